@@ -1,0 +1,83 @@
+-- Refresh of materialized views: one refresh and its record, and what is refused. pg_cron is absent here.
+SET timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+\set SHOW_CONTEXT never
+
+CREATE TABLE sale (hour timestamptz, price numeric);
+INSERT INTO sale VALUES ('2025-03-01 10:00', 10), ('2025-03-01 10:00', 30), ('2025-03-01 11:00', 20);
+CREATE MATERIALIZED VIEW sales_by_hour AS
+    SELECT hour, count(*) AS sold, sum(price) AS revenue, max(100 / price) AS most FROM sale GROUP BY hour
+    WITH NO DATA;
+
+-- The first refresh fills the view, the second can be concurrent.
+CALL etl.refresh_matview('sales_by_hour');
+CREATE UNIQUE INDEX ON sales_by_hour (hour);
+INSERT INTO sale VALUES ('2025-03-01 12:00', 5);
+CALL etl.refresh_matview('public.sales_by_hour');
+SELECT hour, sold, revenue FROM sales_by_hour ORDER BY hour;
+SELECT kind, name, status, rows, detail ->> 'mode' AS mode, (detail ->> 'seconds')::float8 >= 0 AS has_seconds, error
+FROM etl.runs ORDER BY run_id;
+
+-- Inside a transaction, a function, an exception block
+BEGIN;
+CALL etl.refresh_matview('sales_by_hour');
+COMMIT;
+DO $$ BEGIN EXECUTE 'CALL etl.refresh_matview(''public.sales_by_hour'')'; END $$;
+SELECT count(*) FROM etl.runs WHERE status = 'succeeded';
+
+-- A failure is an error and a record, and the view keeps its rows.
+INSERT INTO sale VALUES ('2025-03-01 13:00', 0);
+CALL etl.refresh_matview('sales_by_hour');
+SELECT status, rows, error FROM etl.runs ORDER BY run_id DESC LIMIT 1;
+SELECT count(*) FROM sales_by_hour;
+BEGIN;
+CALL etl.refresh_matview('sales_by_hour');
+ROLLBACK;
+DELETE FROM sale WHERE price = 0;
+
+-- Without pg_cron there is no policy.
+\set VERBOSITY sqlstate
+SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *');
+\set VERBOSITY default
+SELECT * FROM etl.refresh_policies;
+
+-- What is refused
+CREATE VIEW sale_view AS SELECT * FROM sale;
+CALL etl.refresh_matview('no_such_view');
+CALL etl.refresh_matview(NULL);
+CALL etl.refresh_matview('sale');
+CALL etl.refresh_matview('sale_view');
+SELECT etl.add_refresh_policy('sale', '@hourly');
+SELECT etl.add_refresh_policy(NULL, '@hourly');
+\set VERBOSITY terse
+SELECT etl.add_refresh_policy('sales_by_hour', 'every hour');
+SELECT etl.add_refresh_policy('sales_by_hour', '0 */5 * * * *');
+SELECT etl.add_refresh_policy('sales_by_hour', NULL);
+\set VERBOSITY default
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'yes');
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => NULL);
+SELECT etl.remove_refresh_policy('sales_by_hour');
+SELECT etl.remove_refresh_policy('no_such_view');
+SELECT etl.remove_refresh_policy('sales_by_hour', if_exists => true);
+
+-- Concurrently on needs rows and a unique index over plain columns and all rows.
+DROP INDEX sales_by_hour_hour_idx;
+CREATE INDEX ON sales_by_hour (hour);
+CREATE UNIQUE INDEX ON sales_by_hour (hour) WHERE sold > 0;
+CREATE UNIQUE INDEX ON sales_by_hour ((sold + 1));
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');
+REFRESH MATERIALIZED VIEW sales_by_hour WITH NO DATA;
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');
+
+-- Another role
+CREATE ROLE regress_rollup_user;
+GRANT SELECT ON sales_by_hour TO regress_rollup_user;
+SET ROLE regress_rollup_user;
+CALL etl.refresh_matview('sales_by_hour');
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly');
+SELECT count(*) FROM etl.runs;
+RESET ROLE;
+
+DROP TABLE sale CASCADE;
+DROP ROLE regress_rollup_user;
+DELETE FROM etl.run WHERE kind = 'refresh';

@@ -1,0 +1,136 @@
+-- Records of runs: one row in etl.run for every pipeline, retention policy and refresh that was run. The row is
+-- written when the run begins and changes in the same transactions as the data of which it speaks.
+
+CREATE TABLE etl.run (
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('pipeline', 'retention', 'refresh')),
+    name text NOT NULL,
+    as_of timestamptz NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'failed')),
+    rows bigint,
+    detail jsonb NOT NULL DEFAULT '{}',
+    error text,
+    owner name NOT NULL DEFAULT current_user,
+    UNIQUE (run_id, owner)
+);
+CREATE INDEX run_name_idx ON etl.run (kind, name, run_id);
+COMMENT ON TABLE etl.run IS
+    'Runs of pipelines, retention policies and refreshes, also those under way. Read them in etl.runs.';
+ALTER TABLE etl.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY run_owner ON etl.run USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.run TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.run', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.run_run_id_seq', '');
+
+CREATE VIEW etl.runs WITH (security_invoker = true) AS
+SELECT r.run_id,
+       r.kind,
+       r.name,
+       r.as_of,
+       r.started_at,
+       coalesce(r.finished_at, clock_timestamp()) - r.started_at AS duration,
+       r.status,
+       r.rows,
+       r.detail,
+       r.error,
+       r.owner
+FROM etl.run AS r;
+COMMENT ON VIEW etl.runs IS
+    'One row for each run of a pipeline, a retention policy or a refresh: its logical time (as_of), how long it took '
+    'or takes, its status (running, succeeded, failed), the rows that it changed, counts per kind (detail), and why '
+    'it failed.';
+GRANT SELECT ON etl.runs TO PUBLIC;
+
+CREATE FUNCTION etl._start_run(kind text, name text, as_of timestamptz)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO etl.run (kind, name, as_of) VALUES (kind, name, as_of) RETURNING run_id
+$$;
+COMMENT ON FUNCTION etl._start_run(text, text, timestamptz) IS
+    'Records that a run begins (kind pipeline, retention or refresh; what runs; its logical time), and returns its '
+    'number.';
+
+CREATE FUNCTION etl._finish_run(run_id bigint, status text, rows bigint, detail jsonb, error text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.run AS r
+    SET status = _finish_run.status,
+        rows = _finish_run.rows,
+        detail = coalesce(_finish_run.detail, r.detail),
+        error = left(_finish_run.error, 10000),
+        finished_at = clock_timestamp()
+    WHERE r.run_id = _finish_run.run_id
+$$;
+COMMENT ON FUNCTION etl._finish_run(bigint, text, bigint, jsonb, text) IS
+    'Records how a run ended: status succeeded or failed, rows changed, detail (NULL keeps what is there), error text.';
+
+CREATE FUNCTION etl._lock_run(definitions regclass, id integer)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_try_advisory_lock(definitions::oid::integer, id)
+$$;
+COMMENT ON FUNCTION etl._lock_run(regclass, integer) IS
+    'Takes the session''s lock on a definition (its table, its number) without waiting: false when another session '
+    'holds it, so that nothing runs twice at once.';
+
+CREATE FUNCTION etl._unlock_run(definitions regclass, id integer)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- More than once where an earlier run of this session was cancelled before it could unlock.
+    WHILE EXISTS (
+        SELECT FROM pg_locks AS l
+        WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.objsubid = 2
+          AND l.classid = definitions::oid AND l.objid = id::oid
+          AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    ) LOOP
+        PERFORM pg_advisory_unlock(definitions::oid::integer, id);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
+    'Releases the session''s lock on a definition, however often the session took it.';
+
+CREATE FUNCTION etl._close_lost_runs(kind text, name text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.run AS r
+    SET status = 'failed',
+        error = 'the session that ran it ended before it had finished',
+        finished_at = clock_timestamp()
+    WHERE r.kind = _close_lost_runs.kind AND r.name = _close_lost_runs.name AND r.status = 'running'
+      AND r.owner = current_user
+$$;
+COMMENT ON FUNCTION etl._close_lost_runs(text, text) IS
+    'Marks runs as failed that still say running although no session runs them. The caller holds the lock of what is '
+    'run, which proves it.';
+
+CREATE FUNCTION etl.as_of()
+RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(nullif(current_setting('pg_etl.as_of', true), '')::timestamptz, now())
+$$;
+COMMENT ON FUNCTION etl.as_of() IS
+    'Logical time of the pipeline step that is running: the as_of of etl.run_pipeline. Outside of a pipeline it is '
+    'now(). A step that computes with etl.as_of() gives the same result when it is run again for a past moment.';
+
+CREATE PROCEDURE etl._require_toplevel(procedure text)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_require_toplevel';
+COMMENT ON PROCEDURE etl._require_toplevel(text) IS
+    'Checks that the procedure that calls it may commit (2D000 inside a transaction block or a function); the argument '
+    'names that procedure in the error.';

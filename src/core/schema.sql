@@ -1,0 +1,193 @@
+-- The ground that every room stands on: the schema, the version, and the checks that public functions call first.
+
+CREATE SCHEMA etl;
+COMMENT ON SCHEMA etl IS
+    'pg_etl: validation, deduplication, features, rollups, retention and pipelines inside the database.';
+GRANT USAGE ON SCHEMA etl TO PUBLIC;
+
+CREATE FUNCTION etl.version()
+RETURNS text
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_version';
+COMMENT ON FUNCTION etl.version() IS
+    'Version of the pg_etl library that is loaded, such as ''0.1.0''. It differs from the version of the extension '
+    'when the library was upgraded and ALTER EXTENSION pg_etl UPDATE was not run yet.';
+
+CREATE FUNCTION etl._relation_kind(relation regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE c.relkind
+               WHEN 'r' THEN 'table'
+               WHEN 'p' THEN 'partitioned table'
+               WHEN 'v' THEN 'view'
+               WHEN 'm' THEN 'materialized view'
+               WHEN 'f' THEN 'foreign table'
+               WHEN 'S' THEN 'sequence'
+               WHEN 'i' THEN 'index'
+               WHEN 'I' THEN 'partitioned index'
+               WHEN 'c' THEN 'composite type'
+               WHEN 't' THEN 'TOAST table'
+           END
+    FROM pg_class AS c
+    WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION etl._relation_kind(regclass) IS
+    'The kind of a relation in words, such as ''view''; NULL when there is no such relation any more.';
+
+CREATE FUNCTION etl._require_table(relation regclass, privileges text[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kind text := etl._relation_kind(relation);
+    missing text;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no table was given',
+            HINT = 'Name an existing table, as in ''public.orders''.';
+    ELSIF kind IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table with OID %s does not exist', relation::oid),
+            HINT = 'It may have been dropped; name an existing table, as in ''public.orders''.';
+    ELSIF kind NOT IN ('table', 'partitioned table') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('"%s" is a %s, not a table', relation, kind),
+            HINT = 'Name an ordinary or a partitioned table.';
+    END IF;
+    SELECT string_agg(wanted, ', ') INTO missing
+    FROM unnest(privileges) AS wanted
+    WHERE NOT has_table_privilege(relation, wanted);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied for table "%s"', relation),
+            DETAIL = format('The call needs %s; role "%s" lacks %s.', array_to_string(privileges, ', '), current_user,
+                            missing),
+            HINT = format('GRANT %s ON %s TO %I;', missing, relation, current_user);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_table(regclass, text[]) IS
+    'Checks that a relation is an ordinary or partitioned table (42809, or 42P01 when it is gone) on which the current '
+    'role has every given privilege (42501).';
+
+CREATE FUNCTION etl._require_column(relation regclass, column_name name)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+    IF column_name IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('no column of table "%s" was given', relation),
+            DETAIL = format('The table has columns %s.', columns),
+            HINT = 'Name one of its columns.';
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'undefined_column',
+        MESSAGE = format('column "%s" of table "%s" does not exist', column_name, relation),
+        DETAIL = format('The table has columns %s.', columns),
+        HINT = 'Name one of these columns.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_column(regclass, name) IS
+    'Checks that a table has a column (42703, the detail lists those it has).';
+
+CREATE FUNCTION etl._require_positive(value interval, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value > interval '0' THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = CASE
+                      WHEN value IS NULL THEN format('%s must not be NULL', argument)
+                      ELSE format('%s must be longer than zero, not "%s"', argument, value)
+                  END,
+        HINT = 'Give a positive interval, such as ''90 days''.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_positive(interval, text) IS
+    'Checks that an interval is there and longer than zero (22023); the second argument names it in the error.';
+
+CREATE FUNCTION etl._require_moment(value timestamptz, argument text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF isfinite(value) THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('%s must be a moment, not %s', argument, coalesce(quote_literal(value), 'NULL')),
+        HINT = 'Give a finite timestamp, or leave the argument out, which means now.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_moment(timestamptz, text) IS
+    'Checks that a timestamp is there and finite (22023); the second argument names it in the error.';
+
+CREATE FUNCTION etl._require_name(value text, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF octet_length(value) BETWEEN 1 AND 63 AND value !~ '[[:cntrl:]]' AND value = btrim(value) THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = CASE
+                      WHEN value IS NULL THEN format('%s must not be NULL', argument)
+                      ELSE format('%s is not a valid name: "%s"', argument, left(value, 80))
+                  END,
+        HINT = 'A name has 1 to 63 bytes, no control characters, and neither begins nor ends with a space.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_name(text, text) IS
+    'Checks a name that a user gives to a policy, pipeline or step (22023); the second argument says what is named.';
+
+CREATE FUNCTION etl._require_owner(owner name, object text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF owner = current_user THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'insufficient_privilege',
+        MESSAGE = format('%s belongs to role "%s"', object, owner),
+        DETAIL = format('It acts with the rights of its owner, and the current role is "%s".', current_user),
+        HINT = format('SET ROLE %I; and call again.', owner);
+END
+$$;
+COMMENT ON FUNCTION etl._require_owner(name, text) IS
+    'Checks that the current role owns what it is about to run or change (42501): not even a superuser does it for '
+    'another, because the other''s SQL would run with the superuser''s rights.';

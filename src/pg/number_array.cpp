@@ -1,0 +1,44 @@
+#include "pg/number_array.hpp"
+
+extern "C" {
+#include <catalog/pg_type.h>
+#include <utils/array.h>
+}
+
+#include <string>
+
+namespace etl::pg {
+namespace {
+
+constexpr std::size_t header_size = ARR_OVERHEAD_NONULLS(1);
+
+std::span<std::int64_t> checked_numbers(ArrayType* array, std::size_t length)
+{
+    if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != static_cast<int>(length) || ARR_HASNULL(array) ||
+        ARR_ELEMTYPE(array) != INT8OID) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "expected an array of " + std::to_string(length) + " bigint values without nulls");
+    }
+    return {reinterpret_cast<std::int64_t*>(ARR_DATA_PTR(array)), length};
+}
+
+} // namespace
+
+std::span<std::int64_t> own_numbers(arguments args, std::size_t length)
+{
+    const Datum value = args.datum(0);
+    const bool in_place = AggCheckCallContext(args.raw(), nullptr) != 0;
+    return checked_numbers(in_place ? DatumGetArrayTypeP(value) : DatumGetArrayTypePCopy(value), length);
+}
+
+std::span<const std::int64_t> read_numbers(arguments args, int i, std::size_t length)
+{
+    return checked_numbers(DatumGetArrayTypeP(args.datum(i)), length);
+}
+
+Datum numbers_datum(std::span<std::int64_t> numbers)
+{
+    return PointerGetDatum(reinterpret_cast<char*>(numbers.data()) - header_size);
+}
+
+} // namespace etl::pg

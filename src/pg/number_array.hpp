@@ -1,0 +1,22 @@
+// bigint[] of a fixed length as an aggregate's state: for states of a few whole numbers, which need no type of their
+// own. Such an aggregate has an INITCOND of that length and strict functions.
+#pragma once
+
+#include "pg/function.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace etl::pg {
+
+// The first argument of a transition or combine function, ready to be changed in place. The functions can be called
+// from SQL with any array, so its shape is checked. Phase one.
+std::span<std::int64_t> own_numbers(arguments args, std::size_t length);
+
+// An array that is only read. Phase one.
+std::span<const std::int64_t> read_numbers(arguments args, int i, std::size_t length);
+
+// The array that own_numbers() gave, as a result.
+Datum numbers_datum(std::span<std::int64_t> numbers);
+
+} // namespace etl::pg

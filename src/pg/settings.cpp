@@ -1,0 +1,29 @@
+#include "pg/settings.hpp"
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include <utils/guc.h>
+}
+
+namespace etl::pg {
+namespace {
+
+settings values;
+
+} // namespace
+
+const settings& current_settings() noexcept
+{
+    return values;
+}
+
+void define_settings()
+{
+    DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
+                             "At most one INFO message a second: done, total, rate and remaining time.",
+                             &values.progress, values.progress, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    MarkGUCPrefixReserved("pg_etl");
+}
+
+} // namespace etl::pg

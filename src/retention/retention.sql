@@ -1,0 +1,978 @@
+-- Retention: rows past their time move from a table to its archive, and from the archive into nothing.
+--
+-- A policy is run in batches. Each batch is one transaction that
+--   1. locks the oldest rows that are due and that nobody else has locked,
+--   2. deletes exactly these and inserts what was deleted into the archive, in one statement,
+--   3. fails as a whole unless as many rows were deleted as locked and as many archived as deleted,
+--   4. adds its counts to the row of the run in etl.run.
+-- So whatever ends a run, hot table and archive together hold every row once, and the run says how far it came.
+--
+-- A batch begins at the time that the batch before it reached. Without this lower bound each batch would walk again
+-- over the index entries of all the rows that the earlier batches deleted, and get slower from one to the next.
+
+CREATE TABLE etl.retention_policy (
+    policy_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    relation regclass NOT NULL,
+    time_column name NOT NULL,
+    keep interval NOT NULL CHECK (keep > interval '0'),
+    archive_to regclass,
+    archive_keep interval,
+    filter text,
+    batch_rows integer NOT NULL CHECK (batch_rows > 0),
+    schedule text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    owner name NOT NULL DEFAULT current_user,
+    CHECK (archive_keep IS NULL OR archive_to IS NOT NULL AND archive_keep > keep)
+);
+COMMENT ON TABLE etl.retention_policy IS
+    'Retention policies, one row each; a role sees its own. Read them in etl.policies.';
+ALTER TABLE etl.retention_policy ENABLE ROW LEVEL SECURITY;
+CREATE POLICY retention_policy_owner ON etl.retention_policy USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.retention_policy TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy_policy_id_seq', '');
+
+CREATE VIEW etl.policies WITH (security_invoker = true) AS
+SELECT p.name AS policy,
+       p.relation,
+       p.time_column,
+       p.keep,
+       p.archive_to,
+       p.archive_keep,
+       p.filter,
+       p.batch_rows,
+       p.schedule,
+       r.run_id AS last_run,
+       r.started_at AS last_started_at,
+       r.status AS last_status,
+       r.rows AS last_rows,
+       p.owner
+FROM etl.retention_policy AS p
+LEFT JOIN LATERAL (
+    SELECT u.run_id, u.started_at, u.status, u.rows
+    FROM etl.run AS u
+    WHERE u.kind = 'retention' AND u.name = p.name AND u.owner = p.owner
+    ORDER BY u.run_id DESC
+    LIMIT 1
+) AS r ON true;
+COMMENT ON VIEW etl.policies IS
+    'Retention policies with what each does, when it is run, and how its last run went. Define them with '
+    'etl.add_retention_policy.';
+GRANT SELECT ON etl.policies TO PUBLIC;
+
+-- Checks of a definition ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._retention_time_type(relation regclass, time_column name)
+RETURNS regtype
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type regtype;
+BEGIN
+    PERFORM etl._require_column(relation, time_column);
+    SELECT a.atttypid INTO type
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = time_column AND NOT a.attisdropped;
+    IF type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s" of table "%s" is of type %s, which does not tell a row''s age', time_column,
+                             relation, type),
+            HINT = 'Name a column of type date, timestamp or timestamptz.';
+    END IF;
+    RETURN type;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_time_type(regclass, name) IS
+    'Type of a policy''s time column: date, timestamp or timestamptz (42804 when it is any other, 42703 when there is '
+    'no such column).';
+
+CREATE FUNCTION etl._retention_columns(source regclass, archive regclass)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+    missing text;
+    first_missing name;
+    differing record;
+BEGIN
+    SELECT string_agg(format('ADD COLUMN %I %s', s.attname, format_type(s.atttypid, s.atttypmod)), ', '
+                      ORDER BY s.attnum) FILTER (WHERE a.attname IS NULL),
+           (array_agg(s.attname ORDER BY s.attnum) FILTER (WHERE a.attname IS NULL))[1],
+           -- An archive column that computes itself is left to do so.
+           string_agg(quote_ident(s.attname), ', ' ORDER BY s.attnum) FILTER (WHERE a.attgenerated = '')
+        INTO missing, first_missing, columns
+    FROM pg_attribute AS s
+    LEFT JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND a.attnum > 0
+                               AND NOT a.attisdropped
+    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('archive table "%s" lacks column "%s" of table "%s"', archive, first_missing, source),
+            DETAIL = 'Its rows would lose what stands there.',
+            HINT = format('ALTER TABLE %s %s;', archive, missing);
+    END IF;
+    SELECT s.attname, format_type(s.atttypid, s.atttypmod) AS wanted, format_type(a.atttypid, a.atttypmod) AS found
+        INTO differing
+    FROM pg_attribute AS s
+    JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND NOT a.attisdropped
+    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
+      AND (a.atttypid <> s.atttypid OR a.atttypmod NOT IN (s.atttypmod, -1))
+    ORDER BY s.attnum
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s" is of type %s in archive table "%s" and of type %s in table "%s"',
+                             differing.attname, differing.found, archive, differing.wanted, source),
+            DETAIL = 'A conversion could change what is archived.',
+            HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', archive, differing.attname, differing.wanted);
+    END IF;
+    RETURN columns;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_columns(regclass, regclass) IS
+    'Columns to carry from a table to its archive, quoted and separated by commas, after checking that the archive has '
+    'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it.';
+
+CREATE FUNCTION etl._retention_check_filter(relation regclass, filter text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation);
+    state text;
+    problem text;
+BEGIN
+    -- Inside brackets as well as inside parentheses, so that it is one expression and no text that closes them early.
+    EXECUTE format(E'EXPLAIN SELECT ARRAY[\n%s\n] FROM %s AS %I', filter, relation, alias);
+    EXECUTE format(E'EXPLAIN SELECT FROM %s AS %I WHERE (\n%s\n)', relation, alias, filter);
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+        RAISE EXCEPTION USING
+            ERRCODE = state,
+            MESSAGE = format('the filter is no condition on table "%s": %s', relation, problem),
+            DETAIL = format('The filter is: %s', filter),
+            HINT = 'Give one boolean SQL expression over the table''s columns, such as price > 0; functions '
+                   'and types outside of pg_catalog need their schema.';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_filter(regclass, text) IS
+    'Checks that a text is one boolean expression over a table (the SQLSTATE is that of PostgreSQL''s own complaint).';
+
+CREATE FUNCTION etl._retention_check_spans(keep interval, archive_to text, archive_keep interval, batch_rows integer)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_positive(keep, 'keep');
+    IF archive_keep IS NOT NULL THEN
+        PERFORM etl._require_positive(archive_keep, 'archive_keep');
+    END IF;
+    IF archive_keep <= keep THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('archive_keep "%s" is not longer than keep "%s"', archive_keep, keep),
+            DETAIL = 'Both count from the time of the row: it leaves the table after keep and the archive after '
+                     'archive_keep.',
+            HINT = 'Give a longer archive_keep, or leave archive_to out so that rows are deleted at once.';
+    ELSIF archive_keep IS NOT NULL AND archive_to IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'archive_keep is given without archive_to',
+            HINT = 'Name the archive table in archive_to, or leave archive_keep out.';
+    ELSIF batch_rows IS NULL OR batch_rows < 1 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('batch_rows must be at least 1, not %s', coalesce(batch_rows::text, 'NULL')),
+            HINT = 'Give the number of rows that one transaction moves; the default is 5000.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_spans(interval, text, interval, integer) IS
+    'Checks the spans and the batch size of a policy (22023).';
+
+-- The archive --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._retention_archive_name(relation regclass, archive_to text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts text[];
+    target text := regexp_replace(archive_to, '^table:', '');
+BEGIN
+    IF target ~ '^[a-z0-9]+:' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('archive target "%s" is not supported', archive_to),
+            HINT = 'Name a table, as in ''archive.orders''.';
+    END IF;
+    BEGIN
+        parts := parse_ident(target);
+    EXCEPTION
+        WHEN invalid_parameter_value THEN
+            parts := NULL;
+    END;
+    IF parts IS NULL OR cardinality(parts) > 2 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('archive_to "%s" is not the name of a table', archive_to),
+            HINT = 'Write it as in SQL: orders_archive (in the schema of the table itself) or archive.orders.';
+    ELSIF cardinality(parts) = 1 THEN
+        parts := ARRAY[(SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                        WHERE c.oid = relation), parts[1]];
+    END IF;
+    RETURN format('%I.%I', parts[1], parts[2]);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_archive_name(regclass, text) IS
+    'Qualified and quoted name of the archive table that archive_to means: a bare name lies in the schema of the table '
+    'that is archived.';
+
+CREATE FUNCTION etl._retention_check_archive(policy etl.retention_policy)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    privileges text[] := ARRAY['INSERT'];
+    problem text;
+BEGIN
+    IF policy.archive_keep IS NOT NULL THEN
+        privileges := ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+    END IF;
+    PERFORM etl._require_table(policy.archive_to, privileges);
+    WITH RECURSIVE family(parent, member) AS (
+        SELECT i.inhparent, i.inhrelid FROM pg_inherits AS i
+        WHERE i.inhparent IN (policy.relation, policy.archive_to)
+        UNION
+        SELECT f.parent, i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.member
+    ), chain(relation) AS (
+        SELECT policy.archive_to
+        UNION
+        SELECT p.archive_to FROM chain AS c JOIN etl.retention_policy AS p ON p.relation = c.relation
+        WHERE p.archive_to IS NOT NULL
+    )
+    SELECT CASE
+               WHEN policy.archive_to = policy.relation THEN 'table "%1$s" cannot be its own archive'
+               WHEN (policy.relation, policy.archive_to) IN (SELECT f.parent, f.member FROM family AS f) THEN
+                   'archive table "%2$s" is a part of table "%1$s"'
+               WHEN (policy.archive_to, policy.relation) IN (SELECT f.parent, f.member FROM family AS f) THEN
+                   'table "%1$s" is a part of archive table "%2$s"'
+               WHEN EXISTS (SELECT FROM chain AS c WHERE c.relation = policy.relation) THEN
+                   'archive table "%2$s" is archived into table "%1$s" by other policies'
+           END
+        INTO problem;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format(problem, policy.relation, policy.archive_to),
+            HINT = 'Name another table in archive_to; where it is missing it is created.';
+    END IF;
+    PERFORM etl._retention_columns(policy.relation, policy.archive_to);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_archive(etl.retention_policy) IS
+    'Checks that a policy''s archive can take its rows: a table other than its own (22023), with the privileges '
+    '(42501) and the columns (42703, 42804).';
+
+CREATE FUNCTION etl._retention_make_archive(relation regclass, time_column name, archive text)
+RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Values only: what was generated or numbered in the table stands in the archive as it was.
+    EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING COMMENTS INCLUDING COMPRESSION INCLUDING STORAGE)', archive,
+                   relation);
+    EXECUTE format('CREATE INDEX ON %s (%I)', archive, time_column);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', archive, format('Rows that retention took out of %s.', relation));
+    RAISE NOTICE USING MESSAGE = format('archive table "%s" was created', archive::regclass);
+    RETURN archive::regclass;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_make_archive(regclass, name, text) IS
+    'Creates an archive table with the columns of the table, and an index on its time column.';
+
+CREATE FUNCTION etl._retention_warn(relation regclass, time_column name)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference record;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = c.relam
+        WHERE i.indrelid = relation AND a.attname = time_column AND i.indisvalid AND i.indpred IS NULL
+          AND m.amname = 'btree'
+    ) THEN
+        RAISE WARNING USING
+            MESSAGE = format('table "%s" has no index on column "%s", so every batch reads the whole table', relation,
+                             time_column),
+            HINT = format('CREATE INDEX ON %s (%I);', relation, time_column);
+    END IF;
+    FOR reference IN
+        SELECT c.conname, c.conrelid::regclass AS child,
+               CASE c.confdeltype WHEN 'c' THEN 'deletes' ELSE 'changes' END AS does
+        FROM pg_constraint AS c
+        WHERE c.contype = 'f' AND c.confrelid = relation AND c.conparentid = 0 AND c.confdeltype IN ('c', 'n', 'd')
+        ORDER BY c.conname
+    LOOP
+        RAISE WARNING USING
+            MESSAGE = format('deleting from table "%s" also %s rows of table "%s"', relation, reference.does,
+                             reference.child),
+            DETAIL = format('Its foreign key "%s" says so, and what it takes away is not archived.', reference.conname);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_warn(regclass, name) IS
+    'Warns of what makes a policy on a table slow (no index on its time column) or lossy (foreign keys that cascade).';
+
+-- Defining policies --------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._retention_policy(name text)
+RETURNS etl.retention_policy
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.retention_policy;
+BEGIN
+    SELECT p.* INTO stored FROM etl.retention_policy AS p WHERE p.name = _retention_policy.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('retention policy "%s" does not exist', name),
+            HINT = 'SELECT policy FROM etl.policies lists the policies of the current role; '
+                   'etl.add_retention_policy(…) defines one.';
+    END IF;
+    PERFORM etl._require_owner(stored.owner, format('retention policy "%s"', name));
+    RETURN stored;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_policy(text) IS
+    'The current role''s policy of that name (42704 when there is none, 42501 when it is another role''s).';
+
+CREATE FUNCTION etl._retention_keep_existing(asked etl.retention_policy, archive_to text, if_not_exists boolean)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.retention_policy;
+    differences text;
+BEGIN
+    SELECT p.* INTO stored FROM etl.retention_policy AS p WHERE p.name = asked.name;
+    IF NOT FOUND THEN
+        RETURN false;
+    ELSIF NOT if_not_exists THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('retention policy "%s" already exists', asked.name),
+            HINT = format('Choose another name, or call etl.remove_retention_policy(%L) first.', asked.name);
+    END IF;
+    asked.archive_to := to_regclass(etl._retention_archive_name(asked.relation, archive_to));
+    SELECT string_agg(a.key, ', ' ORDER BY a.key) INTO differences
+    FROM jsonb_each(to_jsonb(asked) - 'policy_id' - 'created_at') AS a
+    JOIN jsonb_each(to_jsonb(stored)) AS s USING (key)
+    WHERE a.value <> s.value OR (a.key = 'archive_to' AND archive_to IS NOT NULL AND asked.archive_to IS NULL);
+    IF differences IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('retention policy "%s" already exists, skipping', asked.name);
+    ELSE
+        RAISE WARNING USING
+            MESSAGE = format('retention policy "%s" already exists and was not changed', asked.name),
+            DETAIL = format('It differs from the definition that was given now in: %s.', differences),
+            HINT = format('To define it anew, call etl.remove_retention_policy(%L) first.', asked.name);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_keep_existing(etl.retention_policy, text, boolean) IS
+    'True when a policy of that name exists and may stay (notice when it is the same, warning when it differs); 42710 '
+    'when it exists and if_not_exists is false.';
+
+CREATE FUNCTION etl.add_retention_policy(
+    relation regclass,
+    time_column name,
+    keep interval,
+    name text DEFAULT NULL,
+    archive_to text DEFAULT NULL,
+    archive_keep interval DEFAULT NULL,
+    filter text DEFAULT NULL,
+    batch_rows integer DEFAULT 5000,
+    schedule text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false
+)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made etl.retention_policy;
+    archive text;
+BEGIN
+    PERFORM etl._require_table(relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+    PERFORM etl._retention_time_type(relation, time_column);
+    PERFORM etl._retention_check_spans(keep, archive_to, archive_keep, batch_rows);
+    made.name := coalesce(name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
+    PERFORM etl._require_name(made.name, 'name');
+    IF filter IS NOT NULL THEN
+        PERFORM etl._retention_check_filter(relation, filter);
+    END IF;
+    IF schedule IS NOT NULL THEN
+        PERFORM etl._require_schedule(schedule);
+        PERFORM etl._require_pg_cron();
+    END IF;
+    archive := etl._retention_archive_name(relation, archive_to);
+    made.relation := relation;
+    made.time_column := time_column;
+    made.keep := keep;
+    made.archive_keep := archive_keep;
+    made.filter := filter;
+    made.batch_rows := batch_rows;
+    made.schedule := schedule;
+    made.owner := current_user;
+    IF etl._retention_keep_existing(made, archive_to, if_not_exists) THEN
+        RETURN made.name;
+    END IF;
+
+    IF archive_to IS NOT NULL THEN
+        made.archive_to := coalesce(to_regclass(archive),
+                                    etl._retention_make_archive(relation, time_column, archive));
+        PERFORM etl._retention_check_archive(made);
+    END IF;
+    PERFORM etl._retention_warn(relation, time_column);
+    IF archive_keep IS NOT NULL THEN
+        PERFORM etl._retention_warn(made.archive_to, time_column);
+    END IF;
+    BEGIN
+        INSERT INTO etl.retention_policy (name, relation, time_column, keep, archive_to, archive_keep, filter,
+                                          batch_rows, schedule)
+        VALUES (made.name, made.relation, made.time_column, made.keep, made.archive_to, made.archive_keep, made.filter,
+                made.batch_rows, made.schedule);
+    EXCEPTION
+        WHEN unique_violation THEN -- another role's, which row security hides
+            RAISE EXCEPTION USING
+                ERRCODE = 'duplicate_object',
+                MESSAGE = format('retention policy "%s" already exists', made.name),
+                DETAIL = 'Names of policies are unique in the database; this one belongs to another role.',
+                HINT = 'Choose another name.';
+    END;
+    IF schedule IS NOT NULL THEN
+        PERFORM etl._cron_schedule(etl._cron_job_name('retention', made.name), schedule,
+                                   format('CALL etl.run_retention(%L)', made.name));
+    END IF;
+    RETURN made.name;
+END
+$$;
+COMMENT ON FUNCTION etl.add_retention_policy(regclass, name, interval, text, text, interval, text, integer, text,
+                                             boolean) IS
+$$Defines how long the rows of a table are kept, and returns the name of the policy. etl.run_retention carries it out.
+relation: an ordinary or partitioned table. time_column: its date, timestamp or timestamptz column from which a row's
+age counts; timestamps without time zone and dates are taken as UTC. keep: rows older than this leave the table.
+name: name of the policy, unique in the database (default: the name of the table).
+archive_to: table that takes the rows, created like the source where it is missing; a bare name lies in the schema of
+the source. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from
+the archive.
+filter: SQL condition; only rows for which it is true are touched, in the archive as well. batch_rows: rows per
+transaction.
+schedule: five cron fields (GMT) or a macro such as @daily, run by pg_cron. if_not_exists: an existing policy is left
+as it is.
+Errors: 42809 not a table, 42703 unknown column, 42804 column of another type, 22023 bad span, name or schedule, 42501
+missing privilege, 42710 name taken, 55000 schedule without pg_cron; a bad filter keeps the SQLSTATE of its parse
+error.$$;
+
+CREATE FUNCTION etl.remove_retention_policy(name text, if_exists boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    doomed etl.retention_policy;
+BEGIN
+    IF if_exists AND NOT EXISTS (
+        SELECT FROM etl.retention_policy AS p WHERE p.name = remove_retention_policy.name
+    ) THEN
+        RAISE NOTICE USING MESSAGE = format('retention policy "%s" does not exist, skipping', name);
+        RETURN;
+    END IF;
+    doomed := etl._retention_policy(name);
+    PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name));
+    DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
+END
+$$;
+COMMENT ON FUNCTION etl.remove_retention_policy(text, boolean) IS
+    'Removes a retention policy and its schedule; the table, the archive and the record of its runs stay. if_exists: '
+    'only a notice when there is none. Errors: 42704 no such policy, 42501 another role''s.';
+
+-- Running them -------------------------------------------------------------------------------------------------------
+
+CREATE TYPE etl._retention_state AS (
+    dry_run boolean,
+    cutoff timestamptz,
+    archive_cutoff timestamptz,
+    tier text,
+    reached timestamptz,
+    due bigint,
+    archived bigint,
+    deleted_from_hot bigint,
+    deleted_from_archive bigint,
+    remaining bigint,
+    batches bigint,
+    sqlstate text,
+    error_detail text,
+    error_hint text
+);
+COMMENT ON TYPE etl._retention_state IS
+    'How far a run of a retention policy is; etl.run.detail holds it as jsonb. tier (hot, archive) and reached (time '
+    'of the last row taken) stand there while it runs, the last three where it failed.';
+
+CREATE FUNCTION etl._retention_literal(moment timestamptz, type regtype)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, YMD'
+AS $$
+    SELECT quote_literal(CASE type
+                             WHEN 'date'::regtype THEN moment::date::text
+                             WHEN 'timestamp'::regtype THEN moment::timestamp::text
+                             ELSE moment::text
+                         END) || '::' || type
+$$;
+COMMENT ON FUNCTION etl._retention_literal(timestamptz, regtype) IS
+    'A moment as an SQL literal of type date, timestamp (both in UTC) or timestamptz; NULL for NULL.';
+
+CREATE FUNCTION etl._retention_due(policy etl.retention_policy, state etl._retention_state, alias name)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type regtype := etl._retention_time_type(policy.relation, policy.time_column);
+    cutoff timestamptz := CASE state.tier WHEN 'hot' THEN state.cutoff ELSE state.archive_cutoff END;
+BEGIN
+    -- A date lies before the cutoff when its whole day does; NULL and both infinities never do.
+    RETURN format('%1$I.%2$I > ''-infinity'' AND %1$I.%2$I < %3$s', alias, policy.time_column,
+                  etl._retention_literal(cutoff, type))
+        || coalesce(' AND ' || format('%I.%I', alias, policy.time_column) || ' >= '
+                    || etl._retention_literal(state.reached, type), '')
+        || coalesce(E' AND (\n' || policy.filter || E'\n)', '');
+END
+$$;
+COMMENT ON FUNCTION etl._retention_due(etl.retention_policy, etl._retention_state, name) IS
+    'SQL condition for the rows that are due in the state''s tier, from the time it has reached on.';
+
+CREATE FUNCTION etl._retention_count_due(policy etl.retention_policy, state etl._retention_state)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation);
+    due bigint;
+BEGIN
+    state.reached := NULL;
+    EXECUTE format('SELECT count(*) FROM %s AS %I WHERE %s', policy.relation, alias,
+                   etl._retention_due(policy, state, alias))
+        INTO due;
+    RETURN due;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_count_due(etl.retention_policy, etl._retention_state) IS
+    'Number of rows of the hot table that are due.';
+
+CREATE FUNCTION etl._retention_move(source regclass, target regclass, part oid, places tid[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- the planner takes thousands of places for reason enough to read the whole table
+AS $$
+DECLARE
+    -- Read under the lock on the rows, so that no column is added between this look and the statement.
+    columns text := CASE WHEN target IS NOT NULL THEN etl._retention_columns(source, target) END;
+    deletion text := format('DELETE FROM %s AS t WHERE t.tableoid = $1 AND t.ctid = ANY ($2)', source);
+    deleted bigint;
+    archived bigint;
+BEGIN
+    IF target IS NULL THEN
+        EXECUTE deletion USING part, places;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+    ELSE
+        EXECUTE format(
+            'WITH gone AS (%s RETURNING %s),'
+            ' kept AS (INSERT INTO %s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM gone RETURNING 1)'
+            ' SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)', deletion, columns, target)
+            INTO deleted, archived USING part, places;
+    END IF;
+    IF deleted <> cardinality(places) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('table "%s" gave up %s of %s rows that are due', source, deleted, cardinality(places)),
+            DETAIL = 'A trigger or a row security policy keeps the rest. Nothing of this batch was deleted.',
+            HINT = 'Exclude these rows with the filter of the policy, or let the trigger delete them.';
+    ELSIF archived <> deleted THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('archive table "%s" took %s of %s rows', target, archived, deleted),
+            DETAIL = 'A trigger on it swallows the rest. Nothing of this batch was deleted.',
+            HINT = 'Let the trigger insert every row.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_move(regclass, regclass, oid, tid[]) IS
+    'Deletes the rows at these places of a table or of one of its partitions, which the caller has locked, and inserts '
+    'them into the target where there is one, in one statement. Raises 09000 unless every row was deleted and every '
+    'deleted row inserted.';
+
+CREATE FUNCTION etl._retention_batch(
+    policy etl.retention_policy,
+    state etl._retention_state,
+    OUT taken bigint,
+    OUT reached timestamptz
+)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source regclass := CASE state.tier WHEN 'hot' THEN policy.relation ELSE policy.archive_to END;
+    target regclass := CASE state.tier WHEN 'hot' THEN policy.archive_to END;
+    -- The archive goes by the name of the table, so that a filter may name it.
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation);
+    moment text := CASE etl._retention_time_type(policy.relation, policy.time_column)
+                       WHEN 'timestamptz'::regtype THEN 'max(d.moment)'
+                       ELSE 'max(d.moment)::timestamp AT TIME ZONE ''UTC'''
+                   END;
+    part record;
+BEGIN
+    taken := 0;
+    FOR part IN EXECUTE format(
+        'SELECT d.tableoid AS part, array_agg(d.ctid) AS places, %s AS reached'
+        ' FROM (SELECT %3$I.tableoid, %3$I.ctid, %3$I.%4$I AS moment FROM %2$s AS %3$I WHERE %5$s'
+        ' ORDER BY %3$I.%4$I LIMIT %6$s FOR UPDATE OF %3$I SKIP LOCKED) AS d GROUP BY d.tableoid',
+        moment, source, alias, policy.time_column, etl._retention_due(policy, state, alias), policy.batch_rows)
+    LOOP
+        PERFORM etl._retention_move(source, target, part.part, part.places);
+        taken := taken + cardinality(part.places);
+        reached := greatest(reached, part.reached);
+    END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE; -- what would only fail at the commit fails here, where it is recorded
+END
+$$;
+COMMENT ON FUNCTION etl._retention_batch(etl.retention_policy, etl._retention_state) IS
+    'One batch: moves (hot tier) or deletes (archive tier) the oldest rows that are due and not locked by anyone, and '
+    'returns how many and the time of the last.';
+
+CREATE FUNCTION etl._retention_advance(policy etl.retention_policy, state etl._retention_state)
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    batch record;
+BEGIN
+    IF state.due IS NULL THEN
+        PERFORM etl._require_table(policy.relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+        IF policy.archive_to IS NOT NULL THEN
+            PERFORM etl._retention_check_archive(policy);
+        END IF;
+        state.due := etl._retention_count_due(policy, state);
+    END IF;
+    SELECT b.* INTO batch FROM etl._retention_batch(policy, state) AS b;
+    IF batch.taken > 0 THEN
+        state.batches := state.batches + 1;
+        state.reached := batch.reached;
+        IF state.tier = 'archive' THEN
+            state.deleted_from_archive := state.deleted_from_archive + batch.taken;
+        ELSE
+            state.deleted_from_hot := state.deleted_from_hot + batch.taken;
+            state.archived := state.archived + CASE WHEN policy.archive_to IS NULL THEN 0 ELSE batch.taken END;
+        END IF;
+    END IF;
+    IF batch.taken = policy.batch_rows THEN
+        RETURN state;
+    END IF;
+    IF state.tier = 'hot' THEN
+        state.remaining := CASE
+            WHEN state.deleted_from_hot = state.due THEN 0
+            ELSE etl._retention_count_due(policy, state)
+        END;
+    END IF;
+    state.tier := CASE WHEN state.tier = 'hot' AND state.archive_cutoff IS NOT NULL THEN 'archive' END;
+    state.reached := NULL;
+    RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_advance(etl.retention_policy, etl._retention_state) IS
+    'Does one batch of a run and returns its new state; the tier is NULL when nothing is left to do.';
+
+CREATE FUNCTION etl._retention_rehearse(policy etl.retention_policy, state etl._retention_state)
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    WHILE state.tier IS NOT NULL LOOP
+        state := etl._retention_advance(policy, state);
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'end of the dry run';
+EXCEPTION
+    WHEN SQLSTATE 'ETLDR' THEN
+        RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_rehearse(etl.retention_policy, etl._retention_state) IS
+    'A dry run: does all batches, rolls them back, and returns the state with the counts they reached.';
+
+CREATE FUNCTION etl._retention_step(policy etl.retention_policy, run bigint)
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    state etl._retention_state;
+    message text;
+BEGIN
+    SELECT s.* INTO state
+    FROM etl.run AS r, jsonb_populate_record(NULL::etl._retention_state, r.detail) AS s
+    WHERE r.run_id = run;
+    BEGIN
+        IF state.dry_run THEN
+            state := etl._retention_rehearse(policy, state);
+        ELSE
+            state := etl._retention_advance(policy, state);
+        END IF;
+    EXCEPTION
+        WHEN OTHERS OR query_canceled OR assert_failure THEN
+            GET STACKED DIAGNOSTICS
+                state.sqlstate = RETURNED_SQLSTATE,
+                message = MESSAGE_TEXT,
+                state.error_detail = PG_EXCEPTION_DETAIL,
+                state.error_hint = PG_EXCEPTION_HINT;
+            state.tier := NULL;
+            state.reached := NULL;
+    END;
+    IF state.tier IS NULL THEN
+        PERFORM etl._finish_run(run, CASE WHEN state.sqlstate IS NULL THEN 'succeeded' ELSE 'failed' END,
+                                state.deleted_from_hot + state.deleted_from_archive,
+                                jsonb_strip_nulls(to_jsonb(state)), message);
+    ELSE
+        UPDATE etl.run AS r
+        SET detail = jsonb_strip_nulls(to_jsonb(state)), rows = state.deleted_from_hot + state.deleted_from_archive
+        WHERE r.run_id = run;
+    END IF;
+    RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_step(etl.retention_policy, bigint) IS
+    'One transaction of a run: a batch, or all of a dry run, and its record in etl.run. An error ends the run as '
+    'failed and is recorded, not raised. The tier of the state is NULL when the run has ended.';
+
+CREATE FUNCTION etl._retention_begin(policy etl.retention_policy, as_of timestamptz, dry_run boolean)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    run bigint;
+    state etl._retention_state;
+BEGIN
+    -- In UTC, so that days and months are the same wherever it is run.
+    state.cutoff := (as_of AT TIME ZONE 'UTC' - policy.keep) AT TIME ZONE 'UTC';
+    state.archive_cutoff := (as_of AT TIME ZONE 'UTC' - policy.archive_keep) AT TIME ZONE 'UTC';
+    state.dry_run := dry_run;
+    state.tier := 'hot';
+    state.archived := 0;
+    state.deleted_from_hot := 0;
+    state.deleted_from_archive := 0;
+    state.batches := 0;
+    IF NOT etl._lock_run('etl.retention_policy', policy.policy_id) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM etl._close_lost_runs('retention', policy.name);
+    run := etl._start_run('retention', policy.name, as_of);
+    UPDATE etl.run AS r SET detail = jsonb_strip_nulls(to_jsonb(state)) WHERE r.run_id = run;
+    RETURN run;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_begin(etl.retention_policy, timestamptz, boolean) IS
+    'Locks a policy for this session and records the run that begins; NULL when another session is running it.';
+
+CREATE FUNCTION etl._retention_todo(policy text, as_of timestamptz, dry_run boolean)
+RETURNS etl.retention_policy[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    todo etl.retention_policy[];
+BEGIN
+    PERFORM etl._require_moment(as_of, 'as_of');
+    IF dry_run IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'dry_run must be true or false, not NULL',
+            HINT = 'Leave it out to move and delete rows, or give true to see what would be.';
+    ELSIF policy IS NOT NULL THEN
+        RETURN ARRAY[etl._retention_policy(policy)];
+    END IF;
+    SELECT coalesce(array_agg(p ORDER BY p.name), '{}') INTO todo
+    FROM etl.retention_policy AS p
+    WHERE p.owner = current_user;
+    IF todo = '{}' THEN
+        RAISE NOTICE USING
+            MESSAGE = format('role "%s" has no retention policy', current_user),
+            HINT = 'etl.add_retention_policy(…) defines one.';
+    END IF;
+    RETURN todo;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_todo(text, timestamptz, boolean) IS
+    'The policies that a call of etl.run_retention is about, after checking its arguments.';
+
+CREATE FUNCTION etl._retention_progress(name text, state etl._retention_state, began timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rate numeric := state.deleted_from_hot / greatest(extract(epoch FROM clock_timestamp() - began), 0.001);
+BEGIN
+    IF state.tier = 'hot' THEN
+        RAISE INFO USING MESSAGE = format('retention policy "%s": %s of %s rows, %s rows/s, %s s remaining', name,
+            state.deleted_from_hot, state.due, round(rate),
+            coalesce(ceil(greatest(state.due - state.deleted_from_hot, 0) / nullif(rate, 0))::text, '?'));
+    ELSE
+        RAISE INFO USING MESSAGE = format('retention policy "%s": %s rows deleted from the archive', name,
+                                          state.deleted_from_archive);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_progress(text, etl._retention_state, timestamptz) IS
+    'Tells the client how far a run is.';
+
+CREATE FUNCTION etl._retention_failure(policy etl.retention_policy, run bigint)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT jsonb_build_object(
+                    'policy', policy.name, 'sqlstate', r.detail ->> 'sqlstate', 'message', r.error,
+                    'detail', nullif(r.detail ->> 'error_detail', ''), 'hint', nullif(r.detail ->> 'error_hint', ''))
+         FROM etl.run AS r
+         WHERE r.run_id = run),
+        jsonb_build_object('policy', policy.name, 'sqlstate', '55P03', 'message', 'another session is running it',
+                           'hint', 'Wait for it to end; etl.runs shows how far it is.'))
+$$;
+COMMENT ON FUNCTION etl._retention_failure(etl.retention_policy, bigint) IS
+    'What went wrong with a policy: the error recorded with the run, or with no run, that another session runs it.';
+
+CREATE FUNCTION etl._retention_raise(failures jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    only_one boolean := jsonb_array_length(failures) = 1;
+    first jsonb := failures -> 0;
+    names text;
+    messages text;
+BEGIN
+    SELECT string_agg(format('"%s"', f ->> 'policy'), ', ' ORDER BY n),
+           string_agg(format('Policy "%s": %s.', f ->> 'policy', f ->> 'message'), E'\n' ORDER BY n)
+        INTO names, messages
+    FROM jsonb_array_elements(failures) WITH ORDINALITY AS e(f, n);
+    RAISE EXCEPTION USING
+        ERRCODE = first ->> 'sqlstate',
+        MESSAGE = CASE
+                      WHEN only_one THEN format('retention policy %s failed: %s', names, first ->> 'message')
+                      ELSE format('retention policies %s failed', names)
+                  END,
+        DETAIL = CASE WHEN only_one THEN coalesce(first ->> 'detail', '') ELSE messages END,
+        HINT = CASE
+                   WHEN only_one AND first ->> 'hint' IS NOT NULL THEN first ->> 'hint'
+                   ELSE 'SELECT * FROM etl.runs WHERE kind = ''retention'' ORDER BY run_id DESC tells what was done.'
+               END;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_raise(jsonb) IS
+    'Raises what went wrong with the policies of one call, under the SQLSTATE of the first.';
+
+CREATE PROCEDURE etl.run_retention(
+    policy text DEFAULT NULL,
+    as_of timestamptz DEFAULT now(),
+    dry_run boolean DEFAULT false
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    todo etl.retention_policy[];
+    chosen etl.retention_policy;
+    run bigint;
+    state etl._retention_state;
+    began timestamptz;
+    spoke timestamptz;
+    failures jsonb := '[]';
+BEGIN
+    CALL etl._require_toplevel('etl.run_retention');
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    todo := etl._retention_todo(policy, as_of, dry_run);
+    FOREACH chosen IN ARRAY todo LOOP
+        run := etl._retention_begin(chosen, as_of, dry_run);
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        IF run IS NULL THEN
+            failures := failures || etl._retention_failure(chosen, NULL);
+            CONTINUE;
+        END IF;
+        began := clock_timestamp();
+        spoke := began;
+        LOOP
+            state := etl._retention_step(chosen, run);
+            COMMIT;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            EXIT WHEN state.tier IS NULL;
+            IF current_setting('pg_etl.progress')::boolean AND clock_timestamp() > spoke + interval '1 second' THEN
+                PERFORM etl._retention_progress(chosen.name, state, began);
+                spoke := clock_timestamp();
+            END IF;
+        END LOOP;
+        PERFORM etl._unlock_run('etl.retention_policy', chosen.policy_id);
+        IF state.sqlstate IS NOT NULL THEN
+            failures := failures || etl._retention_failure(chosen, run);
+            EXIT WHEN state.sqlstate = '57014'; -- cancelled, and so are the policies after it
+        END IF;
+    END LOOP;
+    IF failures <> '[]' THEN
+        PERFORM etl._retention_raise(failures);
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE etl.run_retention(text, timestamptz, boolean) IS
+$$Carries out retention policies: moves rows older than keep to the archive or deletes them, then deletes from the
+archive what is older than archive_keep. Works in batches, each its own transaction in which the rows deleted and
+archived are counted equal, so it cannot be called inside a transaction block (2D000). Rows that others have locked
+are left for the next run.
+policy: name of one policy of the current role; NULL: all of them, one after the other; one that fails does not stop
+the rest.
+as_of: the moment from which ages count (default: now). A row is due when its time lies before as_of - keep, computed
+in UTC; a time that is NULL or infinite never is. dry_run: does everything in one transaction and rolls back; only the
+run is recorded.
+Each policy adds a row to etl.runs, whose detail has due, archived, deleted_from_hot, deleted_from_archive, remaining,
+batches.
+Errors: 42704 no such policy, 42501 another role's, 55P03 another session is running it, 22023 bad as_of; what stopped
+a policy is raised at the end under its own SQLSTATE.$$;

@@ -1,0 +1,22 @@
+// PostgreSQL's side of the checks: what a column's type is, and its values as fields.
+#pragma once
+
+#include "pg/function.hpp"
+#include "validate/checks.hpp"
+
+#include <memory>
+
+namespace etl::validate {
+
+// The column_type of a PostgreSQL type and collation (domains count as what they are made of). Literals and the like
+// live in `memory`.
+std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory);
+
+// How to make a field of a Datum: decided once a column, by its base type.
+enum class reading : std::uint8_t { boolean, int16, int32, int64, float4, float8, text, padded_text, other };
+reading reading_of(Oid base_type);
+
+// Detoasts; may raise: only trivial locals may be alive.
+field read_field(reading how, Datum value, bool is_null);
+
+} // namespace etl::validate

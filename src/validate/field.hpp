@@ -1,0 +1,90 @@
+// Values as the checks see them, and what the boundary must tell about their types.
+#pragma once
+
+#include "sketch/fingerprint.hpp"
+#include "validate/regex.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace etl::validate {
+
+// One column of one row. Trivial on purpose: rows of them stand on the stack while PostgreSQL may raise errors.
+struct field {
+    enum class kind : std::uint8_t {
+        null,
+        integer, // smallint, integer, bigint, boolean, date, timestamps: ordered like their 64-bit value
+        real,    // real, double precision
+        text,    // text, varchar, char
+        other,   // any other type, compared and hashed by its own operators
+    };
+
+    kind is = kind::null;
+    std::int64_t integer = 0;
+    double real = 0;
+    std::string_view text{};
+    std::uintptr_t raw = 0; // PostgreSQL's own form, for the type's operators
+
+    bool is_null() const noexcept { return is == kind::null; }
+};
+
+// What a check asks of a column's type. Implemented by the boundary over PostgreSQL's type cache, by tests without.
+class column_type {
+  public:
+    virtual ~column_type() = default;
+
+    virtual field::kind kind() const = 0;
+    virtual std::string name() const = 0; // as users write it: numeric(18,8)
+
+    // A literal of the suite read by the type's input function; lives as long as the column_type.
+    virtual field literal(const std::string& text) = 0;
+
+    // The order of the type (and collation), for text and other.
+    virtual int compare(const field& left, const field& right) const = 0;
+
+    // Equal values have equal fingerprints.
+    virtual fingerprint hash(const field& value) const = 0;
+
+    // Whether texts are equal only when their bytes are (a deterministic collation).
+    virtual bool equal_means_identical() const = 0;
+
+    // Characters, not bytes.
+    virtual std::size_t length(std::string_view text) const = 0;
+
+    // PostgreSQL's own regular expressions, for patterns that are not portable.
+    virtual text_predicate regex(const std::string& pattern) const = 0;
+
+    // The value as a JSON fragment, for lists of failing values.
+    virtual std::string json(const field& value) const = 0;
+};
+
+// Code points of valid UTF-8: every byte but the continuation bytes starts one.
+std::size_t utf8_length(std::string_view text) noexcept;
+
+// A JSON string literal. Long texts are cut to `longest` bytes at a character's edge and end in an ellipsis.
+std::string json_string(std::string_view text, std::size_t longest);
+
+// PostgreSQL's order of floats: NaN equals NaN and is greater than all else, -0 equals 0.
+constexpr int compare_reals(double left, double right) noexcept
+{
+    if (left < right) {
+        return -1;
+    }
+    if (left > right) {
+        return 1;
+    }
+    return static_cast<int>(left != left) - static_cast<int>(right != right);
+}
+
+// Where a row lies: ordered, so that "the first failing rows" is the same answer under every plan.
+struct row_position {
+    std::uint32_t table = 0;  // tableoid
+    std::uint32_t block = 0;  // of ctid
+    std::uint16_t offset = 0; // of ctid
+
+    friend auto operator<=>(const row_position&, const row_position&) noexcept = default;
+};
+
+} // namespace etl::validate

@@ -1,0 +1,81 @@
+-- What holds for every object of the extension, whatever room it comes from: a comment, a pinned search path, the
+-- caller's rights, row security, and a place in the dump.
+BEGIN;
+SELECT plan(9);
+
+CREATE TEMPORARY VIEW member AS
+SELECT d.classid, d.objid, pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS name
+FROM pg_catalog.pg_depend AS d
+JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+WHERE e.extname = 'pg_etl' AND d.deptype = 'e';
+
+CREATE TEMPORARY VIEW routine AS
+SELECT p.oid, p.oid::regprocedure::text AS name, p.prokind, l.lanname AS language, p.prosrc, p.prosecdef,
+       coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' AS pinned
+FROM member AS m
+JOIN pg_catalog.pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang;
+
+CREATE TEMPORARY VIEW relation AS
+SELECT c.oid, c.oid::regclass::text AS name, c.relkind, c.relrowsecurity, c.reloptions
+FROM member AS m
+JOIN pg_catalog.pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid;
+
+SELECT isnt_empty('SELECT FROM member', 'the extension has objects');
+
+-- The row type of a table, an array type and the sequence of an identity column come with another object.
+SELECT is_empty($$
+    SELECT m.name
+    FROM member AS m
+    LEFT JOIN pg_catalog.pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+    LEFT JOIN relation AS r ON m.classid = 'pg_class'::regclass AND r.oid = m.objid
+    WHERE pg_catalog.obj_description(m.objid, m.classid::regclass::name) IS NULL
+      AND coalesce(t.typrelid, 0) = 0
+      AND t.typcategory IS DISTINCT FROM 'A'
+      AND r.relkind IS DISTINCT FROM 'S'
+$$, 'every object has a comment');
+
+SELECT is_empty($$
+    SELECT m.name FROM member AS m
+    CROSS JOIN LATERAL pg_catalog.pg_identify_object(m.classid, m.objid, 0) AS i
+    WHERE i.schema <> 'etl'
+$$, 'every object is in schema etl');
+
+-- A procedure that commits may not have a SET clause: it pins the path itself.
+SELECT is_empty($$
+    SELECT r.name FROM routine AS r
+    WHERE r.language IN ('sql', 'plpgsql') AND NOT r.pinned
+      AND NOT (r.prokind = 'p' AND r.prosrc ~* '\mcommit\M'
+               AND r.prosrc ~ 'set_config\(''search_path'', ''pg_catalog, pg_temp'', true\)')
+$$, 'every function pins its search path');
+
+SELECT is_empty('SELECT r.name FROM routine AS r WHERE r.prosecdef', 'nothing runs with its definer''s rights');
+
+SELECT is_empty($$
+    SELECT r.name FROM relation AS r
+    WHERE r.relkind = 'v' AND NOT coalesce(r.reloptions, '{}') @> '{security_invoker=true}'
+$$, 'every view runs with the rights of who reads it');
+
+SELECT is_empty($$
+    SELECT r.name FROM relation AS r
+    WHERE r.relkind IN ('r', 'p') AND NOT (r.relrowsecurity AND EXISTS (
+        SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = r.oid))
+$$, 'every table keeps a user''s rows from other users');
+
+SELECT is_empty($$
+    SELECT r.name FROM relation AS r
+    WHERE r.relkind IN ('r', 'p') AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS a
+        JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = r.oid AND a.attname = 'owner' AND a.attnotnull
+          AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) IN ('CURRENT_USER', '"current_user"()'))
+$$, 'every table notes the owner of a row');
+
+SELECT is_empty($$
+    SELECT r.name FROM relation AS r
+    WHERE r.relkind IN ('r', 'p', 'S') AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'pg_etl' AND r.oid = ANY (e.extconfig))
+$$, 'every table and sequence is dumped with its rows');
+
+SELECT * FROM finish();
+ROLLBACK;

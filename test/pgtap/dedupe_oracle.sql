@@ -1,0 +1,100 @@
+-- etl.dedupe against the same answer by DISTINCT ON, on random tables: every keep, with and without order_by,
+-- nulls_equal and where_sql, on a plain and on a partitioned table.
+BEGIN;
+SELECT plan(7);
+SELECT setseed(0.42);
+
+CREATE FUNCTION fill(target regclass, row_count int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('TRUNCATE %s', target);
+    EXECUTE format($sql$
+        INSERT INTO %s
+        SELECT i, CASE WHEN random() < 0.9 THEN 'k' || (random() * 8)::int END,
+               CASE WHEN random() < 0.9 THEN round((random() * 5)::numeric, 0) + CASE WHEN random() < 0.5 THEN 0.00 ELSE 0 END END,
+               CASE WHEN random() < 0.9 THEN timestamptz '2025-01-01' + (random() * 6)::int * interval '1 day' END,
+               CASE WHEN random() < 0.5 THEN 'x' END, CASE WHEN random() < 0.5 THEN 1 END
+        FROM generate_series(1, $1) AS i ORDER BY random()$sql$, target) USING row_count;
+    -- Places that differ from the order of arrival
+    EXECUTE format('UPDATE %s SET f = 2 WHERE random() < 0.3', target);
+    EXECUTE format('DELETE FROM %s WHERE random() < 0.1', target);
+END
+$$;
+
+-- The rows that should stay, by the plainest query that says so.
+CREATE FUNCTION oracle(target regclass, keep text, order_by name, nulls_equal bool, where_sql text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    ids text;
+    direction text := CASE keep WHEN 'first' THEN 'ASC' ELSE 'DESC' END;
+    takes_part text := format('(%s) IS TRUE AND (%L::bool OR (k1 IS NOT NULL AND k2 IS NOT NULL))', coalesce(where_sql, 'true'),
+                              nulls_equal);
+BEGIN
+    EXECUTE format($sql$
+        SELECT string_agg(id::text, ',' ORDER BY id) FROM (
+            (SELECT DISTINCT ON (k1, k2) id FROM %1$s WHERE %2$s
+             ORDER BY k1, k2 %3$s %4$s, tableoid %5$s, ctid %5$s)
+            UNION ALL
+            SELECT id FROM %1$s WHERE NOT (%2$s)
+        ) AS kept$sql$,
+        target, takes_part,
+        CASE WHEN keep = 'most_complete' THEN ', num_nulls(id, k1, k2, ts, e, f)' END,
+        CASE WHEN order_by IS NOT NULL THEN format(', %I %s NULLS LAST', order_by, direction) END,
+        direction)
+    INTO ids;
+    RETURN ids;
+END
+$$;
+
+CREATE FUNCTION differences(target regclass, keep text, row_count int, tries int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    wanted text;
+    got text;
+    before bigint;
+    expected record;
+    counts record;
+    choice record;
+BEGIN
+    FOR choice IN
+        SELECT o AS order_by, n AS nulls_equal, w AS where_sql
+        FROM unnest(ARRAY[NULL, 'ts', 'id']::name[]) AS o, unnest('{f,t}'::bool[]) AS n,
+             unnest(ARRAY[NULL, 'f = 1', 'e IS NULL OR id % 3 > 0']) AS w, generate_series(1, tries)
+    LOOP
+        PERFORM fill(target, row_count);
+        EXECUTE format('SELECT count(*) FROM %s', target) INTO before;
+        wanted := oracle(target, keep, choice.order_by, choice.nulls_equal, choice.where_sql);
+        SELECT count(*) AS groups, coalesce(sum(rows) - count(*), 0) AS duplicates INTO expected
+        FROM etl.duplicates(target, '{k1,k2}', choice.nulls_equal, choice.where_sql);
+        SELECT * INTO counts
+        FROM etl.dedupe(target, '{k1,k2}', keep, choice.order_by, choice.nulls_equal, choice.where_sql);
+        EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FROM %s', target) INTO got;
+        IF got IS DISTINCT FROM wanted OR counts.groups <> expected.groups OR counts.duplicates <> expected.duplicates
+            OR counts.removed <> before - coalesce(cardinality(string_to_array(wanted, ',')), 0)
+        THEN
+            RETURN NEXT format('%s %s: wanted %s, got %s, counts %s, listed %s', keep, choice, wanted, got, counts, expected);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE TABLE plain (id int, k1 text, k2 numeric, ts timestamptz, e text, f int);
+CREATE TABLE parted (id int, k1 text, k2 numeric, ts timestamptz, e text, f int) PARTITION BY LIST (e);
+CREATE TABLE parted_x PARTITION OF parted FOR VALUES IN ('x');
+CREATE TABLE parted_null PARTITION OF parted FOR VALUES IN (NULL) PARTITION BY HASH (id);
+CREATE TABLE parted_null_0 PARTITION OF parted_null FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE parted_null_1 PARTITION OF parted_null FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+
+SELECT is_empty(format('SELECT * FROM differences(%L, %L, 80, 4)', target, keep), format('%s, keep %s', target, keep))
+FROM unnest('{plain,parted}'::text[]) AS target, unnest('{first,last,most_complete}'::text[]) AS keep;
+
+-- The plan with parallel workers gives the same answer.
+SELECT fill('plain', 20000);
+CREATE TABLE kept AS SELECT string_to_table(oracle('plain', 'last', 'ts', false, NULL), ',')::int AS id;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL work_mem = '64kB';
+SELECT * FROM etl.dedupe('plain', '{k1,k2}', 'last', 'ts') \g /dev/null
+SELECT set_eq('SELECT id FROM plain', 'SELECT id FROM kept', 'parallel workers and a sort on disk: the same rows stay');
+
+SELECT * FROM finish();
+ROLLBACK;

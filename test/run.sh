@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Every test there is (make test), on throw-away clusters; nothing is installed into the system but Debian packages.
+#
+#   test/run.sh [stage …]       stages: core regress pgtap isolation tap demo (all of them when none is named)
+#
+# PG_CONFIG chooses the server version. The exit status says whether everything passed; the last lines are the
+# runners' own summaries.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+. "$top/test/cluster.sh"
+. "$top/test/steps.sh"
+export PG_CONFIG=${PG_CONFIG:-pg_config} BUILD=${BUILD:-$top/build}
+
+stages=" ${*:-core regress pgtap isolation tap demo} "
+wanted() {
+    [[ $stages == *" $1 "* ]]
+}
+
+work=
+finish() {
+    [ -z "$work" ] || { cluster_stop "$work/pg"; cluster_stop "$work/demo"; rm -rf "$work"; }
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+summaries=()
+# Keeps the last line of the runner that matches.
+summary() {
+    summaries+=("$1: $(sed -nE "/$2/{s/^[ #*]*//;s/ *$//;p}" "$step_output" | tail -n 1)")
+}
+
+# ---- stages --------------------------------------------------------------------------------------------------------
+
+core_build() {
+    cmake -S . -B "$BUILD/core" && cmake --build "$BUILD/core" -j "$(nproc)"
+}
+
+core_test() {
+    ctest --test-dir "$BUILD/core" --output-on-failure -j "$(nproc)"
+}
+
+pgxs_test=
+regress() {
+    local -a expected=()
+    [ "$server_major" -lt 16 ] || expected=(--expecteddir="$top")
+    "$pgxs_test/regress/pg_regress" --inputdir="$top" "${expected[@]}" --outputdir="$work" --bindir="$server_bin" \
+        --dbname=regress --load-extension=pg_etl "$@" || { cat "$work/regression.diffs"; return 1; }
+}
+
+isolation() {
+    local -a expected=()
+    [ "$server_major" -lt 16 ] || expected=(--expecteddir="$top/test/isolation")
+    mkdir -p "$work/isolation"
+    "$pgxs_test/isolation/pg_isolation_regress" --inputdir="$top/test/isolation" "${expected[@]}" \
+        --outputdir="$work/isolation" --bindir="$server_bin" --dbname=isolation --load-extension=pg_etl "$@" ||
+        { cat "$work/isolation/regression.diffs"; return 1; }
+}
+
+# Each file gets a copy of this database.
+pgtap_template() {
+    psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE DATABASE pgtap_template' &&
+        psql -X -q -v ON_ERROR_STOP=1 -d pgtap_template -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION pg_etl'
+}
+
+pgtap() {
+    pgtap_template && pg_prove --jobs "$(nproc)" --timer --psql-bin test/pgtap.sh "$@"
+}
+
+tap() {
+    prove --jobs "$(nproc)" --timer "$@"
+}
+
+demo() {
+    ROWS=5000 PG_ETL_DEMO=$work/demo test/demo.sh && PG_ETL_DEMO=$work/demo test/demo.sh stop
+}
+
+# run_files STAGE LABEL SUMMARY-PATTERN NAME…: the runner of the stage over its tests, when it has any.
+run_files() {
+    local stage=$1 label=$2 pattern=$3
+    shift 3
+    wanted "$stage" || return 0
+    [ $# -gt 0 ] || { step_skip "$label" 'no files'; return 0; }
+    step "$label ($#)" "$stage" "$@" || true
+    summary "$label" "$pattern"
+}
+
+names() {
+    local path
+    for path in "$@"; do
+        path=${path##*/}
+        echo "${path%.*}"
+    done
+}
+
+# ---- the run -------------------------------------------------------------------------------------------------------
+
+test/packages.sh build server test
+work=$(cluster_tmpdir)
+step_log=$work/steps
+mkdir "$step_log"
+server_major=$("$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+server_bin=$("$PG_CONFIG" --bindir)
+pgxs_test=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
+PATH=$server_bin:$PATH
+shopt -s nullglob
+echo "pg_etl on $("$PG_CONFIG" --version)"
+
+if wanted core; then
+    step 'core: build' core_build
+    step 'core: unit tests, fuzz replay' core_test || true
+    summary ctest 'tests passed'
+fi
+
+step 'extension: build and stage' cluster_stage "$work/stage"
+export PG_ETL_STAGE=$work/stage
+step 'cluster: initdb and start' cluster_start "$work/pg"
+cluster_env "$work/pg"
+
+sql_files=(sql/*.sql) spec_files=(test/isolation/specs/*.spec) pgtap_files=(test/pgtap/*.sql) tap_files=(test/t/*.t)
+mapfile -t sql_tests < <(names "${sql_files[@]}")
+mapfile -t spec_tests < <(names "${spec_files[@]}")
+run_files regress pg_regress 'tests? (passed|failed)' "${sql_tests[@]}"
+run_files pgtap pg_prove '^Result:' "${pgtap_files[@]}"
+run_files isolation pg_isolation_regress 'tests? (passed|failed)' "${spec_tests[@]}"
+run_files tap prove '^Result:' "${tap_files[@]}"
+if wanted demo; then
+    step 'demo, 5000 rows' demo || true
+fi
+if grep -E 'terminated by signal|PANIC:' "$work/pg/log"; then
+    step_failures=$((step_failures + 1))
+    echo 'the server crashed; the end of its log:'
+    tail -n 60 "$work/pg/log"
+fi
+
+echo
+[ ${#summaries[@]} = 0 ] || printf '%s\n' "${summaries[@]}"
+if [ "$step_failures" -gt 0 ]; then
+    echo "FAILED: $step_failures of $step_count stages"
+    exit 1
+fi
+echo "PASSED: all $step_count stages, in $SECONDS s"
