@@ -38,7 +38,8 @@ SELECT id FROM purchase ORDER BY id;
 ROLLBACK;
 
 BEGIN;
-SELECT * FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'most_complete', nulls_equal => true);
+SELECT * FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'most_complete',
+                         nulls_equal => true);
 SELECT id FROM purchase ORDER BY id;
 ROLLBACK;
 

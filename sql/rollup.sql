@@ -35,6 +35,15 @@ CALL etl.refresh_matview('sales_by_hour');
 ROLLBACK;
 DELETE FROM sale WHERE price = 0;
 
+-- A timeout is recorded too, and no lock stays behind.
+CREATE MATERIALIZED VIEW slow AS SELECT 1 AS one FROM pg_sleep(2) WITH NO DATA;
+SET statement_timeout = '100ms';
+CALL etl.refresh_matview('slow');
+RESET statement_timeout;
+SELECT name, status, error FROM etl.runs ORDER BY run_id DESC LIMIT 1;
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+DROP MATERIALIZED VIEW slow;
+
 -- Without pg_cron there is no policy.
 \set VERBOSITY sqlstate
 SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *');
@@ -64,7 +73,7 @@ SELECT etl.remove_refresh_policy('sales_by_hour', if_exists => true);
 DROP INDEX sales_by_hour_hour_idx;
 CREATE INDEX ON sales_by_hour (hour);
 CREATE UNIQUE INDEX ON sales_by_hour (hour) WHERE sold > 0;
-CREATE UNIQUE INDEX ON sales_by_hour ((sold + 1));
+CREATE UNIQUE INDEX ON sales_by_hour (hour, (sold + 1));
 SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');
 REFRESH MATERIALIZED VIEW sales_by_hour WITH NO DATA;
 SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');

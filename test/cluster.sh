@@ -17,7 +17,8 @@
 #   psql -c 'CREATE EXTENSION pg_etl'
 #
 # --database creates a database and is where pg_cron runs (default: postgres). --durable leaves fsync on.
-# PG_CONFIG chooses the server version. PG_ETL_STAGE names a stage that is already there (see cluster_stage).
+# PG_CONFIG chooses the server version. PG_ETL_STAGE names a stage that is already there (see cluster_stage), and
+# PG_ETL_PRELOAD libraries to preload into the server (the sanitizers come that way).
 
 cluster_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -133,7 +134,8 @@ cluster_up() {
     bindir=$("${PG_CONFIG:-pg_config}" --bindir)
     (
         cd "$1"
-        cluster_as_server "$1" env "${cluster_server_env[@]}" "$bindir/pg_ctl" -D "$1/data" -l "$1/log" -w -s start
+        cluster_as_server "$1" env ${PG_ETL_PRELOAD:+LD_PRELOAD="$PG_ETL_PRELOAD"} \
+            "$bindir/pg_ctl" -D "$1/data" -l "$1/log" -w -s start
     ) || { tail -n 20 "$1/log" >&2; return 1; }
 }
 
@@ -142,9 +144,6 @@ cluster_down() {
     bindir=$("${PG_CONFIG:-pg_config}" --bindir)
     (cd "$1" && cluster_as_server "$1" "$bindir/pg_ctl" -D "$1/data" -m "${2:-fast}" -w -s stop)
 }
-
-# What the server alone gets into its environment (the sanitizers are preloaded this way).
-cluster_server_env=()
 
 # Stops the server and deletes the directory; no harm when either is gone already.
 cluster_stop() {

@@ -32,7 +32,7 @@ packages_of() {
         test) echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl ;;
         lint) echo clang-format clang-tidy shellcheck cmake libgtest-dev ;;
         bench) echo cmake libgtest-dev libbenchmark-dev ;;
-        fuzz) echo clang cmake ;;
+        fuzz) echo clang libclang-rt-dev cmake ;;
         *) echo "packages.sh: unknown group $1" >&2; return 1 ;;
     esac
 }

@@ -2,6 +2,9 @@
 # A line per stage for the scripts of this folder: what runs, how it ended, the seconds. The output of a stage goes
 # to a log, which is shown when the stage fails. Sourced; the caller sets step_log to a directory of its own.
 
+# The stages are not make's children, although make may have started them.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 step_count=0
 step_failures=0
 step_log=${step_log:-}

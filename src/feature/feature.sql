@@ -23,8 +23,8 @@ COMMENT ON FUNCTION etl.event_popularity(bigint, bigint, timestamptz, timestampt
 
 CREATE FUNCTION etl.price_deviation(listing numeric, floor numeric)
 RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (listing - floor) / nullif(floor, 0);
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_price_deviation';
 COMMENT ON FUNCTION etl.price_deviation(numeric, numeric) IS
     'How far a listing lies above the floor price, as a fraction of it: (listing - floor) / floor. NULL when one of '
     'them is NULL or the floor is 0.';

@@ -69,11 +69,6 @@ double radians(double degrees) noexcept
     return degrees * (std::numbers::pi / 180.0);
 }
 
-double square(double x) noexcept
-{
-    return x * x;
-}
-
 void check_limit(travel_limit limit)
 {
     if (!(limit.max_km >= 0.0)) {
@@ -130,9 +125,9 @@ double haversine_km(place from, place to)
     check_place(to);
     const double from_latitude = radians(from.latitude);
     const double to_latitude = radians(to.latitude);
-    const double h = square(std::sin((to_latitude - from_latitude) / 2)) +
-                     std::cos(from_latitude) * std::cos(to_latitude) *
-                         square(std::sin(radians(to.longitude - from.longitude) / 2));
+    const double up = std::sin((to_latitude - from_latitude) / 2);
+    const double across = std::sin(radians(to.longitude - from.longitude) / 2);
+    const double h = up * up + std::cos(from_latitude) * std::cos(to_latitude) * across * across;
     return 2 * earth_radius_km * std::asin(std::sqrt(std::min(h, 1.0))); // rounding may pass 1 at antipodes
 }
 

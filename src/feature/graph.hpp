@@ -48,7 +48,7 @@ void check_options(const pagerank_options& options);
 struct pagerank_result {
     std::pmr::vector<double> ranks; // by node; their sum is 1
     std::int32_t iterations;
-    double change;                  // of all ranks together in the last iteration
+    double change; // of all ranks together in the last iteration
     bool converged;
 };
 

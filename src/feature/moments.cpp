@@ -38,8 +38,7 @@ double days_between(moment earlier, moment later)
 std::optional<double> event_popularity(std::int64_t sold, std::int64_t capacity, moment event_date, moment as_of)
 {
     if (sold < 0) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "sold must be at least 0, not " + std::to_string(sold));
+        throw error(sqlstate::invalid_parameter_value, "sold must be at least 0, not " + std::to_string(sold));
     }
     if (capacity <= 0 || event_date < as_of) {
         return std::nullopt;

@@ -40,10 +40,7 @@ class table {
 
     std::uint32_t mask() const noexcept { return mask_; }
     fingerprint at(std::uint32_t i) const noexcept { return load<fingerprint>(first_ + i * sizeof(fingerprint)); }
-    void put(std::uint32_t i, fingerprint value) const noexcept
-    {
-        store(first_ + i * sizeof(fingerprint), value);
-    }
+    void put(std::uint32_t i, fingerprint value) const noexcept { store(first_ + i * sizeof(fingerprint), value); }
     std::uint32_t home(fingerprint value) const noexcept { return static_cast<std::uint32_t>(value.low) & mask_; }
 
     // The slot where the value lies or, when it does not, the free slot where it would.

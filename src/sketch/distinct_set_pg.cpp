@@ -1,7 +1,7 @@
 // etl.distinct_set, etl.count_distinct: one transition function per type, which only differ in how a value becomes a
 // fingerprint.
-#include "pg/state_type.hpp"
 #include "sketch/distinct_set.hpp"
+#include "pg/state_type.hpp"
 
 extern "C" {
 #include <utils/date.h>

@@ -38,16 +38,20 @@ SELECT is(survivors($$'sale', '{ticket,price}', 'most_complete', 'sold_at'$$), '
           'keep most_complete: the fewest NULL columns');
 SELECT is(survivors($$'sale', '{ticket}'$$), '3,5,6,7,8', 'without order_by the last in the table stays');
 SELECT is(survivors($$'sale', '{ticket}', 'first'$$), '1,4,6,7,8', 'without order_by the first in the table stays');
-SELECT is(survivors($$'sale', '{ticket}', 'first', 'price'$$), '1,4,6,7,8', 'ties: keep first takes the first in the table');
-SELECT is(survivors($$'sale', '{ticket}', 'last', 'price'$$), '3,5,6,7,8', 'ties: keep last takes the last in the table');
-SELECT is(survivors($$'sale', '{ticket,price}', 'last', 'sold_at', true$$), '2,5,6,8', 'nulls_equal makes NULL keys equal');
+SELECT is(survivors($$'sale', '{ticket}', 'first', 'price'$$), '1,4,6,7,8',
+          'ties: keep first takes the first in the table');
+SELECT is(survivors($$'sale', '{ticket}', 'last', 'price'$$), '3,5,6,7,8',
+          'ties: keep last takes the last in the table');
+SELECT is(survivors($$'sale', '{ticket,price}', 'last', 'sold_at', true$$), '2,5,6,8',
+          'nulls_equal makes NULL keys equal');
 SELECT is(survivors($$'sale', '{ticket,price}', 'last', 'sold_at', where_sql => 'id <> 2'$$), '2,3,5,6,7,8',
           'where_sql: rows outside neither win nor lose');
 SELECT is(survivors($$'sale', '{ticket,price}', where_sql => 'id <> 2 -- not two'$$), '2,3,5,6,7,8',
           'where_sql may end in a comment');
 SELECT is(survivors($$'sale', '{ticket}', where_sql => 'sale.buyer = ''ann'' OR sale.note = ''x'''$$), '2,3,4,5,6,7,8',
           'where_sql may use OR and the name of the table');
-SELECT is(survivors($$'sale', '{note}', 'first'$$), '1,2,3,4,5,6,7,8', 'a column that is mostly NULL has no duplicates');
+SELECT is(survivors($$'sale', '{note}', 'first'$$), '1,2,3,4,5,6,7,8',
+          'a column that is mostly NULL has no duplicates');
 SELECT is(survivors($$'sale', '{note}', 'first', nulls_equal => true$$), '1,3,4', 'and many with nulls_equal');
 SELECT is(survivors($$'sale', '{id}'$$), '1,2,3,4,5,6,7,8', 'a unique key has no duplicates');
 
@@ -58,7 +62,8 @@ INSERT INTO person VALUES
     (4, 'y', 'Bob', '1', NULL), (5, 'y', 'Bob', NULL, '2025-01-01'), (6, 'y', 'Bob', '2', NULL);
 SELECT is(survivors($$'person', '{email}', 'most_complete', 'seen'$$), '2,5',
           'most_complete: equally complete rows are decided by order_by, where NULL loses');
-SELECT is(survivors($$'person', '{email}', 'most_complete'$$), '3,6', 'most_complete without order_by: by the place in the table');
+SELECT is(survivors($$'person', '{email}', 'most_complete'$$), '3,6',
+          'most_complete without order_by: by the place in the table');
 
 -- Empty table, one row, no column but the key
 CREATE TABLE nothing (id int);
@@ -77,7 +82,8 @@ SELECT results_eq($$SELECT * FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::
 -- Equality is that of the type and the collation
 CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE pair AS (a int, b text);
-CREATE TABLE typed (id int, n numeric, c char(5), i text COLLATE anycase, f float8, v interval, m money, p pair, a int[]);
+CREATE TABLE typed (
+    id int, n numeric, c char(5), i text COLLATE anycase, f float8, v interval, m money, p pair, a int[]);
 INSERT INTO typed VALUES
     (1, 1.0,  'ab',  'Key', 0,     '1 day',    1, (1, 'x'),   '{1,2}'),
     (2, 1.00, 'ab ', 'KEY', '-0',  '24 hours', 1, (1, 'x'),   '{1,2}'),
@@ -109,7 +115,8 @@ SELECT results_eq(
 
 -- Wide tables
 SELECT lives_ok(
-    format('CREATE TABLE wide (id int, %s)', (SELECT string_agg(format('c%s int', i), ', ') FROM generate_series(1, 400) AS i)),
+    format('CREATE TABLE wide (id int, %s)',
+           (SELECT string_agg(format('c%s int', i), ', ') FROM generate_series(1, 400) AS i)),
     'a table of 401 columns');
 INSERT INTO wide (id, c1, c400) VALUES (1, 1, 1), (2, 1, NULL);
 SELECT is(survivors($$'wide', '{c1}', 'most_complete'$$), '1', 'most_complete counts the NULLs of 401 columns');
@@ -117,7 +124,8 @@ SELECT is(survivors($$'wide', '{c1}', 'most_complete'$$), '1', 'most_complete co
 -- Listing
 SELECT results_eq(
     $$SELECT * FROM etl.duplicates('sale', '{ticket}')$$,
-    $$VALUES ('{"ticket": "a"}'::jsonb, 3::bigint), ('{"ticket": "b"}', 2)$$, 'duplicates lists the largest group first');
+    $$VALUES ('{"ticket": "a"}'::jsonb, 3::bigint), ('{"ticket": "b"}', 2)$$,
+    'duplicates lists the largest group first');
 SELECT results_eq(
     $$SELECT * FROM etl.duplicates('sale', '{ticket,price}', nulls_equal => true, where_sql => 'id > 3')$$,
     $$VALUES ('{"price": 2, "ticket": "b"}'::jsonb, 2::bigint), ('{"price": 4, "ticket": null}', 2)$$,

@@ -10,7 +10,8 @@ BEGIN
     EXECUTE format($sql$
         INSERT INTO %s
         SELECT i, CASE WHEN random() < 0.9 THEN 'k' || (random() * 8)::int END,
-               CASE WHEN random() < 0.9 THEN round((random() * 5)::numeric, 0) + CASE WHEN random() < 0.5 THEN 0.00 ELSE 0 END END,
+               CASE WHEN random() < 0.9
+                   THEN round((random() * 5)::numeric) + CASE WHEN random() < 0.5 THEN 0.00 ELSE 0 END END,
                CASE WHEN random() < 0.9 THEN timestamptz '2025-01-01' + (random() * 6)::int * interval '1 day' END,
                CASE WHEN random() < 0.5 THEN 'x' END, CASE WHEN random() < 0.5 THEN 1 END
         FROM generate_series(1, $1) AS i ORDER BY random()$sql$, target) USING row_count;
@@ -26,8 +27,8 @@ RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     ids text;
     direction text := CASE keep WHEN 'first' THEN 'ASC' ELSE 'DESC' END;
-    takes_part text := format('(%s) IS TRUE AND (%L::bool OR (k1 IS NOT NULL AND k2 IS NOT NULL))', coalesce(where_sql, 'true'),
-                              nulls_equal);
+    takes_part text := format('(%s) IS TRUE AND (%L::bool OR (k1 IS NOT NULL AND k2 IS NOT NULL))',
+                              coalesce(where_sql, 'true'), nulls_equal);
 BEGIN
     EXECUTE format($sql$
         SELECT string_agg(id::text, ',' ORDER BY id) FROM (
@@ -45,7 +46,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION differences(target regclass, keep text, row_count int, tries int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION differences(target regclass, keep text, row_count int, tries int)
+RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     wanted text;
     got text;
@@ -70,7 +72,8 @@ BEGIN
         IF got IS DISTINCT FROM wanted OR counts.groups <> expected.groups OR counts.duplicates <> expected.duplicates
             OR counts.removed <> before - coalesce(cardinality(string_to_array(wanted, ',')), 0)
         THEN
-            RETURN NEXT format('%s %s: wanted %s, got %s, counts %s, listed %s', keep, choice, wanted, got, counts, expected);
+            RETURN NEXT format('%s %s: wanted %s, got %s, counts %s, listed %s',
+                               keep, choice, wanted, got, counts, expected);
         END IF;
     END LOOP;
 END

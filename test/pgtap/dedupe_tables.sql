@@ -2,7 +2,7 @@
 BEGIN;
 SELECT plan(44);
 
--- Partitions ---------------------------------------------------------------------------------------------------------
+-- Partitions ----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE sale (id int, ticket text, sold_at date) PARTITION BY RANGE (sold_at);
 CREATE TABLE sale_1 PARTITION OF sale FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
@@ -34,9 +34,10 @@ CREATE FOREIGN DATA WRAPPER nowhere;
 CREATE SERVER away FOREIGN DATA WRAPPER nowhere;
 CREATE FOREIGN TABLE sale_far PARTITION OF sale FOR VALUES FROM ('2030-01-01') TO ('2031-01-01') SERVER away;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('sale', '{ticket}')$$, '42809',
-                 'partition "public.sale_far" of table "public.sale" is a foreign table', 'a foreign partition is refused');
+                 'partition "public.sale_far" of table "public.sale" is a foreign table',
+                 'a foreign partition is refused');
 
--- Foreign keys -------------------------------------------------------------------------------------------------------
+-- Foreign keys --------------------------------------------------------------------------------------------------------
 
 CREATE TABLE customer (id int PRIMARY KEY, email text);
 CREATE TABLE visit (customer_id int REFERENCES customer);
@@ -76,7 +77,7 @@ SELECT throws_ok($$SELECT * FROM etl.dedupe('parted_high', '{k}', 'last', 'id')$
 SELECT results_eq($$SELECT * FROM etl.dedupe('parted', '{k}', 'first', 'id')$$,
                   $$VALUES (2::bigint, 2::bigint, 2::bigint)$$, 'and allowed when it refers to a row that stays');
 
--- Triggers, generated columns ----------------------------------------------------------------------------------------
+-- Triggers, generated columns -----------------------------------------------------------------------------------------
 
 CREATE TABLE audited (id int, name text, folded text GENERATED ALWAYS AS (lower(name)) STORED);
 CREATE TABLE audit (id int);
@@ -100,10 +101,11 @@ CREATE TRIGGER hold_back BEFORE DELETE ON audited FOR EACH ROW WHEN (OLD.id = 1)
 INSERT INTO audited (id, name) VALUES (1, 'x'), (4, 'x'), (5, 'x');
 SET LOCAL client_min_messages = error;
 SELECT results_eq($$SELECT * FROM etl.dedupe('audited', '{folded}')$$,
-                  $$VALUES (1::bigint, 2::bigint, 1::bigint)$$, 'a row that a trigger holds back is not counted as removed');
+                  $$VALUES (1::bigint, 2::bigint, 1::bigint)$$,
+                  'a row that a trigger holds back is not counted as removed');
 RESET client_min_messages;
 
--- Types and settings of the caller -----------------------------------------------------------------------------------
+-- Types and settings of the caller ------------------------------------------------------------------------------------
 
 CREATE SCHEMA other;
 CREATE FUNCTION other.even(int) RETURNS bool LANGUAGE sql AS 'SELECT $1 % 2 = 0';
@@ -122,7 +124,7 @@ INSERT INTO scratch VALUES (1, 1), (2, 1);
 SELECT results_eq($$SELECT * FROM etl.dedupe('scratch', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
                   'a temporary table');
 
--- Another role -------------------------------------------------------------------------------------------------------
+-- Another role --------------------------------------------------------------------------------------------------------
 
 CREATE ROLE etl_tap_user;
 CREATE TABLE private (id int, k int);
@@ -134,7 +136,8 @@ SELECT throws_ok($$SELECT * FROM etl.duplicates('public.private', '{k}')$$, '425
 RESET ROLE;
 GRANT SELECT ON private TO etl_tap_user;
 SET ROLE etl_tap_user;
-SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}')$$, '42501', NULL, 'SELECT is not enough to delete');
+SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}')$$, '42501', NULL,
+                 'SELECT is not enough to delete');
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}', dry_run => true)$$, '42501', NULL,
                  'nor for a dry run');
 SELECT results_eq($$SELECT * FROM etl.duplicates('public.private', '{k}')$$,
@@ -152,14 +155,15 @@ INSERT INTO sale VALUES (9, 'c', '2024-05-05');
 INSERT INTO customer VALUES (4, 'b');
 SET ROLE etl_tap_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.sale', '{ticket}', order_by => 'sold_at')$$,
-                  $$VALUES (1::bigint, 2::bigint, 2::bigint)$$, 'the privilege on a partitioned table is that of the parent');
+                  $$VALUES (1::bigint, 2::bigint, 2::bigint)$$,
+                  'the privilege on a partitioned table is that of the parent');
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '42501',
                  'permission denied for table "public.basket"',
                  'a table that a cascade could empty must be readable, to look whether it would');
 RESET ROLE;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id')$$, '23503', NULL, 'it would');
 
--- Row security -------------------------------------------------------------------------------------------------------
+-- Row security --------------------------------------------------------------------------------------------------------
 
 CREATE TABLE tenant (id int, k int, owner name);
 ALTER TABLE tenant ENABLE ROW LEVEL SECURITY;
@@ -177,7 +181,8 @@ INSERT INTO tenant VALUES (5, 1, 'etl_tap_user');
 SET LOCAL client_min_messages = error;
 SET ROLE etl_tap_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.tenant', '{k}')$$,
-                  $$VALUES (1::bigint, 1::bigint, 0::bigint)$$, 'rows that a policy keeps from being deleted are not counted');
+                  $$VALUES (1::bigint, 1::bigint, 0::bigint)$$,
+                  'rows that a policy keeps from being deleted are not counted');
 RESET ROLE;
 
 -- A cascade onto a table whose rows the role does not see
@@ -188,7 +193,7 @@ SELECT throws_ok($$SELECT * FROM etl.dedupe('public.customer', '{email}', 'first
                  'refused, as nobody can tell');
 RESET ROLE;
 
--- Nothing is left behind ---------------------------------------------------------------------------------------------
+-- Nothing is left behind ----------------------------------------------------------------------------------------------
 
 CREATE TABLE locked (id int, k int);
 INSERT INTO locked VALUES (1, 1), (2, 1);

@@ -1,6 +1,6 @@
 -- etl.refresh_matview: what is recorded, what is cleaned up, which indexes let a refresh be concurrent. No
 -- transaction around the file, because the procedure commits.
-SELECT plan(31);
+SELECT plan(27);
 
 CREATE TABLE sale (id int PRIMARY KEY, hour int, price numeric);
 INSERT INTO sale SELECT i, i % 5, i FROM generate_series(1, 100) AS i;
@@ -35,9 +35,10 @@ INSERT INTO sale VALUES (101, 7, 1);
 CALL etl.refresh_matview('hourly');
 SELECT is((SELECT count(*) FROM hourly), 6::bigint, 'the new group is there');
 SELECT results_eq(
-    $$SELECT kind, name, status, rows, detail ->> 'mode', (detail ->> 'seconds')::numeric >= 0, error, owner::text
+    $$SELECT kind, name, status, rows, detail ->> 'mode', (detail ->> 'seconds')::numeric >= 0, error,
+             owner = 'postgres'
       FROM etl.runs$$,
-    $$VALUES ('refresh', 'public.hourly', 'succeeded', 6::bigint, 'concurrently', true, NULL, 'postgres')$$,
+    $$VALUES ('refresh', 'public.hourly', 'succeeded', 6::bigint, 'concurrently', true, NULL::text, true)$$,
     'the run is recorded');
 SELECT is((SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), 0::bigint,
           'no lock stays with the session');
@@ -49,45 +50,21 @@ INSERT INTO sale VALUES (1, 1, 1);
 CALL etl.refresh_matview('hourly');
 SELECT is((SELECT rows FROM etl.runs ORDER BY run_id DESC LIMIT 1), 1::bigint, 'and then one');
 
--- A failure is recorded when the procedure may commit ------------------------------------------------------------------
+-- A failure (sql/rollup.sql has the one of a call on its own, which is recorded) --------------------------------------
 
 CREATE MATERIALIZED VIEW fragile AS SELECT 1 / price AS x FROM sale;
 UPDATE sale SET price = 0;
-SELECT throws_ok($$CALL etl.refresh_matview('fragile')$$, '22012', 'division by zero', 'in a function the error comes as it is');
-SELECT is((SELECT count(*) FROM etl.runs WHERE name = 'public.fragile'), 0::bigint, 'and is rolled back with its record');
-\set ON_ERROR_STOP off
-\set QUIET on
-\o /dev/null
-SET client_min_messages = fatal;
-CALL etl.refresh_matview('fragile');
-RESET client_min_messages;
-\o
-\set ON_ERROR_STOP on
-SELECT results_eq($$SELECT status, rows, error FROM etl.runs WHERE name = 'public.fragile'$$,
-                  $$VALUES ('failed', NULL::bigint, 'division by zero')$$, 'on its own the failure is recorded');
-SELECT is((SELECT count(*) FROM fragile), 1::bigint, 'the view keeps its row');
-SELECT is((SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), 0::bigint,
-          'a failure leaves no lock');
-
--- A statement_timeout is one too
-CREATE MATERIALIZED VIEW slow AS SELECT pg_sleep(1) WITH NO DATA;
-\set ON_ERROR_STOP off
-SET client_min_messages = fatal;
-SET statement_timeout = '100ms';
-CALL etl.refresh_matview('slow');
-RESET statement_timeout;
-RESET client_min_messages;
-\set ON_ERROR_STOP on
-SELECT results_eq($$SELECT status, error FROM etl.runs WHERE name = 'public.slow'$$,
-                  $$VALUES ('failed', 'canceling statement due to statement timeout')$$, 'a timeout is recorded');
-
+SELECT throws_ok($$CALL etl.refresh_matview('fragile')$$, '22012', 'division by zero',
+                 'in a function the error comes as it is');
+SELECT is((SELECT count(*) FROM etl.runs WHERE name = 'public.fragile'), 0::bigint,
+          'and is rolled back with its record');
 -- A run whose session was lost
 SELECT etl._start_run('refresh', 'public.hourly', now()) AS lost \gset
 CALL etl.refresh_matview('hourly');
 SELECT results_eq(format('SELECT status, error IS NOT NULL FROM etl.runs WHERE run_id = %s', :lost),
                   $$VALUES ('failed', true)$$, 'the next refresh closes a run that was lost');
 
--- Atomic calls ---------------------------------------------------------------------------------------------------------
+-- Atomic calls --------------------------------------------------------------------------------------------------------
 
 BEGIN;
 CALL etl.refresh_matview('hourly');
@@ -99,14 +76,15 @@ SELECT lives_ok($$SET search_path = pg_catalog; CALL etl.refresh_matview('public
                 'in a string of several statements');
 SELECT is(current_setting('search_path'), '"$user", public', 'the search_path stays as it was');
 
--- Names ----------------------------------------------------------------------------------------------------------------
+-- Names ---------------------------------------------------------------------------------------------------------------
 
 CREATE SCHEMA "Odd one";
 CREATE MATERIALIZED VIEW "Odd one"."The ""view""" AS SELECT 1 AS x;
 CALL etl.refresh_matview('"Odd one"."The ""view"""');
-SELECT is((SELECT name FROM etl.runs ORDER BY run_id DESC LIMIT 1), '"Odd one"."The ""view"""', 'a view with an odd name');
+SELECT is((SELECT name FROM etl.runs ORDER BY run_id DESC LIMIT 1), '"Odd one"."The ""view"""',
+          'a view with an odd name');
 
--- Another role ---------------------------------------------------------------------------------------------------------
+-- Another role --------------------------------------------------------------------------------------------------------
 
 CREATE ROLE etl_tap_owner;
 CREATE ROLE etl_tap_member IN ROLE etl_tap_owner;
@@ -122,8 +100,13 @@ CALL etl.refresh_matview('hourly');
 SELECT results_eq('SELECT name, status FROM etl.runs', $$VALUES ('public.hourly', 'succeeded')$$,
                   'a member of the owning role may, and sees its own runs alone');
 RESET ROLE;
-SELECT is((SELECT owner FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'etl_tap_member'::name, 'the run is the member''s');
+SELECT is((SELECT owner FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'etl_tap_member'::name,
+          'the run is the member''s');
 SELECT throws_ok($$CALL etl.refresh_matview('sale')$$, '42809', NULL, 'a table is refused');
 SELECT throws_ok($$CALL etl.refresh_matview(NULL)$$, '42P01', NULL, 'NULL is refused');
+
+DROP MATERIALIZED VIEW hourly;
+REVOKE ALL ON sale FROM etl_tap_owner;
+DROP ROLE etl_tap_owner, etl_tap_member, etl_tap_reader;
 
 SELECT * FROM finish();

@@ -170,11 +170,11 @@ SELECT t.n, t.e, t.price, t.x_close,
 FROM timed AS t;
 
 -- Row n is the mint of ticket n, or, beyond the tickets, the resale of one of them. w is the buyer: low numbers buy much
--- more often, and each hour one of the twelve bots takes a part of the mints.
+-- more often, and each hour one of the twelve bots takes a tenth of the mints, near the end much more.
 CREATE TEMPORARY TABLE sale ON COMMIT DROP AS
 WITH sold AS (
     SELECT m.n, m.n AS ticket, m.e, m.x, false AS is_resale,
-           CASE WHEN pg_temp.unit(m.n, 'bot') < 0.1
+           CASE WHEN pg_temp.unit(m.n, 'bot') < CASE WHEN m.x > :now - 7200000 THEN 0.4 ELSE 0.1 END
                 THEN 1 + (m.x / 3600000) % 12
                 ELSE 13 + floor((:wallets - 12) * pg_temp.unit(m.n, 'buyer') * pg_temp.unit(m.n, 'buyer'))::bigint
            END AS w,

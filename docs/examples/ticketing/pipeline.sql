@@ -12,7 +12,7 @@
 -- as_of is the moment up to which the suite accepts timestamps until a run of the pipeline sets it anew (default: now).
 -- Give the as_of that data.sql was run with, here and to the run: the rows "in the future" are so seen from there.
 --
--- The steps run without a search path of their own: the statements below name every schema.
+-- A step runs under the search path of whoever runs the pipeline, so the statements below name every schema.
 
 \set ON_ERROR_STOP on
 \if :{?as_of}

@@ -29,9 +29,9 @@ ORDER BY r.run_id DESC
 LIMIT 1 \gset
 SELECT coalesce((SELECT min(validated_at) FROM validation_results), '-infinity') AS since \gset
 
-\echo '\n  The night of ':night', done in ':seconds' s'
+\echo '\nThe night of ':night', done in ':seconds' s\n'
 
-\echo '\n━━ From the landing table to the clean one ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ From the landing table to the clean one ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 WITH flow (position, what, rows) AS (
     VALUES
@@ -46,7 +46,7 @@ SELECT what AS "rows", to_char(rows, '999,999,999') AS "number",
 FROM flow
 ORDER BY position;
 
-\echo '\n━━ Rejected rows, by the expectation they broke ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ Rejected rows, by the expectation they broke ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 WITH rejected AS (
     SELECT reason, count(*) AS rows
@@ -64,7 +64,7 @@ FROM rejected AS r
 FULL JOIN (SELECT * FROM expected_defects WHERE expectation IS NOT NULL) AS e ON e.expectation = r.reason
 ORDER BY coalesce(r.rows, 0) DESC, 1;
 
-\echo '\n━━ Duplicates ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ Duplicates ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT s.title AS "kind", to_char(sum(d.groups), '999,999') AS "groups",
        to_char(sum(d.removed), '999,999') AS "removed", to_char(e.rows, '999,999') AS "put in",
@@ -76,14 +76,14 @@ LEFT JOIN dedupe_results AS d USING (step)
 GROUP BY s.title, s.step, e.rows
 ORDER BY s.step;
 
-\echo '\n━━ Features: the most hurried wallets ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ Features: the most hurried wallets ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT left(wallet_address, 9) || '…' AS "wallet",
        txn_velocity_1h AS "last hour",
        round(wallet_age_days::numeric, 1) AS "age, days",
        round((extract(epoch FROM avg_ticket_hold_time) / 86400)::numeric, 1) AS "held, days",
        round(event_popularity_score::numeric, 3) AS "popular",
-       to_char(100 * price_deviation_ratio, 'S9990%') AS "on floor",
+       round(100 * price_deviation_ratio) AS "on floor, %",
        cross_event_attendance AS "events",
        payment_method_diversity AS "paid by",
        round((time_to_first_resale / 1440)::numeric, 1) AS "resold, d",
@@ -96,9 +96,9 @@ LIMIT 10;
 SELECT to_char(count(*), 'FM999,999,999') || ' wallets, ' || count(*) FILTER (WHERE geo_velocity_flag)
            || ' of which were in two far places within an hour' AS features
 FROM user_stats \gset
-\echo :features
+\echo :features'\n'
 
-\echo '\n━━ kpi_hourly: the last day ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ kpi_hourly: the last day ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT to_char(hour, 'Dy HH24:MI') AS "hour",
        transactions AS "sales",
@@ -110,7 +110,7 @@ SELECT to_char(hour, 'Dy HH24:MI') AS "hour",
 FROM (SELECT * FROM kpi_hourly ORDER BY hour DESC LIMIT 24) AS k
 ORDER BY k.hour;
 
-\echo '\n━━ event_analytics: what sells ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ event_analytics: what sells ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT event_name AS "event", to_char(event_date, 'YYYY-MM-DD') AS "date", to_char(revenue, '999,999,990') AS "revenue, $",
        minted, resales, floor_price AS "floor, $",
@@ -120,7 +120,7 @@ FROM event_analytics
 ORDER BY revenue DESC, event_id
 LIMIT 8;
 
-\echo '\n━━ user_segments: wallets by spend and by last purchase ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ user_segments: wallets by spend and by last purchase ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT spend_segment AS "segment",
        count(*) FILTER (WHERE recency_segment = 'active') AS "active",
@@ -134,7 +134,7 @@ FROM user_segments
 GROUP BY spend_segment
 ORDER BY min(spend) DESC;
 
-\echo '\n━━ Retention ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ Retention ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT DISTINCT ON (r.name)
        r.name AS "policy",
@@ -150,19 +150,19 @@ LEFT JOIN etl.policies AS p ON p.policy = r.name
 WHERE r.kind = 'retention'
 ORDER BY r.name, r.run_id DESC;
 
-\echo '\n━━ The steps of the night ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ The steps of the night ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT s.step AS "step",
+       s.kind AS "kind",
        s.status AS "status",
-       to_char(s.rows, '999,999,999') AS "rows",
        round(extract(epoch FROM s.duration)::numeric, 2) AS "seconds",
        repeat('█', ceil(40.0 * extract(epoch FROM s.duration) / max(extract(epoch FROM s.duration)) OVER ())::integer)
            AS " "
 FROM etl.step_runs AS s
 WHERE s.run_id = :run
-ORDER BY s.started_at, s.step;
+ORDER BY s.position;
 
-\echo '\n━━ The clock ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ The clock ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 \if :have_cron
     SELECT j.jobname AS "job", j.schedule AS "minute hour day month weekday", j.command AS "command"
@@ -170,7 +170,7 @@ ORDER BY s.started_at, s.step;
     WHERE j.database = current_database()
     ORDER BY j.jobid;
 
-    \echo '\nRun by pg_cron already:\n'
+    \echo 'What pg_cron ran last:\n'
 
     SELECT j.jobname AS "job",
            to_char(d.start_time, 'HH24:MI:SS') AS "began",

@@ -336,6 +336,9 @@ CREATE MATERIALIZED VIEW user_segments AS
 WITH latest AS (
     SELECT max(t."timestamp") AS at FROM transactions AS t
 ),
+blocked AS (
+    SELECT DISTINCT p.transaction_id FROM fraud_predictions AS p WHERE p.decision = 'block'
+),
 spend AS (
     SELECT t.wallet_address,
            count(*) AS transactions,
@@ -343,10 +346,9 @@ spend AS (
            coalesce(sum(t.price_paid) FILTER (WHERE t.status = 'completed'), 0)::numeric(18,2) AS spend,
            min(t."timestamp") AS first_purchase,
            max(t."timestamp") AS last_purchase,
-           bool_or(EXISTS (
-               SELECT FROM fraud_predictions AS p
-               WHERE p.transaction_id = t.transaction_id AND p.decision = 'block')) AS was_blocked
+           count(b.transaction_id) > 0 AS was_blocked
     FROM transactions AS t
+    LEFT JOIN blocked AS b USING (transaction_id)
     GROUP BY t.wallet_address
 )
 SELECT s.wallet_address,

@@ -1,0 +1,847 @@
+-- Pipelines: steps that need each other, run in that order, each in a transaction of its own.
+--
+-- etl.run_pipeline writes one row per step into etl.step_run before the first of them begins; these rows are what is
+-- run, so a definition that changes meanwhile takes effect with the next run. A step of kind 'sql' is executed by the
+-- calling session in one transaction together with the row that says it succeeded: the step's work is there exactly if
+-- it is recorded. A step of kind 'procedure' may commit inside, which PL/pgSQL cannot offer to dynamic SQL; it is
+-- executed by a background worker (worker_pg.cpp) in a session of its own.
+
+CREATE TABLE etl.pipeline (
+    pipeline_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    description text,
+    schedule text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    owner name NOT NULL DEFAULT current_user,
+    UNIQUE (pipeline_id, owner)
+);
+COMMENT ON TABLE etl.pipeline IS 'Pipelines, one row each; a role sees its own. Read them in etl.pipelines.';
+ALTER TABLE etl.pipeline ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pipeline_owner ON etl.pipeline USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.pipeline TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.pipeline', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.pipeline_pipeline_id_seq', '');
+
+-- The owner is part of the foreign keys here and in etl.step_run, so that nobody can slip a step into another role's
+-- pipeline, where it would be run with that role's rights.
+CREATE TABLE etl.step (
+    step_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline_id integer NOT NULL,
+    name text NOT NULL,
+    action text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('sql', 'procedure')),
+    depends_on text[] NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    UNIQUE (pipeline_id, name),
+    FOREIGN KEY (pipeline_id, owner) REFERENCES etl.pipeline (pipeline_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE etl.step IS 'Steps of pipelines; a role sees its own. Read them in etl.steps.';
+ALTER TABLE etl.step ENABLE ROW LEVEL SECURITY;
+CREATE POLICY step_owner ON etl.step USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.step', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.step_step_id_seq', '');
+
+CREATE TABLE etl.step_run (
+    step_run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id bigint NOT NULL,
+    position integer NOT NULL,
+    step text NOT NULL,
+    kind text NOT NULL,
+    action text NOT NULL,
+    depends_on text[] NOT NULL,
+    search_path text NOT NULL,
+    status text NOT NULL DEFAULT 'waiting'
+        CHECK (status IN ('waiting', 'running', 'succeeded', 'failed', 'skipped')),
+    started_at timestamptz,
+    finished_at timestamptz,
+    rows bigint,
+    sqlstate text,
+    error text,
+    detail text,
+    hint text,
+    context text,
+    owner name NOT NULL DEFAULT current_user,
+    UNIQUE (run_id, position),
+    FOREIGN KEY (run_id, owner) REFERENCES etl.run (run_id, owner) ON DELETE CASCADE
+);
+COMMENT ON TABLE etl.step_run IS
+    'Steps of pipeline runs, also those under way and still waiting. Read them in etl.step_runs.';
+ALTER TABLE etl.step_run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY step_run_owner ON etl.step_run USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step_run TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.step_run', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.step_run_step_run_id_seq', '');
+
+CREATE VIEW etl.pipelines WITH (security_invoker = true) AS
+SELECT p.name AS pipeline,
+       p.description,
+       (SELECT coalesce(array_agg(s.name ORDER BY s.step_id), '{}') FROM etl.step AS s
+        WHERE s.pipeline_id = p.pipeline_id) AS steps,
+       p.schedule,
+       r.run_id AS last_run,
+       r.started_at AS last_started_at,
+       r.status AS last_status,
+       p.owner
+FROM etl.pipeline AS p
+LEFT JOIN LATERAL (
+    SELECT u.run_id, u.started_at, u.status
+    FROM etl.run AS u
+    WHERE u.kind = 'pipeline' AND u.name = p.name AND u.owner = p.owner
+    ORDER BY u.run_id DESC
+    LIMIT 1
+) AS r ON true;
+COMMENT ON VIEW etl.pipelines IS
+    'Pipelines with their steps, their schedule and how the last run went. Define them with etl.create_pipeline.';
+GRANT SELECT ON etl.pipelines TO PUBLIC;
+
+CREATE VIEW etl.steps WITH (security_invoker = true) AS
+SELECT p.name AS pipeline, s.name AS step, s.kind, s.action, s.depends_on, s.owner
+FROM etl.step AS s
+JOIN etl.pipeline AS p USING (pipeline_id);
+COMMENT ON VIEW etl.steps IS
+    'Steps of pipelines: what each executes and which other steps it needs. Define them with etl.add_step.';
+GRANT SELECT ON etl.steps TO PUBLIC;
+
+CREATE VIEW etl.step_runs WITH (security_invoker = true) AS
+SELECT s.run_id,
+       r.name AS pipeline,
+       s.step,
+       s.kind,
+       s.status,
+       s.started_at,
+       CASE WHEN s.status <> 'waiting' THEN coalesce(s.finished_at, clock_timestamp()) - s.started_at END AS duration,
+       s.rows,
+       s.sqlstate,
+       s.error,
+       s.detail,
+       s.hint,
+       s.context,
+       s.position,
+       s.owner
+FROM etl.step_run AS s
+JOIN etl.run AS r USING (run_id);
+COMMENT ON VIEW etl.step_runs IS
+    'One row for each step of each pipeline run, in the order of position: its status (waiting, running, succeeded, '
+    'failed, skipped), how long it took, the rows its last statement touched, and PostgreSQL''s error when it failed.';
+GRANT SELECT ON etl.step_runs TO PUBLIC;
+
+-- Defining pipelines -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._pipeline(name text)
+RETURNS etl.pipeline
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.pipeline;
+BEGIN
+    SELECT p.* INTO stored FROM etl.pipeline AS p WHERE p.name = _pipeline.name FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('pipeline "%s" does not exist', name),
+            HINT = format('etl.create_pipeline(%L) creates it; SELECT pipeline FROM etl.pipelines lists those of the '
+                          'current role.', coalesce(name, 'nightly'));
+    END IF;
+    PERFORM etl._require_owner(stored.owner, format('pipeline "%s"', name));
+    RETURN stored;
+END
+$$;
+COMMENT ON FUNCTION etl._pipeline(text) IS
+    'The current role''s pipeline of that name (42704 when there is none, 42501 when it is another role''s), locked to '
+    'the end of the transaction, so that two sessions cannot make a circle of its steps.';
+
+CREATE FUNCTION etl.create_pipeline(name text, description text DEFAULT NULL, if_not_exists boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.pipeline;
+BEGIN
+    PERFORM etl._require_name(name, 'name');
+    INSERT INTO etl.pipeline (name, description) VALUES (name, description) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    SELECT p.* INTO stored FROM etl.pipeline AS p WHERE p.name = create_pipeline.name;
+    IF NOT if_not_exists OR stored.owner IS DISTINCT FROM current_user THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('pipeline "%s" already exists', name),
+            DETAIL = CASE
+                         WHEN stored.owner = current_user THEN ''
+                         ELSE 'Names of pipelines are unique in the database; this one belongs to another role.'
+                     END,
+            HINT = CASE
+                       WHEN stored.owner = current_user THEN
+                           format('Choose another name, or call etl.drop_pipeline(%L) first.', name)
+                       ELSE 'Choose another name.'
+                   END;
+    ELSIF stored.description IS DISTINCT FROM create_pipeline.description THEN
+        RAISE WARNING USING
+            MESSAGE = format('pipeline "%s" already exists and was not changed', name),
+            DETAIL = 'It differs from the definition that was given now in: description.',
+            HINT = format('To define it anew, call etl.drop_pipeline(%L) first.', name);
+    ELSE
+        RAISE NOTICE USING MESSAGE = format('pipeline "%s" already exists, skipping', name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.create_pipeline(text, text, boolean) IS
+    'Creates a pipeline without steps; etl.add_step gives it some. name: 1 to 63 bytes, unique in the database. '
+    'description: any text, shown in etl.pipelines. if_not_exists: an existing pipeline of the current role is left as '
+    'it is. Errors: 42710 name taken, 22023 bad name.';
+
+CREATE FUNCTION etl.drop_pipeline(name text, if_exists boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    doomed etl.pipeline;
+BEGIN
+    IF if_exists AND NOT EXISTS (SELECT FROM etl.pipeline AS p WHERE p.name = drop_pipeline.name) THEN
+        RAISE NOTICE USING MESSAGE = format('pipeline "%s" does not exist, skipping', name);
+        RETURN;
+    END IF;
+    doomed := etl._pipeline(name);
+    PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', doomed.name));
+    DELETE FROM etl.pipeline AS p WHERE p.pipeline_id = doomed.pipeline_id;
+END
+$$;
+COMMENT ON FUNCTION etl.drop_pipeline(text, boolean) IS
+    'Drops a pipeline with its steps and its schedule; the record of its runs stays. if_exists: only a notice when '
+    'there is none. Errors: 42704 no such pipeline, 42501 another role''s.';
+
+CREATE FUNCTION etl._step_circle(pipeline_id integer)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    total integer := (SELECT count(*) FROM etl.step AS s WHERE s.pipeline_id = _step_circle.pipeline_id);
+    endless text[];
+    path text[];
+    current text;
+BEGIN
+    -- The steps whose chain of needs is as long as there are steps: those in a circle or behind one.
+    WITH RECURSIVE edge AS (
+        SELECT s.name, d.needed
+        FROM etl.step AS s, unnest(s.depends_on) AS d(needed)
+        WHERE s.pipeline_id = _step_circle.pipeline_id
+    ), level(name, n) AS (
+        SELECT s.name, 0 FROM etl.step AS s WHERE s.pipeline_id = _step_circle.pipeline_id
+        UNION
+        SELECT e.name, l.n + 1 FROM level AS l JOIN edge AS e ON e.needed = l.name WHERE l.n < total
+    )
+    SELECT array_agg(DISTINCT l.name) INTO endless FROM level AS l WHERE l.n = total;
+    IF endless IS NULL THEN
+        RETURN NULL;
+    END IF;
+    -- Each of them needs another of them, so a walk along the needs comes back to where it was.
+    current := endless[1];
+    WHILE array_position(path, current) IS NULL LOOP
+        path := path || current;
+        SELECT d.needed INTO current
+        FROM etl.step AS s, unnest(s.depends_on) AS d(needed)
+        WHERE s.pipeline_id = _step_circle.pipeline_id AND s.name = current AND d.needed = ANY (endless)
+        ORDER BY d.needed
+        LIMIT 1;
+    END LOOP;
+    RETURN array_to_string(path[array_position(path, current):] || current, ' -> ');
+END
+$$;
+COMMENT ON FUNCTION etl._step_circle(integer) IS
+    'A circle in which steps of a pipeline need each other, as a -> b -> a, or NULL when there is none.';
+
+CREATE FUNCTION etl._check_steps(pipeline_id integer)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pipeline text := (SELECT p.name FROM etl.pipeline AS p WHERE p.pipeline_id = _check_steps.pipeline_id);
+    known text;
+    problem record;
+    circle text;
+BEGIN
+    SELECT s.name, d.needed INTO problem
+    FROM etl.step AS s, unnest(s.depends_on) AS d(needed)
+    WHERE s.pipeline_id = _check_steps.pipeline_id
+      AND NOT EXISTS (SELECT FROM etl.step AS o WHERE o.pipeline_id = s.pipeline_id AND o.name = d.needed)
+    ORDER BY s.step_id
+    LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(format('"%s"', s.name), ', ' ORDER BY s.step_id) INTO known
+        FROM etl.step AS s
+        WHERE s.pipeline_id = _check_steps.pipeline_id AND s.name <> problem.name;
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('step "%s" needs step "%s", which pipeline "%s" does not have', problem.name,
+                             problem.needed, pipeline),
+            DETAIL = coalesce(format('The other steps are %s.', known), ''),
+            HINT = 'A step can only need steps that were added before it.';
+    END IF;
+    circle := etl._step_circle(pipeline_id);
+    IF circle IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('steps of pipeline "%s" need each other in a circle: %s', pipeline, circle),
+            DETAIL = 'An arrow leads from a step to one that it needs.',
+            HINT = format('Open the circle with etl.alter_step(%L, %L, depends_on => …).', pipeline,
+                          split_part(circle, ' -> ', 1));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._check_steps(integer) IS
+    'Checks that the steps of a pipeline need only steps that it has (42704) and no circle (22023 names it).';
+
+CREATE FUNCTION etl._check_step(action text, kind text, depends_on text[])
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(action, '') !~ '\S' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the action of a step must not be empty',
+            HINT = 'Give the SQL that the step executes, such as ''INSERT INTO … SELECT …'' or ''CALL …''.';
+    ELSIF kind IS NULL OR kind NOT IN ('sql', 'procedure') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('step kind "%s" is not known', kind),
+            HINT = 'The kinds are sql (one transaction) and procedure (the action may commit inside).';
+    ELSIF depends_on IS NULL OR array_position(depends_on, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'depends_on must not be or hold NULL',
+            HINT = 'Give the names of the steps that must succeed before, or ''{}'' for none.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._check_step(text, text, text[]) IS 'Checks the arguments that define a step (22023).';
+
+CREATE FUNCTION etl.add_step(
+    pipeline text,
+    name text,
+    action text,
+    kind text DEFAULT 'sql',
+    depends_on text[] DEFAULT '{}'
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent etl.pipeline := etl._pipeline(pipeline);
+BEGIN
+    PERFORM etl._require_name(name, 'name');
+    PERFORM etl._check_step(action, kind, depends_on);
+    INSERT INTO etl.step (pipeline_id, name, action, kind, depends_on)
+    VALUES (parent.pipeline_id, add_step.name, add_step.action, add_step.kind, add_step.depends_on)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('step "%s" of pipeline "%s" already exists', name, pipeline),
+            HINT = format('Change it with etl.alter_step(%L, %L, …).', pipeline, name);
+    END IF;
+    PERFORM etl._check_steps(parent.pipeline_id);
+END
+$$;
+COMMENT ON FUNCTION etl.add_step(text, text, text, text, text[]) IS
+$$Adds a step to a pipeline. pipeline, name: where and how it is called (1 to 63 bytes, unique in the pipeline).
+action: the SQL that it executes, with the search_path of the session that calls etl.run_pipeline; etl.as_of() is there
+the logical time of the run.
+kind: 'sql' executes the action in one transaction, in which its success is recorded too; 'procedure' executes it in a
+background worker, statement by statement, so that procedures may commit inside and VACUUM is possible.
+depends_on: names of steps of the pipeline that must have succeeded before.
+Errors: 42704 no such pipeline or needed step, 42710 step exists, 22023 bad argument, or steps that need each other in a
+circle.$$;
+
+CREATE FUNCTION etl._step(parent etl.pipeline, name text)
+RETURNS etl.step
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.step;
+    known text;
+BEGIN
+    SELECT s.* INTO stored FROM etl.step AS s WHERE s.pipeline_id = parent.pipeline_id AND s.name = _step.name;
+    IF FOUND THEN
+        RETURN stored;
+    END IF;
+    SELECT string_agg(format('"%s"', s.name), ', ' ORDER BY s.step_id) INTO known
+    FROM etl.step AS s
+    WHERE s.pipeline_id = parent.pipeline_id;
+    RAISE EXCEPTION USING
+        ERRCODE = 'undefined_object',
+        MESSAGE = format('step "%s" of pipeline "%s" does not exist', name, parent.name),
+        DETAIL = coalesce('Its steps are ' || known || '.', 'It has no steps.'),
+        HINT = format('etl.add_step(%L, %L, …) adds it.', parent.name, coalesce(name, 'load'));
+END
+$$;
+COMMENT ON FUNCTION etl._step(etl.pipeline, text) IS
+    'The step of a pipeline with that name (42704 when there is none).';
+
+CREATE FUNCTION etl.alter_step(
+    pipeline text,
+    name text,
+    action text DEFAULT NULL,
+    kind text DEFAULT NULL,
+    depends_on text[] DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent etl.pipeline := etl._pipeline(pipeline);
+    changed etl.step := etl._step(parent, name);
+BEGIN
+    changed.action := coalesce(alter_step.action, changed.action);
+    changed.kind := coalesce(alter_step.kind, changed.kind);
+    changed.depends_on := coalesce(alter_step.depends_on, changed.depends_on);
+    PERFORM etl._check_step(changed.action, changed.kind, changed.depends_on);
+    UPDATE etl.step AS s
+    SET action = changed.action, kind = changed.kind, depends_on = changed.depends_on
+    WHERE s.step_id = changed.step_id;
+    PERFORM etl._check_steps(changed.pipeline_id);
+END
+$$;
+COMMENT ON FUNCTION etl.alter_step(text, text, text, text, text[]) IS
+    'Changes a step of a pipeline, from its next run on. action, kind, depends_on: as in etl.add_step; NULL leaves '
+    'each as it is. Errors: 42704 no such pipeline, step or needed step, 22023 bad argument, or steps that need each '
+    'other in a circle (the message names it).';
+
+CREATE FUNCTION etl.remove_step(pipeline text, name text, if_exists boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent etl.pipeline := etl._pipeline(pipeline);
+    doomed etl.step;
+    needing text;
+BEGIN
+    IF if_exists AND NOT EXISTS (
+        SELECT FROM etl.step AS s WHERE s.pipeline_id = parent.pipeline_id AND s.name = remove_step.name
+    ) THEN
+        RAISE NOTICE USING MESSAGE = format('step "%s" of pipeline "%s" does not exist, skipping', name, pipeline);
+        RETURN;
+    END IF;
+    doomed := etl._step(parent, name);
+    SELECT string_agg(format('"%s"', s.name), ', ' ORDER BY s.step_id) INTO needing
+    FROM etl.step AS s
+    WHERE s.pipeline_id = parent.pipeline_id AND doomed.name = ANY (s.depends_on);
+    IF needing IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('step "%s" of pipeline "%s" is needed by other steps', name, pipeline),
+            DETAIL = format('It is needed by %s.', needing),
+            HINT = 'Remove these first, or change what they need with etl.alter_step(…, depends_on => …).';
+    END IF;
+    DELETE FROM etl.step AS s WHERE s.step_id = doomed.step_id;
+END
+$$;
+COMMENT ON FUNCTION etl.remove_step(text, text, boolean) IS
+    'Removes a step from a pipeline. if_exists: only a notice when there is none of that name. Errors: 42704 no such '
+    'pipeline or step, 2BP01 other steps need it.';
+
+CREATE FUNCTION etl.schedule_pipeline(name text, schedule text DEFAULT '0 2 * * *')
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.pipeline := etl._pipeline(name);
+    job bigint;
+BEGIN
+    job := etl._cron_schedule(etl._cron_job_name('pipeline', stored.name), schedule,
+                              format('CALL etl.run_pipeline(%L)', stored.name));
+    UPDATE etl.pipeline AS p SET schedule = schedule_pipeline.schedule WHERE p.pipeline_id = stored.pipeline_id;
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION etl.schedule_pipeline(text, text) IS
+    'Lets pg_cron run a pipeline, in place of an earlier schedule, and returns the number of the job. schedule: five '
+    'cron fields in GMT, or a macro such as @hourly (default: 02:00 every day). Errors: 42704 no such pipeline, 22023 '
+    'bad schedule, 55000 pg_cron is not installed, 42501 not allowed to use it.';
+
+CREATE FUNCTION etl.unschedule_pipeline(name text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.pipeline := etl._pipeline(name);
+BEGIN
+    PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', stored.name));
+    UPDATE etl.pipeline AS p SET schedule = NULL WHERE p.pipeline_id = stored.pipeline_id;
+END
+$$;
+COMMENT ON FUNCTION etl.unschedule_pipeline(text) IS
+    'Takes a pipeline off its schedule; it is left unchanged when it has none. Errors: 42704 no such pipeline.';
+
+-- Running them -------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._fill_run(run_id bigint, pipeline_id integer, search_path text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE edge AS (
+        SELECT s.name, d.needed
+        FROM etl.step AS s, unnest(s.depends_on) AS d(needed)
+        WHERE s.pipeline_id = _fill_run.pipeline_id
+    ), level(name, n) AS (
+        SELECT s.name, 0 FROM etl.step AS s WHERE s.pipeline_id = _fill_run.pipeline_id
+        UNION
+        SELECT e.name, l.n + 1 FROM level AS l JOIN edge AS e ON e.needed = l.name
+    ), deepest AS (
+        SELECT l.name, max(l.n) AS n FROM level AS l GROUP BY l.name
+    )
+    INSERT INTO etl.step_run (run_id, position, step, kind, action, depends_on, search_path)
+    SELECT _fill_run.run_id, row_number() OVER (ORDER BY d.n, s.step_id), s.name, s.kind, s.action, s.depends_on,
+           _fill_run.search_path
+    FROM etl.step AS s
+    JOIN deepest AS d USING (name)
+    WHERE s.pipeline_id = _fill_run.pipeline_id
+    ORDER BY d.n, s.step_id
+$$;
+COMMENT ON FUNCTION etl._fill_run(bigint, integer, text) IS
+    'Writes the steps of a run in their order: those that need nothing first, each later one after all that it needs, '
+    'otherwise as they were added.';
+
+CREATE FUNCTION etl._close_lost_steps(name text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.step_run AS s
+    SET status = CASE s.status WHEN 'running' THEN 'failed' ELSE 'skipped' END,
+        finished_at = CASE s.status WHEN 'running' THEN clock_timestamp() END,
+        error = 'the session that ran the pipeline ended before it had finished'
+    FROM etl.run AS r
+    WHERE r.kind = 'pipeline' AND r.name = _close_lost_steps.name AND r.status = 'running'
+      AND r.owner = current_user AND s.run_id = r.run_id AND s.status IN ('running', 'waiting')
+$$;
+COMMENT ON FUNCTION etl._close_lost_steps(text) IS
+    'Ends the steps of runs that still say running although no session runs them. The caller holds the pipeline''s '
+    'lock, which proves it.';
+
+CREATE FUNCTION etl._pipeline_begin(name text, as_of timestamptz, search_path text)
+RETURNS etl.run
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.pipeline := etl._pipeline(name);
+    begun etl.run;
+BEGIN
+    PERFORM etl._require_moment(as_of, 'as_of');
+    IF NOT EXISTS (SELECT FROM etl.step AS s WHERE s.pipeline_id = stored.pipeline_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('pipeline "%s" has no steps', name),
+            HINT = format('Add one with etl.add_step(%L, …).', name);
+    END IF;
+    PERFORM etl._check_steps(stored.pipeline_id);
+    IF NOT etl._lock_run('etl.pipeline', stored.pipeline_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'lock_not_available',
+            MESSAGE = format('pipeline "%s" is being run by another session', name),
+            HINT = 'Wait for it to end; etl.step_runs shows how far it is.';
+    END IF;
+    PERFORM etl._close_lost_steps(name);
+    PERFORM etl._close_lost_runs('pipeline', name);
+    begun.run_id := etl._start_run('pipeline', name, as_of);
+    PERFORM etl._fill_run(begun.run_id, stored.pipeline_id, search_path);
+    SELECT r.* INTO begun FROM etl.run AS r WHERE r.run_id = begun.run_id;
+    RETURN begun;
+END
+$$;
+COMMENT ON FUNCTION etl._pipeline_begin(text, timestamptz, text) IS
+    'Locks a pipeline for this session (55P03 when another one runs it) and records the run that begins and its steps.';
+
+CREATE FUNCTION etl._next_step(run_id bigint)
+RETURNS etl.step_run
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    upcoming etl.step_run;
+    obstacle record;
+BEGIN
+    LOOP
+        SELECT s.* INTO upcoming
+        FROM etl.step_run AS s
+        WHERE s.run_id = _next_step.run_id AND s.status = 'waiting'
+        ORDER BY s.position
+        LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        -- Whatever the step needs stands before it, and has ended.
+        SELECT s.step, s.status INTO obstacle
+        FROM etl.step_run AS s
+        WHERE s.run_id = _next_step.run_id AND s.step = ANY (upcoming.depends_on) AND s.status <> 'succeeded'
+        ORDER BY s.position
+        LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        UPDATE etl.step_run AS s
+        SET status = 'skipped',
+            error = format(CASE obstacle.status
+                               WHEN 'failed' THEN 'step "%s", which it needs, failed'
+                               ELSE 'step "%s", which it needs, was skipped'
+                           END, obstacle.step)
+        WHERE s.step_run_id = upcoming.step_run_id;
+    END LOOP;
+    UPDATE etl.step_run AS s
+    SET status = 'running', started_at = clock_timestamp()
+    WHERE s.step_run_id = upcoming.step_run_id;
+    RETURN upcoming;
+END
+$$;
+COMMENT ON FUNCTION etl._next_step(bigint) IS
+    'Marks the next step of a run as running and returns it, or NULL when none is left. Steps before it that need one '
+    'that failed are marked as skipped.';
+
+CREATE FUNCTION etl._finish_step(
+    step_run_id bigint,
+    status text,
+    rows bigint,
+    sqlstate text DEFAULT NULL,
+    error text DEFAULT NULL,
+    detail text DEFAULT NULL,
+    hint text DEFAULT NULL,
+    context text DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE etl.step_run AS s
+    SET status = _finish_step.status,
+        rows = _finish_step.rows,
+        sqlstate = _finish_step.sqlstate,
+        error = left(_finish_step.error, 10000),
+        detail = left(nullif(_finish_step.detail, ''), 10000),
+        hint = left(nullif(_finish_step.hint, ''), 10000),
+        context = left(nullif(_finish_step.context, ''), 10000),
+        finished_at = clock_timestamp()
+    WHERE s.step_run_id = _finish_step.step_run_id AND s.status = 'running';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the record of the running step cannot be found',
+            DETAIL = format('The current role is "%s".', current_user),
+            HINT = 'A step must not change the role of the session nor delete the record of its own run.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._finish_step(bigint, text, bigint, text, text, text, text, text) IS
+    'Records how a running step ended (55000 when it is not running or not the current role''s).';
+
+CREATE FUNCTION etl._moment_text(moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, YMD'
+AS $$
+    SELECT moment::text
+$$;
+COMMENT ON FUNCTION etl._moment_text(timestamptz) IS
+    'A moment as text that means the same whatever time zone and date style it is read with.';
+
+CREATE FUNCTION etl._run_sql_step(step etl.step_run, as_of timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched bigint;
+    state text;
+    message text;
+    detail text;
+    hint text;
+    context text;
+BEGIN
+    PERFORM set_config('pg_etl.as_of', etl._moment_text(as_of), true);
+    PERFORM set_config('search_path', step.search_path, true);
+    EXECUTE step.action;
+    GET DIAGNOSTICS touched = ROW_COUNT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    SET CONSTRAINTS ALL IMMEDIATE; -- what would only fail at the commit fails here, where it is recorded
+    PERFORM etl._finish_step(step.step_run_id, 'succeeded', touched);
+    RETURN true;
+EXCEPTION
+    WHEN OTHERS OR query_canceled OR assert_failure THEN
+        GET STACKED DIAGNOSTICS
+            state = RETURNED_SQLSTATE,
+            message = MESSAGE_TEXT,
+            detail = PG_EXCEPTION_DETAIL,
+            hint = PG_EXCEPTION_HINT,
+            context = PG_EXCEPTION_CONTEXT;
+        IF state IN ('2D000', '25001') OR state = '0A000' AND message LIKE '%transaction commands%' THEN
+            hint := 'An action that commits, or that PostgreSQL runs outside of transactions only, needs a step of '
+                    'kind => ''procedure''.';
+        END IF;
+        PERFORM etl._finish_step(step.step_run_id, 'failed', NULL, state, message, detail, hint, context);
+        RETURN state <> '57014';
+END
+$$;
+COMMENT ON FUNCTION etl._run_sql_step(etl.step_run, timestamptz) IS
+    'Executes a step of kind sql and records its success in the same transaction, or its error after rolling back to '
+    'where it began. False when the session was told to cancel.';
+
+CREATE PROCEDURE etl._run_in_worker(step_run_id bigint, title text, INOUT outcome text)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_run_in_worker';
+COMMENT ON PROCEDURE etl._run_in_worker(bigint, text, text) IS
+    'Lets a background worker execute a step under this title and waits until it has ended. outcome: ended, or no slot '
+    'when no worker could be started, or cancelled when this session was told to cancel (the worker is ended then). '
+    'The worker records how the step went. No snapshot is held while waiting.';
+
+CREATE FUNCTION etl._close_step(step_run_id bigint, outcome text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM etl.step_run AS s WHERE s.step_run_id = _close_step.step_run_id AND s.status = 'running'
+    ) THEN
+        RETURN;
+    ELSIF outcome = 'no slot' THEN
+        PERFORM etl._finish_step(
+            step_run_id, 'failed', NULL, '53000', 'no background worker slot is free for a step of kind procedure',
+            format('max_worker_processes is %s, and all of them are taken.', current_setting('max_worker_processes')),
+            'Raise max_worker_processes in postgresql.conf and restart the server.');
+    ELSIF outcome = 'cancelled' THEN
+        PERFORM etl._finish_step(step_run_id, 'failed', NULL, '57014', 'canceled with the run of the pipeline');
+    ELSE
+        PERFORM etl._finish_step(
+            step_run_id, 'failed', NULL, '57P01', 'the background worker ended before the step had finished', NULL,
+            'The server log tells why, for example that it was terminated or that its role may not log in.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._close_step(bigint, text) IS
+    'Records the failure of a step whose worker could not do so itself; the outcome is that of etl._run_in_worker.';
+
+CREATE FUNCTION etl._pipeline_end(run_id bigint, cancelled boolean)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counts record;
+    failed etl.step_run;
+BEGIN
+    UPDATE etl.step_run AS s
+    SET status = 'skipped', error = 'the run was cancelled'
+    WHERE s.run_id = _pipeline_end.run_id AND s.status = 'waiting';
+    SELECT count(*) AS steps,
+           count(*) FILTER (WHERE s.status = 'succeeded') AS succeeded,
+           count(*) FILTER (WHERE s.status = 'failed') AS failed,
+           count(*) FILTER (WHERE s.status = 'skipped') AS skipped,
+           sum(s.rows)::bigint AS rows
+        INTO counts
+    FROM etl.step_run AS s
+    WHERE s.run_id = _pipeline_end.run_id;
+    SELECT s.* INTO failed
+    FROM etl.step_run AS s
+    WHERE s.run_id = _pipeline_end.run_id AND s.status = 'failed'
+    ORDER BY s.sqlstate = '57014' AND cancelled DESC, s.position
+    LIMIT 1;
+    PERFORM etl._finish_run(run_id, CASE WHEN counts.failed = 0 THEN 'succeeded' ELSE 'failed' END, counts.rows,
+                            to_jsonb(counts) - 'rows',
+                            CASE WHEN counts.failed > 0 THEN format('step "%s": %s', failed.step, failed.error) END);
+    RETURN failed.step_run_id;
+END
+$$;
+COMMENT ON FUNCTION etl._pipeline_end(bigint, boolean) IS
+    'Records the end of a run and returns the number of the first step that failed, if one did.';
+
+CREATE FUNCTION etl._pipeline_raise(failed_step_run bigint, cancelled boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    failed record;
+BEGIN
+    SELECT r.name AS pipeline, s.* INTO failed
+    FROM etl.step_run AS s
+    JOIN etl.run AS r USING (run_id)
+    WHERE s.step_run_id = failed_step_run;
+    RAISE EXCEPTION USING
+        ERRCODE = failed.sqlstate,
+        MESSAGE = format(CASE WHEN cancelled THEN 'pipeline "%s" was canceled at step "%s"'
+                              ELSE 'pipeline "%s" failed at step "%s"' END, failed.pipeline, failed.step),
+        DETAIL = concat_ws(E'\n', failed.error, failed.detail, failed.hint),
+        HINT = format('SELECT * FROM etl.step_runs WHERE run_id = %s ORDER BY position shows all steps.',
+                      failed.run_id);
+END
+$$;
+COMMENT ON FUNCTION etl._pipeline_raise(bigint, boolean) IS
+    'Raises the error of a run: the name of its first failed step, under the SQLSTATE of that step.';
+
+CREATE PROCEDURE etl.run_pipeline(name text, as_of timestamptz DEFAULT now())
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    caller_path text := pg_catalog.current_setting('search_path');
+    pipeline integer;
+    run etl.run;
+    step etl.step_run;
+    outcome text;
+    cancelled boolean := false;
+    failed bigint;
+BEGIN
+    CALL etl._require_toplevel('etl.run_pipeline');
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    pipeline := (etl._pipeline(name)).pipeline_id;
+    run := etl._pipeline_begin(name, as_of, caller_path);
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    WHILE NOT cancelled LOOP
+        step := etl._next_step(run.run_id);
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        EXIT WHEN step.step_run_id IS NULL;
+        IF step.kind = 'procedure' THEN
+            outcome := NULL;
+            CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
+            PERFORM etl._close_step(step.step_run_id, outcome);
+            cancelled := outcome = 'cancelled';
+        ELSE
+            cancelled := NOT etl._run_sql_step(step, run.as_of);
+        END IF;
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    END LOOP;
+    failed := etl._pipeline_end(run.run_id, cancelled);
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM etl._unlock_run('etl.pipeline', pipeline);
+    IF failed IS NOT NULL THEN
+        PERFORM etl._pipeline_raise(failed, cancelled);
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE etl.run_pipeline(text, timestamptz) IS
+$$Runs the steps of a pipeline, each after those that it needs and in its own transaction; so it cannot be called inside
+a transaction block (2D000). A step that fails stops the steps that need it, directly or by way of others, and nothing
+else. Each run adds a row to etl.runs and one per step to etl.step_runs; both are there when the call returns.
+name: a pipeline of the current role. as_of: logical time of the run (default: now), which the steps read with
+etl.as_of().
+Errors: 42704 no such pipeline, 42501 another role's, 55000 it has no steps, 55P03 another session is running it, 22023
+bad as_of; when a step failed, an error under the step's own SQLSTATE is raised after all others have been run.$$;

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The boundary between C++ and PostgreSQL: errors of both sides, memory, and how fast a running loop can be stopped.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/test/cluster.sh"
+
+dir=$(cluster_tmpdir)
+trap 'cluster_stop "$dir"' EXIT
+mkdir "$dir/module"
+make -s --no-print-directory -C "$dir/module" -f "$top/test/module/Makefile" \
+    PG_CONFIG="${PG_CONFIG:-pg_config}" pg_etl_boundary.so > "$dir/module/log" 2>&1 ||
+    { cat "$dir/module/log"; exit 1; }
+chmod 755 "$dir/module"
+[ "$(id -u)" != 0 ] || chown -R postgres: "$dir/module"
+cluster_start "$dir"
+cluster_env "$dir"
+
+# pgTAP prints the first 19 results; the plan at its head is replaced by ours.
+psql -X -q -v ON_ERROR_STOP=1 -v library="$dir/module/pg_etl_boundary" -f "$top/test/module/boundary.sql" |
+    grep -v '^1\.\.19$'
+
+number=19
+result() { # result MILLISECONDS MOST WHAT
+    number=$((number + 1))
+    if [ "$1" -le "$2" ]; then
+        echo "ok $number - $3 ($1 ms)"
+    else
+        echo "not ok $number - $3 ($1 ms, at most $2)"
+    fi
+}
+
+# Milliseconds from the moment at which the loop should stop to its end.
+stopped_by_timeout() {
+    psql -X -A -t -q <<'SQL'
+SELECT clock_timestamp() AS start \gset
+SET statement_timeout = 300;
+SELECT boundary_loop();
+RESET statement_timeout;
+SELECT (extract(epoch FROM clock_timestamp() - :'start') * 1000 - 300)::int;
+SQL
+}
+
+stopped_by_cancel() {
+    psql -X -A -t -q -c 'SELECT boundary_loop()' 2> /dev/null &
+    local pid=$!
+    sleep 0.5
+    local start
+    start=$(date +%s%N)
+    psql -X -A -t -q -c "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT boundary_loop()'" \
+        > /dev/null
+    wait "$pid" || true
+    echo $((($(date +%s%N) - start) / 1000000))
+}
+
+least() { # of three tries, since other work shares the machine
+    local best=100000 i value
+    for i in 1 2 3; do
+        value=$("$@" 2> /dev/null)
+        [ "$value" -ge "$best" ] || best=$value
+    done
+    echo "$best"
+}
+
+result "$(least stopped_by_timeout)" 100 'statement_timeout stops a core loop within 100 ms'
+result "$(least stopped_by_cancel)" 100 'cancel stops a core loop within 100 ms'
+
+# HashAgg sees what the states use: 100,000 of them spill under a work_mem of 1 MB.
+peak=$(psql -X -A -t -q <<'SQL'
+SET work_mem = '1MB';
+SET enable_sort = off;
+SET max_parallel_workers_per_gather = 0;
+CREATE TEMP TABLE plan (line json);
+DO $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, FORMAT json) SELECT i % 100000, etl.distinct_set(i::bigint)
+             FROM generate_series(1, 500000) AS i GROUP BY 1' INTO plan;
+    INSERT INTO plan VALUES (plan);
+END
+$$;
+SELECT CASE WHEN (line #>> '{0,Plan,HashAgg Batches}')::int > 1 THEN (line #>> '{0,Plan,Peak Memory Usage}')::int ELSE 999999 END
+FROM plan;
+SQL
+)
+number=$((number + 1))
+if [ "$peak" -le 4096 ]; then
+    echo "ok $number - HashAgg of 100,000 states spills and stays near work_mem ($peak kB)"
+else
+    echo "not ok $number - HashAgg of 100,000 states used $peak kB"
+fi
+echo "1..$number"
