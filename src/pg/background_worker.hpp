@@ -16,7 +16,7 @@ namespace etl::pg {
 
 // What a worker is told. It travels through shared memory as plain bytes.
 struct worker_order {
-    std::int64_t id;  // what to work on: its main function knows what that is
+    std::int64_t id; // what to work on: its main function knows what that is
     Oid database;
     Oid session_role; // who logged in: the worker does so too, because the acting role may have no right to
     Oid acting_role;  // what SET ROLE made of it

@@ -9,14 +9,16 @@
 --
 -- A batch begins at the time that the batch before it reached. Without this lower bound each batch would walk again
 -- over the index entries of all the rows that the earlier batches deleted, and get slower from one to the next.
+--
+-- A policy knows its tables by name, so that neither a restored dump nor a dropped table can turn it on another table.
 
 CREATE TABLE etl.retention_policy (
     policy_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
-    relation regclass NOT NULL,
+    relation text NOT NULL,
     time_column name NOT NULL,
     keep interval NOT NULL CHECK (keep > interval '0'),
-    archive_to regclass,
+    archive_to text,
     archive_keep interval,
     filter text,
     batch_rows integer NOT NULL CHECK (batch_rows > 0),
@@ -246,40 +248,42 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     privileges text[] := ARRAY['INSERT'];
+    relation regclass := policy.relation;
+    archive regclass := policy.archive_to;
     problem text;
 BEGIN
     IF policy.archive_keep IS NOT NULL THEN
         privileges := ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
     END IF;
-    PERFORM etl._require_table(policy.archive_to, privileges);
+    PERFORM etl._require_table(archive, privileges);
     WITH RECURSIVE family(parent, member) AS (
         SELECT i.inhparent, i.inhrelid FROM pg_inherits AS i
-        WHERE i.inhparent IN (policy.relation, policy.archive_to)
+        WHERE i.inhparent IN (relation, archive)
         UNION
         SELECT f.parent, i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.member
-    ), chain(relation) AS (
+    ), chain(target) AS (
         SELECT policy.archive_to
         UNION
-        SELECT p.archive_to FROM chain AS c JOIN etl.retention_policy AS p ON p.relation = c.relation
+        SELECT p.archive_to FROM chain AS c JOIN etl.retention_policy AS p ON p.relation = c.target
         WHERE p.archive_to IS NOT NULL
     )
     SELECT CASE
-               WHEN policy.archive_to = policy.relation THEN 'table "%1$s" cannot be its own archive'
-               WHEN (policy.relation, policy.archive_to) IN (SELECT f.parent, f.member FROM family AS f) THEN
+               WHEN archive = relation THEN 'table "%1$s" cannot be its own archive'
+               WHEN (relation, archive) IN (SELECT f.parent, f.member FROM family AS f) THEN
                    'archive table "%2$s" is a part of table "%1$s"'
-               WHEN (policy.archive_to, policy.relation) IN (SELECT f.parent, f.member FROM family AS f) THEN
+               WHEN (archive, relation) IN (SELECT f.parent, f.member FROM family AS f) THEN
                    'table "%1$s" is a part of archive table "%2$s"'
-               WHEN EXISTS (SELECT FROM chain AS c WHERE c.relation = policy.relation) THEN
+               WHEN EXISTS (SELECT FROM chain AS c WHERE c.target = policy.relation) THEN
                    'archive table "%2$s" is archived into table "%1$s" by other policies'
            END
         INTO problem;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format(problem, policy.relation, policy.archive_to),
+            MESSAGE = format(problem, relation, archive),
             HINT = 'Name another table in archive_to; where it is missing it is created.';
     END IF;
-    PERFORM etl._retention_columns(policy.relation, policy.archive_to);
+    PERFORM etl._retention_columns(relation, archive);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_check_archive(etl.retention_policy) IS
@@ -287,7 +291,7 @@ COMMENT ON FUNCTION etl._retention_check_archive(etl.retention_policy) IS
     '(42501) and the columns (42703, 42804).';
 
 CREATE FUNCTION etl._retention_make_archive(relation regclass, time_column name, archive text)
-RETURNS regclass
+RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -297,8 +301,7 @@ BEGIN
                    relation);
     EXECUTE format('CREATE INDEX ON %s (%I)', archive, time_column);
     EXECUTE format('COMMENT ON TABLE %s IS %L', archive, format('Rows that retention took out of %s.', relation));
-    RAISE NOTICE USING MESSAGE = format('archive table "%s" was created', archive::regclass);
-    RETURN archive::regclass;
+    RAISE NOTICE USING MESSAGE = format('archive table "%s" was created', archive);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_make_archive(regclass, name, text) IS
@@ -367,7 +370,7 @@ $$;
 COMMENT ON FUNCTION etl._retention_policy(text) IS
     'The current role''s policy of that name (42704 when there is none, 42501 when it is another role''s).';
 
-CREATE FUNCTION etl._retention_keep_existing(asked etl.retention_policy, archive_to text, if_not_exists boolean)
+CREATE FUNCTION etl._retention_keep_existing(asked etl.retention_policy, if_not_exists boolean)
 RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -385,11 +388,10 @@ BEGIN
             MESSAGE = format('retention policy "%s" already exists', asked.name),
             HINT = format('Choose another name, or call etl.remove_retention_policy(%L) first.', asked.name);
     END IF;
-    asked.archive_to := to_regclass(etl._retention_archive_name(asked.relation, archive_to));
     SELECT string_agg(a.key, ', ' ORDER BY a.key) INTO differences
     FROM jsonb_each(to_jsonb(asked) - 'policy_id' - 'created_at') AS a
     JOIN jsonb_each(to_jsonb(stored)) AS s USING (key)
-    WHERE a.value <> s.value OR (a.key = 'archive_to' AND archive_to IS NOT NULL AND asked.archive_to IS NULL);
+    WHERE a.value <> s.value;
     IF differences IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('retention policy "%s" already exists, skipping', asked.name);
     ELSE
@@ -401,7 +403,7 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_keep_existing(etl.retention_policy, text, boolean) IS
+COMMENT ON FUNCTION etl._retention_keep_existing(etl.retention_policy, boolean) IS
     'True when a policy of that name exists and may stay (notice when it is the same, warning when it differs); 42710 '
     'when it exists and if_not_exists is false.';
 
@@ -423,7 +425,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     made etl.retention_policy;
-    archive text;
 BEGIN
     PERFORM etl._require_table(relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
     PERFORM etl._retention_time_type(relation, time_column);
@@ -437,27 +438,28 @@ BEGIN
         PERFORM etl._require_schedule(schedule);
         PERFORM etl._require_pg_cron();
     END IF;
-    archive := etl._retention_archive_name(relation, archive_to);
     made.relation := relation;
     made.time_column := time_column;
     made.keep := keep;
+    made.archive_to := etl._retention_archive_name(relation, archive_to);
     made.archive_keep := archive_keep;
     made.filter := filter;
     made.batch_rows := batch_rows;
     made.schedule := schedule;
     made.owner := current_user;
-    IF etl._retention_keep_existing(made, archive_to, if_not_exists) THEN
+    IF etl._retention_keep_existing(made, if_not_exists) THEN
         RETURN made.name;
     END IF;
 
     IF archive_to IS NOT NULL THEN
-        made.archive_to := coalesce(to_regclass(archive),
-                                    etl._retention_make_archive(relation, time_column, archive));
+        IF to_regclass(made.archive_to) IS NULL THEN
+            PERFORM etl._retention_make_archive(relation, time_column, made.archive_to);
+        END IF;
         PERFORM etl._retention_check_archive(made);
     END IF;
     PERFORM etl._retention_warn(relation, time_column);
     IF archive_keep IS NOT NULL THEN
-        PERFORM etl._retention_warn(made.archive_to, time_column);
+        PERFORM etl._retention_warn(made.archive_to::regclass, time_column);
     END IF;
     BEGIN
         INSERT INTO etl.retention_policy (name, relation, time_column, keep, archive_to, archive_keep, filter,
@@ -557,13 +559,32 @@ $$;
 COMMENT ON FUNCTION etl._retention_literal(timestamptz, regtype) IS
     'A moment as an SQL literal of type date, timestamp (both in UTC) or timestamptz; NULL for NULL.';
 
+CREATE FUNCTION etl._retention_find(policy etl.retention_policy, table_name text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF table_name IS NOT NULL AND to_regclass(table_name) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table "%s" does not exist', table_name),
+            DETAIL = 'It was dropped or renamed after the policy had been defined.',
+            HINT = format('Call etl.remove_retention_policy(%L), and define a policy for the table that is there now.',
+                          policy.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_find(etl.retention_policy, text) IS
+    'Checks that a table of a policy is still there (42P01).';
+
 CREATE FUNCTION etl._retention_due(policy etl.retention_policy, state etl._retention_state, alias name)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    type regtype := etl._retention_time_type(policy.relation, policy.time_column);
+    type regtype := etl._retention_time_type(policy.relation::regclass, policy.time_column);
     cutoff timestamptz := CASE state.tier WHEN 'hot' THEN state.cutoff ELSE state.archive_cutoff END;
 BEGIN
     -- A date lies before the cutoff when its whole day does; NULL and both infinities never do.
@@ -583,7 +604,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation);
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation::regclass);
     due bigint;
 BEGIN
     state.reached := NULL;
@@ -652,8 +673,8 @@ DECLARE
     source regclass := CASE state.tier WHEN 'hot' THEN policy.relation ELSE policy.archive_to END;
     target regclass := CASE state.tier WHEN 'hot' THEN policy.archive_to END;
     -- The archive goes by the name of the table, so that a filter may name it.
-    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation);
-    moment text := CASE etl._retention_time_type(policy.relation, policy.time_column)
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = policy.relation::regclass);
+    moment text := CASE etl._retention_time_type(policy.relation::regclass, policy.time_column)
                        WHEN 'timestamptz'::regtype THEN 'max(d.moment)'
                        ELSE 'max(d.moment)::timestamp AT TIME ZONE ''UTC'''
                    END;
@@ -686,7 +707,8 @@ DECLARE
     batch record;
 BEGIN
     IF state.due IS NULL THEN
-        PERFORM etl._require_table(policy.relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+        PERFORM etl._retention_find(policy, policy.relation), etl._retention_find(policy, policy.archive_to);
+        PERFORM etl._require_table(policy.relation::regclass, ARRAY['SELECT', 'UPDATE', 'DELETE']);
         IF policy.archive_to IS NOT NULL THEN
             PERFORM etl._retention_check_archive(policy);
         END IF;

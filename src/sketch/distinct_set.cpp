@@ -11,7 +11,7 @@ namespace {
 constexpr char type_name[] = "etl.distinct_set";
 constexpr std::uint32_t magic = make_magic("DSET");
 constexpr std::uint32_t version = 1;
-constexpr std::uint32_t first_slots = 4;
+constexpr std::uint32_t first_slots = 6;
 
 struct header {
     state_header head;
@@ -32,23 +32,39 @@ constexpr std::uint64_t room_in(std::uint64_t slots)
     return slots / 4 * 3;
 }
 
+constexpr bool is_table_size(std::uint32_t slots)
+{
+    return slots >= first_slots && slots <= distinct_set::max_slots && slots % 3 == 0 && std::has_single_bit(slots / 3);
+}
+static_assert(is_table_size(first_slots) && is_table_size(distinct_set::max_slots));
+
 // The slots of a set, at any alignment.
 template <class Byte>
 class table {
   public:
-    table(Byte* state, std::uint32_t slots) noexcept : first_{state + sizeof(header)}, mask_{slots - 1} {}
+    table(Byte* state, std::uint32_t slots) noexcept
+        : first_{state + sizeof(header)}, slots_{slots}, shift_{std::countr_zero(slots)}
+    {
+    }
 
-    std::uint32_t mask() const noexcept { return mask_; }
+    std::uint32_t size() const noexcept { return slots_; }
     fingerprint at(std::uint32_t i) const noexcept { return load<fingerprint>(first_ + i * sizeof(fingerprint)); }
     void put(std::uint32_t i, fingerprint value) const noexcept { store(first_ + i * sizeof(fingerprint), value); }
-    std::uint32_t home(fingerprint value) const noexcept { return static_cast<std::uint32_t>(value.low) & mask_; }
+
+    // The lowest 32 bits modulo 3 * 2^shift, by a division by 3, which is a multiplication.
+    std::uint32_t home(fingerprint value) const noexcept
+    {
+        const auto bits = static_cast<std::uint32_t>(value.low);
+        return (bits >> shift_) % 3 << shift_ | (bits & ((1u << shift_) - 1));
+    }
+    std::uint32_t next(std::uint32_t i) const noexcept { return i + 1 == slots_ ? 0 : i + 1; }
 
     // The slot where the value lies or, when it does not, the free slot where it would.
     std::uint32_t find(fingerprint value) const noexcept
     {
         std::uint32_t i = home(value);
         for (fingerprint found = at(i); !found.is_zero() && found != value; found = at(i)) {
-            i = (i + 1) & mask_;
+            i = next(i);
         }
         return i;
     }
@@ -65,7 +81,8 @@ class table {
 
   private:
     Byte* first_;
-    std::uint32_t mask_;
+    std::uint32_t slots_;
+    int shift_;
 };
 
 // Reads the header and checks it against the length: after this no slot that the header names lies outside.
@@ -76,8 +93,7 @@ header read_header(std::span<const std::byte> bytes)
         refuse_state(type_name, "The value ends within its header.");
     }
     const auto head = load<header>(bytes.data());
-    if (head.slots < first_slots || head.slots > distinct_set::max_slots || !std::has_single_bit(head.slots) ||
-        bytes.size() != size_of(head.slots)) {
+    if (!is_table_size(head.slots) || bytes.size() != size_of(head.slots)) {
         refuse_state(type_name, "A set of " + std::to_string(head.slots) + " slots does not have " +
                                     std::to_string(bytes.size()) + " bytes.");
     }
@@ -101,8 +117,8 @@ header read_header(std::span<const std::byte> bytes)
 std::uint64_t count_missing(table<const std::byte> from, table<const std::byte> in, poller& stop)
 {
     std::uint64_t missing = 0;
-    for (std::uint64_t i = 0; i <= from.mask(); ++i) {
-        const fingerprint value = from.at(static_cast<std::uint32_t>(i));
+    for (std::uint32_t i = 0; i < from.size(); ++i) {
+        const fingerprint value = from.at(i);
         missing += !value.is_zero() && in.at(in.find(value)).is_zero();
         stop.tick();
     }
@@ -161,8 +177,8 @@ void distinct_set::merge(std::span<const std::byte> other, poll_fn poll)
     auto head = load<header>(buffer_.data());
     const std::uint64_t missing = count_missing(from, {buffer_.data(), head.slots}, stop);
     reserve(head.count - head.holds_zero + missing);
-    for (std::uint64_t i = 0; missing > 0 && i < from_head.slots; ++i) {
-        const fingerprint value = from.at(static_cast<std::uint32_t>(i));
+    for (std::uint32_t i = 0; missing > 0 && i < from.size(); ++i) {
+        const fingerprint value = from.at(i);
         if (!value.is_zero()) {
             insert(value);
         }
@@ -190,9 +206,9 @@ void distinct_set::reserve(std::uint64_t count)
 
 // Rehashes in place. The old slots are the first part of the new table. They are walked in probe order from just
 // after a free slot, and each value is taken out and put in anew. A value's new home is its old home plus a multiple
-// of the old number of slots, and what lay before it keeps its order; so in its new neighbourhood it comes to lie no
-// further behind than it lay, and the slots that its probe passes hold only values that have been moved already and
-// stay. No value is met twice, and none ends up cut off from its home.
+// of the old number of slots, for both are remainders of one number, and what lay before it keeps its order; so in its
+// new neighbourhood it comes to lie no further behind than it lay, and the slots that its probe passes hold only
+// values that have been moved already and stay. No value is met twice, and none ends up cut off from its home.
 void distinct_set::grow(std::uint32_t slots)
 {
     if (slots > max_slots) {
@@ -206,8 +222,7 @@ void distinct_set::grow(std::uint32_t slots)
     const table<std::byte> old{buffer_.data(), before};
     const table<std::byte> grown{buffer_.data(), slots};
     const std::uint32_t start = old.free_slot();
-    for (std::uint32_t step = 1; step < before; ++step) {
-        const std::uint32_t i = (start + step) & old.mask();
+    for (std::uint32_t i = old.next(start); i != start; i = old.next(i)) {
         const fingerprint value = old.at(i);
         if (!value.is_zero()) {
             old.put(i, fingerprint{0, 0});
@@ -256,7 +271,7 @@ void distinct_set::check(std::span<const std::byte> bytes, poll_fn poll)
     }
     for (std::uint32_t i = 0; i < head.slots; ++i) {
         const fingerprint value = slots.at(i);
-        for (std::uint32_t at = slots.home(value); !value.is_zero() && at != i; at = (at + 1) & slots.mask()) {
+        for (std::uint32_t at = slots.home(value); !value.is_zero() && at != i; at = slots.next(at)) {
             if (slots.at(at).is_zero() || slots.at(at) == value) {
                 refuse_state(type_name, "A value lies twice in the set, or where no search would find it.");
             }

@@ -4,13 +4,14 @@
 //
 //   magic u32, version u32     state_header
 //   count u64                  values in the set
-//   slots u32                  a power of two
+//   slots u32                  three times a power of two
 //   holds_zero u32             1 when the all-zero fingerprint is in the set: its slot would look empty
 //   fingerprint[slots]         open addressing with linear probing; all zero is empty
 //
-// A fingerprint's home is the slot that its lowest bits name, and it lies there or in the first free slot after it,
-// around the end. At most three quarters of the slots are taken, so that every probe ends soon. A set starts with four
-// slots (88 bytes), because most groups are small, and doubles.
+// A fingerprint's home is the slot that its lowest 32 bits name, modulo the number of slots, and it lies there or in
+// the first free slot after it, around the end. At most three quarters of the slots are taken, so that every probe
+// ends soon. A set starts with six slots, because most groups are small, and doubles. Three times a power of two fills
+// a memory context's chunks, which are powers of two, for three quarters; a power of two and the header, for half.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -25,8 +26,8 @@ namespace etl {
 
 class distinct_set {
   public:
-    // Half a gigabyte of slots: the next doubling would pass PostgreSQL's limit for one value.
-    static constexpr std::uint32_t max_slots = 1u << 25;
+    // 768 MB of slots: the next doubling would pass PostgreSQL's limit for one value.
+    static constexpr std::uint32_t max_slots = 3u << 24;
     static constexpr std::uint64_t max_count = std::uint64_t{max_slots} / 4 * 3;
 
     // Takes the set in the buffer; an empty buffer becomes an empty set.

@@ -40,7 +40,7 @@ CREATE TYPE etl.distinct_set (
 COMMENT ON TYPE etl.distinct_set IS
     'The distinct values of a column, each as a fingerprint of 16 bytes. Made by the aggregate etl.distinct_set, stored '
     'like any value, merged by the aggregate etl.merge, read by etl.cardinality. Numbers, moments and UUIDs are kept '
-    'exactly; texts and numerics by a hash of 128 bits. Holds at most 25165824 values.';
+    'exactly; texts and numerics by a hash of 128 bits. Holds at most 37748736 values.';
 
 CREATE FUNCTION etl.cardinality(etl.distinct_set)
 RETURNS bigint
@@ -71,7 +71,7 @@ CREATE AGGREGATE etl.merge(etl.distinct_set) (
 );
 COMMENT ON AGGREGATE etl.merge(etl.distinct_set) IS
     'Union of stored sets: etl.cardinality(etl.merge(s)) counts every value once, in however many sets it lies. NULL '
-    'without sets. Error 54000 past 25165824 values.';
+    'without sets. Error 54000 past 37748736 values.';
 
 -- One transition function and two aggregates per type. No anyelement: servers that split a query among them ship
 -- aggregates by their exact types, and a date must not be counted through a cast that depends on the time zone.
@@ -92,7 +92,7 @@ CREATE AGGREGATE etl.distinct_set(x text) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(text) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values. Compared by its bytes; error 0A000 for a '
+    'are left out; NULL without values. Error 54000 past 37748736 values. Compared by its bytes; error 0A000 for a '
     'nondeterministic collation. citext and varchar count as text.';
 
 CREATE AGGREGATE etl.count_distinct(x text) (
@@ -105,7 +105,7 @@ CREATE AGGREGATE etl.count_distinct(x text) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(text) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group. Compared by its bytes; error 0A000 for a '
+    'without values. Error 54000 past 37748736 values in a group. Compared by its bytes; error 0A000 for a '
     'nondeterministic collation. citext and varchar count as text.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, bigint)
@@ -124,7 +124,7 @@ CREATE AGGREGATE etl.distinct_set(x bigint) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(bigint) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values.';
+    'are left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x bigint) (
     SFUNC = etl._distinct_set_add,
@@ -136,7 +136,7 @@ CREATE AGGREGATE etl.count_distinct(x bigint) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(bigint) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group.';
+    'without values. Error 54000 past 37748736 values in a group.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, integer)
 RETURNS etl.distinct_set
@@ -154,7 +154,7 @@ CREATE AGGREGATE etl.distinct_set(x integer) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(integer) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values. Equal to the bigint of the same value.';
+    'are left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
 
 CREATE AGGREGATE etl.count_distinct(x integer) (
     SFUNC = etl._distinct_set_add,
@@ -166,7 +166,7 @@ CREATE AGGREGATE etl.count_distinct(x integer) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(integer) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group. Equal to the bigint of the same value.';
+    'without values. Error 54000 past 37748736 values in a group. Equal to the bigint of the same value.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, smallint)
 RETURNS etl.distinct_set
@@ -184,7 +184,7 @@ CREATE AGGREGATE etl.distinct_set(x smallint) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(smallint) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values. Equal to the bigint of the same value.';
+    'are left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
 
 CREATE AGGREGATE etl.count_distinct(x smallint) (
     SFUNC = etl._distinct_set_add,
@@ -196,7 +196,7 @@ CREATE AGGREGATE etl.count_distinct(x smallint) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(smallint) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group. Equal to the bigint of the same value.';
+    'without values. Error 54000 past 37748736 values in a group. Equal to the bigint of the same value.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, numeric)
 RETURNS etl.distinct_set
@@ -214,7 +214,7 @@ CREATE AGGREGATE etl.distinct_set(x numeric) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(numeric) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values. 1.0 equals 1.00; NaN equals NaN.';
+    'are left out; NULL without values. Error 54000 past 37748736 values. 1.0 equals 1.00; NaN equals NaN.';
 
 CREATE AGGREGATE etl.count_distinct(x numeric) (
     SFUNC = etl._distinct_set_add,
@@ -226,7 +226,7 @@ CREATE AGGREGATE etl.count_distinct(x numeric) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(numeric) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group. 1.0 equals 1.00; NaN equals NaN.';
+    'without values. Error 54000 past 37748736 values in a group. 1.0 equals 1.00; NaN equals NaN.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, uuid)
 RETURNS etl.distinct_set
@@ -244,7 +244,7 @@ CREATE AGGREGATE etl.distinct_set(x uuid) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(uuid) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values.';
+    'are left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x uuid) (
     SFUNC = etl._distinct_set_add,
@@ -256,7 +256,7 @@ CREATE AGGREGATE etl.count_distinct(x uuid) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(uuid) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group.';
+    'without values. Error 54000 past 37748736 values in a group.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, timestamptz)
 RETURNS etl.distinct_set
@@ -274,7 +274,7 @@ CREATE AGGREGATE etl.distinct_set(x timestamptz) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(timestamptz) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values.';
+    'are left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x timestamptz) (
     SFUNC = etl._distinct_set_add,
@@ -286,7 +286,7 @@ CREATE AGGREGATE etl.count_distinct(x timestamptz) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(timestamptz) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group.';
+    'without values. Error 54000 past 37748736 values in a group.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, timestamp)
 RETURNS etl.distinct_set
@@ -304,7 +304,7 @@ CREATE AGGREGATE etl.distinct_set(x timestamp) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(timestamp) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values.';
+    'are left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x timestamp) (
     SFUNC = etl._distinct_set_add,
@@ -316,7 +316,7 @@ CREATE AGGREGATE etl.count_distinct(x timestamp) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(timestamp) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group.';
+    'without values. Error 54000 past 37748736 values in a group.';
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, date)
 RETURNS etl.distinct_set
@@ -334,7 +334,7 @@ CREATE AGGREGATE etl.distinct_set(x date) (
 );
 COMMENT ON AGGREGATE etl.distinct_set(date) IS
     'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 25165824 values.';
+    'are left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x date) (
     SFUNC = etl._distinct_set_add,
@@ -346,4 +346,4 @@ CREATE AGGREGATE etl.count_distinct(x date) (
 );
 COMMENT ON AGGREGATE etl.count_distinct(date) IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 25165824 values in a group.';
+    'without values. Error 54000 past 37748736 values in a group.';

@@ -93,7 +93,7 @@ TEST(DistinctSet, StartsSmallAndEmpty)
     vector_buffer buffer;
     const distinct_set set{buffer};
     EXPECT_EQ(set.count(), 0u);
-    EXPECT_EQ(buffer.size(), header_size + 4 * sizeof(fingerprint));
+    EXPECT_EQ(buffer.size(), header_size + 6 * sizeof(fingerprint));
     distinct_set::check(buffer.bytes(), etl::never_poll);
 }
 
@@ -129,6 +129,7 @@ TEST(DistinctSet, EqualsAStdSetOnRandomValues)
 // Fingerprints chosen so that clusters are long, run over the end of the table and part when it grows.
 TEST(DistinctSet, GrowsInPlaceUnderEveryCrowding)
 {
+    constexpr std::uint64_t last_home = distinct_set::max_slots - 1; // in a table of any size
     std::mt19937_64 random{2};
     for (int round = 0; round < 400; ++round) {
         const std::uint64_t homes = 1 + random() % 12;
@@ -137,7 +138,7 @@ TEST(DistinctSet, GrowsInPlaceUnderEveryCrowding)
         distinct_set set{buffer};
         std::set<std::pair<std::uint64_t, std::uint64_t>> oracle;
         for (int i = 0; i < 300; ++i) {
-            const fingerprint value{~std::uint64_t{0} - random() % homes * step, 1 + random() % 200};
+            const fingerprint value{last_home - random() % homes * step, 1 + random() % 200};
             EXPECT_EQ(set.insert(value), oracle.emplace(value.low, value.high).second);
         }
         ASSERT_EQ(set.count(), oracle.size());
@@ -208,7 +209,7 @@ TEST(DistinctSet, RefusesForgedBytes)
         values.push_back(number(i));
     }
     const auto good = set_of(values);
-    ASSERT_EQ(good.size(), header_size + 32 * sizeof(fingerprint));
+    ASSERT_EQ(good.size(), header_size + 48 * sizeof(fingerprint));
 
     expect_refused(vector_buffer{});
     for (const std::size_t size : {1ul, 7ul, 8ul, 23ul, 24ul, good.size() - 1, good.size() + 16, good.size() * 2}) {
@@ -218,7 +219,7 @@ TEST(DistinctSet, RefusesForgedBytes)
     }
     expect_refused(with(good, 0, std::uint32_t{0}));
     expect_refused(with(good, 4, std::uint32_t{2}));
-    for (const std::uint32_t slots : {0u, 1u, 2u, 16u, 31u, 33u, 64u, 0x80000000u, 0xffffffffu}) {
+    for (const std::uint32_t slots : {0u, 1u, 3u, 24u, 47u, 49u, 64u, 96u, 0x80000000u, 0xffffffffu}) {
         expect_refused(with(good, slots_at, slots));
     }
     for (const std::uint64_t count : {std::uint64_t{0}, std::uint64_t{19}, std::uint64_t{21}, ~std::uint64_t{0}}) {
@@ -240,12 +241,12 @@ TEST(DistinctSet, RefusesForgedSlots)
                         etl::never_poll);
     expect_refused(with(with(counted, slot(1), at_home_in_1), slot(2), at_home_in_1));      // twice
     expect_refused(with(with(counted, slot(1), at_home_in_1), slot(3), fingerprint{1, 6})); // behind a gap
-    auto full = with(buffer, count_at, std::uint64_t{4});
-    for (std::size_t i = 0; i < 4; ++i) {
+    auto full = with(buffer, count_at, std::uint64_t{6});
+    for (std::size_t i = 0; i < 6; ++i) {
         full = with(full, slot(i), fingerprint{i, 9});
     }
     expect_refused(full); // a search would never end
-    expect_refused(with(full, count_at, std::uint64_t{3}));
+    expect_refused(with(full, count_at, std::uint64_t{4}));
 }
 
 } // namespace

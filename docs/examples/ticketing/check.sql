@@ -5,8 +5,6 @@
 --     psql -f check.sql
 
 \set ON_ERROR_STOP on
-\set QUIET on
-\pset footer off
 
 CREATE TEMPORARY VIEW night AS
 SELECT d.*, (SELECT min(v.validated_at) FROM validation_results AS v) AS since

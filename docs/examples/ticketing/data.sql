@@ -529,8 +529,6 @@ COMMIT;
 ANALYZE events, transactions, transactions_raw, fraud_predictions, user_sessions, listings, referrals, security_events,
     blacklisted_wallets, admin_audit_log, admin_audit_log_archive;
 
-\set QUIET on
-\pset footer off
 SELECT to_char((SELECT count(*) FROM transactions_raw), 'FM999,999,999') AS "landed",
        to_char((SELECT rows FROM dataset), 'FM999,999,999') AS "good",
        to_char((SELECT sum(rows) FROM expected_defects), 'FM999,999,999') AS "bad",
@@ -538,6 +536,5 @@ SELECT to_char((SELECT count(*) FROM transactions_raw), 'FM999,999,999') AS "lan
        to_char((SELECT count(*) FROM fraud_predictions), 'FM999,999,999') AS "predictions",
        to_char((SELECT count(*) FROM user_sessions), 'FM999,999,999') AS "sessions",
        to_char((SELECT count(*) FROM referrals), 'FM999,999,999') AS "referrals",
-       to_char((SELECT count(*) FROM admin_audit_log), 'FM999,999,999') AS "audit rows";
-\pset footer on
-\unset QUIET
+       to_char((SELECT count(*) FROM admin_audit_log), 'FM999,999,999') AS "audit rows"
+\g (footer=off)

@@ -80,14 +80,14 @@ ORDER BY s.step;
 
 SELECT left(wallet_address, 9) || '…' AS "wallet",
        txn_velocity_1h AS "last hour",
-       round(wallet_age_days::numeric, 1) AS "age, days",
-       round((extract(epoch FROM avg_ticket_hold_time) / 86400)::numeric, 1) AS "held, days",
+       round(wallet_age_days::numeric, 1) AS "age, d",
+       round((extract(epoch FROM avg_ticket_hold_time) / 86400)::numeric, 1) AS "held, d",
+       round((time_to_first_resale / 1440)::numeric, 1) AS "resold, d",
        round(event_popularity_score::numeric, 3) AS "popular",
        round(100 * price_deviation_ratio) AS "on floor, %",
        cross_event_attendance AS "events",
        payment_method_diversity AS "paid by",
-       round((time_to_first_resale / 1440)::numeric, 1) AS "resold, d",
-       round((1000 * social_graph_centrality)::numeric, 3) AS "central ‰",
+       round((1000 * social_graph_centrality)::numeric, 3) AS "rank, ‰",
        CASE WHEN geo_velocity_flag THEN 'flies' ELSE '' END AS "geo"
 FROM user_stats
 ORDER BY txn_velocity_1h DESC, cross_event_attendance DESC, wallet_address
@@ -165,7 +165,7 @@ ORDER BY s.position;
 \echo '━━ The clock ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 \if :have_cron
-    SELECT j.jobname AS "job", j.schedule AS "minute hour day month weekday", j.command AS "command"
+    SELECT j.jobname AS "job", j.schedule AS "schedule, GMT", j.command AS "command"
     FROM cron.job AS j
     WHERE j.database = current_database()
     ORDER BY j.jobid;
@@ -185,4 +185,10 @@ ORDER BY s.position;
 \else
     \echo 'pg_cron is not installed in this database, so nothing is scheduled.'
 \endif
-\echo
+
+\pset linestyle ascii
+\pset null ''
+\pset footer on
+RESET client_min_messages;
+RESET timezone;
+\set QUIET off

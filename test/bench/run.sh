@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Measures pg_etl against its rivals (make bench) and prints a table for each benchmark.
+#
+#   test/bench/run.sh [name …]       the folders test/bench/NAME (all of them when none is named)
+#
+# A benchmark is a folder: etl.sql is ours, every other file a rival, setup.sql what they need. All of them run in turn
+# in one session on the same rows: once to warm up, when their answers are also compared, then BENCH_ROUNDS times. The
+# rows are those of docs/examples/ticketing at the size BENCH_ROWS. Last come the micro-benchmarks of the core.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+. "$top/test/cluster.sh"
+. "$top/test/steps.sh"
+export PG_CONFIG=${PG_CONFIG:-pg_config} BUILD=${BUILD:-$top/build}
+rows=${BENCH_ROWS:-1000000} rounds=${BENCH_ROUNDS:-5}
+
+work=
+finish() {
+    [ -z "$work" ] || cluster_stop "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+sql() {
+    cluster_psql "$work" -q -At -v rows="$rows" "$@"
+}
+
+load() {
+    local example=$top/docs/examples/ticketing
+    sql -c 'CREATE EXTENSION pg_etl' && sql -f "$example/schema.sql" && sql -f "$example/data.sql" &&
+        sql -c 'VACUUM ANALYZE'
+}
+
+# The psql script of a benchmark: setup, warm-up with the answers kept, the rounds, the table.
+script() {
+    local name=$1 variant round
+    shift
+    echo 'CREATE TEMPORARY TABLE measured (variant text, seconds double precision);'
+    printf '%s\n' '\o /dev/null'
+    [ ! -e "test/bench/$name/setup.sql" ] || echo "\\i test/bench/$name/setup.sql"
+    for variant in "$@"; do
+        printf '%s\n' "\\o $work/$name.$variant.answer" "\\i test/bench/$name/$variant.sql"
+    done
+    printf '%s\n' '\o /dev/null'
+    for ((round = 1; round <= rounds; round++)); do
+        for variant in "$@"; do
+            echo 'SELECT clock_timestamp() AS started \gset'
+            echo "\\i test/bench/$name/$variant.sql"
+            echo "INSERT INTO measured VALUES ('$variant', extract(epoch FROM clock_timestamp() - :'started'));"
+        done
+    done
+    printf '%s\n' '\o' '\pset format aligned' '\pset tuples_only off' '\pset footer off'
+    cat << 'SQL'
+WITH ours AS (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS median FROM measured WHERE variant = 'etl'
+)
+SELECT variant,
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds))::numeric, 3) AS "median s",
+       round(min(seconds)::numeric, 3) AS "min s",
+       count(*) AS n,
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) / ours.median)::numeric, 2) AS "ratio to etl"
+FROM measured
+CROSS JOIN ours
+GROUP BY variant, ours.median
+ORDER BY variant <> 'etl', 2;
+SQL
+}
+
+benchmark() {
+    local name=$1 variant variants=(etl)
+    for variant in "test/bench/$name"/*.sql; do
+        variant=$(basename "$variant" .sql)
+        case $variant in
+            etl | setup) ;;
+            *) variants+=("$variant") ;;
+        esac
+    done
+    printf '\n%s\n' "$name"
+    script "$name" "${variants[@]}" | sql
+    for variant in "${variants[@]:1}"; do
+        cmp -s "$work/$name.etl.answer" "$work/$name.$variant.answer" ||
+            { echo "$variant gives another answer:"; diff "$work/$name."{etl,"$variant"}.answer | head; return 1; }
+    done
+}
+
+micro_benchmarks() {
+    local program
+    cmake -S . -B "$BUILD/core" -DETL_BENCH=ON > /dev/null
+    cmake --build "$BUILD/core" -j "$(nproc)" > /dev/null
+    for program in "$BUILD"/core/*_bench; do
+        echo
+        "$program"
+    done
+}
+
+shopt -s nullglob
+names=("$@")
+if [ $# = 0 ]; then
+    names=(test/bench/*/)
+    names=("${names[@]%/}")
+    names=("${names[@]##*/}")
+fi
+test/packages.sh build server bench
+work=$(cluster_tmpdir)
+step_log=$work/steps
+mkdir "$step_log"
+step 'extension: build and stage' cluster_stage "$work/stage"
+step 'cluster: initdb and start' cluster_start "$work" --durable -o shared_buffers=1GB -o work_mem=64MB -o jit=off
+step "data: $rows transactions" load
+for name in "${names[@]}"; do
+    benchmark "$name"
+done
+micro=(test/bench/*_bench.cpp)
+if [ $# = 0 ] && [ ${#micro[@]} -gt 0 ]; then
+    micro_benchmarks
+fi

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# The extension's life in a database: what a dump carries over, what DROP EXTENSION leaves, and whether the reference
+# in docs/ is what the installed objects say.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/test/cluster.sh"
+
+dir=$(cluster_tmpdir)
+trap 'cluster_stop "$dir"' EXIT
+cluster_start "$dir"
+cluster_env "$dir"
+cd "$dir"
+
+number=0
+is() { # is GOT WANTED WHAT
+    number=$((number + 1))
+    if [ "$1" = "$2" ]; then
+        echo "ok $number - $3"
+    else
+        echo "not ok $number - $3"
+        diff <(echo "$2") <(echo "$1") | sed 's/^/# /' || true
+    fi
+}
+
+q() {
+    psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"
+}
+
+# The example without pg_cron, which lives in one database of a server only.
+createdb before
+q -d before -c 'CREATE EXTENSION pg_etl'
+for file in schema data pipeline; do
+    q -d before -v rows=2000 -v seed=7 -v as_of='2026-01-01 00:00:00+00' -f "$top/docs/examples/ticketing/$file.sql" \
+        > "$dir/$file.out"
+done
+q -d before -c "CALL etl.run_pipeline('nightly', '2026-01-01 00:00:00+00')" > "$dir/run.out"
+
+# All that a user has configured, and what has happened so far.
+configuration() {
+    q -d "$1" <<'SQL'
+SELECT s FROM etl.suites AS s ORDER BY 1;
+SELECT e FROM etl.expectations AS e ORDER BY 1;
+SELECT p.policy, p.relation, p.time_column, p.keep, p.archive_to, p.archive_keep, p.filter FROM etl.policies AS p ORDER BY 1;
+SELECT p.name, p.steps FROM etl.pipelines AS p ORDER BY 1;
+SELECT s FROM etl.step AS s ORDER BY 1;
+SELECT r.run_id, r.kind, r.name, r.as_of, r.status, r.rows, r.detail FROM etl.runs AS r ORDER BY 1;
+SELECT s FROM etl.step_run AS s ORDER BY 1;
+SELECT count(*), md5(string_agg(q::text, ' ' ORDER BY q.quarantine_id)) FROM etl.quarantined_rows AS q;
+SQL
+}
+configuration before > "$dir/configuration"
+is "$(grep -c . "$dir/configuration" | awk '{print ($1 > 25)}')" 1 'there is something to dump'
+
+createdb after
+pg_dump -d before -f "$dir/dump.sql"
+is "$(q -d after -f "$dir/dump.sql" 2>&1 | grep -v '^[ 0-9]*$' || true)" '' 'the dump is restored without a word'
+is "$(configuration after)" "$(cat "$dir/configuration")" 'suites, policies, pipelines, runs and quarantined rows are there'
+is "$(q -d after -c "SELECT etl.quarantine('transactions_raw', 'transactions')" 2> "$dir/notices")" 0 'and work'
+is "$(q -d after -c "INSERT INTO etl.run (kind, name, as_of) VALUES ('refresh', 'x', now()) RETURNING run_id > (SELECT max(run_id) FROM etl.runs)")" \
+    t 'numbers go on where they were'
+
+user_tables="SELECT count(*), sum((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'"
+before=$(q -d after -c "$user_tables")
+# The example's own functions call the extension; they go first.
+q -d after -c 'DROP EXTENSION pg_etl CASCADE' 2> "$dir/dropped"
+is "$(q -d after -c "SELECT count(*) FROM pg_namespace WHERE nspname = 'etl'")" 0 'DROP EXTENSION leaves no schema etl'
+is "$(q -d after -c "SELECT count(*) FROM pg_proc WHERE probin LIKE '%pg_etl%'")" 0 'nor a function of the library'
+is "$(q -d after -c "$user_tables")" "$before" 'and all tables of the user with their rows'
+q -d after -c 'CREATE EXTENSION pg_etl'
+is "$(q -d after -c 'SELECT etl.version() = (SELECT extversion FROM pg_extension WHERE extname = $$pg_etl$$)')" t \
+    'it can be created again, and the library is of its version'
+
+is "$(q -d after -f "$top/docs/reference.sql")" "$(cat "$top/docs/reference.md")" \
+    'docs/reference.md is up to date (make reference writes it)'
+echo "1..$number"
