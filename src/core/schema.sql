@@ -58,7 +58,8 @@ BEGIN
     ELSIF kind NOT IN ('table', 'partitioned table') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
-            MESSAGE = format('"%s" is a %s, not a table', relation, kind),
+            MESSAGE = format('"%s" is %s %s, not a table', relation, CASE WHEN kind ~ '^[aeiou]' THEN 'an' ELSE 'a' END,
+                             kind),
             HINT = 'Name an ordinary or a partitioned table.';
     END IF;
     SELECT string_agg(wanted, ', ') INTO missing

@@ -17,8 +17,8 @@ RETURNS float8
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_event_popularity';
 COMMENT ON FUNCTION etl.event_popularity(bigint, bigint, timestamptz, timestamptz) IS
-    'How well an event sells for how far away it is: (sold / capacity) * days^-0.5, where days are those from as_of to '
-    'event_date, with fractions and at least 1/24. NULL for an event before as_of and for a capacity of 0 or less; '
+    'How well an event sells for how far away it is: (sold / capacity) * days^-0.5, where days are those from as_of '
+    'to event_date, with fractions and at least 1/24. NULL for an event before as_of and for a capacity of 0 or less; '
     'error 22023 when sold is negative.';
 
 CREATE FUNCTION etl.price_deviation(listing numeric, floor numeric)
@@ -79,8 +79,8 @@ CREATE AGGREGATE etl.avg_duration(started timestamptz, ended timestamptz) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.avg_duration(timestamptz, timestamptz) IS
-    'Mean of ended - started over the rows that have both, to the nearest microsecond, in days of 24 hours and time. A '
-    'row that ends before it starts counts with its negative duration. NULL without such rows; error 22008 for an '
+    'Mean of ended - started over the rows that have both, to the nearest microsecond, in days of 24 hours and time. '
+    'A row that ends before it starts counts with its negative duration. NULL without such rows; error 22008 for an '
     'infinite time.';
 
 CREATE FUNCTION etl._first_resale_add(bigint[], timestamptz, boolean)
@@ -125,8 +125,9 @@ LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_haversine_km';
 COMMENT ON FUNCTION etl.haversine_km(float8, float8, float8, float8) IS
     'Great-circle distance in kilometres between two places in degrees, on a sphere of the Earth''s mean radius, '
-    '6371.0088 km (H. Moritz, "Geodetic Reference System 1980", 2000), by the haversine formula (R. W. Sinnott, "Virtues '
-    'of the haversine", 1984). Error 22023 for a latitude outside [-90, 90], a longitude outside [-180, 180], and NaN.';
+    '6371.0088 km (H. Moritz, "Geodetic Reference System 1980", 2000), by the haversine formula (R. W. Sinnott, '
+    '"Virtues of the haversine", 1984). Error 22023 for a latitude outside [-90, 90], a longitude outside [-180, '
+    '180], and NaN.';
 
 CREATE TYPE etl.geo_velocity_state;
 
@@ -206,10 +207,10 @@ CREATE AGGREGATE etl.geo_velocity(ts timestamptz, latitude float8, longitude flo
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.geo_velocity(timestamptz, float8, float8) IS
-    'Impossible travel: true when the last two located rows lie more than 500 km apart (great circle) with less than an '
-    'hour between them. A row with a NULL or an infinite time is not located. Of rows with the same time the one '
-    'further north counts as later, then the one further east. False with fewer than two located rows; error 22023 for '
-    'a place off the globe.';
+    'Impossible travel: true when the last two located rows lie more than 500 km apart (great circle) with less than '
+    'an hour between them. A row with a NULL or an infinite time is not located. Of rows with the same time the one '
+    'further north counts as later, then the one further east. False with fewer than two located rows; error 22023 '
+    'for a place off the globe.';
 
 CREATE AGGREGATE etl.geo_velocity(
     ts timestamptz, latitude float8, longitude float8, max_km float8, max_gap interval
@@ -222,9 +223,9 @@ CREATE AGGREGATE etl.geo_velocity(
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.geo_velocity(timestamptz, float8, float8, float8, interval) IS
-    'The same with other limits: true when the last two located rows lie more than max_km apart with less than max_gap '
-    'between them. Error 22023 when max_km is negative or NaN, max_gap is not positive or has months, or they differ '
-    'between rows of a group; 22004 when one is NULL.';
+    'The same with other limits: true when the last two located rows lie more than max_km apart with less than '
+    'max_gap between them. Error 22023 when max_km is negative or NaN, max_gap is not positive or has months, or they '
+    'differ between rows of a group; 22004 when one is NULL.';
 
 -- graphs
 
@@ -236,9 +237,9 @@ LANGUAGE C STRICT STABLE
 AS 'MODULE_PATHNAME', 'etl_pagerank';
 COMMENT ON FUNCTION etl.pagerank(text, float8, float8, integer) IS
     'PageRank of every node of a directed graph (L. Page, S. Brin, R. Motwani, T. Winograd, 1999). edges_query is a '
-    'SELECT of two columns of any type, from and to; it is read in this transaction and cannot write. A row with a NULL '
-    'is no edge; an edge given twice counts once; a self loop counts. Nodes are named by the text form of their values. '
-    'The rank of nodes without outgoing edges is spread evenly; the ranks sum to 1. Iterates until one iteration '
-    'changes the ranks by less than tolerance * nodes in sum, at most max_iterations times: then a WARNING says that '
-    'the ranks have not converged. Error 22023 for a damping outside [0, 1), a tolerance or max_iterations of 0 or '
-    'less; 42804 for another number of columns; 42P11 when the query is no SELECT.';
+    'SELECT of two columns of any type, from and to; it is read in this transaction and cannot write. A row with a '
+    'NULL is no edge; an edge given twice counts once; a self loop counts. Nodes are named by the text form of their '
+    'values. The rank of nodes without outgoing edges is spread evenly; the ranks sum to 1. Iterates until one '
+    'iteration changes the ranks by less than tolerance * nodes in sum, at most max_iterations times: then a WARNING '
+    'says that the ranks have not converged. Error 22023 for a damping outside [0, 1), a tolerance or max_iterations '
+    'of 0 or less; 42804 for another number of columns; 42P11 when the query is no SELECT.';

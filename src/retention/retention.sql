@@ -153,7 +153,7 @@ DECLARE
     problem text;
 BEGIN
     -- Inside brackets as well as inside parentheses, so that it is one expression and no text that closes them early.
-    EXECUTE format(E'EXPLAIN SELECT ARRAY[\n%s\n] FROM %s AS %I', filter, relation, alias);
+    EXECUTE format(E'EXPLAIN SELECT ARRAY[\n%s\n]::boolean[] FROM %s AS %I', filter, relation, alias);
     EXECUTE format(E'EXPLAIN SELECT FROM %s AS %I WHERE (\n%s\n)', relation, alias, filter);
 EXCEPTION
     WHEN OTHERS THEN
@@ -213,7 +213,9 @@ DECLARE
     parts text[];
     target text := regexp_replace(archive_to, '^table:', '');
 BEGIN
-    IF target ~ '^[a-z0-9]+:' THEN
+    IF archive_to IS NULL THEN
+        RETURN NULL;
+    ELSIF target ~ '^[a-z0-9]+:' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'feature_not_supported',
             MESSAGE = format('archive target "%s" is not supported', archive_to),
@@ -239,7 +241,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_archive_name(regclass, text) IS
     'Qualified and quoted name of the archive table that archive_to means: a bare name lies in the schema of the table '
-    'that is archived.';
+    'that is archived. NULL for NULL.';
 
 CREATE FUNCTION etl._retention_check_archive(policy etl.retention_policy)
 RETURNS void

@@ -2,8 +2,8 @@
 //
 // Whole numbers, moments and UUIDs fit into a fingerprint: theirs is a bijection, so two values never share one.
 // Longer values (text, numeric) are hashed with XXH3, whose 128 bits make a chance collision among n values as likely
-// as n^2 / 2^129: 2 in 10^24 for the 37 million values that a set holds at most. XXH3 is no cryptographic hash: somebody
-// who wants two texts to collide can construct them.
+// as n^2 / 2^129: 2 in 10^24 for the 37 million values that a set holds at most. XXH3 is no cryptographic hash:
+// somebody who wants two texts to collide can construct them.
 //
 // The seed and the mixing constants are part of the layout of stored states: they never change within a version.
 #pragma once

@@ -38,9 +38,9 @@ CREATE TYPE etl.distinct_set (
     STORAGE = extended
 );
 COMMENT ON TYPE etl.distinct_set IS
-    'The distinct values of a column, each as a fingerprint of 16 bytes. Made by the aggregate etl.distinct_set, stored '
-    'like any value, merged by the aggregate etl.merge, read by etl.cardinality. Numbers, moments and UUIDs are kept '
-    'exactly; texts and numerics by a hash of 128 bits. Holds at most 37748736 values.';
+    'The distinct values of a column, each as a fingerprint of 16 bytes. Made by the aggregate etl.distinct_set, '
+    'stored like any value, merged by the aggregate etl.merge, read by etl.cardinality. Numbers, moments and UUIDs '
+    'are kept exactly; texts and numerics by a hash of 128 bits. Holds at most 37748736 values.';
 
 CREATE FUNCTION etl.cardinality(etl.distinct_set)
 RETURNS bigint
@@ -91,8 +91,8 @@ CREATE AGGREGATE etl.distinct_set(x text) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(text) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values. Compared by its bytes; error 0A000 for a '
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values. Compared by its bytes; error 0A000 for a '
     'nondeterministic collation. citext and varchar count as text.';
 
 CREATE AGGREGATE etl.count_distinct(x text) (
@@ -123,8 +123,8 @@ CREATE AGGREGATE etl.distinct_set(x bigint) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(bigint) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x bigint) (
     SFUNC = etl._distinct_set_add,
@@ -153,8 +153,8 @@ CREATE AGGREGATE etl.distinct_set(x integer) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(integer) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
 
 CREATE AGGREGATE etl.count_distinct(x integer) (
     SFUNC = etl._distinct_set_add,
@@ -183,8 +183,8 @@ CREATE AGGREGATE etl.distinct_set(x smallint) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(smallint) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
 
 CREATE AGGREGATE etl.count_distinct(x smallint) (
     SFUNC = etl._distinct_set_add,
@@ -213,8 +213,8 @@ CREATE AGGREGATE etl.distinct_set(x numeric) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(numeric) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values. 1.0 equals 1.00; NaN equals NaN.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values. 1.0 equals 1.00; NaN equals NaN.';
 
 CREATE AGGREGATE etl.count_distinct(x numeric) (
     SFUNC = etl._distinct_set_add,
@@ -243,8 +243,8 @@ CREATE AGGREGATE etl.distinct_set(x uuid) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(uuid) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x uuid) (
     SFUNC = etl._distinct_set_add,
@@ -273,8 +273,8 @@ CREATE AGGREGATE etl.distinct_set(x timestamptz) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(timestamptz) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x timestamptz) (
     SFUNC = etl._distinct_set_add,
@@ -303,8 +303,8 @@ CREATE AGGREGATE etl.distinct_set(x timestamp) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(timestamp) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x timestamp) (
     SFUNC = etl._distinct_set_add,
@@ -333,8 +333,8 @@ CREATE AGGREGATE etl.distinct_set(x date) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.distinct_set(date) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 past 37748736 values.';
+    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
+    'left out; NULL without values. Error 54000 past 37748736 values.';
 
 CREATE AGGREGATE etl.count_distinct(x date) (
     SFUNC = etl._distinct_set_add,

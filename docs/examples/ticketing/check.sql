@@ -5,6 +5,7 @@
 --     psql -f check.sql
 
 \set ON_ERROR_STOP on
+\set QUIET on
 
 CREATE TEMPORARY VIEW night AS
 SELECT d.*, (SELECT min(v.validated_at) FROM validation_results AS v) AS since
@@ -100,3 +101,4 @@ SELECT format('All %s facts are as the generator knows them.', count(*)) AS "che
 \g (tuples_only=on)
 
 DROP VIEW finding, night;
+\set QUIET off

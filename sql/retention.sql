@@ -1,0 +1,168 @@
+-- Retention policies: how they are defined and run, and what is refused. pg_cron is absent here.
+SET timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+\set SHOW_CONTEXT never
+
+CREATE SCHEMA ret;
+SET search_path = ret;
+CREATE TABLE orders (id int PRIMARY KEY, placed timestamptz, status text, note varchar(10));
+CREATE INDEX ON orders (placed);
+INSERT INTO orders
+SELECT n, '2025-01-01 00:00+00'::timestamptz + n * interval '1 day', CASE n % 4 WHEN 0 THEN 'open' ELSE 'done' END, 'n' || n
+FROM generate_series(1, 100) AS n;
+
+-- A policy with an archive, a rehearsal, the run
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', archive_to => 'orders_archive', archive_keep => '60 days',
+                                batch_rows => 7);
+SELECT policy, relation, time_column, keep, archive_to, archive_keep, filter, batch_rows, schedule, last_run, last_status
+FROM etl.policies;
+\d orders_archive
+CALL etl.run_retention('orders', '2025-04-11', dry_run => true);
+SELECT (SELECT count(*) FROM orders) AS hot, (SELECT count(*) FROM orders_archive) AS archive;
+SELECT kind, name, as_of, status, rows, jsonb_pretty(detail) AS detail, error FROM etl.runs;
+CALL etl.run_retention('orders', '2025-04-11');
+SELECT (SELECT count(*) FROM orders) AS hot, (SELECT count(*) FROM orders_archive) AS archive,
+       (SELECT min(placed) FROM orders) AS oldest_hot, (SELECT min(placed) FROM orders_archive) AS oldest_archived;
+SELECT status, rows, detail FROM etl.runs ORDER BY run_id DESC LIMIT 1;
+CALL etl.run_retention('orders', '2025-04-11');
+SELECT policy, last_status, last_rows FROM etl.policies;
+
+-- Again
+SELECT etl.add_retention_policy('orders', 'placed', '30 days');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', archive_to => 'orders_archive', archive_keep => '60 days',
+                                batch_rows => 7, if_not_exists => true);
+SELECT etl.add_retention_policy('orders', 'placed', '31 days', archive_to => 'other', archive_keep => '60 days',
+                                filter => 'true', if_not_exists => true);
+SELECT keep, archive_to, filter FROM etl.policies;
+SELECT to_regclass('ret.other');
+
+-- What a policy cannot be about
+CREATE VIEW orders_view AS SELECT * FROM orders;
+SELECT etl.add_retention_policy('nowhere', 'placed', '30 days');
+SELECT etl.add_retention_policy('orders_view', 'placed', '30 days');
+SELECT etl.add_retention_policy('orders', 'when', '30 days', 'p');
+SELECT etl.add_retention_policy('orders', 'note', '30 days', 'p');
+SELECT etl.add_retention_policy('orders', 'placed', '-30 days', 'p');
+SELECT etl.add_retention_policy('orders', 'placed', '0', 'p');
+SELECT etl.add_retention_policy('orders', 'placed', NULL, 'p');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', ' p');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', batch_rows => 0);
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', batch_rows => NULL);
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_keep => '60 days');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'a', archive_keep => '30 days');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'a', archive_keep => '-1 day');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', schedule => '0 0 2 * * *');
+\set VERBOSITY sqlstate
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', schedule => '@daily');
+\set VERBOSITY default
+
+-- Filters that are no condition
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'stat = 1');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'note');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'true) OR (true');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'true -- and nothing else');
+SELECT etl.remove_retention_policy('p');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'true); DROP TABLE orders; SELECT (1');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'true, true');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => 'count(*) > 1');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', filter => '');
+
+-- Archives that cannot be
+CREATE TABLE narrow (id int, placed timestamptz, status text);
+CREATE TABLE other_type (id bigint, placed timestamptz, status text, note varchar(10));
+CREATE TABLE too_short (id int, placed timestamptz, status text, note varchar(9));
+CREATE TABLE child () INHERITS (orders);
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'orders');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'ret.child');
+SELECT etl.add_retention_policy('child', 'placed', '30 days', 'p', archive_to => 'orders');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'orders_view');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'narrow');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'other_type');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'too_short');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'a.b.c');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'a b');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => '');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 's3://bucket/orders');
+SELECT etl.add_retention_policy('orders', 'placed', '30 days', 'p', archive_to => 'no_schema.orders');
+DROP TABLE child;
+SELECT etl.add_retention_policy('orders_archive', 'placed', '30 days', 'back', archive_to => 'orders');
+SELECT count(*) AS policies FROM etl.policies;
+
+-- Warnings: no index, foreign keys that cascade
+CREATE TABLE parent (id int PRIMARY KEY, day date);
+CREATE TABLE line (id int REFERENCES parent ON DELETE CASCADE);
+CREATE TABLE remark (id int REFERENCES parent ON DELETE SET NULL);
+SELECT etl.add_retention_policy('parent', 'day', '1 year');
+SELECT etl.remove_retention_policy('parent');
+
+-- Running
+CALL etl.run_retention('nowhere');
+CALL etl.run_retention('orders', 'infinity');
+CALL etl.run_retention('orders', NULL);
+CALL etl.run_retention('orders', dry_run => NULL);
+BEGIN;
+CALL etl.run_retention('orders');
+ROLLBACK;
+DO $$ BEGIN EXECUTE 'CALL etl.run_retention(''orders'')'; END $$;
+
+-- The archive lost a column, the table is gone
+ALTER TABLE orders_archive DROP COLUMN note;
+ALTER TABLE orders ADD COLUMN "New one" numeric(4,2);
+CALL etl.run_retention('orders', '2025-05-01');
+SELECT status, rows, detail, error FROM etl.runs ORDER BY run_id DESC LIMIT 1;
+ALTER TABLE orders RENAME TO orders_2;
+CALL etl.run_retention('orders', '2025-05-01');
+ALTER TABLE orders_2 RENAME TO orders;
+SELECT count(*) FROM orders;
+
+-- One of several fails, the others are run.
+CREATE TABLE log (at timestamp);
+CREATE INDEX ON log (at);
+INSERT INTO log VALUES ('2025-01-01'), ('2025-05-01');
+SELECT etl.add_retention_policy('log', 'at', '1 month');
+SELECT etl.add_retention_policy('log', 'at', '1 month', 'log too', filter => '1 / (extract(year FROM at) - 2025) > 0');
+CALL etl.run_retention(as_of => '2025-05-15');
+SELECT name, status, rows, error FROM etl.runs ORDER BY run_id DESC LIMIT 3;
+INSERT INTO log VALUES ('2025-01-01');
+SELECT etl.remove_retention_policy('log');
+CALL etl.run_retention(as_of => '2025-05-15');
+
+-- Remove
+SELECT etl.remove_retention_policy('nowhere');
+SELECT etl.remove_retention_policy('nowhere', if_exists => true);
+SELECT etl.remove_retention_policy('log too'), etl.remove_retention_policy('orders');
+CALL etl.run_retention();
+
+-- Roles
+CREATE ROLE regress_ret_ann;
+CREATE ROLE regress_ret_ben;
+GRANT USAGE, CREATE ON SCHEMA ret TO regress_ret_ann;
+GRANT USAGE ON SCHEMA ret TO regress_ret_ben;
+GRANT SELECT, UPDATE ON log TO regress_ret_ben;
+GRANT SELECT, UPDATE, DELETE ON orders TO regress_ret_ben;
+SET ROLE regress_ret_ann;
+CREATE TABLE ann_log (at timestamptz);
+CREATE INDEX ON ann_log (at);
+SELECT etl.add_retention_policy('ann_log', 'at', '1 day', 'mine');
+SET ROLE regress_ret_ben;
+SELECT etl.add_retention_policy('log', 'at', '1 day', 'theirs');
+SELECT etl.add_retention_policy('orders', 'placed', '1 day', 'mine');
+SELECT etl.add_retention_policy('orders', 'placed', '1 day', 'bens', archive_to => 'bens_archive');
+SELECT etl.add_retention_policy('orders', 'placed', '1 day', 'bens', archive_to => 'narrow');
+SELECT policy FROM etl.policies;
+CALL etl.run_retention('mine');
+SELECT etl.remove_retention_policy('mine');
+CALL etl.run_retention();
+RESET ROLE;
+CALL etl.run_retention('mine');
+SELECT etl.remove_retention_policy('mine');
+CALL etl.run_retention();
+
+SET ROLE regress_ret_ann;
+SELECT etl.remove_retention_policy('mine');
+RESET ROLE;
+SET client_min_messages = warning;
+DELETE FROM etl.run;
+DROP OWNED BY regress_ret_ann, regress_ret_ben;
+DROP ROLE regress_ret_ann, regress_ret_ben;
+DROP SCHEMA ret CASCADE;
