@@ -30,7 +30,8 @@ SELECT etl._require_column('orders', 'ctid');
 SELECT etl._require_column('orders', NULL);
 
 -- Values
-SELECT etl._require_positive('1 day', 'keep'), etl._require_moment('2025-01-01', 'as_of'), etl._require_name('a b', 'name');
+SELECT etl._require_positive('1 day', 'keep'), etl._require_moment('2025-01-01', 'as_of'),
+       etl._require_name('a b', 'name');
 SELECT etl._require_positive('0', 'keep');
 SELECT etl._require_positive('-1 day', 'keep');
 SELECT etl._require_positive(NULL, 'keep');
@@ -43,7 +44,8 @@ SELECT etl._require_name(repeat('x', 64), 'name');
 SELECT etl._require_name(NULL, 'name');
 
 -- Schedules
-SELECT etl._require_schedule(s) FROM unnest(ARRAY['0 2 * * *', ' */5  0-6 1,15 jan-jun mon ', '@hourly', '@Daily']) AS s;
+SELECT etl._require_schedule(s)
+FROM unnest(ARRAY['0 2 * * *', ' */5  0-6 1,15 jan-jun mon ', '@hourly', '@Daily']) AS s;
 SELECT etl._require_schedule('0 0 2 * * *');
 SELECT etl._require_schedule('* * * *');
 SELECT etl._require_schedule('0 2 $ * *');
@@ -56,7 +58,8 @@ SELECT etl._cron_schedule('job', '0 2 * * *', 'SELECT 1');
 SELECT etl._cron_schedule('job', '0 2 * *', 'SELECT 1');
 \set VERBOSITY default
 SELECT etl._cron_unschedule('job');
-SELECT etl._cron_job_name('pipeline', 'nightly'), octet_length(etl._cron_job_name('pipeline', repeat('x', 63))) AS bytes;
+SELECT etl._cron_job_name('pipeline', 'nightly'),
+       octet_length(etl._cron_job_name('pipeline', repeat('x', 63))) AS bytes;
 
 -- Records of runs
 SELECT etl._start_run('refresh', 'core.sales', '2025-06-01 12:00+00') AS run_id \gset

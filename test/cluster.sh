@@ -54,7 +54,7 @@ cluster_tmpdir() {
 
 # cluster_stage DIR: builds the extension and installs it below DIR, readable for the server's user.
 cluster_stage() {
-    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C "$cluster_top" -j"$(nproc)" \
+    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s --no-print-directory -C "$cluster_top" -j"$(nproc)" \
         PG_CONFIG="${PG_CONFIG:-pg_config}" DESTDIR="$1" install || return
     [ "$(id -u)" != 0 ] || chown -R postgres: "$1"
 }

@@ -20,8 +20,8 @@ namespace etl {
 // Integers and doubles in the fixed byte order, at any alignment: a varlena's payload starts four bytes past an
 // eight-byte boundary.
 template <class T>
-    requires std::is_trivially_copyable_v<T>
-T load(const std::byte* from) noexcept
+requires std::is_trivially_copyable_v<T> T load(const std::byte* from)
+noexcept
 {
     T value;
     std::memcpy(&value, from, sizeof value);
@@ -29,7 +29,7 @@ T load(const std::byte* from) noexcept
 }
 
 template <class T>
-    requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 void store(std::byte* to, T value) noexcept
 {
     std::memcpy(to, &value, sizeof value);
@@ -58,8 +58,7 @@ constexpr std::uint32_t make_magic(const char (&letters)[5])
 }
 
 // Checks length and header of bytes that come from outside. Each state type checks the rest in its own parser.
-inline void check_header(std::span<const std::byte> bytes, std::uint32_t magic, std::uint32_t version,
-                         const char* type)
+inline void check_header(std::span<const std::byte> bytes, std::uint32_t magic, std::uint32_t version, const char* type)
 {
     if (bytes.size() < sizeof(state_header)) {
         refuse_state(type, "The value is " + std::to_string(bytes.size()) + " bytes long, which is too short.");

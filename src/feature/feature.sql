@@ -242,4 +242,4 @@ COMMENT ON FUNCTION etl.pagerank(text, float8, float8, integer) IS
     'values. The rank of nodes without outgoing edges is spread evenly; the ranks sum to 1. Iterates until one '
     'iteration changes the ranks by less than tolerance * nodes in sum, at most max_iterations times: then a WARNING '
     'says that the ranks have not converged. Error 22023 for a damping outside [0, 1), a tolerance or max_iterations '
-    'of 0 or less; 42804 for another number of columns; 42P11 when the query is no SELECT.';
+    'of 0 or less, and for an edges_query that is not one SELECT or changes data; 42804 for another number of columns.';

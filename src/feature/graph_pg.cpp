@@ -1,6 +1,7 @@
 // etl.pagerank: edges from a query into the core, ranks out of it.
 #include "feature/graph.hpp"
 #include "pg/notice.hpp"
+#include "pg/query.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 
@@ -15,6 +16,8 @@ using etl::pg::arguments;
 void read_edges(etl::graph& into, const std::string& query)
 {
     const etl::pg::spi_session session;
+    etl::pg::require_select(query, "edges_query",
+                            "Select two columns, as in etl.pagerank('SELECT referrer, referee FROM referrals').");
     etl::pg::text_cursor cursor{query, 2, "edges_query"};
     for (auto fields = cursor.fetch(); !fields.empty(); fields = cursor.fetch()) {
         for (std::size_t i = 0; i < fields.size(); i += 2) {

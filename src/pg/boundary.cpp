@@ -57,10 +57,10 @@ void report(const failure& what)
         PG_RE_THROW();
     }
     const char* code = what.sqlstate;
-    ereport(ERROR, (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),
-                    errmsg_internal("%s", what.message),
-                    what.detail[0] != '\0' ? errdetail_internal("%s", what.detail) : 0,
-                    what.hint[0] != '\0' ? errhint("%s", what.hint) : 0));
+    ereport(ERROR,
+            (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])), errmsg_internal("%s", what.message),
+             what.detail[0] != '\0' ? errdetail_internal("%s", what.detail) : 0,
+             what.hint[0] != '\0' ? errhint("%s", what.hint) : 0));
     pg_unreachable();
 }
 

@@ -26,6 +26,13 @@ inline void* allocate_in(MemoryContext context, std::size_t bytes)
     return memory;
 }
 
+// An array for the length of a call, gone with the current memory context; its elements are not initialised.
+template <class T>
+requires std::is_trivially_destructible_v<T> T* allocate_array(std::size_t elements)
+{
+    return static_cast<T*>(allocate_in(CurrentMemoryContext, sizeof(T) * (elements + 1)));
+}
+
 class context_resource final : public std::pmr::memory_resource {
   public:
     explicit context_resource(MemoryContext context = CurrentMemoryContext) noexcept : context_{context} {}

@@ -35,9 +35,8 @@ void check_columns(Portal portal, int columns, const char* what)
 {
     const int found = portal->tupDesc == nullptr ? 0 : portal->tupDesc->natts;
     if (found != columns) {
-        throw error(sqlstate::datatype_mismatch,
-                    std::string{what} + " must return " + std::to_string(columns) + " columns, not " +
-                        std::to_string(found));
+        throw error(sqlstate::datatype_mismatch, std::string{what} + " must return " + std::to_string(columns) +
+                                                     " columns, not " + std::to_string(found));
     }
 }
 

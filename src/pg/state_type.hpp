@@ -55,7 +55,19 @@ Datum state_send(arguments args);
 
 // Defines etl_<type>_in, _out, _recv and _send.
 #define ETL_STATE_TYPE(type, check)                                                                                    \
-    ETL_FUNCTION(etl_##type##_in, args) { return etl::pg::state_in(args, "etl." #type, check); }                       \
-    ETL_FUNCTION(etl_##type##_out, args) { return etl::pg::state_out(args); }                                          \
-    ETL_FUNCTION(etl_##type##_recv, args) { return etl::pg::state_recv(args, check); }                                 \
-    ETL_FUNCTION(etl_##type##_send, args) { return etl::pg::state_send(args); }
+    ETL_FUNCTION(etl_##type##_in, args)                                                                                \
+    {                                                                                                                  \
+        return etl::pg::state_in(args, "etl." #type, check);                                                           \
+    }                                                                                                                  \
+    ETL_FUNCTION(etl_##type##_out, args)                                                                               \
+    {                                                                                                                  \
+        return etl::pg::state_out(args);                                                                               \
+    }                                                                                                                  \
+    ETL_FUNCTION(etl_##type##_recv, args)                                                                              \
+    {                                                                                                                  \
+        return etl::pg::state_recv(args, check);                                                                       \
+    }                                                                                                                  \
+    ETL_FUNCTION(etl_##type##_send, args)                                                                              \
+    {                                                                                                                  \
+        return etl::pg::state_send(args);                                                                              \
+    }

@@ -166,19 +166,17 @@ BEGIN
         RETURN;
     END IF;
     SELECT p.* INTO stored FROM etl.pipeline AS p WHERE p.name = create_pipeline.name;
-    IF NOT if_not_exists OR stored.owner IS DISTINCT FROM current_user THEN
+    IF stored.owner IS DISTINCT FROM current_user THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = format('pipeline "%s" already exists', name),
-            DETAIL = CASE
-                         WHEN stored.owner = current_user THEN ''
-                         ELSE 'Names of pipelines are unique in the database; this one belongs to another role.'
-                     END,
-            HINT = CASE
-                       WHEN stored.owner = current_user THEN
-                           format('Choose another name, or call etl.drop_pipeline(%L) first.', name)
-                       ELSE 'Choose another name.'
-                   END;
+            DETAIL = 'Names of pipelines are unique in the database; this one belongs to another role.',
+            HINT = 'Choose another name.';
+    ELSIF NOT if_not_exists THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('pipeline "%s" already exists', name),
+            HINT = format('Choose another name, or call etl.drop_pipeline(%L) first.', name);
     ELSIF stored.description IS DISTINCT FROM create_pipeline.description THEN
         RAISE WARNING USING
             MESSAGE = format('pipeline "%s" already exists and was not changed', name),
@@ -281,7 +279,7 @@ BEGIN
             ERRCODE = 'undefined_object',
             MESSAGE = format('step "%s" needs step "%s", which pipeline "%s" does not have', problem.name,
                              problem.needed, pipeline),
-            DETAIL = coalesce(format('The other steps are %s.', known), ''),
+            DETAIL = coalesce('Its other steps are ' || known || '.', 'It has no other steps.'),
             HINT = 'A step can only need steps that were added before it.';
     END IF;
     circle := etl._step_circle(pipeline_id);

@@ -900,6 +900,7 @@ AS $$
          FROM etl.run AS r
          WHERE r.run_id = run),
         jsonb_build_object('policy', policy.name, 'sqlstate', '55P03', 'message', 'another session is running it',
+                           'detail', 'Nothing was changed by this call.',
                            'hint', 'Wait for it to end; etl.runs shows how far it is.'))
 $$;
 COMMENT ON FUNCTION etl._retention_failure(etl.retention_policy, bigint) IS
@@ -926,7 +927,10 @@ BEGIN
                       WHEN only_one THEN format('retention policy %s failed: %s', names, first ->> 'message')
                       ELSE format('retention policies %s failed', names)
                   END,
-        DETAIL = CASE WHEN only_one THEN coalesce(first ->> 'detail', '') ELSE messages END,
+        DETAIL = CASE
+                     WHEN NOT only_one THEN messages
+                     ELSE coalesce(first ->> 'detail', 'Batches before the one that failed are committed.')
+                 END,
         HINT = CASE
                    WHEN only_one AND first ->> 'hint' IS NOT NULL THEN first ->> 'hint'
                    ELSE 'SELECT * FROM etl.runs WHERE kind = ''retention'' ORDER BY run_id DESC tells what was done.'

@@ -83,8 +83,8 @@ void check::compile_bounds()
     }
     if (min_ && max_ && compare(*min_, *max_) > 0) {
         throw error(sqlstate::invalid_parameter_value,
-                    what_.label() + " has a min_value " + in_quotes(*what_.min_value) +
-                        " greater than its max_value " + in_quotes(*what_.max_value));
+                    what_.label() + " has a min_value " + in_quotes(*what_.min_value) + " greater than its max_value " +
+                        in_quotes(*what_.max_value));
     }
 }
 
@@ -103,8 +103,7 @@ void check::compile_pair(std::span<const column> columns)
     column_b_ = find_column(what_.column_b, columns, what_);
     type_b_ = columns[column_b_].type.get();
     if (type_b_->name() != type_->name()) {
-        refuse_type(what_, "two columns of one type", what_.column_b,
-                    *type_b_);
+        refuse_type(what_, "two columns of one type", what_.column_b, *type_b_);
     }
 }
 

@@ -98,8 +98,8 @@ class pg_column_type final : public column_type {
     field literal(const std::string& text) override
     {
         return in_memory([&] {
-            const Datum value = OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()),
-                                                     facts_.input_parameter, -1);
+            const Datum value =
+                OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()), facts_.input_parameter, -1);
             return read_field(how_, value, false);
         });
     }
@@ -107,7 +107,8 @@ class pg_column_type final : public column_type {
     int compare(const field& left, const field& right) const override
     {
         if (!OidIsValid(facts_.cache->cmp_proc)) {
-            throw error(sqlstate::datatype_mismatch, "type " + name() + " has no order, so its values cannot be compared");
+            throw error(sqlstate::datatype_mismatch,
+                        "type " + name() + " has no order, so its values cannot be compared");
         }
         return pg::call([&] {
             return DatumGetInt32(FunctionCall2Coll(&facts_.cache->cmp_proc_finfo, facts_.collation,
@@ -125,8 +126,8 @@ class pg_column_type final : public column_type {
             return fingerprint_of(value.text);
         }
         if (!OidIsValid(facts_.cache->hash_extended_proc)) {
-            throw error(sqlstate::datatype_mismatch, "type " + name() + " has no hash function, so its values cannot be "
-                                                     "checked for uniqueness");
+            throw error(sqlstate::datatype_mismatch,
+                        "type " + name() + " has no hash function, so its values cannot be checked for uniqueness");
         }
         return pg::call([&] { return fingerprint{extended_hash(value, 1), extended_hash(value, 2)}; });
     }
@@ -160,7 +161,8 @@ class pg_column_type final : public column_type {
         if (value.is == field::kind::text) {
             return json_string(value.text, longest_shown);
         }
-        const std::string text = pg::call([&] { return static_cast<const char*>(OidOutputFunctionCall(facts_.output, datum(value))); });
+        const std::string text =
+            pg::call([&] { return static_cast<const char*>(OidOutputFunctionCall(facts_.output, datum(value))); });
         if (facts_.type == BOOLOID) {
             return text == "t" ? "true" : "false";
         }

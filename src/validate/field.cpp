@@ -31,7 +31,8 @@ void append_escaped(std::string& to, char c)
 
 std::size_t utf8_length(std::string_view text) noexcept
 {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
 }
 
 std::string json_string(std::string_view text, std::size_t longest)

@@ -94,8 +94,8 @@ std::vector<outcome> report(std::span<const std::byte> bytes, poll_fn poll)
     const auto lists = list_values(state);
     std::vector<outcome> made;
     for (std::uint32_t i = 0; i < state.checks(); ++i) {
-        made.push_back(judge(rules.expectations[i], state.rows(), state.missing(i),
-                             state.unexpected(i) + duplicate_rows[i]));
+        made.push_back(
+            judge(rules.expectations[i], state.rows(), state.missing(i), state.unexpected(i) + duplicate_rows[i]));
         made.back().partial_unexpected_list = lists[i];
     }
     return made;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <span>
 
 #include "core/cpp_only.hpp"
@@ -174,8 +175,8 @@ void read_pair(const arguments& from, expectation& to)
 struct catalogue_entry {
     const char* type;
     expectation_kind kind;
-    bool pair;                                       // reads column_A and column_B instead of column
-    std::array<const char*, 5> own;                  // arguments besides the columns and mostly
+    bool pair;                                            // reads column_A and column_B instead of column
+    std::array<const char*, 5> own;                       // arguments besides the columns and mostly
     void (*read)(const arguments& from, expectation& to); // reads them
 };
 
@@ -189,11 +190,8 @@ constexpr std::array catalogue = {
                     {"min_value", "max_value", "strict_min", "strict_max"},
                     read_between},
     catalogue_entry{"expect_column_values_to_match_regex", expectation_kind::match_regex, false, {"regex"}, read_regex},
-    catalogue_entry{"expect_column_value_lengths_to_equal",
-                    expectation_kind::lengths_to_equal,
-                    false,
-                    {"value"},
-                    read_length},
+    catalogue_entry{
+        "expect_column_value_lengths_to_equal", expectation_kind::lengths_to_equal, false, {"value"}, read_length},
     catalogue_entry{"expect_column_pair_values_a_to_be_greater_than_b",
                     expectation_kind::pair_a_greater_than_b,
                     true,
@@ -212,9 +210,8 @@ const catalogue_entry& find_entry(const std::string& type)
         }
     }
     std::vector<std::string> names;
-    for (const auto& entry : catalogue) {
-        names.emplace_back(entry.type);
-    }
+    std::transform(catalogue.begin(), catalogue.end(), std::back_inserter(names),
+                   [](const catalogue_entry& entry) { return entry.type; });
     refuse("unknown expectation " + in_quotes(type), "The known expectations are " + joined(names) + ".",
            "Take it out of the suite, or write the rule with one of these.");
 }
@@ -284,8 +281,8 @@ expectation parse_expectation(const json& from, std::size_t number)
 {
     const std::string type = from.is_object() ? member_text(from, "type", "expectation_type") : std::string{};
     if (type.empty()) {
-        refuse("expectation " + std::to_string(number) + " of the suite has no \"type\"",
-               "It is " + from.dump() + ".", "Give it \"type\" (or \"expectation_type\") and \"kwargs\".");
+        refuse("expectation " + std::to_string(number) + " of the suite has no \"type\"", "It is " + from.dump() + ".",
+               "Give it \"type\" (or \"expectation_type\") and \"kwargs\".");
     }
     const catalogue_entry& entry = find_entry(type);
     const json kwargs = from.value("kwargs", json::object());

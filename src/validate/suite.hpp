@@ -33,7 +33,7 @@ struct expectation {
     std::string kwargs{}; // the arguments as JSON, as the suite has them
     std::string column{};
     std::string column_b{}; // of a pair
-    double mostly = 1.0;  // the least part of the values that must be as expected
+    double mostly = 1.0;    // the least part of the values that must be as expected
 
     std::vector<std::string> value_set{};
     std::optional<std::string> min_value{};

@@ -47,7 +47,8 @@ struct row_suite {
 std::string stored_document(std::string_view name)
 {
     const std::array arguments{name};
-    auto found = pg::query_text("SELECT s.document FROM etl.suite AS s WHERE s.name OPERATOR(pg_catalog.=) $1", arguments);
+    constexpr const char* query = "SELECT s.document FROM etl.suite AS s WHERE s.name OPERATOR(pg_catalog.=) $1";
+    auto found = pg::query_text(query, arguments);
     if (!found) {
         throw error(sqlstate::undefined_object, "suite " + in_quotes(name) + " does not exist", {},
                     "SELECT * FROM etl.suites lists the suites; etl.load_suite(document) adds one.");
@@ -139,8 +140,8 @@ ETL_FUNCTION(etl_suite_expectations, args)
     for (const expectation& e : parse_suite(document).expectations) {
         const std::vector<std::string> columns =
             e.column_b.empty() ? std::vector{e.column} : std::vector{e.column, e.column_b};
-        std::array values{pg::make_text(e.type), text_array(columns), pg::make_text(e.kwargs),
-                          pg::make_text(e.label()), BoolGetDatum(e.is_row_level())};
+        std::array values{pg::make_text(e.type), text_array(columns), pg::make_text(e.kwargs), pg::make_text(e.label()),
+                          BoolGetDatum(e.is_row_level())};
         std::array nulls{false, false, false, false, false};
         rows.put(values, nulls);
     }
@@ -175,8 +176,8 @@ deformed deform(HeapTupleHeader row, int width)
     tuple.t_len = HeapTupleHeaderGetDatumLength(row);
     ItemPointerSetInvalid(&tuple.t_self);
     tuple.t_data = row;
-    deformed made = {static_cast<Datum*>(palloc(sizeof(Datum) * (width + 1))),
-                     static_cast<bool*>(palloc(sizeof(bool) * (width + 1)))};
+    const auto columns = static_cast<std::size_t>(width);
+    const deformed made = {pg::allocate_array<Datum>(columns), pg::allocate_array<bool>(columns)};
     heap_deform_tuple(&tuple, description, made.values, made.nulls);
     ReleaseTupleDesc(description);
     return made;
@@ -191,7 +192,7 @@ ETL_FUNCTION(etl_violations, args)
     const row_suite& rules = row_suite_of(args, name, row);
     const deformed values = deform(row, rules.width);
     const std::size_t columns = rules.attributes.size();
-    auto* fields = static_cast<field*>(palloc(sizeof(field) * (columns + 1)));
+    auto* fields = pg::allocate_array<field>(columns);
     for (std::size_t i = 0; i < columns; ++i) {
         const int attribute = rules.attributes[i];
         fields[i] = read_field(rules.readings[i], values.values[attribute], values.nulls[attribute]);

@@ -10,8 +10,8 @@ CREATE TABLE etl.suite (
     owner name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE etl.suite IS
-    'Suites of expectations: Great Expectations documents in the 1.x shape, as etl.load_suite stored them. Read them in '
-    'etl.suites and etl.expectations.';
+    'Suites of expectations: Great Expectations documents in the 1.x shape, as etl.load_suite stored them. Read them '
+    'in etl.suites and etl.expectations.';
 ALTER TABLE etl.suite ENABLE ROW LEVEL SECURITY;
 CREATE POLICY suite_owner ON etl.suite USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.suite TO PUBLIC;
@@ -38,11 +38,11 @@ RETURNS SETOF record
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_suite_expectations';
 COMMENT ON FUNCTION etl._suite_expectations(text) IS
-    'The expectations of a suite document in its order, with the columns they read; row_level says that one row alone '
-    'decides them, which uniqueness is not.';
+    'The expectations of a suite document in its order, with the columns they read; row_level says that one row '
+    'alone decides them, which uniqueness is not.';
 
 CREATE VIEW etl.suites WITH (security_invoker = true) AS
-SELECT s.name,
+SELECT s.name AS suite,
        (SELECT count(*) FROM etl._suite_expectations(s.document)) AS expectations,
        s.loaded_at,
        s.document,
@@ -128,10 +128,10 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION etl.load_suite(text, text, bool) IS
-    'Stores a suite of expectations and returns its name. Arguments: suite, the text of a Great Expectations document of '
-    '0.x (expectation_suite_name, expectation_type) or 1.x (name, type); name, to use instead of the document''s own; '
-    'replace, whether a stored suite of that name is replaced. Errors: 22023 no suite document, unknown expectation or '
-    'argument (the detail lists the known ones); 42710 the suite exists.';
+    'Stores a suite of expectations and returns its name. Arguments: suite, the text of a Great Expectations '
+    'document of 0.x (expectation_suite_name, expectation_type) or 1.x (name, type); name, to use instead of the '
+    'document''s own; replace, whether a stored suite of that name is replaced. Errors: 22023 no suite document, '
+    'unknown expectation or argument (the detail lists the known ones); 42710 the suite exists.';
 
 CREATE FUNCTION etl.drop_suite(name text, if_exists bool DEFAULT false)
 RETURNS void
@@ -148,7 +148,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.drop_suite(text, bool) IS
-    'Removes a stored suite. Arguments: name; if_exists, whether a missing one is a notice instead of an error (42704).';
+    'Removes a stored suite. Arguments: name; if_exists, whether a missing one is a notice instead of an error '
+    '(42704).';
 
 -- --- the state -------------------------------------------------------------------------------------------------------
 
@@ -184,8 +185,8 @@ CREATE TYPE etl.validation_state (
     STORAGE = extended
 );
 COMMENT ON TYPE etl.validation_state IS
-    'What the validation of some rows has found: counts, first failing values, and what uniqueness needs. Made by the '
-    'aggregate etl.validation_state, stored like any value, merged by etl.merge, read by etl.report.';
+    'What the validation of some rows has found: counts, first failing values, and what uniqueness needs. Made by '
+    'the aggregate etl.validation_state, stored like any value, merged by etl.merge, read by etl.report.';
 
 CREATE FUNCTION etl.validation_state_step(etl.validation_state, text, name[], VARIADIC "any")
 RETURNS etl.validation_state
@@ -207,9 +208,9 @@ CREATE AGGREGATE etl.validation_state(text, name[], VARIADIC "any") (
 );
 COMMENT ON AGGREGATE etl.validation_state(text, name[], VARIADIC "any") IS
     'Tests rows with all expectations of a suite. Arguments: the suite''s document, the names of the columns that '
-    'follow, and those columns. With ctid and tableoid among them the failing values are those of the first rows of the '
-    'table under any plan. Text is compared by each column''s own collation. Errors: 22023 no suite, 42703 a column of '
-    'the suite is not among the names, 42804 an expectation that does not fit its column''s type.';
+    'follow, and those columns. With ctid and tableoid among them the failing values are those of the first rows of '
+    'the table under any plan. Text is compared by each column''s own collation. Errors: 22023 no suite, 42703 a '
+    'column of the suite is not among the names, 42804 an expectation that does not fit its column''s type.';
 CREATE AGGREGATE etl.merge(etl.validation_state) (
     SFUNC = etl.validation_state_combine,
     STYPE = etl.validation_state,
@@ -217,8 +218,8 @@ CREATE AGGREGATE etl.merge(etl.validation_state) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.merge(etl.validation_state) IS
-    'One state of many, as if their rows had been validated together; all must come from the same suite over the same '
-    'columns (22023).';
+    'One state of many, as if their rows had been validated together; all must come from the same suite over the '
+    'same columns (22023).';
 
 CREATE FUNCTION etl._empty_validation_state(document text)
 RETURNS etl.validation_state
@@ -249,10 +250,10 @@ AS $$
     FROM etl._report(state) AS r
 $$;
 COMMENT ON FUNCTION etl.report(etl.validation_state) IS
-    'What a state says of each expectation of its suite, in the suite''s order, without reading a row again: success; '
-    'element_count rows; missing_count of them NULL or passed over; unexpected_count and unexpected_percent (0 to 100, '
-    'of those not missing; NULL without any) of the failing ones; the failing values of the first 20 rows. Values that '
-    'are not unique are counted here and listed by etl.validate.';
+    'What a state says of each expectation of its suite, in the suite''s order, without reading a row again: '
+    'success; element_count rows; missing_count of them NULL or passed over; unexpected_count and unexpected_percent '
+    '(0 to 100, of those not missing; NULL without any) of the failing ones; the failing values of the first 20 '
+    'rows. Values that are not unique are counted here and listed by etl.validate.';
 
 CREATE FUNCTION etl._duplicate_positions(
     state etl.validation_state, OUT number int, OUT relation oid, OUT row_id tid, OUT rows bigint)
@@ -260,8 +261,8 @@ RETURNS SETOF record
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_duplicate_positions';
 COMMENT ON FUNCTION etl._duplicate_positions(etl.validation_state) IS
-    'For each uniqueness expectation (by its number in the suite) the first rows of the first 20 values that occur more '
-    'than once, and how often each occurs.';
+    'For each uniqueness expectation (by its number in the suite) the first rows of the first 20 values that occur '
+    'more than once, and how often each occurs.';
 
 -- --- validating a table ----------------------------------------------------------------------------------------------
 
@@ -351,8 +352,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._duplicate_values(regclass, etl.validation_state, int, name) IS
-    'The values that are not unique, each as often as it occurs, at most 20 in all: read from their first rows, which '
-    'the state names, in the snapshot of the scan.';
+    'The values that are not unique, each as often as it occurs, at most 20 in all: read from their first rows, '
+    'which the state names, in the snapshot of the scan.';
 
 CREATE FUNCTION etl.validate(target regclass, suite text, where_sql text DEFAULT NULL)
 RETURNS TABLE (
@@ -381,13 +382,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.validate(regclass, text, text) IS
-    'Validates a table with a stored suite in one scan, parallel where the planner sees a gain, and returns one row for '
-    'each expectation: success; element_count rows; missing_count of them NULL or passed over; unexpected_count and '
-    'unexpected_percent (0 to 100, of those not missing) of the failing ones; the failing values of the first 20 rows. '
-    'Semantics are Great Expectations'': NULL is missing and not wrong, mostly is the least part that must be right, no '
-    'value at all is success. Arguments: target, an ordinary or partitioned table; suite; where_sql, an SQL condition '
-    'on the rows to validate. Errors: 42809 no table, 42501 no SELECT on it, 42704 no such suite, 42703 a column that '
-    'the table does not have, 42804 an expectation that does not fit its column''s type.';
+    'Validates a table with a stored suite in one scan, parallel where the planner sees a gain, and returns one row '
+    'for each expectation: success; element_count rows; missing_count of them NULL or passed over; unexpected_count '
+    'and unexpected_percent (0 to 100, of those not missing) of the failing ones; the failing values of the first 20 '
+    'rows. Semantics are Great Expectations'': NULL is missing and not wrong, mostly is the least part that must be '
+    'right, no value at all is success. Arguments: target, an ordinary or partitioned table; suite; where_sql, an '
+    'SQL condition on the rows to validate. Errors: 42809 no table, 42501 no SELECT on it, 42704 no such suite, '
+    '42703 a column that the table does not have, 42804 an expectation that does not fit its column''s type.';
 
 -- --- row by row ------------------------------------------------------------------------------------------------------
 
@@ -397,10 +398,10 @@ LANGUAGE C STRICT STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl.violations(text, record) IS
     'The row-level expectations of a stored suite that one row breaks, as names like '
-    'expect_column_values_to_match_regex(wallet_address), in the suite''s order; empty when it keeps them all. For WHERE, '
-    'CHECK and triggers: CHECK (etl.violations(''transactions'', transactions.*) = ''{}''). Uniqueness is no matter of '
-    'one row and not among them. Errors: 42704 no such suite, 42703 the row lacks a column of the suite, 42804 an '
-    'expectation that does not fit its column''s type.';
+    'expect_column_values_to_match_regex(wallet_address), in the suite''s order; empty when it keeps them all. For '
+    'WHERE, CHECK and triggers: CHECK (etl.violations(''transactions'', transactions.*) = ''{}''). Uniqueness is no '
+    'matter of one row and not among them. Errors: 42704 no such suite, 42703 the row lacks a column of the suite, '
+    '42804 an expectation that does not fit its column''s type.';
 
 CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -413,8 +414,8 @@ CREATE TABLE etl.quarantined_rows (
 );
 CREATE INDEX quarantined_rows_relation_idx ON etl.quarantined_rows (relation, quarantine_id);
 COMMENT ON TABLE etl.quarantined_rows IS
-    'Rows that etl.quarantine took out of their table: the row as JSON, the broken expectations (reasons), the suite, '
-    'and when. Each role sees the rows that it moved. jsonb_populate_record makes a row of "row" again.';
+    'Rows that etl.quarantine took out of their table: the row as JSON, the broken expectations (reasons), the '
+    'suite, and when. Each role sees the rows that it moved. jsonb_populate_record makes a row of "row" again.';
 ALTER TABLE etl.quarantined_rows ENABLE ROW LEVEL SECURITY;
 CREATE POLICY quarantined_rows_owner ON etl.quarantined_rows USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.quarantined_rows TO PUBLIC;
@@ -452,7 +453,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.quarantine(regclass, text) IS
-    'Moves the rows of a table that break a row-level expectation of a stored suite to etl.quarantined_rows, with the '
-    'reasons, in one statement: a row is in one place or the other. Returns how many. Uniqueness is left out with a '
-    'notice; etl.dedupe sees to that. Arguments: target, an ordinary or partitioned table; suite. Errors: as '
+    'Moves the rows of a table that break a row-level expectation of a stored suite to etl.quarantined_rows, with '
+    'the reasons, in one statement: a row is in one place or the other. Returns how many. Uniqueness is left out '
+    'with a notice; etl.dedupe sees to that. Arguments: target, an ordinary or partitioned table; suite. Errors: as '
     'etl.validate, and 42501 without DELETE on the table.';

@@ -42,7 +42,8 @@ std::vector<std::string> names_of(arguments args)
     Datum* names = nullptr;
     int count = 0;
     pg::call([&, array = args.datum(names_argument)] {
-        deconstruct_array(DatumGetArrayTypeP(array), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, nullptr, &count);
+        deconstruct_array(DatumGetArrayTypeP(array), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, nullptr,
+                          &count);
     });
     std::vector<std::string> made;
     for (int i = 0; i < count; ++i) {
@@ -55,9 +56,8 @@ void check_arguments(arguments args, std::size_t names)
 {
     const auto values = static_cast<std::size_t>(args.count() - first_value);
     if (values != names) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "etl.validation_state got " + std::to_string(names) + " column names and " +
-                        std::to_string(values) + " values");
+        throw error(sqlstate::invalid_parameter_value, "etl.validation_state got " + std::to_string(names) +
+                                                           " column names and " + std::to_string(values) + " values");
     }
 }
 
@@ -127,7 +127,8 @@ compiled& compiled_of(arguments args)
 {
     for (int i : {suite_argument, names_argument}) {
         if (args.is_null(i)) {
-            throw error(sqlstate::invalid_parameter_value, "etl.validation_state needs a suite and the names of its columns");
+            throw error(sqlstate::invalid_parameter_value,
+                        "etl.validation_state needs a suite and the names of its columns");
         }
     }
     MemoryContext memory = args.raw()->flinfo->fn_mcxt;

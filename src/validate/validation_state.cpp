@@ -37,7 +37,7 @@ struct counter {
 };
 static_assert(sizeof(counter) == 32);
 
-struct log_record { // the value's JSON follows, padded to a multiple of 8
+struct log_record {      // the value's JSON follows, padded to a multiple of 8
     std::uint32_t check; // or hole
     std::uint32_t bytes;
     std::uint32_t table;
@@ -366,8 +366,8 @@ void validation_state::add_fingerprint(std::uint32_t check, fingerprint print, s
         std::byte* at = table + i * sizeof(slot_record);
         auto found = load<slot_record>(at);
         if (found.rows == 0) {
-            store(at, slot_record{print, rows, first.table, first.block, first.offset,
-                                  static_cast<std::uint16_t>(check)});
+            store(at,
+                  slot_record{print, rows, first.table, first.block, first.offset, static_cast<std::uint16_t>(check)});
             ++h.slots_used;
             store(buffer_.data(), h);
             return;
@@ -415,8 +415,9 @@ void validation_state::merge(std::span<const std::byte> other, poll_fn poll)
     const state_reader from{other};
     const state_reader into{buffer_.bytes()};
     if (from.plan() != into.plan()) {
-        throw error(sqlstate::invalid_parameter_value, "validation states of different suites or columns cannot be merged",
-                    {}, "Merge states that were made with the same suite, unchanged, over the same columns.");
+        throw error(sqlstate::invalid_parameter_value,
+                    "validation states of different suites or columns cannot be merged", {},
+                    "Merge states that were made with the same suite, unchanged, over the same columns.");
     }
     auto h = load<header>(buffer_.data());
     h.rows += from.rows();

@@ -42,8 +42,8 @@ void add(vector_buffer& buffer, const checker& checks, const row& r, std::size_t
         validation_state::create(buffer, write_plan({{"wallet", "price"}, document}), checks.checks().size());
     }
     const std::array fields{r.wallet.empty() ? null_field() : text_field(r.wallet), integer_field(r.price)};
-    validation_state{buffer}.add_row(checks, fields,
-                                     {1, static_cast<std::uint32_t>(number / 100), static_cast<std::uint16_t>(number % 100)});
+    validation_state{buffer}.add_row(
+        checks, fields, {1, static_cast<std::uint32_t>(number / 100), static_cast<std::uint16_t>(number % 100)});
 }
 
 std::vector<row> random_rows(std::size_t count, unsigned seed)

@@ -8,9 +8,9 @@
 -- seed   an integer (default 42)
 -- as_of  the moment at which the data ends (default 2026-01-01 00:00:00+00)
 --
--- The same three values give the same rows, bit for bit. Nothing here calls random(): each choice is a hash of the seed,
--- the number of the row and the name of the choice, so that neither the plan nor the order of evaluation matters. Only
--- exact arithmetic is used on the way (no logarithms or powers, which differ in the last bit between machines).
+-- The same three values give the same rows, bit for bit. Nothing here calls random(): each choice is a hash of the
+-- seed, the number of the row and the name of the choice, so that neither the plan nor the order of evaluation matters.
+-- Only exact arithmetic is used on the way (no logarithms or powers, which differ in the last bit between machines).
 
 \set ON_ERROR_STOP on
 \if :{?rows}
@@ -157,7 +157,7 @@ placed AS MATERIALIZED (
 timed AS MATERIALIZED (
     SELECT p.*,
            p.x - p.x % :day
-               + CASE WHEN (p.x / :day) % 7 IN (4, 5, 6) AND pg_temp.pick(p.n, 'weekend', 4) = 0 THEN 4 ELSE 0 END * :day
+               + CASE WHEN (p.x / :day) % 7 IN (4, 5, 6) AND pg_temp.pick(p.n, 'weekend', 4) = 0 THEN 4 * :day ELSE 0 END
                + (width_bucket(pg_temp.unit(p.n, 'hour') * 100, d.hours) - 1) * 3600000
                + pg_temp.pick(p.n, 'minute', 3600000) AS x_rhythm
     FROM placed AS p
@@ -169,8 +169,8 @@ SELECT t.n, t.e, t.price, t.x_close,
             ELSE least(t.x, t.x_close - 600000) END AS x
 FROM timed AS t;
 
--- Row n is the mint of ticket n, or, beyond the tickets, the resale of one of them. w is the buyer: low numbers buy much
--- more often, and each hour one of the twelve bots takes a tenth of the mints, near the end much more.
+-- Row n is the mint of ticket n, or, beyond the tickets, the resale of one of them. w is the buyer: low numbers buy
+-- much more often, and each hour one of the twelve bots takes a tenth of the mints, near the end much more.
 CREATE TEMPORARY TABLE sale ON COMMIT DROP AS
 WITH sold AS (
     SELECT m.n, m.n AS ticket, m.e, m.x, false AS is_resale,
@@ -392,9 +392,9 @@ ORDER BY 1;
 INSERT INTO user_sessions (session_id, wallet_address, ip_address, latitude, longitude, "timestamp")
 SELECT row_number() OVER (ORDER BY s.x, s.k),
        w.address,
-       ('100.' || 64 + c.city || '.' || pg_temp.pick(s.k, 'ip', 256) || '.' || pg_temp.pick(s.k, 'host', 254) + 1)::inet,
-       CASE WHEN s.located THEN c.latitude::double precision + (pg_temp.pick(s.k, 'lat', 4001) - 2000)::double precision / 10000 END,
-       CASE WHEN s.located THEN c.longitude::double precision + (pg_temp.pick(s.k, 'lon', 4001) - 2000)::double precision / 10000 END,
+       format('100.%s.%s.%s', 64 + c.city, pg_temp.pick(s.k, 'net', 256), 1 + pg_temp.pick(s.k, 'host', 254))::inet,
+       CASE WHEN s.located THEN (c.latitude + (pg_temp.pick(s.k, 'north', 4001) - 2000)::numeric / 10000) END,
+       CASE WHEN s.located THEN (c.longitude + (pg_temp.pick(s.k, 'east', 4001) - 2000)::numeric / 10000) END,
        pg_temp.moment(s.x)
 FROM (
     SELECT i AS k,

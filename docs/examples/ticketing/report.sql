@@ -69,8 +69,10 @@ ORDER BY coalesce(r.rows, 0) DESC, 1;
 SELECT s.title AS "kind", to_char(sum(d.groups), '999,999') AS "groups",
        to_char(sum(d.removed), '999,999') AS "removed", to_char(e.rows, '999,999') AS "put in",
        CASE WHEN sum(d.removed) = e.rows THEN '✓' ELSE '✗' END AS " "
-FROM (VALUES ('exact', 'exact duplicate', 'the same row again'),
-             ('versions', 'older version', 'the same transaction_id with an older timestamp')) AS s (step, defect, title)
+FROM (VALUES
+    ('exact', 'exact duplicate', 'the same row again'),
+    ('versions', 'older version', 'the same transaction_id with an older timestamp')
+) AS s (step, defect, title)
 JOIN expected_defects AS e USING (defect)
 LEFT JOIN dedupe_results AS d USING (step)
 GROUP BY s.title, s.step, e.rows
@@ -112,8 +114,12 @@ ORDER BY k.hour;
 
 \echo '━━ event_analytics: what sells ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
-SELECT event_name AS "event", to_char(event_date, 'YYYY-MM-DD') AS "date", to_char(revenue, '999,999,990') AS "revenue, $",
-       minted, resales, floor_price AS "floor, $",
+SELECT event_name AS "event",
+       to_char(event_date, 'YYYY-MM-DD') AS "date",
+       to_char(revenue, '999,999,990') AS "revenue, $",
+       minted AS "minted",
+       resales AS "resales",
+       floor_price AS "floor, $",
        repeat('▓', (sold_percent / 5)::integer) || repeat('░', 20 - (sold_percent / 5)::integer)
            || to_char(sold_percent, '990') || ' %' AS "sold"
 FROM event_analytics

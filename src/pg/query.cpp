@@ -1,0 +1,68 @@
+#include "pg/query.hpp"
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include <executor/spi.h>
+#include <nodes/parsenodes.h>
+#include <tcop/cmdtag.h>
+#include <utils/plancache.h>
+}
+
+namespace etl::pg {
+namespace {
+
+struct query_kind {
+    int statements;
+    bool reads;
+    bool writes_in_with;
+    const char* command;
+};
+
+// Of the last statement, if there are several.
+query_kind kind_of(List* sources)
+{
+    query_kind kind = {list_length(sources), false, false, ""};
+    ListCell* cell = nullptr;
+    foreach (cell, sources) {
+        const auto* source = static_cast<const CachedPlanSource*>(lfirst(cell));
+        kind.command = GetCommandTagName(source->commandTag);
+        kind.reads = list_length(source->query_list) == 1;
+        if (kind.reads) {
+            const auto* query = linitial_node(Query, source->query_list);
+            kind.reads = query->commandType == CMD_SELECT;
+            kind.writes_in_with = query->hasModifyingCTE;
+        }
+    }
+    return kind;
+}
+
+std::string describe(const query_kind& kind)
+{
+    if (kind.statements != 1) {
+        return "It has " + std::to_string(kind.statements) + " statements.";
+    }
+    if (kind.writes_in_with) {
+        return "It changes data in its WITH clause.";
+    }
+    const std::string command = kind.command;
+    return "It is " + (command == "SELECT" ? "SELECT INTO" : command) + ".";
+}
+
+} // namespace
+
+void require_select(const std::string& query, const char* what, const char* hint)
+{
+    const auto kind = call([text = query.c_str()] {
+        SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+        const query_kind found = kind_of(SPI_plan_get_plan_sources(plan));
+        SPI_freeplan(plan);
+        return found;
+    });
+    if (kind.statements != 1 || !kind.reads || kind.writes_in_with) {
+        throw error(sqlstate::invalid_parameter_value, std::string{what} + " must be one SELECT that changes no data",
+                    describe(kind), hint);
+    }
+}
+
+} // namespace etl::pg
