@@ -273,29 +273,42 @@ COMMENT ON FUNCTION etl._at_losers(regclass) IS
 
 CREATE FUNCTION etl._find_losers(
     target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text,
+    at_most bigint DEFAULT 67000000,
     OUT groups bigint, OUT duplicates bigint, OUT tables oid[], OUT places tid[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format($query$
-        SELECT count(*) FILTER (WHERE nth = 2), count(*), %s, array_agg(ctid)
+        SELECT count(*) FILTER (WHERE nth = 2), count(*), %s, array_agg(place)
         FROM (
-            SELECT tableoid, ctid, row_number() OVER (PARTITION BY %s ORDER BY %s) AS nth
-            FROM %s
-        ) AS numbered
-        WHERE nth > 1
+            SELECT tab, place, nth
+            FROM (
+                SELECT tableoid, ctid, row_number() OVER (PARTITION BY %s ORDER BY %s)
+                FROM %s
+            ) AS numbered(tab, place, nth)
+            WHERE nth > 1
+            LIMIT $1 + 1
+        ) AS losers
         $query$,
-        CASE WHEN etl._has_children(target) THEN 'array_agg(tableoid)' ELSE 'NULL' END,
+        CASE WHEN etl._has_children(target) THEN 'array_agg(tab)' ELSE 'NULL' END,
         concat_ws(', ', etl._dedupe_hash(target, keys), etl._column_list(keys)),
         etl._dedupe_order(target, keep, order_by),
         etl._dedupe_source(target, keys, nulls_equal, where_sql))
-    INTO groups, duplicates, tables, places;
+    INTO groups, duplicates, tables, places USING at_most;
+    IF duplicates > at_most THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'program_limit_exceeded',
+            MESSAGE = format('table "%s" has more than %s duplicates', target, at_most),
+            DETAIL = 'That is what one call can hold.',
+            HINT = 'Dedupe one range of a key after another with where_sql.';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._find_losers(regclass, name[], text, name, bool, text) IS
+COMMENT ON FUNCTION etl._find_losers(regclass, name[], text, name, bool, text, bigint) IS
     'Counts the groups of more than one row and their rows beyond the one to keep, and returns where these lie. '
-    'tables is NULL for a table without partitions or children.';
+    'tables is NULL for a table without partitions or children. Raises (54000) where they are more than at_most; an '
+    'array that grows to 2^27 places is beyond what PostgreSQL allocates.';
 
 CREATE FUNCTION etl._refuse_cascades(target regclass, tables oid[], places tid[])
 RETURNS void
@@ -440,7 +453,7 @@ COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool) I
     'Locks the table against other writers (SHARE ROW EXCLUSIVE) to the end of the transaction; readers go on. '
     'Errors: 42809 not a table, 42501 missing privilege, 22023 no key, unknown keep or a NULL argument, 42703 unknown '
     'column, 42701 key given twice, 42883 values of a column''s type cannot be compared, 23503 a foreign key points at '
-    'a row to delete; for where_sql the error of its text.';
+    'a row to delete, 54000 more than 67 million duplicates; for where_sql the error of its text.';
 
 CREATE FUNCTION etl._check_dedupe(
     target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, dry_run bool)

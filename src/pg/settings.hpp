@@ -4,6 +4,7 @@
 namespace etl::pg {
 
 struct settings {
+    char* as_of = nullptr; // pg_etl.as_of: logical time of a pipeline's step, as text
     bool progress = false; // pg_etl.progress: long procedures say how far they are
 };
 

@@ -796,11 +796,12 @@ CREATE PROCEDURE etl.run_pipeline(name text, as_of timestamptz DEFAULT now())
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    caller_path text := pg_catalog.current_setting('search_path');
+    caller_path pg_catalog.text := pg_catalog.current_setting('search_path');
     pipeline integer;
     run etl.run;
     step etl.step_run;
-    outcome text;
+    title pg_catalog.text;
+    outcome pg_catalog.text;
     cancelled boolean := false;
     failed bigint;
 BEGIN
@@ -817,7 +818,11 @@ BEGIN
         EXIT WHEN step.step_run_id IS NULL;
         IF step.kind = 'procedure' THEN
             outcome := NULL;
-            CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
+            title := 'pg_etl ' || run.name || '/' || step.step;
+            -- Any statement between the commit and the call would take a snapshot and hold it until the next commit.
+            COMMIT;
+            CALL etl._run_in_worker(step.step_run_id, title, outcome);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             PERFORM etl._close_step(step.step_run_id, outcome);
             cancelled := outcome = 'cancelled';
         ELSE

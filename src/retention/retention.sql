@@ -952,9 +952,9 @@ DECLARE
     chosen etl.retention_policy;
     run bigint;
     state etl._retention_state;
-    began timestamptz;
-    spoke timestamptz;
-    failures jsonb := '[]';
+    began pg_catalog.timestamptz;
+    spoke pg_catalog.timestamptz;
+    failures pg_catalog.jsonb := '[]';
 BEGIN
     CALL etl._require_toplevel('etl.run_retention');
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

@@ -1,6 +1,6 @@
 -- etl.dedupe and etl.duplicates: known answers on small tables.
 BEGIN;
-SELECT plan(56);
+SELECT plan(58);
 
 -- Survivors of a dedupe that is rolled back again.
 CREATE FUNCTION survivors(call text) RETURNS text LANGUAGE plpgsql AS $$
@@ -131,6 +131,12 @@ SELECT results_eq(
     $$VALUES ('{"price": 2, "ticket": "b"}'::jsonb, 2::bigint), ('{"price": 4, "ticket": null}', 2)$$,
     'duplicates with nulls_equal and where_sql');
 SELECT is_empty($$SELECT * FROM etl.duplicates('sale', '{id}')$$, 'duplicates of a unique key: none');
+
+-- More duplicates than one call can hold (a smaller limit stands in)
+SELECT throws_ok($$SELECT * FROM etl._find_losers('sale', '{ticket}', 'last', NULL, false, NULL, 2)$$, '54000',
+                 'table "public.sale" has more than 2 duplicates', 'too many');
+SELECT is((SELECT duplicates FROM etl._find_losers('sale', '{ticket}', 'last', NULL, false, NULL, 3)), 3::bigint,
+          'just enough');
 
 -- SQLSTATEs, which sql/dedupe.sql does not show
 ALTER TABLE sale ADD payload json;

@@ -126,16 +126,16 @@ SELECT results_eq($$SELECT * FROM etl.dedupe('scratch', '{k}')$$, $$VALUES (1::b
 
 -- Another role --------------------------------------------------------------------------------------------------------
 
-CREATE ROLE etl_tap_user;
+CREATE ROLE etl_dedupe_user;
 CREATE TABLE private (id int, k int);
 INSERT INTO private VALUES (1, 1), (2, 1);
-SET ROLE etl_tap_user;
+SET ROLE etl_dedupe_user;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}')$$, '42501',
                  'permission denied for table "public.private"', 'no privilege at all');
 SELECT throws_ok($$SELECT * FROM etl.duplicates('public.private', '{k}')$$, '42501', NULL, 'nor for the list');
 RESET ROLE;
-GRANT SELECT ON private TO etl_tap_user;
-SET ROLE etl_tap_user;
+GRANT SELECT ON private TO etl_dedupe_user;
+SET ROLE etl_dedupe_user;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}')$$, '42501', NULL,
                  'SELECT is not enough to delete');
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}', dry_run => true)$$, '42501', NULL,
@@ -143,17 +143,17 @@ SELECT throws_ok($$SELECT * FROM etl.dedupe('public.private', '{k}', dry_run => 
 SELECT results_eq($$SELECT * FROM etl.duplicates('public.private', '{k}')$$,
                   $$VALUES ('{"k": 1}'::jsonb, 2::bigint)$$, 'but for the list');
 RESET ROLE;
-GRANT DELETE ON private TO etl_tap_user;
-SET ROLE etl_tap_user;
+GRANT DELETE ON private TO etl_dedupe_user;
+SET ROLE etl_dedupe_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.private', '{k}')$$,
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'SELECT and DELETE are');
 RESET ROLE;
 
-GRANT SELECT, DELETE ON sale, customer TO etl_tap_user;
+GRANT SELECT, DELETE ON sale, customer TO etl_dedupe_user;
 DROP FOREIGN TABLE sale_far;
 INSERT INTO sale VALUES (9, 'c', '2024-05-05');
 INSERT INTO customer VALUES (4, 'b');
-SET ROLE etl_tap_user;
+SET ROLE etl_dedupe_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.sale', '{ticket}', order_by => 'sold_at')$$,
                   $$VALUES (1::bigint, 2::bigint, 2::bigint)$$,
                   'the privilege on a partitioned table is that of the parent');
@@ -168,18 +168,18 @@ SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id')
 CREATE TABLE tenant (id int, k int, owner name);
 ALTER TABLE tenant ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON tenant USING (owner = current_user);
-GRANT SELECT, DELETE ON tenant TO etl_tap_user;
-INSERT INTO tenant VALUES (1, 1, 'etl_tap_user'), (2, 1, 'etl_tap_user'), (3, 1, 'postgres'), (4, 1, 'postgres');
+GRANT SELECT, DELETE ON tenant TO etl_dedupe_user;
+INSERT INTO tenant VALUES (1, 1, 'etl_dedupe_user'), (2, 1, 'etl_dedupe_user'), (3, 1, 'postgres'), (4, 1, 'postgres');
 SET LOCAL client_min_messages = warning;
-SET ROLE etl_tap_user;
+SET ROLE etl_dedupe_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.tenant', '{k}')$$,
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'row security: only the rows that the role sees');
 RESET ROLE;
 SELECT results_eq('SELECT id FROM tenant ORDER BY id', 'VALUES (2), (3), (4)', 'the others stay');
 CREATE POLICY keep_two ON tenant AS RESTRICTIVE FOR DELETE USING (id <> 2);
-INSERT INTO tenant VALUES (5, 1, 'etl_tap_user');
+INSERT INTO tenant VALUES (5, 1, 'etl_dedupe_user');
 SET LOCAL client_min_messages = error;
-SET ROLE etl_tap_user;
+SET ROLE etl_dedupe_user;
 SELECT results_eq($$SELECT * FROM etl.dedupe('public.tenant', '{k}')$$,
                   $$VALUES (1::bigint, 1::bigint, 0::bigint)$$,
                   'rows that a policy keeps from being deleted are not counted');
@@ -187,8 +187,8 @@ RESET ROLE;
 
 -- A cascade onto a table whose rows the role does not see
 ALTER TABLE basket ENABLE ROW LEVEL SECURITY;
-GRANT SELECT ON basket TO etl_tap_user;
-SET ROLE etl_tap_user;
+GRANT SELECT ON basket TO etl_dedupe_user;
+SET ROLE etl_dedupe_user;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '23503', NULL,
                  'refused, as nobody can tell');
 RESET ROLE;
@@ -199,11 +199,11 @@ CREATE TABLE locked (id int, k int);
 INSERT INTO locked VALUES (1, 1), (2, 1);
 SELECT results_eq($$SELECT * FROM etl.dedupe('locked', '{k}', dry_run => true)$$,
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'a dry run');
-SELECT is_empty($$SELECT mode FROM pg_locks WHERE relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
+SELECT is_empty($$SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
                 'gives its lock back');
 SELECT results_eq($$SELECT * FROM etl.dedupe('locked', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
                   'a real one');
-SELECT results_eq($$SELECT mode FROM pg_locks WHERE relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
+SELECT results_eq($$SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
                   $$VALUES ('ShareRowExclusiveLock'::text)$$, 'keeps it to the end of the transaction');
 
 SELECT * FROM finish();

@@ -86,27 +86,27 @@ SELECT is((SELECT name FROM etl.runs ORDER BY run_id DESC LIMIT 1), '"Odd one"."
 
 -- Another role --------------------------------------------------------------------------------------------------------
 
-CREATE ROLE etl_tap_owner;
-CREATE ROLE etl_tap_member IN ROLE etl_tap_owner;
-CREATE ROLE etl_tap_reader;
-GRANT SELECT ON sale TO etl_tap_owner;
-GRANT SELECT ON hourly TO etl_tap_reader;
-ALTER MATERIALIZED VIEW hourly OWNER TO etl_tap_owner;
-SET ROLE etl_tap_reader;
+CREATE ROLE etl_refresh_owner;
+CREATE ROLE etl_refresh_member IN ROLE etl_refresh_owner;
+CREATE ROLE etl_refresh_reader;
+GRANT SELECT ON sale TO etl_refresh_owner;
+GRANT SELECT ON hourly TO etl_refresh_reader;
+ALTER MATERIALIZED VIEW hourly OWNER TO etl_refresh_owner;
+SET ROLE etl_refresh_reader;
 SELECT throws_ok($$CALL etl.refresh_matview('hourly')$$, '42501', 'must be owner of materialized view "public.hourly"',
                  'a reader may not refresh');
-SET ROLE etl_tap_member;
+SET ROLE etl_refresh_member;
 CALL etl.refresh_matview('hourly');
 SELECT results_eq('SELECT name, status FROM etl.runs', $$VALUES ('public.hourly', 'succeeded')$$,
                   'a member of the owning role may, and sees its own runs alone');
 RESET ROLE;
-SELECT is((SELECT owner FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'etl_tap_member'::name,
+SELECT is((SELECT owner FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'etl_refresh_member'::name,
           'the run is the member''s');
 SELECT throws_ok($$CALL etl.refresh_matview('sale')$$, '42809', NULL, 'a table is refused');
 SELECT throws_ok($$CALL etl.refresh_matview(NULL)$$, '42P01', NULL, 'NULL is refused');
 
 DROP MATERIALIZED VIEW hourly;
-REVOKE ALL ON sale FROM etl_tap_owner;
-DROP ROLE etl_tap_owner, etl_tap_member, etl_tap_reader;
+REVOKE ALL ON sale FROM etl_refresh_owner;
+DROP ROLE etl_refresh_owner, etl_refresh_member, etl_refresh_reader;
 
 SELECT * FROM finish();

@@ -1,6 +1,6 @@
 -- Refresh policies on pg_cron. No transaction around the file, because the jobs' commands commit.
 CREATE EXTENSION IF NOT EXISTS pg_cron;
-SELECT plan(50);
+SELECT plan(51);
 SET client_min_messages = error;
 
 CREATE TABLE sale (hour int, price numeric);
@@ -119,47 +119,69 @@ SELECT lives_ok(
     $$SELECT etl.remove_refresh_policy('"A view with a name that is too long for a job: ''63''"')$$, 'goes again');
 SELECT is_empty('SELECT * FROM job', 'with its job');
 
+-- The statements of docs/rollups.md ------------------------------------------------------------------------------------
+
+TRUNCATE etl.run;
+CREATE MATERIALIZED VIEW sales_by_hour AS
+    SELECT hour, count(*) AS sold, sum(price) AS revenue FROM sale GROUP BY hour
+    WITH NO DATA;
+CALL etl.refresh_matview('sales_by_hour');
+CREATE UNIQUE INDEX ON sales_by_hour (hour);
+CREATE MATERIALIZED VIEW sales_by_day AS SELECT sum(price) AS revenue FROM sale;
+\o /dev/null
+SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *');
+SELECT etl.add_refresh_policy('sales_by_day', '@daily', concurrently => 'off');
+SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *', if_not_exists => true);
+SELECT matview, schedule, setting, mode, last_run, status, seconds, rows FROM etl.refresh_policies;
+SELECT name, started_at, duration, status, rows, detail, error FROM etl.runs WHERE kind = 'refresh' ORDER BY run_id;
+\o
+SELECT results_eq('SELECT matview, setting, mode, status FROM etl.refresh_policies ORDER BY matview',
+                  $$VALUES ('public.sales_by_day', 'off', 'plain', NULL),
+                           ('public.sales_by_hour', 'auto', 'concurrently', 'succeeded')$$, 'the policies of the docs');
+SELECT etl.remove_refresh_policy('sales_by_hour') \g /dev/null
+SELECT etl.remove_refresh_policy('sales_by_day') \g /dev/null
+
 -- Roles --------------------------------------------------------------------------------------------------------------
 
-CREATE ROLE etl_tap_ann LOGIN;
-CREATE ROLE etl_tap_ben LOGIN;
-GRANT USAGE ON SCHEMA cron TO etl_tap_ann;
-GRANT CREATE ON SCHEMA public TO etl_tap_ann;
-SET ROLE etl_tap_ann;
+CREATE ROLE etl_refresh_ann LOGIN;
+CREATE ROLE etl_refresh_ben LOGIN;
+GRANT USAGE ON SCHEMA cron TO etl_refresh_ann;
+GRANT CREATE ON SCHEMA public TO etl_refresh_ann;
+SET ROLE etl_refresh_ann;
 CREATE MATERIALIZED VIEW ann_view AS SELECT 1 AS x;
 SELECT etl.add_refresh_policy('ann_view', '@hourly') \g /dev/null
 SELECT results_eq('SELECT matview FROM etl.refresh_policies', $$VALUES ('public.ann_view')$$, 'a role sees its own');
 RESET ROLE;
-SELECT is((SELECT username FROM job), 'etl_tap_ann', 'the job runs as that role');
-SET ROLE etl_tap_ben;
+SELECT is((SELECT username FROM job), 'etl_refresh_ann', 'the job runs as that role');
+SET ROLE etl_refresh_ben;
 SELECT is_empty('SELECT * FROM etl.refresh_policies', 'another role does not see it');
 SELECT throws_ok($$SELECT etl.remove_refresh_policy('ann_view')$$, '42704', NULL, 'nor can it remove it');
 SELECT throws_ok($$SELECT etl.add_refresh_policy('ann_view', '@hourly')$$, '42501',
                  'must be owner of materialized view "public.ann_view"', 'nor add one');
 RESET ROLE;
 SELECT throws_ok($$SELECT etl.remove_refresh_policy('ann_view')$$, '42501',
-                 'refresh policy "public.ann_view" belongs to role "etl_tap_ann"',
+                 'refresh policy "public.ann_view" belongs to role "etl_refresh_ann"',
                  'a superuser acts as the owner to remove it');
-GRANT etl_tap_ann TO etl_tap_ben;
-GRANT USAGE ON SCHEMA cron TO etl_tap_ben;
-SET ROLE etl_tap_ben;
+GRANT etl_refresh_ann TO etl_refresh_ben;
+GRANT USAGE ON SCHEMA cron TO etl_refresh_ben;
+SET ROLE etl_refresh_ben;
 SELECT throws_ok($$SELECT etl.add_refresh_policy('ann_view', '@hourly')$$, '42710',
                  'materialized view "public.ann_view" has a refresh policy of another role',
                  'a second owner learns that there is a policy');
 RESET ROLE;
 CREATE MATERIALIZED VIEW ben_view AS SELECT 1 AS x;
-ALTER MATERIALIZED VIEW ben_view OWNER TO etl_tap_ben;
-REVOKE USAGE ON SCHEMA cron FROM etl_tap_ben;
-REVOKE etl_tap_ann FROM etl_tap_ben;
-SET ROLE etl_tap_ben;
+ALTER MATERIALIZED VIEW ben_view OWNER TO etl_refresh_ben;
+REVOKE USAGE ON SCHEMA cron FROM etl_refresh_ben;
+REVOKE etl_refresh_ann FROM etl_refresh_ben;
+SET ROLE etl_refresh_ben;
 SELECT throws_ok($$SELECT etl.add_refresh_policy('ben_view', '@hourly')$$, '42501', NULL,
                  'a role that may not use pg_cron');
 SELECT is_empty('SELECT * FROM etl.refresh_policies', 'has no policy then');
 
-SET ROLE etl_tap_ann;
+SET ROLE etl_refresh_ann;
 SELECT etl.remove_refresh_policy('ann_view') \g /dev/null
 RESET ROLE;
-DROP OWNED BY etl_tap_ann, etl_tap_ben;
-DROP ROLE etl_tap_ann, etl_tap_ben;
+DROP OWNED BY etl_refresh_ann, etl_refresh_ben;
+DROP ROLE etl_refresh_ann, etl_refresh_ben;
 
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Retention with known answers: what is due, what a batch is, what stands in the archive afterwards. No transaction
 -- around the file, because etl.run_retention commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(98);
+SELECT plan(71);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -29,8 +29,9 @@ END $$;
 
 CREATE TABLE edge (id int, at timestamptz);
 CREATE INDEX ON edge (at);
-INSERT INTO edge VALUES (1, '2025-05-02 12:00:00'), (2, '2025-05-02 11:59:59.999999'), (3, '2025-05-02 12:00:00.000001'),
-    (4, NULL), (5, 'infinity'), (6, '-infinity'), (7, '0044-03-15 12:00 BC'), (8, '2030-01-01');
+INSERT INTO edge VALUES (1, '2025-05-02 12:00:00'), (2, '2025-05-02 11:59:59.999999'),
+    (3, '2025-05-02 12:00:00.000001'), (4, NULL), (5, 'infinity'), (6, '-infinity'),
+    (7, '0044-03-15 12:00 BC'), (8, '2030-01-01');
 SELECT etl.add_retention_policy('edge', 'at', '30 days', archive_to => 'edge_old') \g /dev/null
 CALL etl.run_retention('edge', '2025-06-01 12:00');
 SELECT results_eq('SELECT id FROM edge_old ORDER BY id', '{2,7}'::int[], 'only what is older than keep, and finite');
@@ -68,8 +69,8 @@ CALL etl.run_retention('days', '2025-06-02 23:59:59+00');
 SELECT results_eq('SELECT id FROM days ORDER BY id', '{2,3,4}'::int[], 'a day that has not passed yet stays');
 SELECT results_eq('SELECT id FROM days_old', '{1}'::int[], 'the archive too keeps whole days');
 CALL etl.run_retention(as_of => '2025-06-04 00:00+00');
-SELECT results_eq('SELECT (SELECT count(*) FROM days_old), (SELECT count(*) FROM wall_old)', 'VALUES (1::bigint, 0::bigint)',
-                  'and then gives them up');
+SELECT results_eq('SELECT (SELECT count(*) FROM days_old), (SELECT count(*) FROM wall_old)',
+                  'VALUES (1::bigint, 0::bigint)', 'and then gives them up');
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 SELECT etl.remove_retention_policy(policy) FROM etl.policies \g /dev/null
@@ -107,8 +108,8 @@ SELECT is(pg_temp.last_run('due', 'archived', 'batches'), 'due 100, archived 100
 CALL pg_temp.fill(105, '0');
 CALL etl.run_retention('batch', '2025-06-01');
 SELECT is(pg_temp.last_run('due', 'archived', 'batches'), 'due 105, archived 105, batches 11', 'all of one time');
-SELECT results_eq('SELECT count(*), count(DISTINCT id), sum(id) FROM batch_old', 'VALUES (105::bigint, 105::bigint, 5565::bigint)',
-                  'each row stands in the archive once');
+SELECT results_eq('SELECT count(*), count(DISTINCT id), sum(id) FROM batch_old',
+                  'VALUES (105::bigint, 105::bigint, 5565::bigint)', 'each row stands in the archive once');
 SELECT results_eq('SELECT id FROM batch', '{0}'::int[], 'and the young row in the table');
 SELECT is((SELECT rows FROM etl.runs ORDER BY run_id DESC LIMIT 1), 105::bigint, 'rows of the run');
 SELECT etl.remove_retention_policy('batch') \g /dev/null
@@ -139,7 +140,7 @@ CALL etl.run_retention('dry', '2025-05-31');
 SELECT is((SELECT detail - 'dry_run' FROM etl.runs ORDER BY run_id DESC LIMIT 1), :'rehearsed'::jsonb,
           'what the run then does');
 SELECT results_eq('SELECT (SELECT count(*) FROM dry), (SELECT count(*) FROM dry_old), (SELECT min(at) FROM dry_old)',
-                  $$VALUES (31::bigint, 60::bigint, '2025-03-02'::timestamptz)$$, 'rows on either side of both cutoffs');
+                  $$VALUES (31::bigint, 60::bigint, '2025-03-02'::timestamptz)$$, 'rows on either side of the cutoffs');
 SELECT etl.remove_retention_policy('dry') \g /dev/null
 
 -- What is archived is what was there ----------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ SELECT results_eq('SELECT who, count(*), min(id) FROM tenant_old GROUP BY who OR
                   $$VALUES ('a', 10::bigint, 42), ('b', 30, 1)$$, 'also from an archive that they share');
 SELECT etl.remove_retention_policy(policy) FROM etl.policies \g /dev/null
 
--- Proof: a batch that is not archived or deleted as a whole is not done at all ------------------------------------------
+-- Proof: a batch that is not archived or deleted as a whole is not done at all ----------------------------------------
 
 CREATE TABLE proof (id int, at timestamptz);
 CREATE INDEX ON proof (at);
@@ -242,7 +243,8 @@ SELECT throws_ok(pg_temp.call($$etl.run_retention('proof', '2026-01-01')$$), '09
                  'retention policy "proof" failed: archive table "public.proof_old" took 9 of 10 rows',
                  'a trigger of the archive that swallows a row');
 SELECT results_eq('SELECT status, error, rows FROM etl.runs ORDER BY run_id DESC LIMIT 1',
-                  $$VALUES ('failed', 'archive table "public.proof_old" took 9 of 10 rows', 30::bigint)$$, 'is recorded');
+                  $$VALUES ('failed', 'archive table "public.proof_old" took 9 of 10 rows', 30::bigint)$$,
+                  'is recorded');
 SELECT results_eq('SELECT (SELECT count(*) FROM proof), (SELECT count(*) FROM proof_old)',
                   'VALUES (70::bigint, 30::bigint)', 'the batches before it stay, of its own nothing is lost');
 CALL etl.run_retention('proof', '2025-01-01', dry_run => true);
@@ -268,7 +270,8 @@ CREATE TABLE pet (owner int REFERENCES owner);
 INSERT INTO owner SELECT n, '2025-01-01' FROM generate_series(1, 10) AS n;
 INSERT INTO pet VALUES (7);
 SELECT etl.add_retention_policy('owner', 'at', '1 day', batch_rows => 5) \g /dev/null
-SELECT throws_ok(pg_temp.call($$etl.run_retention('owner', '2026-01-01')$$), '23503', NULL, 'a row that is referred to');
+SELECT throws_ok(pg_temp.call($$etl.run_retention('owner', '2026-01-01')$$), '23503', NULL,
+                 'a row that is referred to');
 ALTER TABLE pet ALTER CONSTRAINT pet_owner_fkey DEFERRABLE INITIALLY DEFERRED;
 SELECT throws_ok(pg_temp.call($$etl.run_retention('owner', '2026-01-01')$$), '23503', NULL, 'by a deferred constraint');
 SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'failed', 'which is recorded as well');
@@ -291,7 +294,8 @@ SELECT is(pg_temp.last_run('due', 'archived', 'remaining'), 'due 30, archived 27
 SELECT results_eq('SELECT id FROM busy ORDER BY id', '{3,4,20}'::int[], 'these');
 SELECT dblink_exec('other', 'COMMIT') \g /dev/null
 CALL etl.run_retention('busy', '2025-06-01');
-SELECT is(pg_temp.last_run('due', 'archived', 'remaining'), 'due 0, archived 0, remaining 0', 'changed, they are due no more');
+SELECT is(pg_temp.last_run('due', 'archived', 'remaining'), 'due 0, archived 0, remaining 0',
+          'changed, they are due no more');
 
 -- The same policy twice at once: a trigger holds the first run.
 CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(42); RETURN NEW; END $$;
@@ -307,8 +311,9 @@ SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'running',
 
 -- A cancelled run says so, and lets go of its lock.
 SELECT pg_cancel_backend(l.pid) FROM pg_locks AS l WHERE l.locktype = 'advisory' AND NOT l.granted \g /dev/null
-SELECT throws_ok($$SELECT * FROM dblink_get_result('other') AS r(status text)$$, '57014',
-                 'retention policy "busy" failed: canceling statement due to user request', 'cancel');
+SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
+SELECT matches(dblink_error_message('other'), 'retention policy "busy" failed: canceling statement due to user request',
+               'cancel');
 SELECT results_eq('SELECT status, error FROM etl.runs ORDER BY run_id DESC LIMIT 1',
                   $$VALUES ('failed', 'canceling statement due to user request')$$, 'is recorded');
 SELECT pg_advisory_unlock(42) \g /dev/null
@@ -352,25 +357,27 @@ SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=
                         $$CALL etl.run_retention('his', '2026-01-01')$$), '09000',
                  'retention policy "his" failed: table "public.hers" gave up 5 of 10 rows that are due',
                  'row security that keeps rows is found out');
-SELECT throws_ok(pg_temp.call($$etl.run_retention('his')$$), '42501', 'retention policy "his" belongs to role "etl_tap_ben"',
-                 'a superuser runs nobody else''s policy');
+SELECT throws_ok(pg_temp.call($$etl.run_retention('his')$$), '42501',
+                 'retention policy "his" belongs to role "etl_tap_ben"', 'a superuser runs nobody else''s policy');
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                         $$CALL etl.run_retention('hers')$$), '42704', 'retention policy "hers" does not exist',
                  'nor does another role');
 SET ROLE etl_tap_ben;
 SELECT etl.remove_retention_policy('his') \g /dev/null
-SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'hers_old', filter => 'NOT secret') \g /dev/null
+SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'hers_old',
+                                filter => 'NOT secret') \g /dev/null
 RESET ROLE;
 REVOKE INSERT ON hers_old FROM etl_tap_ben;
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                         $$CALL etl.run_retention('his', '2026-01-01')$$), '42501',
-                 'retention policy "his" failed: permission denied for table "public.hers_old"', 'a right that was lost');
+                 'retention policy "his" failed: permission denied for table "public.hers_old"',
+                 'a right that was lost');
 SELECT is((SELECT count(*) FROM hers), 10::bigint, 'nothing was deleted then');
 GRANT INSERT ON hers_old TO etl_tap_ben;
 SELECT lives_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                        $$CALL etl.run_retention('his', '2026-01-01')$$), 'with it, he archives what he may');
-SELECT results_eq('SELECT (SELECT count(*) FROM hers), (SELECT count(*) FROM hers_old)', 'VALUES (5::bigint, 15::bigint)',
-                  'and no more');
+SELECT results_eq('SELECT (SELECT count(*) FROM hers), (SELECT count(*) FROM hers_old)',
+                  'VALUES (5::bigint, 15::bigint)', 'and no more');
 
 -- The caller's search path finds other functions and operators before PostgreSQL's own; they are not called.
 CREATE SCHEMA evil;

@@ -1,7 +1,7 @@
 -- etl.count_distinct and etl.distinct_set: signatures, and every type against count(DISTINCT) on random data, however
 -- the plan goes: hashed, sorted, in parallel, with little memory, merged from stored parts.
 BEGIN;
-SELECT plan(30);
+SELECT plan(31);
 
 -- what there is
 SELECT has_type('etl', 'distinct_set', 'the state type exists');
@@ -84,13 +84,15 @@ SELECT set_eq('TABLE parallel', 'TABLE expected', 'grouped in parallel');
 
 CREATE TABLE whole AS
 SELECT etl.count_distinct(t) AS t, etl.count_distinct(num) AS num, etl.count_distinct(u) AS u FROM sample;
-SELECT set_eq('TABLE whole', 'SELECT count(DISTINCT t) AS t, count(DISTINCT num) AS num, count(DISTINCT u) AS u FROM sample',
+SELECT set_eq('TABLE whole',
+              'SELECT count(DISTINCT t) AS t, count(DISTINCT num) AS num, count(DISTINCT u) AS u FROM sample',
               'the whole table in parallel');
 
 -- stored parts, and what a merge of parts leaves alone
 CREATE TABLE parts AS
 SELECT grp, part, etl.distinct_set(t) AS t, etl.distinct_set(num) AS num FROM sample GROUP BY grp, part;
-SELECT set_eq('SELECT grp, coalesce(etl.cardinality(etl.merge(t)), 0), coalesce(etl.cardinality(etl.merge(num)), 0)
+SELECT set_eq('SELECT grp, coalesce(etl.cardinality(etl.merge(t)), 0) AS t,
+                      coalesce(etl.cardinality(etl.merge(num)), 0) AS num
                FROM parts GROUP BY grp',
               'SELECT grp, t, num FROM expected', 'merged parts of each group');
 CREATE TABLE merged AS SELECT etl.merge(t) AS t FROM parts;

@@ -157,7 +157,7 @@ placed AS MATERIALIZED (
 timed AS MATERIALIZED (
     SELECT p.*,
            p.x - p.x % :day
-               + CASE WHEN (p.x / :day) % 7 IN (4, 5, 6) AND pg_temp.pick(p.n, 'weekend', 4) = 0 THEN 4 * :day ELSE 0 END
+               + CASE WHEN (p.x / :day) % 7 >= 4 AND pg_temp.pick(p.n, 'weekend', 4) = 0 THEN 4 * :day ELSE 0 END
                + (width_bucket(pg_temp.unit(p.n, 'hour') * 100, d.hours) - 1) * 3600000
                + pg_temp.pick(p.n, 'minute', 3600000) AS x_rhythm
     FROM placed AS p
