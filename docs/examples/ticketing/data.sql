@@ -52,22 +52,22 @@ SELECT (:rows)::bigint / 5 AS resales,
 -- The dice ------------------------------------------------------------------------------------------------------------
 
 -- A number in [0, 1) for row n and the choice of that name: 53 bits of a 64-bit hash.
-CREATE FUNCTION pg_temp.unit(n bigint, choice text) RETURNS double precision
+CREATE OR REPLACE FUNCTION pg_temp.unit(n bigint, choice text) RETURNS double precision
 IMMUTABLE PARALLEL SAFE
 RETURN ((hashint8extended(n, hashtextextended(choice, :seed)) >> 11) & 9007199254740991)::double precision
     / 9007199254740992;
 
 -- A whole number in 0 .. sides - 1.
-CREATE FUNCTION pg_temp.pick(n bigint, choice text, sides bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION pg_temp.pick(n bigint, choice text, sides bigint) RETURNS bigint
 IMMUTABLE PARALLEL SAFE
 RETURN floor(pg_temp.unit(n, choice) * sides)::bigint;
 
 -- 64 hexadecimal digits.
-CREATE FUNCTION pg_temp.digest(n bigint, choice text) RETURNS text
+CREATE OR REPLACE FUNCTION pg_temp.digest(n bigint, choice text) RETURNS text
 IMMUTABLE PARALLEL SAFE
 RETURN encode(sha256((choice || ' ' || :seed::text || ' ' || n::text)::bytea), 'hex');
 
-CREATE FUNCTION pg_temp.moment(x bigint) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION pg_temp.moment(x bigint) RETURNS timestamptz
 IMMUTABLE PARALLEL SAFE
 RETURN timestamptz 'epoch' + x * interval '1 millisecond';
 
