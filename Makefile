@@ -22,7 +22,7 @@ FUZZ_SECONDS ?= 60
 export PG_CONFIG BUILD ROWS SEED BENCH_ROWS FUZZ_SECONDS
 
 pgxs_targets := all install uninstall installdirs installcheck
-script_targets := demo test lint format bench sanitize fuzz packages
+script_targets := demo test lint format bench sanitize fuzz packages reference
 
 .PHONY: $(pgxs_targets) $(script_targets) psql demo-stop clean help
 .DEFAULT_GOAL := all
@@ -48,6 +48,7 @@ help:
 	@echo '   make lint, format               check the style of the sources; put it right'
 	@echo '   make bench                      the measurements of docs/performance.md (BENCH_ROWS=$(BENCH_ROWS))'
 	@echo '   make sanitize, fuzz             tests under ASan and UBSan; libFuzzer (FUZZ_SECONDS=$(FUZZ_SECONDS))'
+	@echo '   make reference                  write docs/reference.md from the comments in the database'
 	@echo '   make packages, clean            install the Debian packages; remove what was built'
 
 else # in a build directory: PGXS

@@ -3,6 +3,7 @@
 \pset format unaligned
 \pset tuples_only on
 \pset recordsep '\n'
+SELECT etl.version() \g /dev/null
 
 \echo '# Reference'
 \echo
@@ -66,6 +67,6 @@ ORDER BY t.typname;
 \echo
 \echo '## Settings'
 SELECT format(E'\n### `%s`\n\n%s %s Default `%s`.', s.name, s.short_desc, s.extra_desc, s.boot_val)
-FROM pg_catalog.pg_settings AS s, LATERAL (SELECT etl.version()) AS loaded
+FROM pg_catalog.pg_settings AS s
 WHERE s.name LIKE 'pg\_etl.%'
 ORDER BY s.name;

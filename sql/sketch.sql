@@ -29,7 +29,7 @@ GROUP BY day;
 SELECT day, etl.cardinality(wallets) FROM daily ORDER BY day;
 SELECT etl.cardinality(etl.merge(wallets)) FROM daily;
 SELECT etl.merge(wallets) IS NULL AS nothing_to_merge FROM daily WHERE day > '2024-01-02';
-SELECT etl.cardinality(NULL), etl.distinct_set(NULL::text) IS NULL AS no_set;
+SELECT etl.cardinality(NULL::etl.distinct_set), etl.distinct_set(NULL::text) IS NULL AS no_set;
 SELECT day, wallets::text::etl.distinct_set::text = wallets::text AS same FROM daily WHERE wallets IS NOT NULL
 ORDER BY day;
 SELECT etl.distinct_set(x) FROM (VALUES (42::bigint), (7)) AS v (x);

@@ -110,7 +110,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') AND has_schema_privilege('cron', 'USAGE') THEN
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+        RETURN;
+    ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RAISE WARNING USING
+            MESSAGE = format('job "%s" of pg_cron was not removed', job_name),
+            DETAIL = format('Role "%s" has no rights on schema cron any more.', current_user),
+            HINT = 'Let a superuser remove it with cron.unschedule.';
+    ELSE
         EXECUTE 'SELECT count(cron.unschedule(j.jobid)) FROM cron.job AS j'
                 ' WHERE j.jobname = $1 AND j.username = current_user AND j.database = current_database()'
             USING job_name;
@@ -118,4 +125,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._cron_unschedule(text) IS
-    'Removes the current role''s job of that name from pg_cron; does nothing when there is none or no pg_cron.';
+    'Removes the current role''s job of that name from pg_cron; does nothing when there is none or no pg_cron, and '
+    'warns when the role may not use pg_cron.';

@@ -7,7 +7,8 @@
 -- Step 1 sorts keys and places only, never whole rows, and sorts them by a 64-bit hash of the keys first: nearly
 -- every comparison of the sort is one of two integers. The keys themselves come after the hash, so that two keys
 -- with one hash stay two groups. It is a plain SELECT, which may use parallel workers; a DELETE may not.
--- Step 3 visits only the pages that hold losers.
+-- Step 3 goes straight to these places or, where they are many, scans the table once: whichever the planner finds
+-- cheaper.
 
 -- Checks of arguments ------------------------------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ EXCEPTION
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_function',
             MESSAGE = format('%s "%s" has type %s, whose values cannot be compared', purpose, column_name, type_name),
-            HINT = CASE WHEN type_name LIKE 'json%'
+            HINT = CASE WHEN type_name = 'json'
                 THEN format('Add a column that can: ALTER TABLE %s ADD COLUMN %I jsonb GENERATED ALWAYS AS '
                             '(%I::text::jsonb) STORED;', relation, column_name || '_key', column_name)
                 ELSE 'Choose a column whose type has a default btree operator class.' END;

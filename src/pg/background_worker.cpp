@@ -50,6 +50,15 @@ BackgroundWorker describe(const char* main_function, std::string_view title, std
     return worker;
 }
 
+// Ends the transaction of the procedure that called, and with it the snapshot that PostgreSQL holds for a CALL: it
+// would keep VACUUM from removing anything for as long as the worker takes.
+void commit_for_caller()
+{
+    SPI_connect_ext(SPI_OPT_NONATOMIC);
+    SPI_commit();
+    SPI_finish();
+}
+
 bool has_stopped(BackgroundWorkerHandle* handle)
 {
     pid_t pid;
@@ -220,6 +229,7 @@ void take_row(const char** row, int columns)
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id)
 {
     BackgroundWorker worker = describe(main_function, title, id);
+    commit_for_caller();
     BackgroundWorkerHandle* handle;
     if (!RegisterDynamicBackgroundWorker(&worker, &handle)) {
         return worker_end::no_slot;

@@ -25,6 +25,7 @@ struct worker_order {
 enum class worker_end { ended, no_slot, cancelled };
 
 // Starts a worker of this library in the calling session's database with its roles, and waits until it has ended.
+// Called from a procedure that may commit; commits, so that the session holds no snapshot while it waits.
 // The title names it in pg_stat_activity. When the session is told to cancel, the worker is terminated first; when the
 // session itself is terminated, so is the worker.
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id);

@@ -205,7 +205,9 @@ BEGIN
         RETURN;
     END IF;
     doomed := etl._pipeline(name);
-    PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', doomed.name));
+    IF doomed.schedule IS NOT NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', doomed.name));
+    END IF;
     DELETE FROM etl.pipeline AS p WHERE p.pipeline_id = doomed.pipeline_id;
 END
 $$;
@@ -461,7 +463,8 @@ DECLARE
 BEGIN
     job := etl._cron_schedule(etl._cron_job_name('pipeline', stored.name), schedule,
                               format('CALL etl.run_pipeline(%L)', stored.name));
-    UPDATE etl.pipeline AS p SET schedule = schedule_pipeline.schedule WHERE p.pipeline_id = stored.pipeline_id;
+    UPDATE etl.pipeline AS p SET schedule = lower(btrim(schedule_pipeline.schedule))
+    WHERE p.pipeline_id = stored.pipeline_id;
     RETURN job;
 END
 $$;
@@ -478,8 +481,10 @@ AS $$
 DECLARE
     stored etl.pipeline := etl._pipeline(name);
 BEGIN
-    PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', stored.name));
-    UPDATE etl.pipeline AS p SET schedule = NULL WHERE p.pipeline_id = stored.pipeline_id;
+    IF stored.schedule IS NOT NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', stored.name));
+        UPDATE etl.pipeline AS p SET schedule = NULL WHERE p.pipeline_id = stored.pipeline_id;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.unschedule_pipeline(text) IS
@@ -705,7 +710,8 @@ AS 'MODULE_PATHNAME', 'etl_run_in_worker';
 COMMENT ON PROCEDURE etl._run_in_worker(bigint, text, text) IS
     'Lets a background worker execute a step under this title and waits until it has ended. outcome: ended, or no slot '
     'when no worker could be started, or cancelled when this session was told to cancel (the worker is ended then). '
-    'The worker records how the step went. No snapshot is held while waiting.';
+    'The worker records how the step went. Commits first, so that this session holds no snapshot while it waits, which '
+    'would keep VACUUM from cleaning up after the step.';
 
 CREATE FUNCTION etl._close_step(step_run_id bigint, outcome text)
 RETURNS void
@@ -800,7 +806,6 @@ DECLARE
     pipeline integer;
     run etl.run;
     step etl.step_run;
-    title pg_catalog.text;
     outcome pg_catalog.text;
     cancelled boolean := false;
     failed bigint;
@@ -818,10 +823,7 @@ BEGIN
         EXIT WHEN step.step_run_id IS NULL;
         IF step.kind = 'procedure' THEN
             outcome := NULL;
-            title := 'pg_etl ' || run.name || '/' || step.step;
-            -- Any statement between the commit and the call would take a snapshot and hold it until the next commit.
-            COMMIT;
-            CALL etl._run_in_worker(step.step_run_id, title, outcome);
+            CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             PERFORM etl._close_step(step.step_run_id, outcome);
             cancelled := outcome = 'cancelled';

@@ -447,7 +447,7 @@ BEGIN
     made.archive_keep := archive_keep;
     made.filter := filter;
     made.batch_rows := batch_rows;
-    made.schedule := schedule;
+    made.schedule := lower(btrim(schedule));
     made.owner := current_user;
     IF etl._retention_keep_existing(made, if_not_exists) THEN
         RETURN made.name;
@@ -515,7 +515,9 @@ BEGIN
         RETURN;
     END IF;
     doomed := etl._retention_policy(name);
-    PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name));
+    IF doomed.schedule IS NOT NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name));
+    END IF;
     DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
 END
 $$;
@@ -787,6 +789,8 @@ BEGIN
                 message = MESSAGE_TEXT,
                 state.error_detail = PG_EXCEPTION_DETAIL,
                 state.error_hint = PG_EXCEPTION_HINT;
+            state.error_detail := nullif(state.error_detail, '');
+            state.error_hint := nullif(state.error_hint, '');
             state.tier := NULL;
             state.reached := NULL;
     END;
@@ -896,7 +900,7 @@ AS $$
     SELECT coalesce(
         (SELECT jsonb_build_object(
                     'policy', policy.name, 'sqlstate', r.detail ->> 'sqlstate', 'message', r.error,
-                    'detail', nullif(r.detail ->> 'error_detail', ''), 'hint', nullif(r.detail ->> 'error_hint', ''))
+                    'detail', r.detail ->> 'error_detail', 'hint', r.detail ->> 'error_hint')
          FROM etl.run AS r
          WHERE r.run_id = run),
         jsonb_build_object('policy', policy.name, 'sqlstate', '55P03', 'message', 'another session is running it',

@@ -27,11 +27,12 @@ std::size_t find_column(const std::string& name, std::span<const column> columns
                 "The row has the columns " + joined(names) + ".");
 }
 
-[[noreturn]] void refuse_type(const expectation& what, const std::string& needed, const std::string& name,
-                              const column_type& type)
+void require(bool truth, const expectation& what, const char* needed, const column_type& type)
 {
-    throw error(sqlstate::datatype_mismatch,
-                what.type + " needs " + needed + ", but " + in_quotes(name) + " is of type " + type.name());
+    if (!truth) {
+        throw error(sqlstate::datatype_mismatch,
+                    what.type + " needs " + needed + ", but " + in_quotes(what.column) + " is of type " + type.name());
+    }
 }
 
 } // namespace
@@ -53,14 +54,17 @@ check::check(const expectation& what, std::span<const column> columns)
     case expectation_kind::pair_a_greater_than_b:
         compile_pair(columns);
         break;
-    case expectation_kind::not_be_null:
     case expectation_kind::be_unique:
+        require(type_->is_hashable(), what_, "a type with a hash function", *type_);
+        break;
+    case expectation_kind::not_be_null:
         break;
     }
 }
 
 void check::compile_set()
 {
+    require(type_->is_ordered(), what_, "a type with an order", *type_);
     const bool by_bytes = type_->kind() == field::kind::text && type_->equal_means_identical();
     for (const std::string& text : what_.value_set) {
         const field value = type_->literal(text);
@@ -75,6 +79,7 @@ void check::compile_set()
 
 void check::compile_bounds()
 {
+    require(type_->is_ordered(), what_, "a type with an order", *type_);
     if (what_.min_value) {
         min_ = type_->literal(*what_.min_value);
     }
@@ -90,9 +95,7 @@ void check::compile_bounds()
 
 void check::compile_regex_or_length()
 {
-    if (type_->kind() != field::kind::text) {
-        refuse_type(what_, "a text column", what_.column, *type_);
-    }
+    require(type_->kind() == field::kind::text, what_, "a column of text", *type_);
     if (what_.kind == expectation_kind::match_regex) {
         matches_ = compile_regex(what_.regex, [this](const std::string& p) { return type_->regex(p); });
     }
@@ -102,8 +105,11 @@ void check::compile_pair(std::span<const column> columns)
 {
     column_b_ = find_column(what_.column_b, columns, what_);
     type_b_ = columns[column_b_].type.get();
-    if (type_b_->name() != type_->name()) {
-        refuse_type(what_, "two columns of one type", what_.column_b, *type_b_);
+    require(type_->is_ordered(), what_, "a type with an order", *type_);
+    if (!type_->is_comparable_with(*type_b_)) {
+        throw error(sqlstate::datatype_mismatch,
+                    what_.type + " needs two columns of one type, but " + in_quotes(what_.column) + " is of type " +
+                        type_->name() + " and " + in_quotes(what_.column_b) + " of type " + type_b_->name());
     }
 }
 
@@ -191,7 +197,7 @@ verdict check::test(std::span<const field> row) const
         kept = is_between(value);
         break;
     case expectation_kind::match_regex:
-        kept = matches_(value.text);
+        kept = matches_(value.padded_text());
         break;
     case expectation_kind::lengths_to_equal:
         kept = type_->length(value.text) == static_cast<std::size_t>(what_.length);
@@ -200,6 +206,18 @@ verdict check::test(std::span<const field> row) const
         break;
     }
     return kept ? verdict::as_expected : verdict::unexpected;
+}
+
+bool check::needs_value_of(std::size_t column) const noexcept
+{
+    return what_.kind != expectation_kind::not_be_null &&
+           (column == column_ || (type_b_ != nullptr && column == column_b_));
+}
+
+fingerprint check::print(std::span<const field> row) const
+{
+    const field& value = row[column_];
+    return value.is == field::kind::integer ? fingerprint_of(value.integer, number_kind::integer) : type_->hash(value);
 }
 
 std::string check::json(std::span<const field> row) const
@@ -219,6 +237,11 @@ checker::checker(const suite& rules, std::vector<column> columns) : columns_{std
     for (const expectation& e : rules.expectations) {
         checks_.emplace_back(e, columns_);
     }
+}
+
+bool checker::needs_value(std::size_t column) const
+{
+    return std::ranges::any_of(checks_, [column](const check& c) { return c.needs_value_of(column); });
 }
 
 std::vector<std::string> checker::broken(std::span<const field> row) const

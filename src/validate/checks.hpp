@@ -34,8 +34,10 @@ class check {
     verdict test(std::span<const field> row) const;
 
     const expectation& what() const noexcept { return what_; }
-    const field& value(std::span<const field> row) const { return row[column_]; }
-    const column_type& type() const { return *type_; }
+    bool needs_value_of(std::size_t column) const noexcept;
+
+    // What stands for the value where it is to be counted.
+    fingerprint print(std::span<const field> row) const;
 
     // The failing value as JSON: a scalar, or an array of both values of a pair.
     std::string json(std::span<const field> row) const;
@@ -52,7 +54,7 @@ class check {
 
     struct text_hash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+        std::size_t operator()(std::string_view text) const { return fingerprint_of(text).low; }
     };
 
     expectation what_;
@@ -74,6 +76,9 @@ class checker {
 
     std::span<const check> checks() const noexcept { return checks_; }
     std::span<const column> columns() const noexcept { return columns_; }
+
+    // Whether any check looks at more of a column than whether there is a value.
+    bool needs_value(std::size_t column) const;
 
     // The labels of the row-level expectations that a row breaks.
     std::vector<std::string> broken(std::span<const field> row) const;

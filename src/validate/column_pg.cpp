@@ -6,7 +6,12 @@ extern "C" {
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
 #include <mb/pg_wchar.h>
+#include <utils/array.h>
+#include <utils/date.h>
+#include <utils/fmgrprotos.h>
+#include <utils/json.h>
 #include <utils/lsyscache.h>
+#include <utils/numeric.h>
 #include <utils/pg_locale.h>
 #include <utils/typcache.h>
 }
@@ -33,6 +38,8 @@ field::kind kind_of(reading how)
     case reading::text:
     case reading::padded_text:
         return field::kind::text;
+    case reading::presence:
+    case reading::numeric:
     case reading::other:
         break;
     }
@@ -44,15 +51,23 @@ struct type_facts {
     Oid type; // what a domain is made of
     Oid collation;
     bool deterministic;
+    reading literal; // how to read what `input` makes
     Oid input;
     Oid input_parameter;
     Oid output;
+    bool is_array;
     TypeCacheEntry* cache;
 };
 
 bool is_deterministic(Oid collation)
 {
     return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+// The type that reads literals: a bound may be beyond what a column of small integers can hold.
+Oid literal_type(Oid type)
+{
+    return type == INT2OID || type == INT4OID ? INT8OID : type;
 }
 
 type_facts look_up(Oid type, Oid collation)
@@ -62,10 +77,47 @@ type_facts look_up(Oid type, Oid collation)
     facts.type = getBaseType(type);
     facts.collation = collation;
     facts.deterministic = is_deterministic(collation);
-    getTypeInputInfo(facts.type, &facts.input, &facts.input_parameter);
+    facts.literal = reading_of(literal_type(facts.type));
+    getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
+    facts.is_array = OidIsValid(get_element_type(facts.type));
     facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
     return facts;
+}
+
+// Types whose values compare with each other as they are. Others are only comparable with themselves.
+Oid family_of(Oid type)
+{
+    switch (type) {
+    case INT2OID:
+    case INT4OID:
+        return INT8OID;
+    case FLOAT4OID:
+        return FLOAT8OID;
+    case VARCHAROID:
+        return TEXTOID;
+    default:
+        return type;
+    }
+}
+
+// numeric's own hash does not tell NaN from the infinities. The binary form does: number of digits, weight, sign and
+// display scale in two bytes each, then the digits; only the scale tells 1.0 from 1.00, so it is blanked out.
+fingerprint numeric_hash(Datum value)
+{
+    constexpr std::size_t scale_at = 6;
+    auto* form = DatumGetByteaPP(DirectFunctionCall1(numeric_send, value));
+    auto* bytes = reinterpret_cast<std::byte*>(VARDATA_ANY(form));
+    std::memset(bytes + scale_at, 0, sizeof(std::uint16_t));
+    return fingerprint_of(std::span<const std::byte>{bytes, VARSIZE_ANY_EXHDR(form)});
+}
+
+// What an array's own hash leaves out: {1,2} and {{1,2}} are not equal.
+std::uint64_t shape_hash(Datum value)
+{
+    const ArrayType* array = DatumGetArrayTypeP(value);
+    const auto numbers = static_cast<std::size_t>(ARR_NDIM(array)) * 2; // lengths, then lower bounds
+    return fingerprint_of(std::as_bytes(std::span{ARR_DIMS(array), numbers})).low;
 }
 
 class pg_column_type final : public column_type {
@@ -100,16 +152,24 @@ class pg_column_type final : public column_type {
         return in_memory([&] {
             const Datum value =
                 OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()), facts_.input_parameter, -1);
-            return read_field(how_, value, false);
+            field made;
+            read_field(made, facts_.literal, value, false);
+            return made;
         });
+    }
+
+    bool is_ordered() const override { return OidIsValid(facts_.cache->cmp_proc); }
+
+    bool is_hashable() const override { return OidIsValid(facts_.cache->hash_extended_proc); }
+
+    bool is_comparable_with(const column_type& other) const override
+    {
+        // every column_type in a server is one of these
+        return family_of(facts_.type) == family_of(static_cast<const pg_column_type&>(other).facts_.type);
     }
 
     int compare(const field& left, const field& right) const override
     {
-        if (!OidIsValid(facts_.cache->cmp_proc)) {
-            throw error(sqlstate::datatype_mismatch,
-                        "type " + name() + " has no order, so its values cannot be compared");
-        }
         return pg::call([&] {
             return DatumGetInt32(FunctionCall2Coll(&facts_.cache->cmp_proc_finfo, facts_.collation,
                                                    static_cast<Datum>(left.raw), static_cast<Datum>(right.raw)));
@@ -125,11 +185,11 @@ class pg_column_type final : public column_type {
         if (value.is == field::kind::text && facts_.deterministic) {
             return fingerprint_of(value.text);
         }
-        if (!OidIsValid(facts_.cache->hash_extended_proc)) {
-            throw error(sqlstate::datatype_mismatch,
-                        "type " + name() + " has no hash function, so its values cannot be checked for uniqueness");
+        if (facts_.type == UUIDOID) {
+            return fingerprint_of_uuid(reinterpret_cast<const std::byte*>(DatumGetPointer(datum(value))));
         }
-        return pg::call([&] { return fingerprint{extended_hash(value, 1), extended_hash(value, 2)}; });
+        return pg::call(
+            [&] { return facts_.type == NUMERICOID ? numeric_hash(datum(value)) : own_hash(datum(value)); });
     }
 
     bool equal_means_identical() const override { return facts_.deterministic; }
@@ -177,12 +237,31 @@ class pg_column_type final : public column_type {
         return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
     }
 
+    // Moments in ISO 8601 as JSON has them, whatever datestyle says; everything else as users see it.
+    char* output(Datum value) const
+    {
+        switch (facts_.type) {
+        case DATEOID:
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+            return JsonEncodeDateTime(nullptr, value, facts_.type, nullptr);
+        default:
+            return OidOutputFunctionCall(facts_.output, value);
+        }
+    }
+
     static Datum datum(const field& value) { return static_cast<Datum>(value.raw); }
 
-    std::uint64_t extended_hash(const field& value, std::int64_t seed) const
+    fingerprint own_hash(Datum value) const
     {
-        return DatumGetUInt64(FunctionCall2Coll(&facts_.cache->hash_extended_proc_finfo, facts_.collation, datum(value),
-                                                Int64GetDatum(seed)));
+        const std::uint64_t shape = facts_.is_array ? shape_hash(value) : 0;
+        return {extended_hash(value, 1) ^ shape, extended_hash(value, 2)};
+    }
+
+    std::uint64_t extended_hash(Datum value, std::int64_t seed) const
+    {
+        return DatumGetUInt64(
+            FunctionCall2Coll(&facts_.cache->hash_extended_proc_finfo, facts_.collation, value, Int64GetDatum(seed)));
     }
 
     bool is_json_number(const std::string& text) const
@@ -206,12 +285,14 @@ class pg_column_type final : public column_type {
     MemoryContext memory_;
 };
 
-std::string_view without_trailing_blanks(std::string_view text)
+void read_text(field& to, Datum value, bool is_padded)
 {
-    while (text.ends_with(' ')) {
-        text.remove_suffix(1);
+    to.text = pg::varlena_text(value);
+    to.padding = 0;
+    while (is_padded && to.text.ends_with(' ')) {
+        to.text.remove_suffix(1);
+        ++to.padding;
     }
-    return text;
 }
 
 } // namespace
@@ -244,48 +325,61 @@ reading reading_of(Oid base_type)
         return reading::text;
     case BPCHAROID:
         return reading::padded_text;
+    case NUMERICOID:
+        return reading::numeric;
     default:
         return reading::other;
     }
 }
 
-field read_field(reading how, Datum value, bool is_null)
+std::vector<reading> readings_of(const checker& checks, std::span<const Oid> types)
 {
-    field made;
-    if (is_null) {
-        return made;
+    std::vector<reading> made;
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        const Oid base = pg::call([type = types[i]] { return getBaseType(type); });
+        made.push_back(checks.needs_value(i) ? reading_of(base) : reading::presence);
     }
-    made.is = kind_of(how);
-    made.raw = value;
+    return made;
+}
+
+void read_field(field& to, reading how, Datum value, bool is_null)
+{
+    if (is_null) {
+        to.is = field::kind::null;
+        return;
+    }
+    to.is = kind_of(how);
+    to.raw = value;
     switch (how) {
     case reading::boolean:
-        made.integer = DatumGetBool(value) ? 1 : 0;
+        to.integer = DatumGetBool(value) ? 1 : 0;
         break;
     case reading::int16:
-        made.integer = DatumGetInt16(value);
+        to.integer = DatumGetInt16(value);
         break;
     case reading::int32:
-        made.integer = DatumGetInt32(value);
+        to.integer = DatumGetInt32(value);
         break;
     case reading::int64:
-        made.integer = DatumGetInt64(value);
+        to.integer = DatumGetInt64(value);
         break;
     case reading::float4:
-        made.real = static_cast<double>(DatumGetFloat4(value));
+        to.real = static_cast<double>(DatumGetFloat4(value));
         break;
     case reading::float8:
-        made.real = DatumGetFloat8(value);
+        to.real = DatumGetFloat8(value);
         break;
     case reading::text:
-        made.text = pg::varlena_text(value);
-        break;
     case reading::padded_text:
-        made.text = without_trailing_blanks(pg::varlena_text(value));
+        read_text(to, value, how == reading::padded_text);
         break;
+    case reading::numeric:
+        to.raw = NumericGetDatum(DatumGetNumeric(value));
+        break;
+    case reading::presence:
     case reading::other:
         break;
     }
-    return made;
 }
 
 } // namespace etl::validate

@@ -12,11 +12,27 @@ namespace etl::validate {
 // live in `memory`.
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory);
 
-// How to make a field of a Datum: decided once a column, by its base type.
-enum class reading : std::uint8_t { boolean, int16, int32, int64, float4, float8, text, padded_text, other };
+// How to make a field of a Datum: decided once a column, by its base type and by what the checks ask.
+enum class reading : std::uint8_t {
+    presence,
+    boolean,
+    int16,
+    int32,
+    int64,
+    float4,
+    float8,
+    text,
+    padded_text,
+    numeric, // detoasted once for all checks
+    other
+};
 reading reading_of(Oid base_type);
 
-// Detoasts; may raise: only trivial locals may be alive.
-field read_field(reading how, Datum value, bool is_null);
+// For each column of a checker: its reading, or `presence` where no check looks at more than whether there is a value
+// (which then is not fetched from its TOAST table).
+std::vector<reading> readings_of(const checker& checks, std::span<const Oid> types);
+
+// Detoasts; may raise: only trivial locals may be alive. Leaves what the field's kind does not use as it is.
+void read_field(field& to, reading how, Datum value, bool is_null);
 
 } // namespace etl::validate

@@ -17,17 +17,19 @@ struct field {
         null,
         integer, // smallint, integer, bigint, boolean, date, timestamps: ordered like their 64-bit value
         real,    // real, double precision
-        text,    // text, varchar, char
+        text,    // text, varchar, char (without the blanks at its end, which count in patterns alone)
         other,   // any other type, compared and hashed by its own operators
     };
 
     kind is = kind::null;
+    std::uint32_t padding = 0; // blanks that follow the text in memory
     std::int64_t integer = 0;
     double real = 0;
     std::string_view text{};
     std::uintptr_t raw = 0; // PostgreSQL's own form, for the type's operators
 
     bool is_null() const noexcept { return is == kind::null; }
+    std::string_view padded_text() const noexcept { return {text.data(), text.size() + padding}; }
 };
 
 // What a check asks of a column's type. Implemented by the boundary over PostgreSQL's type cache, by tests without.
@@ -36,7 +38,12 @@ class column_type {
     virtual ~column_type() = default;
 
     virtual field::kind kind() const = 0;
-    virtual std::string name() const = 0; // as users write it: numeric(18,8)
+    virtual std::string name() const = 0; // as users write it: double precision
+
+    // Whether compare() and hash() may be called, and whether compare() takes a value of the other type on its right.
+    virtual bool is_ordered() const = 0;
+    virtual bool is_hashable() const = 0;
+    virtual bool is_comparable_with(const column_type& other) const = 0;
 
     // A literal of the suite read by the type's input function; lives as long as the column_type.
     virtual field literal(const std::string& text) = 0;

@@ -17,9 +17,15 @@ bool is_ascii(char c) noexcept
     return static_cast<unsigned char>(c) < 0x80;
 }
 
-bool is_alphanumeric(char c) noexcept
+bool is_word_character(char c) noexcept
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+// What a backslash makes an ordinary character everywhere.
+bool is_punctuation(char c) noexcept
+{
+    return is_ascii(c) && !is_word_character(c) && c != '\0';
 }
 
 // Reads a pattern from left to right. Each step answers whether what it read is portable.
@@ -97,7 +103,8 @@ class portability_reader {
         return true;
     }
 
-    bool read_escape() { return !rest_.empty() && is_ascii(rest_.front()) && !is_alphanumeric(take()); }
+    // Before punctuation: what it escapes stands for itself. Before a word's character it has a meaning, or none.
+    bool read_escape() { return !rest_.empty() && is_punctuation(take()); }
 
     bool read_group_start()
     {
@@ -137,27 +144,37 @@ class portability_reader {
         if (rest_.empty() || rest_.front() == ']') {
             return false;
         }
-        while (!rest_.empty() && rest_.front() != ']') {
-            char low = '\0';
-            if (!read_bracket_character(low)) {
+        for (bool first = true; !rest_.empty() && rest_.front() != ']'; first = false) {
+            if ((!first && is_range()) || !read_bracket_range()) { // [a-c-e]: PostgreSQL refuses it
                 return false;
-            }
-            if (rest_.size() >= 2 && rest_[0] == '-' && rest_[1] != ']') {
-                take();
-                char high = '\0';
-                if (!read_bracket_character(high) || high < low) {
-                    return false;
-                }
             }
         }
         return take_if(']');
+    }
+
+    // A hyphen that is not the last character of a bracket expression.
+    bool is_range() const { return rest_.size() >= 2 && rest_[0] == '-' && rest_[1] != ']'; }
+
+    // One character, or two with a hyphen between them.
+    bool read_bracket_range()
+    {
+        char low = '\0';
+        char high = '\0';
+        if (!read_bracket_character(low)) {
+            return false;
+        }
+        if (!is_range()) {
+            return true;
+        }
+        take();
+        return read_bracket_character(high) && low <= high;
     }
 
     bool read_bracket_character(char& value)
     {
         value = take();
         if (value == '\\') {
-            if (rest_.empty() || is_alphanumeric(rest_.front())) {
+            if (rest_.empty() || !is_punctuation(rest_.front())) {
                 return false;
             }
             value = take();

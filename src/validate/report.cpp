@@ -1,8 +1,7 @@
 #include "validate/report.hpp"
 
 #include "core/error.hpp"
-
-#include <nlohmann/json.hpp>
+#include "validate/json.hpp"
 
 #include <algorithm>
 
@@ -11,7 +10,7 @@
 namespace etl::validate {
 namespace {
 
-using json = nlohmann::ordered_json;
+constexpr int deepest_plan = 66; // that of a suite, and what write_plan() puts around it
 
 std::vector<std::uint64_t> count_duplicates(const state_reader& state, poll_fn poll)
 {
@@ -70,7 +69,7 @@ std::string write_plan(const plan& from)
 
 plan read_plan(std::string_view text)
 {
-    const json parsed = json::parse(text, nullptr, false);
+    const json parsed = parse_json(text, "the plan of a validation state", deepest_plan);
     if (!parsed.is_object() || !parsed.contains("columns") || !parsed["columns"].is_array() ||
         !parsed.contains("suite")) {
         refuse_state(validation_state::type_name, "Its plan is damaged.");

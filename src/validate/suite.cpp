@@ -2,8 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-
-#include <nlohmann/json.hpp>
+#include "validate/json.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +15,7 @@
 namespace etl::validate {
 namespace {
 
-using json = nlohmann::ordered_json;
+constexpr int deepest_suite = 64;
 
 [[noreturn]] void refuse(std::string message, std::string detail = {}, std::string hint = {})
 {
@@ -117,7 +116,16 @@ class arguments {
         if (!value.is_number() && !value.is_boolean()) {
             refuse_value(name, "made of strings, numbers and booleans");
         }
-        return value.dump();
+        return is_whole(value) ? std::to_string(static_cast<std::int64_t>(value.get<double>())) : value.dump();
+    }
+
+    // A whole number that is written as a fraction or with an exponent: 10.0 is as good as 10, and whole numbers only
+    // fit into a column of integers.
+    static bool is_whole(const json& value)
+    {
+        constexpr double exact = 9007199254740992.0; // 2^53: up to it every whole number is a double
+        return value.is_number_float() && std::abs(value.get<double>()) <= exact &&
+               std::trunc(value.get<double>()) == value.get<double>();
     }
 
     const std::string& type_;
@@ -242,29 +250,16 @@ void check_argument_names(const catalogue_entry& entry, const json& kwargs)
 
 // --- documents ---------------------------------------------------------------------------------------------------
 
-// Called by the parser for each value: deep nesting would overflow the stack of those who walk the document later.
-bool limit_depth(int depth, json::parse_event_t, json&)
-{
-    constexpr int deepest = 64;
-    if (depth > deepest) {
-        throw error(sqlstate::program_limit_exceeded, "a suite must not nest deeper than 64 levels");
-    }
-    return true;
-}
-
 json parse_document(std::string_view document)
 {
-    try {
-        json parsed = json::parse(document, limit_depth);
-        if (!parsed.is_object() || !parsed.contains("expectations") || !parsed["expectations"].is_array()) {
-            refuse("a suite must be a JSON object with an array \"expectations\"",
-                   "The document is " + parsed.dump().substr(0, 80) + ".",
-                   "Great Expectations writes such documents into its folder expectations/.");
-        }
-        return parsed;
-    } catch (const json::parse_error& e) {
-        refuse("a suite must be a JSON document", std::string{"The parser says: "} + e.what() + ".");
+    json parsed = parse_json(document, "a suite", deepest_suite);
+    if (!parsed.is_object() || !parsed.contains("expectations") || !parsed["expectations"].is_array()) {
+        refuse("a suite must be a JSON object with an array \"expectations\"",
+               parsed.is_object() ? "The document is an object without it."
+                                  : std::string{"The document is of the JSON type "} + parsed.type_name() + ".",
+               "Great Expectations writes such documents into its folder expectations/.");
     }
+    return parsed;
 }
 
 std::string member_text(const json& object, const char* name, const char* older)
@@ -296,6 +291,23 @@ expectation parse_expectation(const json& from, std::size_t number)
     made.column_b = entry.pair ? given.text("column_B") : std::string{};
     made.mostly = given.fraction("mostly", 1.0);
     entry.read(given, made);
+    return made;
+}
+
+void copy_members(const json& from, json& to, std::initializer_list<std::string_view> but)
+{
+    for (const auto& [key, value] : from.items()) {
+        if (std::find(but.begin(), but.end(), key) == but.end()) {
+            to[key] = value;
+        }
+    }
+}
+
+// An expectation as 1.x writes it.
+json in_current_shape(const json& from)
+{
+    json made{{"type", find_entry(member_text(from, "type", "expectation_type")).type}};
+    copy_members(from, made, {"type", "expectation_type"});
     return made;
 }
 
@@ -333,10 +345,13 @@ suite parse_suite(std::string_view document)
 
 std::string rename_suite(std::string_view document, std::string_view name)
 {
-    json parsed = parse_document(document);
-    parsed.erase("expectation_suite_name");
-    parsed["name"] = name;
-    return parsed.dump();
+    const json parsed = parse_document(document);
+    json made{{"name", name}};
+    copy_members(parsed, made, {"name", "expectation_suite_name"});
+    for (json& e : made["expectations"]) {
+        e = in_current_shape(e);
+    }
+    return made.dump();
 }
 
 } // namespace etl::validate

@@ -325,6 +325,14 @@ $$;
 COMMENT ON FUNCTION etl._validate_scan(regclass, text, text, text) IS
     'The one scan of etl.validate: all expectations of the document over the rows of the table that where_sql admits.';
 
+CREATE FUNCTION etl._json_of(value "any")
+RETURNS text
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_json_of';
+COMMENT ON FUNCTION etl._json_of("any") IS
+    'A value as JSON, in the form that lists of failing values have: numbers and booleans as such, moments in ISO 8601, '
+    'everything else as text, which is cut after 1000 bytes.';
+
 CREATE FUNCTION etl._duplicate_values(target regclass, state etl.validation_state, number int, column_name name)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -337,13 +345,14 @@ DECLARE
     value jsonb;
 BEGIN
     FOR found IN
-        SELECT p.relation::regclass AS relation, p.row_id, p.rows
+        SELECT p.relation, p.row_id, p.rows
         FROM etl._duplicate_positions(state) AS p
         WHERE p.number = _duplicate_values.number
         ORDER BY p.relation, p.row_id
     LOOP
-        EXECUTE format('SELECT to_jsonb(t.%I) FROM ONLY %s AS t WHERE t.ctid = $1', column_name, found.relation)
-            INTO value USING found.row_id;
+        EXECUTE format('SELECT etl._json_of(t.%I) FROM %s AS t WHERE t.ctid = $1 AND t.tableoid = $2', column_name,
+                       target)
+            INTO value USING found.row_id, found.relation;
         FOR i IN 1 .. least(found.rows, most - jsonb_array_length(listed)) LOOP
             listed := listed || jsonb_build_array(value);
         END LOOP;
@@ -422,6 +431,21 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON etl.quarantined_rows TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows_quarantine_id_seq', '');
 
+CREATE FUNCTION etl._row_as_json("row" record)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+AS $$
+BEGIN
+    RETURN to_jsonb("row");
+END
+$$;
+COMMENT ON FUNCTION etl._row_as_json(record) IS
+    'A row as JSON from which jsonb_populate_record makes the same row, whatever the session''s settings are.';
+
 CREATE FUNCTION etl.quarantine(target regclass, suite text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -443,7 +467,7 @@ BEGIN
     EXECUTE format($sql$
         WITH broken AS (
             DELETE FROM %s AS t WHERE etl.violations(%L, t.*) <> '{}'
-            RETURNING to_jsonb(t.*) AS "row", etl.violations(%L, t.*) AS reasons
+            RETURNING etl._row_as_json(t.*) AS "row", etl.violations(%L, t.*) AS reasons
         )
         INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
         SELECT %L::regclass, %L, b."row", b.reasons FROM broken AS b

@@ -28,11 +28,42 @@ constexpr int suite_argument = 1;
 constexpr int names_argument = 2;
 constexpr int first_value = 3;
 
+// A value as it lies in memory, perhaps compressed, kept to see whether the next row brings the same.
+std::span<const std::byte> raw_bytes(Datum value)
+{
+    const auto* from = reinterpret_cast<const std::byte*>(DatumGetPointer(value));
+    return {from, static_cast<std::size_t>(VARSIZE_ANY(from))};
+}
+
+// What an argument was when the first row came, if the query leaves open that it changes.
+class settled_argument {
+  public:
+    settled_argument(int argument, bool is_constant, Datum value)
+        : argument_{argument}, is_constant_{is_constant}, bytes_{raw_bytes(value).begin(), raw_bytes(value).end()}
+    {
+    }
+
+    // Whether it may have changed. Values that only differ in how they are compressed count as changed.
+    bool has_changed(arguments args) const
+    {
+        return !is_constant_ &&
+               (args.is_null(argument_) || !std::ranges::equal(bytes_, raw_bytes(args.datum(argument_))));
+    }
+
+  private:
+    int argument_;
+    bool is_constant_;
+    std::vector<std::byte> bytes_;
+};
+
 // Everything that is the same for all rows of a query: made with the first one.
 struct compiled {
+    settled_argument suite;
+    settled_argument names;
     std::string plan;
     checker checks;
     std::vector<reading> readings; // of the checks' columns, which are arguments first_value…
+    std::vector<field> row;        // where each row is read to
     int ctid = -1;                 // arguments that tell where a row lies
     int tableoid = -1;
 };
@@ -61,15 +92,27 @@ void check_arguments(arguments args, std::size_t names)
     }
 }
 
+// The expression behind an argument; nullptr in calls outside an aggregate.
+const Node* expression_of(arguments args, int argument)
+{
+    const Aggref* aggregate = AggGetAggref(args.raw());
+    if (aggregate == nullptr) {
+        return nullptr;
+    }
+    return reinterpret_cast<const Node*>(static_cast<TargetEntry*>(list_nth(aggregate->args, argument - 1))->expr);
+}
+
 // The collation of one argument: each column keeps its own, where the call as a whole has but one.
 Oid collation_of(arguments args, int argument)
 {
-    const Aggref* aggregate = AggGetAggref(args.raw());
-    if (aggregate == nullptr) { // called outside an aggregate
-        return args.collation();
-    }
-    const auto* entry = static_cast<TargetEntry*>(list_nth(aggregate->args, argument - 1));
-    return exprCollation(reinterpret_cast<Node*>(entry->expr));
+    const Node* expression = expression_of(args, argument);
+    return expression == nullptr ? args.collation() : exprCollation(expression);
+}
+
+settled_argument settle(arguments args, int argument)
+{
+    const Node* expression = pg::call([args, argument] { return expression_of(args, argument); });
+    return {argument, expression != nullptr && IsA(expression, Const), args.datum(argument)};
 }
 
 compiled compile(arguments args, MemoryContext memory)
@@ -79,7 +122,7 @@ compiled compile(arguments args, MemoryContext memory)
     check_arguments(args, names.size());
     const suite rules = parse_suite(document);
     std::vector<column> columns;
-    std::vector<reading> readings;
+    std::vector<Oid> types;
     int ctid = -1;
     int tableoid = -1;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -92,9 +135,18 @@ compiled compile(arguments args, MemoryContext memory)
             tableoid = argument;
         }
         columns.push_back({names[i], make_column_type(type, collation, memory)});
-        readings.push_back(reading_of(pg::call([type] { return getBaseType(type); })));
+        types.push_back(type);
     }
-    return {write_plan({names, document}), checker{rules, std::move(columns)}, std::move(readings), ctid, tableoid};
+    checker checks{rules, std::move(columns)};
+    std::vector<reading> readings = readings_of(checks, types);
+    return {settle(args, suite_argument),
+            settle(args, names_argument),
+            write_plan({names, document}),
+            std::move(checks),
+            std::move(readings),
+            std::vector<field>(names.size()),
+            ctid,
+            tableoid};
 }
 
 row_position position_of(arguments args, const compiled& plan)
@@ -111,16 +163,12 @@ row_position position_of(arguments args, const compiled& plan)
     return made;
 }
 
-using row_fields = std::array<field, FUNC_MAX_ARGS>;
-
-std::span<const field> read_row(arguments args, const compiled& plan, row_fields& row)
+void read_row(arguments args, compiled& plan)
 {
-    const std::size_t columns = plan.readings.size();
-    for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t i = 0; i < plan.row.size(); ++i) {
         const int argument = first_value + static_cast<int>(i);
-        row[i] = read_field(plan.readings[i], args.datum(argument), args.is_null(argument));
+        read_field(plan.row[i], plan.readings[i], args.datum(argument), args.is_null(argument));
     }
-    return {row.data(), columns};
 }
 
 compiled& compiled_of(arguments args)
@@ -132,7 +180,13 @@ compiled& compiled_of(arguments args)
         }
     }
     MemoryContext memory = args.raw()->flinfo->fn_mcxt;
-    return args.cached<compiled>([args, memory] { return compile(args, memory); });
+    auto& found = args.cached<compiled>([args, memory] { return compile(args, memory); });
+    if (found.suite.has_changed(args) || found.names.has_changed(args)) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "etl.validation_state needs the same suite and column names for all rows of a query", {},
+                    "Validate with each suite in a query of its own.");
+    }
+    return found;
 }
 
 } // namespace
@@ -145,15 +199,14 @@ ETL_STATE_TYPE(validation_state, validation_state::check_foreign)
 
 ETL_FUNCTION(etl_validation_state_step, args)
 {
-    const compiled& plan = compiled_of(args);
-    row_fields row;
-    const auto fields = read_row(args, plan, row);
+    compiled& plan = compiled_of(args);
+    read_row(args, plan);
     pg::state_buffer state = pg::own_state(args);
     if (state.size() == 0) {
         validation_state::create(state, plan.plan, plan.checks.checks().size());
     }
     pg::context_resource scratch;
-    validation_state{state, &scratch}.add_row(plan.checks, fields, position_of(args, plan));
+    validation_state{state, pg::poll, &scratch}.add_row(plan.checks, plan.row, position_of(args, plan));
     return state.datum();
 }
 
@@ -178,7 +231,7 @@ ETL_FUNCTION(etl_validation_state_combine, args)
         return args.result(other);
     }
     pg::context_resource scratch;
-    validation_state{state, &scratch}.merge(other, pg::poll);
+    validation_state{state, pg::poll, &scratch}.merge(other);
     return state.datum();
 }
 
@@ -225,4 +278,14 @@ ETL_FUNCTION(etl_duplicate_positions, args)
         rows.put(values, nulls);
     }
     return rows.finish();
+}
+
+// The JSON of one value, as the state writes those of failing rows.
+ETL_FUNCTION(etl_json_of, args)
+{
+    const Oid type = args.type(0);
+    field value;
+    read_field(value, reading_of(getBaseType(type)), args.datum(0), false);
+    const std::string text = make_column_type(type, args.collation(), CurrentMemoryContext)->json(value);
+    return verified_text(text);
 }

@@ -64,6 +64,8 @@ static_assert(sizeof(slot_record) == 32);
 constexpr std::uint32_t hole = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t most_checks = std::numeric_limits<std::uint16_t>::max();
 constexpr std::size_t first_log = 1024;
+constexpr std::size_t largest_log = std::size_t{1} << 30;
+constexpr std::uint64_t most_rows = std::numeric_limits<std::int64_t>::max(); // a count is a bigint
 constexpr std::uint64_t first_slots = 64;
 
 constexpr std::size_t padded(std::size_t bytes) noexcept
@@ -119,7 +121,8 @@ void each_value(std::span<const std::byte> state, const header& h, F&& f)
 
 void check_sizes(const header& h, std::size_t size)
 {
-    if (h.checks > most_checks || h.log_capacity % 8 != 0 || h.log_used % 8 != 0 || h.log_used > h.log_capacity) {
+    if (h.rows > most_rows || h.checks > most_checks || h.log_capacity % 8 != 0 || h.log_used % 8 != 0 ||
+        h.log_used > h.log_capacity) {
         refuse("The sizes in its header contradict each other.");
     }
     const bool table_fits = h.slots == 0 ? h.slots_used == 0
@@ -148,8 +151,8 @@ void check_log(std::span<const std::byte> bytes, const header& h)
     }
     for (std::uint32_t i = 0; i < h.checks; ++i) {
         const auto c = load<counter>(bytes.data() + counters_at(h) + i * sizeof(counter));
-        if (c.values != values[i] || c.values > validation_state::most_values || c.unexpected > h.rows ||
-            c.missing > h.rows) {
+        if (c.values != values[i] || c.values > validation_state::most_values || c.values > c.unexpected ||
+            c.missing > h.rows || c.unexpected > h.rows - c.missing) {
             refuse("Its counters contradict each other.");
         }
     }
@@ -160,7 +163,7 @@ void check_slots(std::span<const std::byte> bytes, const header& h)
     std::uint64_t used = 0;
     for (std::uint64_t i = 0; i < h.slots; ++i) {
         const auto s = load<slot_record>(bytes.data() + slots_at(h) + i * sizeof(slot_record));
-        if (s.rows != 0 && s.check >= h.checks) {
+        if (s.rows != 0 && (s.check >= h.checks || s.rows > h.rows)) {
             refuse("Its table of counted values is damaged.");
         }
         used += s.rows != 0 ? 1 : 0;
@@ -221,38 +224,33 @@ void store_counter(flat_buffer& buffer, std::uint32_t check, const counter& valu
 void validation_state::add_row(const checker& checks, std::span<const field> row, row_position position)
 {
     auto h = load<header>(buffer_.data());
+    if (h.checks != checks.checks().size()) {
+        throw error(sqlstate::invalid_parameter_value, "the validation state belongs to another suite");
+    }
     ++h.rows;
     store(buffer_.data(), h);
     std::uint32_t i = 0;
     for (const check& c : checks.checks()) {
-        switch (c.test(row)) {
-        case verdict::as_expected:
-            break;
-        case verdict::missing: {
-            counter found = load_counter(buffer_, i);
-            ++found.missing;
-            store_counter(buffer_, i, found);
-            break;
-        }
-        case verdict::unexpected: {
-            counter found = load_counter(buffer_, i);
-            ++found.unexpected;
-            store_counter(buffer_, i, found);
-            if (wants_value(i, position)) {
-                add_value(i, position, c.json(row));
-            }
-            break;
-        }
-        case verdict::undecided: {
-            const field& value = c.value(row);
-            const fingerprint print = value.is == field::kind::integer
-                                          ? fingerprint_of(value.integer, number_kind::integer)
-                                          : c.type().hash(value);
-            add_fingerprint(i, print, 1, position);
-            break;
-        }
+        const verdict found = c.test(row);
+        if (found != verdict::as_expected) {
+            add_verdict(i, c, found, row, position);
         }
         ++i;
+    }
+}
+
+void validation_state::add_verdict(std::uint32_t i, const check& c, verdict found, std::span<const field> row,
+                                   row_position position)
+{
+    if (found == verdict::undecided) {
+        add_fingerprint(i, c.print(row), 1, position);
+        return;
+    }
+    counter counts = load_counter(buffer_, i);
+    ++(found == verdict::missing ? counts.missing : counts.unexpected);
+    store_counter(buffer_, i, counts);
+    if (found == verdict::unexpected && wants_value(i, position)) {
+        add_value(i, position, c.json(row));
     }
 }
 
@@ -341,6 +339,9 @@ void validation_state::reserve_log(std::size_t bytes)
     while (capacity < 2 * (kept.size() + bytes)) {
         capacity *= 2;
     }
+    if (capacity > largest_log) {
+        throw error(sqlstate::program_limit_exceeded, "the failing values of a validation take more than 1 GB");
+    }
     const std::size_t old_slots = slots_at(h);
     const std::size_t table_bytes = h.slots * sizeof(slot_record);
     h.log_capacity = static_cast<std::uint32_t>(capacity);
@@ -387,6 +388,7 @@ void validation_state::add_fingerprint(std::uint32_t check, fingerprint print, s
 
 void validation_state::grow_slots()
 {
+    poller poll_now_and_then{poll_};
     auto h = load<header>(buffer_.data());
     const std::byte* old = buffer_.data() + slots_at(h);
     const std::pmr::vector<std::byte> records(old, old + h.slots * sizeof(slot_record), scratch_);
@@ -396,6 +398,7 @@ void validation_state::grow_slots()
     std::memset(table, 0, h.slots * sizeof(slot_record));
     for (std::size_t at = 0; at < records.size(); at += sizeof(slot_record)) {
         const auto record = load<slot_record>(records.data() + at);
+        poll_now_and_then.tick();
         if (record.rows == 0) {
             continue;
         }
@@ -410,16 +413,19 @@ void validation_state::grow_slots()
 
 // --- merging ---------------------------------------------------------------------------------------------------------
 
-void validation_state::merge(std::span<const std::byte> other, poll_fn poll)
+void validation_state::merge(std::span<const std::byte> other)
 {
     const state_reader from{other};
     const state_reader into{buffer_.bytes()};
-    if (from.plan() != into.plan()) {
+    if (from.plan() != into.plan() || from.checks() != into.checks()) {
         throw error(sqlstate::invalid_parameter_value,
                     "validation states of different suites or columns cannot be merged", {},
                     "Merge states that were made with the same suite, unchanged, over the same columns.");
     }
     auto h = load<header>(buffer_.data());
+    if (from.rows() > most_rows - h.rows) {
+        throw error(sqlstate::numeric_value_out_of_range, "the rows of the merged validation states are too many");
+    }
     h.rows += from.rows();
     store(buffer_.data(), h);
     for (std::uint32_t i = 0; i < h.checks; ++i) {
@@ -433,7 +439,7 @@ void validation_state::merge(std::span<const std::byte> other, poll_fn poll)
             add_value(value.check, value.position, value.json);
         }
     }
-    poller poll_now_and_then{poll};
+    poller poll_now_and_then{poll_};
     from.each_counted([&](const state_reader::duplicate& counted) {
         add_fingerprint(counted.check, counted.print, counted.rows, counted.first);
         poll_now_and_then.tick();
@@ -478,7 +484,7 @@ std::vector<state_reader::value> state_reader::values() const
     each_value(bytes_, load<header>(bytes_.data()), [&](const log_record& record, std::string_view json, std::size_t) {
         found.push_back({record.check, record.position(), json});
     });
-    std::sort(found.begin(), found.end(), [](const value& a, const value& b) {
+    std::stable_sort(found.begin(), found.end(), [](const value& a, const value& b) {
         return a.check != b.check ? a.check < b.check : a.position < b.position;
     });
     return found;

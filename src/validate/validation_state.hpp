@@ -37,10 +37,10 @@ class validation_state {
     static void check_foreign(std::span<const std::byte> bytes);
 
     // Works on a buffer that create() filled or check_foreign() accepted. What growing needs for a moment comes from
-    // `scratch`.
-    explicit validation_state(flat_buffer& buffer,
+    // `scratch`; `poll` is called while much is moved.
+    explicit validation_state(flat_buffer& buffer, poll_fn poll = never_poll,
                               std::pmr::memory_resource* scratch = std::pmr::get_default_resource())
-        : buffer_{buffer}, scratch_{scratch}
+        : buffer_{buffer}, poll_{poll}, scratch_{scratch}
     {
     }
 
@@ -48,9 +48,10 @@ class validation_state {
     void add_row(const checker& checks, std::span<const field> row, row_position position);
 
     // Adds another state of the same plan; leaves it as it is.
-    void merge(std::span<const std::byte> other, poll_fn poll);
+    void merge(std::span<const std::byte> other);
 
   private:
+    void add_verdict(std::uint32_t i, const check& c, verdict found, std::span<const field> row, row_position position);
     void add_value(std::uint32_t check, row_position position, std::string_view json);
     bool wants_value(std::uint32_t check, row_position position) const;
     void drop_last_value(std::uint32_t check);
@@ -59,6 +60,7 @@ class validation_state {
     void grow_slots();
 
     flat_buffer& buffer_;
+    poll_fn poll_;
     std::pmr::memory_resource* scratch_;
 };
 
@@ -84,7 +86,7 @@ class state_reader {
     std::string_view plan() const noexcept;
     std::uint64_t missing(std::uint32_t check) const noexcept;
     std::uint64_t unexpected(std::uint32_t check) const noexcept;
-    std::vector<value> values() const; // by check, then by position
+    std::vector<value> values() const; // by check, then by position, then as they came
 
     // Calls f(duplicate) for every counted value: rows > 1 says that it is not unique.
     template <class F>

@@ -36,6 +36,7 @@ load() {
 script() {
     local name=$1 variant round
     shift
+    echo 'SET client_min_messages = error;'
     echo 'CREATE TEMPORARY TABLE measured (variant text, seconds double precision);'
     printf '%s\n' '\o /dev/null'
     [ ! -e "test/bench/$name/setup.sql" ] || echo "\\i test/bench/$name/setup.sql"

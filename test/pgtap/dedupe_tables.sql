@@ -197,13 +197,16 @@ RESET ROLE;
 
 CREATE TABLE locked (id int, k int);
 INSERT INTO locked VALUES (1, 1), (2, 1);
+CREATE VIEW held AS
+    SELECT mode FROM pg_locks
+    WHERE pid = pg_backend_pid() AND relation = 'locked'::regclass AND mode LIKE 'ShareRow%';
 SELECT results_eq($$SELECT * FROM etl.dedupe('locked', '{k}', dry_run => true)$$,
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'a dry run');
-SELECT is_empty($$SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
+SELECT is_empty('SELECT mode FROM held',
                 'gives its lock back');
 SELECT results_eq($$SELECT * FROM etl.dedupe('locked', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
                   'a real one');
-SELECT results_eq($$SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'locked'::regclass AND mode LIKE 'ShareRow%'$$,
+SELECT results_eq('SELECT mode FROM held',
                   $$VALUES ('ShareRowExclusiveLock'::text)$$, 'keeps it to the end of the transaction');
 
 SELECT * FROM finish();

@@ -126,7 +126,8 @@ SELECT throws_ok(pg_temp.call($$etl.run_pipeline('odd', '2025-04-05 06:07:08+00'
 SELECT is(pg_temp.steps(), 'syntax failed, deferred failed, role failed, record failed, assert failed, itself failed, '
           'long failed, comment succeeded, path succeeded, zone succeeded', 'fail by themselves');
 SELECT is((pg_temp.step('deferred')).sqlstate, '23503', 'what would only fail at the commit');
-SELECT is((pg_temp.step('role')).hint, 'A step must not change the role of the session nor delete the record of its own run.',
+SELECT is((pg_temp.step('role')).hint,
+          'A step must not change the role of the session nor delete the record of its own run.',
           'a step that takes another role');
 SELECT is((pg_temp.step('record')).sqlstate, '55000', 'or its own record');
 SELECT is((pg_temp.step('assert')).sqlstate, 'P0004', 'a failed assertion');
@@ -141,11 +142,13 @@ CREATE SCHEMA other;
 CREATE TABLE other.here (what text);
 SELECT etl.create_pipeline('paths') \g /dev/null
 SELECT etl.add_step('paths', 'sql', 'INSERT INTO here VALUES (current_schemas(false)::text)') \g /dev/null
-SELECT etl.add_step('paths', 'procedure', 'INSERT INTO here VALUES (current_schemas(false)::text)', 'procedure') \g /dev/null
+SELECT etl.add_step('paths', 'procedure', 'INSERT INTO here VALUES (current_schemas(false)::text)',
+                    'procedure') \g /dev/null
 SET search_path = other, public;
 CALL etl.run_pipeline('paths');
 SELECT is(current_setting('search_path'), 'other, public', 'the path is the session''s again');
-SELECT results_eq('SELECT what FROM other.here', $$VALUES ('{other,public}'), ('{other,public}')$$, 'and that of its steps');
+SELECT results_eq('SELECT what FROM other.here', $$VALUES ('{other,public}'), ('{other,public}')$$,
+                  'and that of its steps');
 RESET search_path;
 SELECT etl.drop_pipeline('paths') \g /dev/null
 
@@ -166,20 +169,25 @@ SELECT etl.add_step('work', 'first', 'INSERT INTO done (what) VALUES (''first'')
 SELECT etl.add_step('work', 'good', 'CALL twice(''good'')', 'procedure', '{first}') \g /dev/null
 SELECT etl.add_step('work', 'bad', 'CALL twice(''bad'')', 'procedure', '{first}') \g /dev/null
 SELECT etl.add_step('work', 'never', 'SELECT 1', depends_on => '{bad}') \g /dev/null
-SELECT etl.add_step('work', 'rows', 'VACUUM done; INSERT INTO done (what) VALUES (''r''), (''r'')', 'procedure', '{good}') \g /dev/null
-SELECT etl.add_step('work', 'block', 'BEGIN; INSERT INTO done (what) VALUES (''block''); COMMIT', 'procedure') \g /dev/null
+SELECT etl.add_step('work', 'rows', 'VACUUM done; INSERT INTO done (what) VALUES (''r''), (''r'')', 'procedure',
+                    '{good}') \g /dev/null
+SELECT etl.add_step('work', 'block', 'BEGIN; INSERT INTO done (what) VALUES (''block''); COMMIT',
+                    'procedure') \g /dev/null
 SELECT etl.add_step('work', 'open', 'BEGIN; INSERT INTO done (what) VALUES (''open'')', 'procedure') \g /dev/null
 SELECT etl.add_step('work', 'syntax', 'SELEC', 'procedure') \g /dev/null
 SELECT etl.add_step('work', 'quit', 'SELECT pg_terminate_backend(pg_backend_pid())', 'procedure') \g /dev/null
-SELECT etl.add_step('work', 'cancel', 'SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(1)', 'procedure') \g /dev/null
+SELECT etl.add_step('work', 'cancel', 'SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(1)',
+                    'procedure') \g /dev/null
 SELECT etl.add_step('work', 'none', '-- nothing', 'procedure') \g /dev/null
 SELECT etl.add_step('work', 'role', 'SET ROLE pg_monitor; SET search_path = nowhere', 'procedure') \g /dev/null
 SELECT throws_ok(pg_temp.call($$etl.run_pipeline('work', '2025-04-05 06:07:08+00')$$), '25001',
                  'pipeline "work" failed at step "open"', 'procedures');
 SELECT is(pg_temp.steps(), 'first succeeded, block succeeded, open failed, syntax failed, quit failed, cancel failed, '
-          'none succeeded, role succeeded, good succeeded, bad failed, never skipped, rows succeeded', 'their outcomes');
+          'none succeeded, role succeeded, good succeeded, bad failed, never skipped, rows succeeded',
+          'their outcomes');
 SELECT is((SELECT string_agg(what, ' ' ORDER BY n) FROM done), 'first block good1 good2 bad1 r r', 'what they did');
-SELECT is((SELECT count(DISTINCT xid) FROM done WHERE what LIKE 'good_'), 2::bigint, 'in as many transactions as they like');
+SELECT is((SELECT count(DISTINCT xid) FROM done WHERE what LIKE 'good_'), 2::bigint,
+          'in as many transactions as they like');
 SELECT is((SELECT count(DISTINCT pid) FROM done), 5::bigint, 'each in a worker of its own');
 SELECT is((SELECT count(*) FROM done WHERE as_of = '2025-04-05 06:07:08+00'), 7::bigint, 'as of the same moment');
 SELECT results_eq($$SELECT s.sqlstate, s.error, s.detail, s.hint, s.context ~ 'twice' FROM pg_temp.step('bad') AS s$$,
@@ -187,7 +195,8 @@ SELECT results_eq($$SELECT s.sqlstate, s.error, s.detail, s.hint, s.context ~ 't
 SELECT is((pg_temp.step('rows')).rows, 2::bigint, 'rows of the last statement');
 SELECT is((pg_temp.step('syntax')).sqlstate, '42601', 'a syntax error');
 SELECT results_eq($$SELECT s.sqlstate, s.error FROM pg_temp.step('quit') AS s$$,
-                  $$VALUES ('57P01', 'the background worker ended before the step had finished')$$, 'a worker that died');
+                  $$VALUES ('57P01', 'the background worker ended before the step had finished')$$,
+                  'a worker that died');
 SELECT is((pg_temp.step('cancel')).sqlstate, '57014', 'a worker that was cancelled');
 SELECT etl.drop_pipeline('work') \g /dev/null
 
@@ -201,7 +210,8 @@ SELECT etl.add_step('inner', 'retain', 'CALL etl.run_retention(as_of => etl.as_o
 SELECT etl.create_pipeline('outer') \g /dev/null
 SELECT etl.add_step('outer', 'inner', 'CALL etl.run_pipeline(''inner'', etl.as_of())', 'procedure') \g /dev/null
 SELECT etl.add_step('outer', 'again', 'CALL etl.run_pipeline(''outer'')', 'procedure', '{inner}') \g /dev/null
-SELECT throws_ok(pg_temp.call($$etl.run_pipeline('outer', '2025-03-12')$$), '55P03', NULL, 'a pipeline that runs itself');
+SELECT throws_ok(pg_temp.call($$etl.run_pipeline('outer', '2025-03-12')$$), '55P03', NULL,
+                 'a pipeline that runs itself');
 SELECT is((SELECT min(at) FROM old), '2025-02-10', 'retention by way of two workers');
 SELECT results_eq('SELECT kind, name, status FROM etl.runs ORDER BY run_id DESC LIMIT 3',
                   $$VALUES ('retention', 'old', 'succeeded'), ('pipeline', 'inner', 'succeeded'),
@@ -226,7 +236,8 @@ SELECT * FROM dblink('other', 'SELECT pg_backend_pid()') AS r(pid int) \gset
 SELECT dblink_send_query('other', 'CALL etl.run_pipeline(''slow'')') \g /dev/null
 CALL pg_temp.wait();
 SELECT is(pg_temp.steps(), 'wait running, after waiting', 'a run under way is seen');
-SELECT results_eq($$SELECT usename::text, application_name, query FROM pg_stat_activity WHERE backend_type = 'pg_etl step'$$,
+SELECT results_eq($$SELECT usename::text, application_name, query FROM pg_stat_activity
+                    WHERE backend_type = 'pg_etl step'$$,
                   $$VALUES (current_user::text, 'pg_etl slow/wait', 'SELECT pg_advisory_lock(42)')$$, 'its worker too');
 SELECT is((SELECT backend_xmin FROM pg_stat_activity WHERE pid = :pid), NULL, 'who waits for it holds no snapshot');
 SELECT throws_ok(pg_temp.call($$etl.run_pipeline('slow')$$), '55P03', 'pipeline "slow" is being run by another session',
@@ -244,7 +255,8 @@ SELECT dblink_send_query('other', 'CALL etl.run_pipeline(''slow'')') \g /dev/nul
 CALL pg_temp.wait();
 SELECT pg_cancel_backend(:pid) \g /dev/null
 SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
-SELECT matches(dblink_error_message('other'), 'pipeline "slow" was canceled at step "wait"', 'cancel of a step in the session');
+SELECT matches(dblink_error_message('other'), 'pipeline "slow" was canceled at step "wait"',
+               'cancel of a step in the session');
 SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
 SELECT is(pg_temp.steps(), 'wait failed, after skipped', 'is recorded');
 
@@ -253,9 +265,11 @@ SELECT etl.alter_step('slow', 'wait', kind => 'procedure') \g /dev/null
 SELECT dblink_send_query('other', 'CALL etl.run_pipeline(''slow'')') \g /dev/null
 CALL pg_temp.wait();
 SELECT pg_terminate_backend(:pid, 10000) \g /dev/null
-DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_etl step') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_etl step') LOOP
+    PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT dblink_disconnect('other') \g /dev/null
-SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'running', 'a session that died cannot record it');
+SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'running',
+          'a session that died cannot record it');
 SELECT max(run_id) AS lost FROM etl.runs \gset
 SELECT pg_advisory_unlock(42) \g /dev/null
 CALL etl.run_pipeline('slow');
@@ -298,13 +312,14 @@ RESET ROLE;
 SET ROLE etl_tap_ann;
 CALL define('ann');
 RESET ROLE;
-SELECT lives_ok(pg_temp.call('etl.run_pipeline(''team''''s'')', 'user=etl_tap_ann options=''-c role=etl_tap_team'''), 'a role that may not log in') ;
+SELECT lives_ok(pg_temp.call('etl.run_pipeline(''team''''s'')', 'user=etl_tap_ann options=''-c role=etl_tap_team'''),
+                'a role that may not log in');
 SELECT lives_ok(pg_temp.call('etl.run_pipeline(''ann'')', 'user=etl_tap_ann'), 'a role that may');
 SELECT results_eq('SELECT * FROM who', $$VALUES ('sql', 'etl_tap_ann', 'etl_tap_team'),
                   ('procedure', 'etl_tap_ann', 'etl_tap_team'), ('sql', 'etl_tap_ann', 'etl_tap_ann'),
                   ('procedure', 'etl_tap_ann', 'etl_tap_ann')$$, 'steps act as it, whatever executes them');
-SELECT results_eq('SELECT DISTINCT owner FROM etl.step_runs WHERE pipeline = ''team''''s''', $$VALUES ('etl_tap_team'::name)$$,
-                  'and their records are its own');
+SELECT results_eq('SELECT DISTINCT owner FROM etl.step_runs WHERE pipeline = ''team''''s''',
+                  $$VALUES ('etl_tap_team'::name)$$, 'and their records are its own');
 SELECT throws_ok(pg_temp.call('etl.run_pipeline(''ann'')'), '42501', 'pipeline "ann" belongs to role "etl_tap_ann"',
                  'a superuser runs nobody else''s pipeline');
 SELECT throws_ok(pg_temp.call('etl.run_pipeline(''team''''s'')', 'user=etl_tap_ann'), '42704', NULL,

@@ -1,6 +1,6 @@
 -- Refresh policies on pg_cron. No transaction around the file, because the jobs' commands commit.
 CREATE EXTENSION IF NOT EXISTS pg_cron;
-SELECT plan(51);
+SELECT plan(50);
 SET client_min_messages = error;
 
 CREATE TABLE sale (hour int, price numeric);
@@ -118,28 +118,6 @@ SELECT is((SELECT status FROM etl.refresh_policies), 'succeeded', 'a view with a
 SELECT lives_ok(
     $$SELECT etl.remove_refresh_policy('"A view with a name that is too long for a job: ''63''"')$$, 'goes again');
 SELECT is_empty('SELECT * FROM job', 'with its job');
-
--- The statements of docs/rollups.md ------------------------------------------------------------------------------------
-
-TRUNCATE etl.run;
-CREATE MATERIALIZED VIEW sales_by_hour AS
-    SELECT hour, count(*) AS sold, sum(price) AS revenue FROM sale GROUP BY hour
-    WITH NO DATA;
-CALL etl.refresh_matview('sales_by_hour');
-CREATE UNIQUE INDEX ON sales_by_hour (hour);
-CREATE MATERIALIZED VIEW sales_by_day AS SELECT sum(price) AS revenue FROM sale;
-\o /dev/null
-SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *');
-SELECT etl.add_refresh_policy('sales_by_day', '@daily', concurrently => 'off');
-SELECT etl.add_refresh_policy('sales_by_hour', '5 * * * *', if_not_exists => true);
-SELECT matview, schedule, setting, mode, last_run, status, seconds, rows FROM etl.refresh_policies;
-SELECT name, started_at, duration, status, rows, detail, error FROM etl.runs WHERE kind = 'refresh' ORDER BY run_id;
-\o
-SELECT results_eq('SELECT matview, setting, mode, status FROM etl.refresh_policies ORDER BY matview',
-                  $$VALUES ('public.sales_by_day', 'off', 'plain', NULL),
-                           ('public.sales_by_hour', 'auto', 'concurrently', 'succeeded')$$, 'the policies of the docs');
-SELECT etl.remove_refresh_policy('sales_by_hour') \g /dev/null
-SELECT etl.remove_refresh_policy('sales_by_day') \g /dev/null
 
 -- Roles --------------------------------------------------------------------------------------------------------------
 

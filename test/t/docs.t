@@ -36,7 +36,7 @@ sub blocks {
 my $mark = '==== end of block';
 
 sub script {
-    return join '', "\\set QUIET on\n\\pset null ''\n", map { "\\set ON_ERROR_STOP off\n$_->{sql}\n\\echo $mark\n" } @_;
+    return join '', "\\set QUIET on\n\\set SHOW_CONTEXT never\n\\pset null ''\n", map { "\\set ON_ERROR_STOP off\n$_->{sql}\n\\echo $mark\n" } @_;
 }
 
 # What psql says to each block.

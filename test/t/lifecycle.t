@@ -70,6 +70,22 @@ q -d after -c 'CREATE EXTENSION pg_etl'
 is "$(q -d after -c 'SELECT etl.version() = (SELECT extversion FROM pg_extension WHERE extname = $$pg_etl$$)')" t \
     'it can be created again, and the library is of its version'
 
+# Where pg_cron is: its jobs would call what is gone.
+if [ -e "$("${PG_CONFIG:-pg_config}" --pkglibdir)/pg_cron.so" ]; then
+    q <<'SQL' > "$dir/cron.out"
+CREATE EXTENSION pg_cron;
+CREATE EXTENSION pg_etl;
+SELECT etl.create_pipeline('nightly');
+SELECT etl.add_step('nightly', 'one', 'SELECT 1');
+SELECT etl.schedule_pipeline('nightly');
+SELECT cron.schedule('mine', '0 0 1 1 *', 'SELECT 1');
+SQL
+    is "$(q -c 'BEGIN' -c 'DROP EXTENSION pg_etl' -c 'ROLLBACK' -c 'SELECT count(*) FROM cron.job')" 2 \
+        'a DROP EXTENSION that is rolled back changes nothing'
+    q -c 'DROP EXTENSION pg_etl'
+    is "$(q -c 'SELECT jobname FROM cron.job')" mine 'DROP EXTENSION takes its jobs out of pg_cron, and no others'
+fi
+
 is "$(q -d after -f "$top/docs/reference.sql")" "$(cat "$top/docs/reference.md")" \
     'docs/reference.md is up to date (make reference writes it)'
 echo "1..$number"

@@ -49,6 +49,9 @@ class fake_type final : public validate::column_type {
                : kind_ == validate::field::kind::real  ? "double precision"
                                                        : "text";
     }
+    bool is_ordered() const override { return true; }
+    bool is_hashable() const override { return true; }
+    bool is_comparable_with(const column_type& other) const override { return kind() == other.kind(); }
     validate::field literal(const std::string& text) override
     {
         if (kind_ == validate::field::kind::integer) {

@@ -1,6 +1,6 @@
--- A graph of as many edges as there are transactions, six for each node, some nodes much more popular than others.
+-- A graph of about as many edges as there are transactions, six for each node, some nodes much more popular than others.
 CREATE TEMPORARY TABLE edge AS
-SELECT source::text AS source, target::text AS target
+SELECT DISTINCT source::text AS source, target::text AS target
 FROM (SELECT (hashint8extended(i, 1) & 1073741823) % (:rows / 6) AS source,
              floor((:rows / 6) * power((hashint8extended(i, 2) & 1073741823) / 1073741824.0, 3))::bigint AS target
       FROM generate_series(1, :rows) AS i) AS e
@@ -35,7 +35,7 @@ BEGIN
         SELECT sum(abs(a.rank - b.rank)) INTO change FROM ranked AS a JOIN next AS b USING (node);
         DROP TABLE ranked;
         ALTER TABLE next RENAME TO ranked;
-        EXIT WHEN change < tolerance;
+        EXIT WHEN change < tolerance * nodes;
     END LOOP;
     RETURN QUERY SELECT r.node, r.rank FROM ranked AS r;
 END

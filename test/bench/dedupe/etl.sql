@@ -1,0 +1,3 @@
+BEGIN;
+SELECT removed FROM etl.dedupe('purchases', '{wallet_address,event_id,price_paid}', 'last', 'timestamp');
+ROLLBACK;

@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# What the tests share that kill a server in the middle of its work. Sourced after cluster.sh.
+
+sql() {
+    psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+wait_for_server() {
+    local deadline=$((SECONDS + 60))
+    until sql -c 'SELECT 1' > /dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || { echo 'Bail out! the server did not come back'; exit 1; }
+        sleep 0.05
+    done
+}
+
+# kill_server DIR: the postmaster goes first, its children end by themselves; a new one starts when they have.
+kill_server() {
+    kill -9 "$(head -n 1 "$1/data/postmaster.pid")"
+    until cluster_up "$1" > /dev/null 2>&1; do
+        sleep 0.1
+    done
+}
+
+# call_and_kill DIR CALL VICTIM MOST: sends the CALL, lets it work for up to MOST ms, kills the victim (session or
+# server), and waits until the server has recovered.
+call_and_kill() {
+    local output="$1/output" client pid
+    : > "$output"
+    sql -c 'SELECT pg_backend_pid()' -c "$2" > "$output" 2> /dev/null &
+    client=$!
+    until [ -s "$output" ]; do
+        sleep 0.01
+    done
+    pid=$(head -n 1 "$output")
+    sleep "0.$(printf %03d $((RANDOM % $4)))"
+    if [ "$3" = server ]; then
+        kill_server "$1"
+    else
+        kill -9 "$pid" 2> /dev/null || true # it may be done
+    fi
+    wait "$client" || true
+    wait_for_server
+}
+
+# result NUMBER WHAT PROBLEM: a line of TAP; an empty problem is none.
+result() {
+    if [ -z "$3" ]; then
+        echo "ok $1 - $2"
+    else
+        echo "not ok $1 - $2: $3"
+    fi
+}
