@@ -192,3 +192,60 @@ $$;
 COMMENT ON FUNCTION etl._require_owner(name, text) IS
     'Checks that the current role owns what it is about to run or change (42501): not even a superuser does it for '
     'another, because the other''s SQL would run with the superuser''s rights.';
+
+CREATE FUNCTION etl._require_condition(relation regclass, condition text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    probe refcursor;
+    reason text;
+BEGIN
+    -- A cursor takes one query only, and planning it reads no row.
+    OPEN probe FOR EXECUTE format(E'SELECT FROM %s WHERE (%s\n)', relation, condition);
+    CLOSE probe;
+EXCEPTION
+    WHEN invalid_cursor_definition THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'syntax_error',
+            MESSAGE = format('where_sql "%s" is more than one condition', condition),
+            HINT = format('Give one expression over the columns of "%s", as it would stand after WHERE.', relation);
+    WHEN syntax_error_or_access_rule_violation THEN
+        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+        RAISE EXCEPTION USING
+            ERRCODE = SQLSTATE,
+            MESSAGE = format('where_sql "%s" is no condition on table "%s": %s', condition, relation, reason),
+            HINT = 'Give one expression as it would stand after WHERE; functions and types outside pg_catalog need '
+                   'their schema.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_condition(regclass, text) IS
+    'Raises unless the text is one condition over the rows of the relation. Plans it and reads nothing.';
+
+CREATE FUNCTION etl._require_flag(value bool, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must not be NULL', argument),
+            HINT = 'Give true or false, or leave it out to have false.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_flag(bool, text) IS
+    'Checks that a yes-or-no argument is there (22023); the second argument names it in the error.';
+
+CREATE FUNCTION etl._column_list(columns name[])
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%I', name), ', ' ORDER BY position)
+    FROM unnest(columns) WITH ORDINALITY AS c(name, position)
+$$;
+COMMENT ON FUNCTION etl._column_list(name[]) IS 'Quoted column names with commas between them.';

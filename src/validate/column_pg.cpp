@@ -221,8 +221,7 @@ class pg_column_type final : public column_type {
         if (value.is == field::kind::text) {
             return json_string(value.text, longest_shown);
         }
-        const std::string text =
-            pg::call([&] { return static_cast<const char*>(OidOutputFunctionCall(facts_.output, datum(value))); });
+        const std::string text = pg::call([&] { return static_cast<const char*>(output(datum(value))); });
         if (facts_.type == BOOLOID) {
             return text == "t" ? "true" : "false";
         }

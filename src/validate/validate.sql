@@ -377,6 +377,9 @@ DECLARE
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT']);
     document := etl._suite_document(suite);
+    IF where_sql IS NOT NULL THEN
+        PERFORM etl._require_condition(target, where_sql);
+    END IF;
     state := etl._validate_scan(target, suite, document, where_sql);
     RETURN QUERY
         SELECT r.expectation, r.kwargs, r.success, r.element_count, r.missing_count, r.unexpected_count,
