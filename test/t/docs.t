@@ -2,7 +2,8 @@
 # Runs the documentation: every block marked sql of README.md and docs/*.md, in order, each page in a new cluster.
 #
 # A block marked text right after one of them is what psql prints for it, to the letter (trailing blanks aside). A
-# block that should fail is followed by its ERROR. Pages are read from top to bottom in one session, whose working
+# block that should fail is followed by its ERROR. A block with statements that end in "; -- answer" prints just these
+# answers. Pages are read from top to bottom in one session, whose working
 # directory is the top of the source tree.
 use strict;
 use warnings;
@@ -12,6 +13,17 @@ use Test::More;
 
 my $top = abs_path(dirname($0) . '/../..');
 chdir $top or die "$top: $!";
+
+sub block {
+    my ($line, $sql) = @_;
+    my @answers = $sql =~ /; -- (.*)$/mg;
+    return { line => $line, sql => $sql } if !@answers;
+    return {
+        line     => $line,
+        sql      => "\\pset format unaligned\n\\pset tuples_only on\n$sql\\pset format aligned\n\\pset tuples_only off",
+        expected => join("\n", @answers) . "\n",
+    };
+}
 
 # The page's blocks: { line, sql, expected (or undef) }.
 sub blocks {
@@ -24,7 +36,7 @@ sub blocks {
             elsif ($line =~ /\S/) { $after_sql = 0 }
         }
         elsif ($line =~ /^```\s*$/) {
-            if ($kind eq 'sql') { push @blocks, { line => $start, sql => $text }; $after_sql = 1 }
+            if ($kind eq 'sql') { push @blocks, block($start, $text); $after_sql = 1 }
             elsif ($kind eq 'text' && $after_sql) { $blocks[-1]{expected} = $text; $after_sql = 0 }
             $kind = undef;
         }
