@@ -65,11 +65,11 @@ pgtap_template() {
 }
 
 pgtap() {
-    pgtap_template && pg_prove --jobs "$(nproc)" --timer --psql-bin test/pgtap.sh "$@"
+    pgtap_template && pg_prove --failures --jobs "$(nproc)" --timer --psql-bin test/pgtap.sh "$@"
 }
 
 tap() {
-    prove --jobs "$(nproc)" --timer "$@"
+    prove --failures --jobs "$(nproc)" --timer "$@"
 }
 
 demo() {

@@ -12,7 +12,6 @@ extern "C" {
 #include <utils/json.h>
 #include <utils/lsyscache.h>
 #include <utils/numeric.h>
-#include <utils/pg_locale.h>
 #include <utils/typcache.h>
 }
 

@@ -60,7 +60,8 @@ SELECT is(boundary_alive(), 0, 'every destructor has run');
 SELECT is(fields('SELECT boundary_exhaust()'), '53200|out of memory|A request of pg_etl could not be served.|',
           'a container that grows past all bounds is out of memory');
 SELECT is(boundary_alive(), 0, 'and the session lives on');
-SELECT is((SELECT max(boundary_cached(i)) FROM generate_series(1, 100) AS i), 1, 'a cached object is made once a query');
+SELECT is((SELECT max(boundary_cached(i)) FROM generate_series(1, 100) AS i), 1,
+          'a cached object is made once a query');
 SELECT is(boundary_alive(), 0, 'and destroyed with the query');
 
 -- 100,000 errors of all kinds in one session; the first thousands fill caches.

@@ -1,0 +1,220 @@
+-- etl.validation_state as a value: stored, sent, merged and reported without its rows; forged ones are refused, and a
+-- validation can be stopped.
+BEGIN;
+SELECT no_plan();
+
+CREATE FUNCTION suite(name text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('{"name": "%s", "expectations": [
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "w", "regex": "^a"}},
+        {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "w"}},
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "p", "max_value": 90}}]}', name)
+$$;
+CREATE TABLE sale (shop int, w text, p int);
+INSERT INTO sale SELECT i % 5, CASE WHEN i % 50 > 0 THEN chr(97 + i % 2) || i / 3 END, i % 100
+                 FROM generate_series(1, 1000) AS i;
+CREATE TABLE kept AS
+SELECT shop, etl.validation_state(suite('s'), '{tableoid, ctid, w, p}', tableoid, ctid, w, p) AS state
+FROM sale GROUP BY shop;
+CREATE FUNCTION answer(state etl.validation_state) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s %s %s %s', success, element_count, missing_count, unexpected_count,
+                             partial_unexpected_list), E'\n')
+    FROM etl.report(state)
+$$;
+CREATE TABLE whole AS
+SELECT etl.validation_state(suite('s'), '{tableoid, ctid, w, p}', tableoid, ctid, w, p) AS state FROM sale;
+
+-- Kept and sent -------------------------------------------------------------------------------------------------------
+
+SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole), 'merged states are that of the whole');
+SELECT is((SELECT answer(etl.merge(state ORDER BY shop DESC)) FROM kept), (SELECT answer(state) FROM whole), 'in any order');
+SELECT is((SELECT answer(etl.merge(state)) FROM kept WHERE shop = 2), (SELECT answer(state) FROM kept WHERE shop = 2),
+          'a state merged with nothing stays what it is');
+SELECT ok((SELECT etl.merge(state) IS NULL FROM kept WHERE shop > 9), 'of no states there is none');
+SELECT is((SELECT answer(etl.merge(s)) FROM (VALUES (NULL), ((SELECT state FROM whole)), (NULL)) AS v (s)),
+          (SELECT answer(state) FROM whole), 'NULL is no state');
+SELECT is_empty('SELECT * FROM etl.report(NULL)', 'and has no report');
+SELECT results_eq('SELECT success, element_count, missing_count, unexpected_count FROM whole, etl.report(state)',
+                  $$SELECT false, count(*), count(*) FILTER (WHERE w IS NULL), count(*) FILTER (WHERE w !~ '^a') FROM sale
+                    UNION ALL
+                    SELECT false, 1000, count(*) FILTER (WHERE w IS NULL),
+                           count(*) FILTER (WHERE w IN (SELECT w FROM sale GROUP BY w HAVING count(*) > 1)) FROM sale
+                    UNION ALL
+                    SELECT false, count(*), 0, count(*) FILTER (WHERE p > 90) FROM sale$$, 'the report counts');
+SELECT is((SELECT partial_unexpected_list FROM whole, etl.report(state) OFFSET 1 LIMIT 1), '[]',
+          'a state does not hold the values that are not unique');
+
+SELECT is((SELECT count(*) FROM kept WHERE state::text::etl.validation_state::text = state::text), 5::bigint,
+          'the text form and back');
+SELECT set_config('test.file', format('%s/kept.%s', current_setting('data_directory'), pg_backend_pid()), true) \g /dev/null
+DO $$ BEGIN EXECUTE format('COPY kept TO %L (FORMAT binary)', current_setting('test.file')); END $$;
+CREATE TABLE loaded (LIKE kept);
+DO $$ BEGIN EXECUTE format('COPY loaded FROM %L (FORMAT binary)', current_setting('test.file')); END $$;
+SELECT results_eq('SELECT shop, state::text FROM loaded ORDER BY 1', 'SELECT shop, state::text FROM kept ORDER BY 1',
+                  'COPY in the binary form');
+DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO PROGRAM %L', format('rm %s', current_setting('test.file'))); END $$;
+SELECT is((SELECT answer(etl.merge(state)) FROM loaded), (SELECT answer(state) FROM whole), 'and merged afterwards');
+
+-- Small states are kept in line, large ones in the TOAST table, compressed or not.
+CREATE TABLE large AS
+SELECT etl.validation_state('{"expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "i"}}]}',
+                            '{i}', i) AS state
+FROM generate_series(1, 20000) AS i;
+SELECT is((SELECT round(length(etl.validation_state_send(state)) / 20000.0) FROM large), 52::numeric,
+          'uniqueness wants 32 bytes for a place, and one to two thirds of the places stay free');
+SELECT cmp_ok(pg_relation_size((SELECT reltoastrelid FROM pg_class WHERE oid = 'large'::regclass)), '>', 100000::bigint,
+              'a large state is in the TOAST table');
+SELECT is((SELECT answer(etl.merge(state)) FROM (TABLE large UNION ALL TABLE large) AS l), 'f 40000 0 40000 []',
+          'states from a TOAST table merge');
+
+-- Groups beyond work_mem spill and come back.
+SET LOCAL work_mem = '64kB';
+SET LOCAL hash_mem_multiplier = 1;
+SET LOCAL enable_sort = off;
+SELECT is((SELECT count(*) FROM (
+               SELECT etl.validation_state('{"expectations": [{"type": "expect_column_values_to_be_unique",
+                                            "kwargs": {"column": "i"}}]}', '{i}', i) AS state
+               FROM generate_series(1, 20000) AS i GROUP BY i % 5000) AS g
+           WHERE answer(g.state) = 't 4 0 0 []'), 5000::bigint, 'HashAgg with more groups than work_mem holds');
+RESET work_mem;
+RESET hash_mem_multiplier;
+RESET enable_sort;
+SELECT is((SELECT string_agg(split_part(answer(w.state), ' ', 2), ' ')
+           FROM (SELECT etl.validation_state(suite('s'), '{w, p}', w, p) OVER (ORDER BY i) AS state
+                 FROM (VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)) AS v (i, w, p)) AS w), '1 2 3',
+          'as a window function each row has its own state');
+SELECT ok((SELECT etl.validation_state(suite('s'), '{w, p}', w, p) FILTER (WHERE p > 1000) IS NULL FROM sale),
+          'no rows, no state');
+
+-- What does not belong together ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION state(document text, columns name[] DEFAULT '{w, p}') RETURNS etl.validation_state LANGUAGE sql AS $$
+    SELECT etl.validation_state(document, columns, w, p) FROM sale
+$$;
+SELECT throws_ok($$SELECT etl.merge(s) FROM (VALUES (state(suite('s'))), (state(suite('t')))) AS v (s)$$, '22023',
+                 'validation states of different suites or columns cannot be merged', 'states of two suites');
+SELECT throws_ok($$SELECT etl.merge(s) FROM (VALUES (state(suite('s'))), ((SELECT w.state FROM whole AS w))) AS v (s)$$, '22023',
+                 'validation states of different suites or columns cannot be merged', 'states over other columns');
+SELECT throws_ok($$SELECT etl.validation_state(suite(shop::text), '{w, p}', w, p) FROM sale$$, '22023',
+                 'etl.validation_state needs the same suite and column names for all rows of a query',
+                 'a suite that changes from row to row');
+SELECT throws_ok($$SELECT etl.validation_state(suite('s'), CASE shop WHEN 1 THEN '{w, p}' ELSE '{p, w}' END::name[], w, p)
+                   FROM sale$$, '22023',
+                 'etl.validation_state needs the same suite and column names for all rows of a query',
+                 'names that change from row to row');
+SELECT is((SELECT answer(etl.validation_state((SELECT document FROM (SELECT suite('s') AS document) AS d), '{w, p}', w, p))
+           FROM sale), answer(state(suite('s'))), 'a suite from a subquery');
+SELECT throws_ok($$SELECT state(suite('s'), '{w}')$$, '22023', 'etl.validation_state got 1 column names and 2 values',
+                 'too few names');
+SELECT throws_ok($$SELECT state(suite('s'), '{w, q}')$$, '42703',
+                 'expect_column_values_to_be_between expects column "p", which the row does not have', 'a column not named');
+SELECT throws_ok($$SELECT state(NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns', 'no suite');
+SELECT throws_ok($$SELECT state(suite('s'), NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns',
+                 'no names');
+SELECT throws_ok($$SELECT state('{}')$$, '22023', 'a suite must be a JSON object with an array "expectations"', 'no suite document');
+
+-- Forged --------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION forged(state text, at int, bytes text) RETURNS text LANGUAGE sql AS $$
+    SELECT overlay(state PLACING bytes FROM 3 + 2 * at)  -- after \x
+$$;
+CREATE TABLE genuine AS SELECT state(suite('s'))::text AS t;
+SELECT throws_ok(format('SELECT %L::etl.validation_state', f.state), f.sqlstate, f.message, f.what)
+FROM genuine AS g CROSS JOIN LATERAL (VALUES
+    ('', '22P02', 'invalid input syntax for type etl.validation_state', 'an empty text'),
+    ('xyz', '22P02', 'invalid input syntax for type etl.validation_state', 'not hexadecimal'),
+    ('\x0', '22P02', 'invalid input syntax for type etl.validation_state', 'half a byte'),
+    ('\x', '22P03', 'invalid value for type etl.validation_state', 'no bytes'),
+    ('\x4556535401000000', '22P03', 'invalid value for type etl.validation_state', 'only a mark'),
+    (left(g.t, -2), '22P03', 'invalid value for type etl.validation_state', 'a byte too few'),
+    (g.t || '00', '22P03', 'invalid value for type etl.validation_state', 'a byte too many'),
+    (forged(g.t, 0, '00'), '22P03', 'invalid value for type etl.validation_state', 'another mark'),
+    (forged(g.t, 4, '02'), '22P03', 'invalid value for type etl.validation_state', 'another version'),
+    (forged(g.t, 8, 'ffffffffffffffff'), '22P03', 'invalid value for type etl.validation_state', 'rows below zero'),
+    (forged(g.t, 16, 'ffffffff'), '22P03', 'invalid value for type etl.validation_state', 'a plan beyond the end'),
+    (forged(g.t, 20, 'ffffffff'), '22P03', 'invalid value for type etl.validation_state', 'too many checks'),
+    (forged(g.t, 24, 'f8ffffff'), '22P03', 'invalid value for type etl.validation_state', 'a log beyond the end'),
+    (forged(g.t, 28, 'f8ffffff'), '22P03', 'invalid value for type etl.validation_state', 'a log more than full'),
+    (forged(g.t, 32, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state', 'slots beyond the end'),
+    (forged(g.t, 40, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state', 'more than all slots used')
+) AS f (state, sqlstate, message, what);
+
+-- Every byte changed: an error that is ours or PostgreSQL's for bad data, or an answer.
+CREATE FUNCTION use_forged(state text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    read etl.validation_state;
+BEGIN
+    read := state::etl.validation_state;
+    PERFORM answer(read);
+    PERFORM count(*) FROM etl._duplicate_positions(read);
+    PERFORM answer(etl.merge(s)) FROM (VALUES (read), (read)) AS v (s);
+    RETURN 'an answer';
+EXCEPTION
+    WHEN data_exception THEN
+        RETURN 'refused';
+END
+$$;
+SELECT set_eq($$SELECT use_forged(forged(g.t, i, lpad(to_hex(255 - get_byte(decode(substr(g.t, 3), 'hex'), i)), 2, '0')))
+                FROM (SELECT state(suite('s'))::text AS t FROM (SELECT 1) AS one) AS g,
+                     generate_series(0, length(g.t) / 2 - 2, 7) AS i$$,
+              $$VALUES ('an answer'), ('refused')$$, 'forged bytes never do worse');
+
+-- A plan that nests too deep, behind a right header. ("EVST", version 1; the plan's size is filled in.)
+CREATE FUNCTION forged_plan(plan text) RETURNS text LANGUAGE sql AS $$
+    SELECT '\x4556535401000000' || repeat('00', 8)
+        || encode(substr(int4send(length(plan)), 4, 1) || substr(int4send(length(plan)), 3, 1)
+                  || substr(int4send(length(plan)), 2, 1) || substr(int4send(length(plan)), 1, 1), 'hex')
+        || repeat('00', 28) || encode(convert_to(plan, 'UTF8'), 'hex') || repeat('00', (8 - length(plan) % 8) % 8)
+$$;
+SELECT lives_ok($$SELECT * FROM etl.report(forged_plan('{"columns": [], "suite": {"expectations": []}}')::etl.validation_state)$$,
+                'a plan that is one');
+SELECT throws_ok($$SELECT * FROM etl.report(forged_plan('{"columns": [], "suite": ' || repeat('[', 100000) || repeat(']', 100000)
+                                                        || '}')::etl.validation_state)$$,
+                 '54000', 'the plan of a validation state must not nest deeper than 66 levels', 'a plan that nests too deep');
+SELECT throws_ok($$SELECT * FROM etl.report(forged_plan('nonsense')::etl.validation_state)$$,
+                 '22023', 'the plan of a validation state must be a JSON document', 'a plan that is none');
+
+-- The functions behind the aggregate, called by hand with what does not fit.
+SELECT throws_ok($$SELECT etl.validation_state_step(
+                       forged_plan('{"columns": [], "suite": {"expectations": []}}')::etl.validation_state,
+                       suite('s'), '{w, p}', 'a'::text, 1)$$, '22023', 'the validation state belongs to another suite',
+                 'the transition function knows a state of another suite');
+SELECT is((SELECT split_part(answer(etl.validation_state_step(state(suite('s')), suite('s'), '{w, p}', 'a'::text, 1)), ' ', 2)),
+          '1001', 'and takes one of the same suite, of which it makes a copy');
+DO $$
+BEGIN
+    EXECUTE format('CREATE AGGREGATE forged_start(text, name[], VARIADIC "any") (SFUNC = etl.validation_state_step,
+                    STYPE = etl.validation_state, INITCOND = %L)',
+                   forged_plan('{"columns": [], "suite": {"expectations": []}}'));
+END $$;
+SELECT throws_ok($$SELECT forged_start(suite('s'), '{w, p}', w, p) FROM sale$$, '22023',
+                 'the validation state belongs to another suite', 'also as the start of an aggregate');
+SELECT throws_ok($$SELECT etl.validation_state_combine(state(suite('s')), state(suite('t')))$$, '22023',
+                 'validation states of different suites or columns cannot be merged', 'so does the combine function');
+
+-- Stopped -------------------------------------------------------------------------------------------------------------
+
+SELECT etl.load_suite('{"name": "slow", "expectations": [
+    {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "w", "regex": "^(.+)(.+)\\2.\\1$"}},
+    {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "w"}}]}') \g /dev/null
+CREATE TABLE many AS
+SELECT (SELECT string_agg(md5((i * 10 + j)::text), ' ') FROM generate_series(1, 10) AS j) AS w
+FROM generate_series(1, 500) AS i;
+CREATE FUNCTION stopped() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM * FROM etl.validate('many', 'slow');
+    RETURN 'it came to its end';
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN SQLERRM;
+END
+$$;
+SET LOCAL statement_timeout = 200;
+SELECT is(stopped(), 'canceling statement due to statement timeout', 'statement_timeout stops a validation');
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SELECT is(stopped(), 'canceling statement due to statement timeout', 'and a parallel one');
+SET LOCAL statement_timeout = 0;
+SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole), 'after which all is as before');
+
+SELECT * FROM finish();
+ROLLBACK;
