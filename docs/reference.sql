@@ -24,7 +24,9 @@ SELECT p.proname AS name,
        m.comment
 FROM member AS m
 JOIN pg_catalog.pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
-WHERE p.proname !~ '^_' AND p.proname !~ '_(in|out|recv|send|step|combine|final)$';
+WHERE p.proname !~ '^_'
+  AND p.proname !~ '^(validation_state|distinct_set|geo_velocity_state)_(in|out|recv|send|step|combine|add|final)$'
+  AND p.prorettype <> 'event_trigger'::regtype;
 
 CREATE TEMPORARY VIEW relation AS
 SELECT c.relname AS name, c.relkind AS kind, m.comment,

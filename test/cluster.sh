@@ -36,12 +36,17 @@ cluster_fail() {
     return 1
 }
 
+# Whether a directory is ours: made by us or, for root, handed to the server's user.
+cluster_owns() {
+    [ ! -L "$1" ] && { [ -O "$1" ] || { [ "$(id -u)" = 0 ] && [ "$(stat -c %U "$1")" = postgres ]; }; }
+}
+
 # Makes the directory of a cluster, or takes one that was made so: the marker says that it may be deleted whole.
 cluster_mkdir() {
     local marker=$1/pg_etl-cluster
     mkdir -p "$1" || return
     [ -e "$marker" ] || [ -z "$(ls -A "$1")" ] || cluster_fail "$1 is not empty, and not a cluster of pg_etl" || return
-    [ -O "$1" ] || [ "$(id -u)" = 0 ] || cluster_fail "$1 belongs to another user" || return
+    cluster_owns "$1" || cluster_fail "$1 belongs to another user" || return
     chmod 700 "$1" && touch "$marker" || return
     [ "$(id -u)" != 0 ] || chown postgres: "$1"
 }
@@ -147,6 +152,8 @@ cluster_down() {
 
 # Stops the server and deletes the directory; no harm when either is gone already.
 cluster_stop() {
+    [ -e "$1" ] || return 0
+    cluster_owns "$1" || cluster_fail "$1 belongs to another user" || return
     [ ! -e "$1/data/postmaster.pid" ] || cluster_down "$1" immediate > /dev/null 2>&1 || true
     [ ! -e "$1/pg_etl-cluster" ] || rm -rf "$1"
 }

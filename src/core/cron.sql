@@ -104,7 +104,7 @@ COMMENT ON FUNCTION etl._cron_schedule(text, text, text) IS
     'Schedules a command under a name with pg_cron, in place of an earlier job of that name and role, and returns the '
     'number of the job. Errors: 22023 bad schedule, 55000 no pg_cron, 42501 not allowed to use it.';
 
-CREATE FUNCTION etl._cron_unschedule(job_name text)
+CREATE FUNCTION etl._cron_unschedule(job_name text, owner name DEFAULT current_user)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -119,11 +119,11 @@ BEGIN
             HINT = 'Let a superuser remove it with cron.unschedule.';
     ELSE
         EXECUTE 'SELECT count(cron.unschedule(j.jobid)) FROM cron.job AS j'
-                ' WHERE j.jobname = $1 AND j.username = current_user AND j.database = current_database()'
-            USING job_name;
+                ' WHERE j.jobname = $1 AND j.username = $2 AND j.database = current_database()'
+            USING job_name, owner;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._cron_unschedule(text) IS
-    'Removes the current role''s job of that name from pg_cron; does nothing when there is none or no pg_cron, and '
+COMMENT ON FUNCTION etl._cron_unschedule(text, name) IS
+    'Removes the owner''s job of that name from pg_cron; does nothing when there is none or no pg_cron, and '
     'warns when the role may not use pg_cron.';

@@ -7,7 +7,12 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('cron.job') IS NOT NULL THEN
+    IF EXISTS (
+        SELECT FROM pg_depend AS d
+        JOIN pg_extension AS e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass('cron.job')
+          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pg_cron'
+    ) THEN -- pg_cron's own table, and none that somebody made to be run by a superuser
         EXECUTE $sql$
             SELECT count(cron.unschedule(j.jobid))
             FROM cron.job AS j

@@ -18,6 +18,7 @@ CREATE TABLE etl.run (
 CREATE INDEX run_name_idx ON etl.run (kind, name, run_id);
 COMMENT ON TABLE etl.run IS
     'Runs of pipelines, retention policies and refreshes, also those under way. Read them in etl.runs.';
+COMMENT ON SEQUENCE etl.run_run_id_seq IS 'Numbers of runs.';
 ALTER TABLE etl.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY run_owner ON etl.run USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.run TO PUBLIC;

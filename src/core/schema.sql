@@ -36,6 +36,21 @@ $$;
 COMMENT ON FUNCTION etl._relation_kind(regclass) IS
     'The kind of a relation in words, such as ''view''; NULL when there is no such relation any more.';
 
+CREATE FUNCTION etl._relation_name(relation regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+    SELECT format('%I.%I', n.nspname, c.relname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION etl._relation_name(regclass) IS
+    'Name under which a relation is stored: with its schema, and quoted where it must be, whatever the settings of the '
+    'session are. NULL when there is no such relation any more.';
+
 CREATE FUNCTION etl._require_table(relation regclass, privileges text[])
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -119,20 +134,27 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF value > interval '0' THEN
+    -- A month has no fixed number of days: only where no part is negative is the whole sure to reach back.
+    IF value > interval '0' AND isfinite(value) AND 0 <= least(
+        extract(year FROM value), extract(month FROM value), extract(day FROM value),
+        extract(hour FROM value), extract(minute FROM value), extract(second FROM value)
+    ) THEN
         RETURN;
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'invalid_parameter_value',
         MESSAGE = CASE
                       WHEN value IS NULL THEN format('%s must not be NULL', argument)
+                      WHEN value > interval '0' AND isfinite(value) THEN
+                          format('%s must have no negative part, not "%s"', argument, value)
                       ELSE format('%s must be longer than zero, not "%s"', argument, value)
                   END,
         HINT = 'Give a positive interval, such as ''90 days''.';
 END
 $$;
 COMMENT ON FUNCTION etl._require_positive(interval, text) IS
-    'Checks that an interval is there and longer than zero (22023); the second argument names it in the error.';
+    'Checks that an interval is there, longer than zero and finite, and that neither its months nor its days nor its '
+    'time are negative (22023); the second argument names it in the error.';
 
 CREATE FUNCTION etl._require_moment(value timestamptz, argument text)
 RETURNS void
@@ -173,13 +195,13 @@ $$;
 COMMENT ON FUNCTION etl._require_name(text, text) IS
     'Checks a name that a user gives to a policy, pipeline or step (22023); the second argument says what is named.';
 
-CREATE FUNCTION etl._require_owner(owner name, object text)
+CREATE FUNCTION etl._require_owner(owner name, object text, or_superuser boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF owner = current_user THEN
+    IF owner = current_user OR or_superuser AND current_setting('is_superuser')::boolean THEN
         RETURN;
     END IF;
     RAISE EXCEPTION USING
@@ -189,39 +211,72 @@ BEGIN
         HINT = format('SET ROLE %I; and call again.', owner);
 END
 $$;
-COMMENT ON FUNCTION etl._require_owner(name, text) IS
+COMMENT ON FUNCTION etl._require_owner(name, text, boolean) IS
     'Checks that the current role owns what it is about to run or change (42501): not even a superuser does it for '
-    'another, because the other''s SQL would run with the superuser''s rights.';
+    'another, because the other''s SQL would run with the superuser''s rights. or_superuser: a superuser may, as it may '
+    'remove what another role left behind.';
 
-CREATE FUNCTION etl._require_condition(relation regclass, condition text)
+CREATE FUNCTION etl._lock_role()
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_lock_role';
+COMMENT ON FUNCTION etl._lock_role() IS
+    'Forbids SET ROLE, SET SESSION AUTHORIZATION and their RESET to the end of the transaction, or until a '
+    'subtransaction in which it was called rolls back. Called before SQL text that was stored earlier is executed: that '
+    'acts as the current role and must not become the one that logged in.';
+
+CREATE FUNCTION etl._plan_condition(relation regclass, condition text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation);
     probe refcursor;
+BEGIN
+    PERFORM etl._lock_role(); -- planning executes functions that are immutable
+    -- A cursor takes one query only, and planning it reads no row. Inside brackets as well as inside parentheses, so
+    -- that the text is one expression and none that closes them early.
+    OPEN probe FOR EXECUTE format(E'SELECT ARRAY[\n%s\n]::boolean[] FROM %s AS %I', condition, relation, alias);
+    CLOSE probe;
+    OPEN probe FOR EXECUTE format(E'SELECT FROM %s AS %I WHERE (\n%s\n)', relation, alias, condition);
+    CLOSE probe;
+    RAISE EXCEPTION USING ERRCODE = 'ETLOK', MESSAGE = 'the condition can be planned';
+EXCEPTION
+    WHEN SQLSTATE 'ETLOK' THEN
+        NULL; -- rolled back, which unlocks the role
+END
+$$;
+COMMENT ON FUNCTION etl._plan_condition(regclass, text) IS
+    'Plans a condition over a table, and leaves nothing behind. Raises what PostgreSQL has against it.';
+
+CREATE FUNCTION etl._require_condition(relation regclass, condition text, argument text DEFAULT 'where_sql')
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
     reason text;
 BEGIN
-    -- A cursor takes one query only, and planning it reads no row.
-    OPEN probe FOR EXECUTE format(E'SELECT FROM %s WHERE (%s\n)', relation, condition);
-    CLOSE probe;
+    PERFORM etl._plan_condition(relation, condition);
 EXCEPTION
     WHEN invalid_cursor_definition THEN
         RAISE EXCEPTION USING
             ERRCODE = 'syntax_error',
-            MESSAGE = format('where_sql "%s" is more than one condition', condition),
+            MESSAGE = format('%s "%s" is more than one condition', argument, condition),
             HINT = format('Give one expression over the columns of "%s", as it would stand after WHERE.', relation);
-    WHEN syntax_error_or_access_rule_violation THEN
+    WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
         RAISE EXCEPTION USING
             ERRCODE = SQLSTATE,
-            MESSAGE = format('where_sql "%s" is no condition on table "%s": %s', condition, relation, reason),
+            MESSAGE = format('%s "%s" is no condition on table "%s": %s', argument, condition, relation, reason),
             HINT = 'Give one expression as it would stand after WHERE; functions and types outside pg_catalog need '
                    'their schema.';
 END
 $$;
-COMMENT ON FUNCTION etl._require_condition(regclass, text) IS
-    'Raises unless the text is one condition over the rows of the relation. Plans it and reads nothing.';
+COMMENT ON FUNCTION etl._require_condition(regclass, text, text) IS
+    'Raises unless the text is one condition over the rows of the relation, under the SQLSTATE of PostgreSQL''s own '
+    'complaint. Plans it and reads nothing. The last argument names it in the error.';
 
 CREATE FUNCTION etl._require_flag(value bool, argument text)
 RETURNS void
@@ -249,3 +304,179 @@ AS $$
     FROM unnest(columns) WITH ORDINALITY AS c(name, position)
 $$;
 COMMENT ON FUNCTION etl._column_list(name[]) IS 'Quoted column names with commas between them.';
+
+-- Tables with children, and tables that others refer to ---------------------------------------------------------------
+
+CREATE FUNCTION etl._family(relation regclass)
+RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE family(member) AS (
+        SELECT relation::oid
+        UNION
+        SELECT i.inhrelid FROM pg_inherits AS i JOIN family AS f ON f.member = i.inhparent
+    )
+    SELECT member::regclass FROM family
+$$;
+COMMENT ON FUNCTION etl._family(regclass) IS 'The relation and every partition or child below it.';
+
+CREATE FUNCTION etl._has_children(relation regclass)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT relkind = 'p' OR relhassubclass FROM pg_class WHERE oid = relation
+$$;
+COMMENT ON FUNCTION etl._has_children(regclass) IS
+    'Whether the rows of the relation may lie in several tables, so that a place needs its table.';
+
+CREATE FUNCTION etl._require_no_foreign_children(relation regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    child regclass;
+BEGIN
+    SELECT c.oid INTO child FROM pg_class AS c
+    WHERE c.relkind = 'f' AND c.oid IN (SELECT etl._family(relation)) ORDER BY c.oid LIMIT 1;
+    IF child IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('partition "%s" of table "%s" is a foreign table', child, relation),
+            DETAIL = 'Its rows have no place in this database by which they could be deleted.',
+            HINT = 'Name the local partitions one by one, and see to the foreign table on its own server.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_no_foreign_children(regclass) IS
+    'Raises (42809) when a partition or child of the relation is a foreign table.';
+
+CREATE FUNCTION etl._require_no_wider_children(relation regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wider record;
+BEGIN
+    SELECT a.attrelid::regclass AS child, a.attname AS column_name INTO wider
+    FROM pg_attribute AS a
+    WHERE a.attrelid IN (SELECT etl._family(relation)) AND a.attnum > 0 AND NOT a.attisdropped
+      AND NOT EXISTS (
+          SELECT FROM pg_attribute AS o
+          WHERE o.attrelid = relation AND o.attname = a.attname AND o.attnum > 0 AND NOT o.attisdropped
+      )
+    ORDER BY a.attrelid, a.attnum
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s", a child of table "%s", has column "%s", which its parent lacks', wider.child,
+                             relation, wider.column_name),
+            DETAIL = 'Rows that are taken out of it by way of the parent would lose what stands there.',
+            HINT = format('Name "%s" itself, and take it out of the inheritance with ALTER TABLE %s NO INHERIT … to '
+                          'name its parent.', wider.child, wider.child);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_no_wider_children(regclass) IS
+    'Raises (42809) when a table that inherits from the relation has columns of its own: rows read by way of the parent '
+    'come without them. Partitions never have any.';
+
+CREATE FUNCTION etl._require_permanent(relation regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relpersistence = 't') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s" is temporary', relation),
+            DETAIL = 'It ends with this session, and no other session can see it.',
+            HINT = 'Name a table that is not temporary.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_permanent(regclass) IS 'Raises (42809) when a table is temporary.';
+
+CREATE FUNCTION etl._cascades(target regclass)
+RETURNS TABLE(name name, child regclass, child_schema name, child_name name, action text, condition text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH cascade AS (
+        SELECT * FROM pg_constraint
+        WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd') AND confrelid IN (SELECT etl._family(target))
+    )
+    SELECT c.conname, c.conrelid::regclass, n.nspname, r.relname,
+        CASE c.confdeltype WHEN 'c' THEN 'delete those rows' ELSE 'clear the columns of those rows' END,
+        (
+            SELECT string_agg(format('loser.%I OPERATOR(%I.%s) child.%I', p.attname, s.nspname, o.oprname, f.attname),
+                              ' AND ')
+            FROM unnest(c.confkey, c.conkey, c.conpfeqop) AS pair(parent_column, child_column, equal)
+            JOIN pg_attribute AS p ON p.attrelid = c.confrelid AND p.attnum = pair.parent_column
+            JOIN pg_attribute AS f ON f.attrelid = c.conrelid AND f.attnum = pair.child_column
+            JOIN pg_operator AS o ON o.oid = pair.equal
+            JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+        )
+    FROM cascade AS c
+    JOIN pg_class AS r ON r.oid = c.conrelid
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    -- Partitions repeat the constraint of their parent.
+    WHERE NOT EXISTS (SELECT FROM cascade AS above WHERE above.oid = c.conparentid)
+    ORDER BY c.oid
+$$;
+COMMENT ON FUNCTION etl._cascades(regclass) IS
+    'Foreign keys that point at the table or at one of its partitions and would pass a DELETE on.';
+
+CREATE FUNCTION etl._at_losers(relation regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._has_children(relation)
+        THEN '(loser.tableoid, loser.ctid) IN (SELECT tab, place FROM unnest($1, $2) AS l(tab, place))'
+        ELSE 'loser.ctid = ANY ($2)' END
+$$;
+COMMENT ON FUNCTION etl._at_losers(regclass) IS
+    'Condition on the alias "loser": the row lies at one of the places $2 (tid[]) of the tables $1 (oid[]).';
+
+CREATE FUNCTION etl._refuse_cascades(
+    target regclass,
+    tables oid[],
+    places tid[],
+    what text DEFAULT 'duplicates',
+    advice text DEFAULT 'Point the rows of "%s" at the rows to keep first (etl.dedupe(…, keep => …) decides which '
+                        'these are), or leave the referenced rows out with where_sql.'
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fk record;
+    is_used bool;
+BEGIN
+    FOR fk IN SELECT * FROM etl._cascades(target) LOOP
+        PERFORM etl._require_table(fk.child, ARRAY['SELECT']);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS loser JOIN %s AS child ON %s WHERE %s)',
+                       target, fk.child, fk.condition, etl._at_losers(target))
+        INTO is_used USING tables, places;
+        IF is_used OR row_security_active(fk.child) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'foreign_key_violation',
+                MESSAGE = format('%s in table "%s" are referenced from table "%s"', what, target, fk.child),
+                DETAIL = format('Foreign key "%s" would %s with them.', fk.name, fk.action),
+                HINT = format(advice, fk.child),
+                SCHEMA = fk.child_schema, TABLE = fk.child_name, CONSTRAINT = fk.name;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_cascades(regclass, oid[], tid[], text, text) IS
+    'Raises (23503) when deleting the rows at these places would delete or change rows of other tables by ON DELETE CASCADE, SET '
+    'NULL or SET DEFAULT, or when row security hides from the caller whether it would. The last arguments are for the '
+    'error: what the rows are, and the hint, with %s for the table that refers to them.';

@@ -233,7 +233,7 @@ CREATE FUNCTION etl.pagerank(
     edges_query text, damping float8 DEFAULT 0.85, tolerance float8 DEFAULT 1e-9, max_iterations integer DEFAULT 100
 )
 RETURNS TABLE (node text, rank float8)
-LANGUAGE C STRICT STABLE
+LANGUAGE C STRICT VOLATILE
 AS 'MODULE_PATHNAME', 'etl_pagerank';
 COMMENT ON FUNCTION etl.pagerank(text, float8, float8, integer) IS
     'PageRank of every node of a directed graph (L. Page, S. Brin, R. Motwani, T. Winograd, 1999). edges_query is a '

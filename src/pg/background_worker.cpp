@@ -35,7 +35,7 @@ static_assert(sizeof(worker_order) <= BGW_EXTRALEN);
 
 BackgroundWorker describe(const char* main_function, std::string_view title, std::int64_t id)
 {
-    const worker_order order = {id, MyDatabaseId, GetSessionUserId(), GetUserId()};
+    const worker_order order = {id, MyDatabaseId, GetUserId()};
     BackgroundWorker worker = {};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -107,6 +107,13 @@ worker_end wait_for_end(BackgroundWorkerHandle* handle)
 }
 
 // The worker ---------------------------------------------------------------------------------------------------------
+
+// Before PostgreSQL 17 a worker cannot act for a role that may not log in.
+#ifdef BGWORKER_BYPASS_ROLELOGINCHECK
+constexpr bits32 login_flags = BGWORKER_BYPASS_ROLELOGINCHECK;
+#else
+constexpr bits32 login_flags = 0;
+#endif
 
 // What must outlive transactions. A worker does one thing and ends, so nothing is ever freed from it.
 MemoryContext worker_memory()
@@ -247,21 +254,16 @@ worker_order attach()
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(order.database, order.session_role, 0);
+    BackgroundWorkerInitializeConnectionByOid(order.database, order.role, login_flags);
     set_session("application_name", MyBgworkerEntry->bgw_name);
+    resume_role(); // the role may have a default for the setting role
     return order;
 }
 
-void assume_role(const worker_order& order)
+void resume_role()
 {
     transact("RESET SESSION AUTHORIZATION", {});
-    if (order.acting_role == order.session_role) {
-        set_session("role", "none");
-        return;
-    }
-    StartTransactionCommand();
-    set_session("role", GetUserNameFromId(order.acting_role, false));
-    CommitTransactionCommand();
+    set_session("role", "none");
 }
 
 void set_session(const char* name, const char* value)

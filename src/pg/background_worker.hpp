@@ -18,13 +18,13 @@ namespace etl::pg {
 struct worker_order {
     std::int64_t id; // what to work on: its main function knows what that is
     Oid database;
-    Oid session_role; // who logged in: the worker does so too, because the acting role may have no right to
-    Oid acting_role;  // what SET ROLE made of it
+    Oid role; // the current role of the session, which SET ROLE may have chosen
 };
 
 enum class worker_end { ended, no_slot, cancelled };
 
-// Starts a worker of this library in the calling session's database with its roles, and waits until it has ended.
+// Starts a worker of this library in the calling session's database and waits until it has ended. The worker logs in as
+// the current role and not as the session's, so that it has no other role to go back to.
 // Called from a procedure that may commit; commits, so that the session holds no snapshot while it waits.
 // The title names it in pg_stat_activity. When the session is told to cancel, the worker is terminated first; when the
 // session itself is terminated, so is the worker.
@@ -33,8 +33,8 @@ worker_end run_in_worker(const char* main_function, std::string_view title, std:
 // In the worker: takes signals as every session does, and connects. Returns what run_in_worker() was given.
 worker_order attach();
 
-// In the worker: acts as the role it was told to, whatever the script has made of the session since.
-void assume_role(const worker_order& order);
+// In the worker: acts as the role that it logged in as, whatever the script has made of the session since.
+void resume_role();
 
 // In the worker: a setting for the rest of the session.
 void set_session(const char* name, const char* value);

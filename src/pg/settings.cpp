@@ -9,23 +9,19 @@ extern "C" {
 namespace etl::pg {
 namespace {
 
-settings values;
+char* as_of = nullptr;
+bool progress = false;
 
 } // namespace
-
-const settings& current_settings() noexcept
-{
-    return values;
-}
 
 void define_settings()
 {
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
                              "At most one INFO message a second: done, total, rate and remaining time.",
-                             &values.progress, values.progress, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                             &progress, progress, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.as_of", "Logical time of the pipeline step that is running.",
                                "Set by etl.run_pipeline for each step and read by etl.as_of(); empty means now.",
-                               &values.as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                               &as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pg_etl");
 }
 

@@ -38,7 +38,7 @@ void state_buffer::resize(std::size_t size)
     if (size > largest_value) {
         throw error(sqlstate::program_limit_exceeded, "aggregate state would be larger than 1 GB",
                     "A state is one value, and PostgreSQL's values end at 1 GB.",
-                    "Aggregate smaller groups, and merge or add their results.");
+                    "Aggregate fewer rows at a time: smaller groups, or parts of the table that a condition chooses.");
     }
     auto* made = static_cast<varlena*>(allocate_in(CurrentMemoryContext, size + VARHDRSZ));
     const std::size_t kept = std::min(size, this->size());

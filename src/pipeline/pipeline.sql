@@ -11,6 +11,7 @@ CREATE TABLE etl.pipeline (
     UNIQUE (pipeline_id, owner)
 );
 COMMENT ON TABLE etl.pipeline IS 'Pipelines, one row each; a role sees its own. Read them in etl.pipelines.';
+COMMENT ON SEQUENCE etl.pipeline_pipeline_id_seq IS 'Numbers of pipelines.';
 ALTER TABLE etl.pipeline ENABLE ROW LEVEL SECURITY;
 CREATE POLICY pipeline_owner ON etl.pipeline USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.pipeline TO PUBLIC;
@@ -31,6 +32,7 @@ CREATE TABLE etl.step (
     FOREIGN KEY (pipeline_id, owner) REFERENCES etl.pipeline (pipeline_id, owner) ON DELETE CASCADE
 );
 COMMENT ON TABLE etl.step IS 'Steps of pipelines; a role sees its own. Read them in etl.steps.';
+COMMENT ON SEQUENCE etl.step_step_id_seq IS 'Numbers of steps.';
 ALTER TABLE etl.step ENABLE ROW LEVEL SECURITY;
 CREATE POLICY step_owner ON etl.step USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step TO PUBLIC;
@@ -62,6 +64,7 @@ CREATE TABLE etl.step_run (
 );
 COMMENT ON TABLE etl.step_run IS
     'Steps of pipeline runs, also those under way and still waiting. Read them in etl.step_runs.';
+COMMENT ON SEQUENCE etl.step_run_step_run_id_seq IS 'Numbers of the rows of etl.step_run.';
 ALTER TABLE etl.step_run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY step_run_owner ON etl.step_run USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step_run TO PUBLIC;
@@ -123,7 +126,7 @@ GRANT SELECT ON etl.step_runs TO PUBLIC;
 
 -- Defining pipelines -------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._pipeline(name text)
+CREATE FUNCTION etl._pipeline(name text, or_superuser boolean DEFAULT false)
 RETURNS etl.pipeline
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -131,21 +134,28 @@ AS $$
 DECLARE
     stored etl.pipeline;
 BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no pipeline was given',
+            HINT = 'Name one; SELECT pipeline FROM etl.pipelines lists those of the current role.';
+    END IF;
     SELECT p.* INTO stored FROM etl.pipeline AS p WHERE p.name = _pipeline.name FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
             MESSAGE = format('pipeline "%s" does not exist', name),
             HINT = format('etl.create_pipeline(%L) creates it; SELECT pipeline FROM etl.pipelines lists those of the '
-                          'current role.', coalesce(name, 'nightly'));
+                          'current role.', name);
     END IF;
-    PERFORM etl._require_owner(stored.owner, format('pipeline "%s"', name));
+    PERFORM etl._require_owner(stored.owner, format('pipeline "%s"', name), or_superuser);
     RETURN stored;
 END
 $$;
-COMMENT ON FUNCTION etl._pipeline(text) IS
-    'The current role''s pipeline of that name (42704 when there is none, 42501 when it is another role''s), locked to '
-    'the end of the transaction, so that two sessions cannot make a circle of its steps.';
+COMMENT ON FUNCTION etl._pipeline(text, boolean) IS
+    'The current role''s pipeline of that name (22023 for NULL, 42704 when there is none, 42501 when it is another '
+    'role''s and the caller no superuser for whom or_superuser makes an exception), locked to the end of the '
+    'transaction, so that two sessions cannot make a circle of its steps.';
 
 CREATE FUNCTION etl.create_pipeline(name text, description text DEFAULT NULL, if_not_exists boolean DEFAULT false)
 RETURNS void
@@ -199,16 +209,16 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('pipeline "%s" does not exist, skipping', name);
         RETURN;
     END IF;
-    doomed := etl._pipeline(name);
+    doomed := etl._pipeline(name, or_superuser => true);
     IF doomed.schedule IS NOT NULL THEN
-        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', doomed.name));
+        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', doomed.name), doomed.owner);
     END IF;
     DELETE FROM etl.pipeline AS p WHERE p.pipeline_id = doomed.pipeline_id;
 END
 $$;
 COMMENT ON FUNCTION etl.drop_pipeline(text, boolean) IS
     'Drops a pipeline with its steps and its schedule; the record of its runs stays. if_exists: only a notice when '
-    'there is none. Errors: 42704 no such pipeline, 42501 another role''s.';
+    'there is none. A superuser may drop another role''s. Errors: 42704 no such pipeline, 42501 another role''s.';
 
 CREATE FUNCTION etl._step_circle(pipeline_id integer)
 RETURNS text
@@ -474,13 +484,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored etl.pipeline := etl._pipeline(name);
+    stored etl.pipeline := etl._pipeline(name, or_superuser => true);
 BEGIN
     IF stored.schedule IS NOT NULL THEN
-        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', stored.name));
+        PERFORM etl._cron_unschedule(etl._cron_job_name('pipeline', stored.name), stored.owner);
         UPDATE etl.pipeline AS p SET schedule = NULL WHERE p.pipeline_id = stored.pipeline_id;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.unschedule_pipeline(text) IS
-    'Takes a pipeline off its schedule; it is left unchanged when it has none. Errors: 42704 no such pipeline.';
+    'Takes a pipeline off its schedule; it is left unchanged when it has none. A superuser may do so with '
+    'another role''s. Errors: 42704 no such pipeline, 42501 another role''s.';

@@ -5,6 +5,9 @@
 -- calling session in one transaction together with the row that says it succeeded: the step's work is there exactly if
 -- it is recorded. A step of kind 'procedure' may commit inside, which PL/pgSQL cannot offer to dynamic SQL; it is
 -- executed by a background worker (worker_pg.cpp) in a session of its own.
+--
+-- Neither kind can get more rights than its owner's. A session may have come to the owner by SET ROLE from a role with
+-- more rights; etl._lock_role() keeps a step from going back there, and a worker logs in as the owner.
 
 CREATE FUNCTION etl._fill_run(run_id bigint, pipeline_id integer, search_path text)
 RETURNS void
@@ -158,7 +161,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'the record of the running step cannot be found',
             DETAIL = format('The current role is "%s".', current_user),
-            HINT = 'A step must not change the role of the session nor delete the record of its own run.';
+            HINT = 'A step must not delete the record of its own run.';
     END IF;
 END
 $$;
@@ -227,6 +230,21 @@ COMMENT ON PROCEDURE etl._run_in_worker(bigint, text, text) IS
     'The worker records how the step went. Commits first, so that this session holds no snapshot while it waits, which '
     'would keep VACUUM from cleaning up after the step.';
 
+CREATE FUNCTION etl._worker_obstacle()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+               WHEN NOT r.rolcanlogin AND current_setting('server_version_num')::integer < 170000 THEN 'no login'
+               WHEN NOT has_database_privilege(current_database(), 'CONNECT') THEN 'no connect'
+           END
+    FROM pg_roles AS r
+    WHERE r.rolname = current_user
+$$;
+COMMENT ON FUNCTION etl._worker_obstacle() IS
+    'Why no background worker can log in as the current role, as an outcome for etl._close_step; NULL when one can.';
+
 CREATE FUNCTION etl._close_step(step_run_id bigint, outcome text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -242,17 +260,29 @@ BEGIN
             step_run_id, 'failed', NULL, '53000', 'no background worker slot is free for a step of kind procedure',
             format('max_worker_processes is %s, and all of them are taken.', current_setting('max_worker_processes')),
             'Raise max_worker_processes in postgresql.conf and restart the server.');
+    ELSIF outcome = 'no login' THEN
+        PERFORM etl._finish_step(
+            step_run_id, 'failed', NULL, '28000', format('role "%s" is not permitted to log in', current_user),
+            'A step of kind procedure is executed in a session of its own, which logs in as the owner of the pipeline.',
+            format('ALTER ROLE %I LOGIN;', current_user));
+    ELSIF outcome = 'no connect' THEN
+        PERFORM etl._finish_step(
+            step_run_id, 'failed', NULL, '42501',
+            format('role "%s" may not connect to database "%s"', current_user, current_database()),
+            'A step of kind procedure is executed in a session of its own, which logs in as the owner of the pipeline.',
+            format('GRANT CONNECT ON DATABASE %I TO %I;', current_database(), current_user));
     ELSIF outcome = 'cancelled' THEN
         PERFORM etl._finish_step(step_run_id, 'failed', NULL, '57014', 'canceled with the run of the pipeline');
     ELSE
         PERFORM etl._finish_step(
             step_run_id, 'failed', NULL, '57P01', 'the background worker ended before the step had finished', NULL,
-            'The server log tells why, for example that it was terminated or that its role may not log in.');
+            'The server log tells why, for example that it was terminated.');
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._close_step(bigint, text) IS
-    'Records the failure of a step whose worker could not do so itself; the outcome is that of etl._run_in_worker.';
+    'Records the failure of a step whose worker could not do so itself; the outcome is that of '
+    'etl._run_in_worker or etl._worker_obstacle.';
 
 CREATE FUNCTION etl._pipeline_end(run_id bigint, cancelled boolean)
 RETURNS bigint
@@ -336,12 +366,15 @@ BEGIN
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXIT WHEN step.step_run_id IS NULL;
         IF step.kind = 'procedure' THEN
-            outcome := NULL;
-            CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
+            outcome := etl._worker_obstacle();
+            IF outcome IS NULL THEN
+                CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
+            END IF;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             PERFORM etl._close_step(step.step_run_id, outcome);
             cancelled := outcome = 'cancelled';
         ELSE
+            PERFORM etl._lock_role();
             cancelled := NOT etl._run_sql_step(step, run.as_of);
         END IF;
         COMMIT;

@@ -51,7 +51,7 @@ void run_step(const etl::pg::worker_order& order)
     etl::pg::set_session("search_path", found[1]);
     etl::pg::set_session("pg_etl.as_of", found[2]);
     const script_result result = etl::pg::run_script(found[0]);
-    etl::pg::assume_role(order);
+    etl::pg::resume_role();
     record(step.data(), result);
 }
 
@@ -59,9 +59,7 @@ void run_step(const etl::pg::worker_order& order)
 
 ETL_WORKER_MAIN(etl_step_worker)
 {
-    const etl::pg::worker_order order = etl::pg::attach();
-    etl::pg::assume_role(order);
-    run_step(order);
+    run_step(etl::pg::attach());
 }
 
 ETL_FUNCTION(etl_run_in_worker, args)

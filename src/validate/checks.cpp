@@ -23,8 +23,8 @@ std::size_t find_column(const std::string& name, std::span<const column> columns
         names.push_back(c.name);
     }
     throw error(sqlstate::undefined_column,
-                what.type + " expects column " + in_quotes(name) + ", which the row does not have",
-                "The row has the columns " + joined(names) + ".");
+                what.type + " expects column " + in_quotes(name) + ", which is not among the given ones",
+                "Given are " + joined(names) + ".");
 }
 
 void require(bool truth, const expectation& what, const char* needed, const column_type& type)
@@ -97,7 +97,8 @@ void check::compile_regex_or_length()
 {
     require(type_->kind() == field::kind::text, what_, "a column of text", *type_);
     if (what_.kind == expectation_kind::match_regex) {
-        matches_ = compile_regex(what_.regex, [this](const std::string& p) { return type_->regex(p); });
+        const auto own = [this](const std::string& pattern) { return type_->regex(pattern); };
+        matches_ = type_->is_utf8() ? compile_regex(what_.regex, own) : own(what_.regex);
     }
 }
 

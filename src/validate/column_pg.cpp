@@ -15,6 +15,7 @@ extern "C" {
 #include <utils/typcache.h>
 }
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -195,12 +196,14 @@ class pg_column_type final : public column_type {
 
     std::size_t length(std::string_view text) const override
     {
-        if (GetDatabaseEncoding() == PG_UTF8) {
+        if (is_utf8()) {
             return utf8_length(text);
         }
         return static_cast<std::size_t>(
             pg::call([text] { return pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())); }));
     }
+
+    bool is_utf8() const override { return GetDatabaseEncoding() == PG_UTF8; }
 
     text_predicate regex(const std::string& pattern) const override
     {
@@ -283,6 +286,17 @@ class pg_column_type final : public column_type {
     MemoryContext memory_;
 };
 
+bool is_ascii(const std::string& text)
+{
+    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// Whether the database's texts may be UTF-8.
+bool takes_utf8()
+{
+    return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
+}
+
 void read_text(field& to, Datum value, bool is_padded)
 {
     to.text = pg::varlena_text(value);
@@ -294,6 +308,17 @@ void read_text(field& to, Datum value, bool is_padded)
 }
 
 } // namespace
+
+suite read_suite(std::string_view document)
+{
+    suite read = parse_suite(document);
+    auto is_plain = [](const expectation& e) { return is_ascii(e.kwargs); };
+    if (!takes_utf8() && !(is_ascii(read.name) && std::ranges::all_of(read.expectations, is_plain))) {
+        throw error(sqlstate::feature_not_supported, "a suite with characters beyond ASCII needs a database in UTF8",
+                    std::string{"The encoding of this one is "} + GetDatabaseEncodingName() + ".");
+    }
+    return read;
+}
 
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory)
 {

@@ -60,6 +60,9 @@ class column_type {
     // Characters, not bytes.
     virtual std::size_t length(std::string_view text) const = 0;
 
+    // Whether texts are UTF-8, which RE2 reads.
+    virtual bool is_utf8() const = 0;
+
     // PostgreSQL's own regular expressions, for patterns that are not portable.
     virtual text_predicate regex(const std::string& pattern) const = 0;
 

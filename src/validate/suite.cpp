@@ -103,7 +103,7 @@ class arguments {
     const json& required(const char* name) const
     {
         if (!has(name)) {
-            refuse(type_ + " needs the argument " + in_quotes(name), "Its arguments are " + kwargs_.dump() + ".");
+            refuse(type_ + " needs the argument " + in_quotes(name), "The suite gives it " + kwargs_.dump() + ".");
         }
         return kwargs_[name];
     }

@@ -120,7 +120,7 @@ compiled compile(arguments args, MemoryContext memory)
     const std::string document{args.get<std::string_view>(suite_argument)};
     const std::vector<std::string> names = names_of(args);
     check_arguments(args, names.size());
-    const suite rules = parse_suite(document);
+    const suite rules = read_suite(document);
     std::vector<column> columns;
     std::vector<Oid> types;
     int ctid = -1;
@@ -214,7 +214,7 @@ ETL_FUNCTION(etl_validation_state_step, args)
 ETL_FUNCTION(etl_empty_validation_state, args)
 {
     const auto document = args.get<std::string_view>(0);
-    const suite rules = parse_suite(document);
+    const suite rules = read_suite(document);
     pg::state_buffer state;
     validation_state::create(state, write_plan({{}, std::string{document}}), rules.expectations.size());
     return state.datum();

@@ -357,11 +357,8 @@ void validation_state::reserve_log(std::size_t bytes)
 
 void validation_state::add_fingerprint(std::uint32_t check, fingerprint print, std::uint32_t rows, row_position first)
 {
+    reserve_slots(1);
     auto h = load<header>(buffer_.data());
-    if ((h.slots_used + 1) * 4 > h.slots * 3) {
-        grow_slots();
-        h = load<header>(buffer_.data());
-    }
     std::byte* table = buffer_.data() + slots_at(h);
     for (std::uint64_t i = home_slot(print, check, h.slots);; i = (i + 1) & (h.slots - 1)) {
         std::byte* at = table + i * sizeof(slot_record);
@@ -386,13 +383,44 @@ void validation_state::add_fingerprint(std::uint32_t check, fingerprint print, s
     }
 }
 
-void validation_state::grow_slots()
+// Whether the value is in the table already.
+bool validation_state::counts(std::uint32_t check, fingerprint print)
+{
+    const auto h = load<header>(buffer_.data());
+    const std::byte* table = buffer_.data() + slots_at(h);
+    for (std::uint64_t i = h.slots == 0 ? 0 : home_slot(print, check, h.slots); h.slots != 0;
+         i = (i + 1) & (h.slots - 1)) {
+        const auto found = load<slot_record>(table + i * sizeof(slot_record));
+        if (found.rows == 0) {
+            return false;
+        }
+        if (found.print == print && found.check == check) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Room for so many values more, with a quarter of the slots left empty.
+void validation_state::reserve_slots(std::uint64_t more)
+{
+    const auto h = load<header>(buffer_.data());
+    std::uint64_t slots = std::max(h.slots, first_slots);
+    while ((h.slots_used + more) * 4 > slots * 3) {
+        slots *= 2;
+    }
+    if (slots != h.slots) {
+        rehash(slots);
+    }
+}
+
+void validation_state::rehash(std::uint64_t slots)
 {
     poller poll_now_and_then{poll_};
     auto h = load<header>(buffer_.data());
     const std::byte* old = buffer_.data() + slots_at(h);
     const std::pmr::vector<std::byte> records(old, old + h.slots * sizeof(slot_record), scratch_);
-    h.slots = h.slots == 0 ? first_slots : 2 * h.slots;
+    h.slots = slots;
     buffer_.resize(slots_at(h) + h.slots * sizeof(slot_record));
     std::byte* table = buffer_.data() + slots_at(h);
     std::memset(table, 0, h.slots * sizeof(slot_record));
@@ -439,7 +467,15 @@ void validation_state::merge(std::span<const std::byte> other)
             add_value(value.check, value.position, value.json);
         }
     }
+    // Room first: values that come in the order of one table into another that is still too small would pile up in
+    // runs, and each insertion walk a whole run.
     poller poll_now_and_then{poll_};
+    std::uint64_t missing = 0;
+    from.each_counted([&](const state_reader::duplicate& counted) {
+        missing += counts(counted.check, counted.print) ? 0 : 1;
+        poll_now_and_then.tick();
+    });
+    reserve_slots(missing);
     from.each_counted([&](const state_reader::duplicate& counted) {
         add_fingerprint(counted.check, counted.print, counted.rows, counted.first);
         poll_now_and_then.tick();

@@ -57,7 +57,9 @@ class validation_state {
     void drop_last_value(std::uint32_t check);
     void reserve_log(std::size_t bytes);
     void add_fingerprint(std::uint32_t check, fingerprint print, std::uint32_t rows, row_position first);
-    void grow_slots();
+    bool counts(std::uint32_t check, fingerprint print);
+    void reserve_slots(std::uint64_t more);
+    void rehash(std::uint64_t slots);
 
     flat_buffer& buffer_;
     poll_fn poll_;

@@ -1,7 +1,7 @@
 -- etl.validation_state as a value: stored, sent, merged and reported without its rows; forged ones are refused, and a
 -- validation can be stopped.
 BEGIN;
-SELECT no_plan();
+SELECT plan(54);
 
 CREATE FUNCTION suite(name text) RETURNS text LANGUAGE sql AS $$
     SELECT format('{"name": "%s", "expectations": [
@@ -106,7 +106,7 @@ SELECT is((SELECT answer(etl.validation_state((SELECT document FROM (SELECT suit
 SELECT throws_ok($$SELECT state(suite('s'), '{w}')$$, '22023', 'etl.validation_state got 1 column names and 2 values',
                  'too few names');
 SELECT throws_ok($$SELECT state(suite('s'), '{w, q}')$$, '42703',
-                 'expect_column_values_to_be_between expects column "p", which the row does not have', 'a column not named');
+                 'expect_column_values_to_be_between expects column "p", which is not among the given ones', 'a column not named');
 SELECT throws_ok($$SELECT state(NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns', 'no suite');
 SELECT throws_ok($$SELECT state(suite('s'), NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns',
                  'no names');

@@ -1,6 +1,6 @@
 -- Suites: loading, replacing and dropping them, the views, and what roles see of each other's suites and rows.
 BEGIN;
-SELECT no_plan();
+SELECT plan(41);
 SET LOCAL client_min_messages = warning;
 
 CREATE FUNCTION suite(column_name text, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$

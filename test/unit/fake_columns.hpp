@@ -69,6 +69,7 @@ class fake_type final : public validate::column_type {
     fingerprint hash(const validate::field& value) const override { return fingerprint_of(value.text); }
     bool equal_means_identical() const override { return true; }
     std::size_t length(std::string_view text) const override { return validate::utf8_length(text); }
+    bool is_utf8() const override { return true; }
     validate::text_predicate regex(const std::string& pattern) const override
     {
         throw std::runtime_error("not portable: " + pattern);

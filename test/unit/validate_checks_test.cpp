@@ -235,10 +235,10 @@ TEST(pair, passes_rows_over_as_told)
 TEST(checks, refuse_a_column_that_is_not_there)
 {
     EXPECT_EQ(refusal("values_to_be_unique", R"({"column": "x"})"),
-              "42703: expect_column_values_to_be_unique expects column \"x\", which the row does not have");
-    EXPECT_EQ(
-        refusal("pair_values_a_to_be_greater_than_b", R"({"column_A": "i", "column_B": "x"})"),
-        "42703: expect_column_pair_values_a_to_be_greater_than_b expects column \"x\", which the row does not have");
+              "42703: expect_column_values_to_be_unique expects column \"x\", which is not among the given ones");
+    EXPECT_EQ(refusal("pair_values_a_to_be_greater_than_b", R"({"column_A": "i", "column_B": "x"})"),
+              "42703: expect_column_pair_values_a_to_be_greater_than_b expects column \"x\", which is not among the "
+              "given ones");
 }
 
 TEST(checks, refuse_a_column_of_the_wrong_type)
