@@ -70,6 +70,7 @@ SELECT * FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'cost > 1');
 SELECT * FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'id = $1');
 SELECT * FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'count(*) > 1');
 SELECT * FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'true); DELETE FROM public.purchase WHERE (true');
+SELECT * FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'true) OR (true');
 SELECT * FROM etl.duplicates('purchase', ARRAY[]::name[]);
 SELECT * FROM etl.duplicates('purchase', ARRAY['wallet', 'vallet']);
 SELECT * FROM etl.duplicates(NULL, ARRAY['wallet']);
@@ -110,6 +111,11 @@ BEGIN;
 SELECT * FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
 ROLLBACK;
 RESET ROLE;
+
+-- A snapshot that may be older than the lock.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+ROLLBACK;
 
 -- Nothing was changed by any of this.
 SELECT count(*), sum(id) FROM purchase;

@@ -108,7 +108,8 @@ SELECT etl.load_suite('{"name": "faulty", "expectations": [
     {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "price", "regex": "1"}}]}') \g /dev/null
 SELECT * FROM etl.validate('sale', 'faulty');
 SELECT etl.load_suite('{"name": "faulty", "expectations": [
-    {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "id", "regex": "("}}]}', replace => true) \g /dev/null
+    {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "id", "regex": "("}}]}',
+    replace => true) \g /dev/null
 SELECT * FROM etl.validate('sale', 'faulty');
 SELECT etl.load_suite('{"name": "faulty", "expectations": [
     {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "min_value": 9, "max_value": 1}}]}',

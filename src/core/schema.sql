@@ -201,7 +201,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF owner = current_user OR or_superuser AND current_setting('is_superuser')::boolean THEN
+    IF owner = current_user
+       OR or_superuser AND (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
         RETURN;
     END IF;
     RAISE EXCEPTION USING
@@ -213,8 +214,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_owner(name, text, boolean) IS
     'Checks that the current role owns what it is about to run or change (42501): not even a superuser does it for '
-    'another, because the other''s SQL would run with the superuser''s rights. or_superuser: a superuser may, as it may '
-    'remove what another role left behind.';
+    'another, because the other''s SQL would run with the superuser''s rights. or_superuser: a superuser may, as it '
+    'may remove what another role left behind.';
 
 CREATE FUNCTION etl._lock_role()
 RETURNS void
@@ -222,8 +223,8 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_lock_role';
 COMMENT ON FUNCTION etl._lock_role() IS
     'Forbids SET ROLE, SET SESSION AUTHORIZATION and their RESET to the end of the transaction, or until a '
-    'subtransaction in which it was called rolls back. Called before SQL text that was stored earlier is executed: that '
-    'acts as the current role and must not become the one that logged in.';
+    'subtransaction in which it was called rolls back. Called before SQL text that was stored earlier is executed: '
+    'that acts as the current role and must not become the one that logged in.';
 
 CREATE FUNCTION etl._plan_condition(relation regclass, condition text)
 RETURNS void
@@ -235,11 +236,11 @@ DECLARE
     probe refcursor;
 BEGIN
     PERFORM etl._lock_role(); -- planning executes functions that are immutable
-    -- A cursor takes one query only, and planning it reads no row. Inside brackets as well as inside parentheses, so
+    -- A cursor takes one query only, and planning it reads no row. Inside parentheses and inside brackets, so
     -- that the text is one expression and none that closes them early.
-    OPEN probe FOR EXECUTE format(E'SELECT ARRAY[\n%s\n]::boolean[] FROM %s AS %I', condition, relation, alias);
-    CLOSE probe;
     OPEN probe FOR EXECUTE format(E'SELECT FROM %s AS %I WHERE (\n%s\n)', relation, alias, condition);
+    CLOSE probe;
+    OPEN probe FOR EXECUTE format(E'SELECT ARRAY[\n%s\n]::boolean[] FROM %s AS %I', condition, relation, alias);
     CLOSE probe;
     RAISE EXCEPTION USING ERRCODE = 'ETLOK', MESSAGE = 'the condition can be planned';
 EXCEPTION
@@ -382,8 +383,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_no_wider_children(regclass) IS
-    'Raises (42809) when a table that inherits from the relation has columns of its own: rows read by way of the parent '
-    'come without them. Partitions never have any.';
+    'Raises (42809) when a table that inherits from the relation has columns of its own: rows read by way of the '
+    'parent come without them. Partitions never have any.';
 
 CREATE FUNCTION etl._require_permanent(relation regclass)
 RETURNS void
@@ -477,6 +478,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._refuse_cascades(regclass, oid[], tid[], text, text) IS
-    'Raises (23503) when deleting the rows at these places would delete or change rows of other tables by ON DELETE CASCADE, SET '
-    'NULL or SET DEFAULT, or when row security hides from the caller whether it would. The last arguments are for the '
-    'error: what the rows are, and the hint, with %s for the table that refers to them.';
+    'Raises (23503) when deleting the rows at these places would delete or change rows of other tables by ON DELETE '
+    'CASCADE, SET NULL or SET DEFAULT, or when row security hides from the caller whether it would. The last '
+    'arguments are for the error: what the rows are, and the hint, with %s for the table that refers to them.';

@@ -71,6 +71,24 @@ COMMENT ON FUNCTION etl._require_keys(regclass, name[]) IS
     'Raises unless there is at least one key column (22023), each is a column of the relation (42703) that is given '
     'once (42701) and can be compared (42883).';
 
+CREATE FUNCTION etl._require_read_committed()
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_transaction_state',
+            MESSAGE = format('etl.dedupe cannot run at isolation level %s', current_setting('transaction_isolation')),
+            DETAIL = 'Its snapshot may be older than its lock: the row that it keeps may be gone already.',
+            HINT = 'Call it in a transaction of its own that begins with BEGIN ISOLATION LEVEL READ COMMITTED.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_read_committed() IS
+    'Checks that each statement sees what was committed before it (25000).';
+
 CREATE FUNCTION etl._require_keep(keep text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -279,7 +297,7 @@ COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool) I
     'Locks the table against other writers (SHARE ROW EXCLUSIVE) to the end of the transaction; readers go on. '
     'Errors: 42809 not a table, 42501 missing privilege, 22023 no key, unknown keep or a NULL argument, 42703 unknown '
     'column, 42701 key given twice, 42883 values of a column''s type cannot be compared, 23503 a foreign key points at '
-    'a row to delete, 54000 more than 67 million duplicates; for where_sql the error of its text.';
+    'a row to delete, 25000 isolation level above READ COMMITTED, 54000 more than 67 million duplicates; for where_sql the error of its text.';
 
 CREATE FUNCTION etl._check_dedupe(
     target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, dry_run bool)
@@ -290,6 +308,7 @@ AS $$
 BEGIN
     PERFORM etl._require_flag(nulls_equal, 'nulls_equal');
     PERFORM etl._require_flag(dry_run, 'dry_run');
+    PERFORM etl._require_read_committed();
     PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']);
     PERFORM etl._require_no_foreign_children(target);
     PERFORM etl._require_keys(target, keys);

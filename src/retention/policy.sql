@@ -20,6 +20,7 @@ CREATE TABLE etl.retention_policy (
 );
 COMMENT ON TABLE etl.retention_policy IS
     'Retention policies, one row each; a role sees its own. Read them in etl.policies.';
+COMMENT ON SEQUENCE etl.retention_policy_policy_id_seq IS 'Numbers of retention policies.';
 ALTER TABLE etl.retention_policy ENABLE ROW LEVEL SECURITY;
 CREATE POLICY retention_policy_owner ON etl.retention_policy USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.retention_policy TO PUBLIC;
@@ -133,32 +134,53 @@ COMMENT ON FUNCTION etl._retention_columns(regclass, regclass) IS
     'Columns to carry from a table to its archive, quoted and separated by commas, after checking that the archive has '
     'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it.';
 
-CREATE FUNCTION etl._retention_check_filter(relation regclass, filter text)
+CREATE FUNCTION etl._retention_check_relation(relation regclass, archived boolean)
 RETURNS void
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_table(relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+    PERFORM etl._require_permanent(relation);
+    PERFORM etl._require_no_foreign_children(relation);
+    IF archived THEN
+        PERFORM etl._require_no_wider_children(relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_relation(regclass, boolean) IS
+    'Checks that rows of a table can be deleted (and archived): an ordinary or partitioned table, neither temporary '
+    'nor with foreign partitions or children of more columns (42809), with the privileges (42501).';
+
+CREATE FUNCTION etl._retention_before(as_of timestamptz, span interval, argument text)
+RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    alias name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation);
-    state text;
-    problem text;
+    moment timestamptz;
 BEGIN
-    -- Inside brackets as well as inside parentheses, so that it is one expression and no text that closes them early.
-    EXECUTE format(E'EXPLAIN SELECT ARRAY[\n%s\n]::boolean[] FROM %s AS %I', filter, relation, alias);
-    EXECUTE format(E'EXPLAIN SELECT FROM %s AS %I WHERE (\n%s\n)', relation, alias, filter);
-EXCEPTION
-    WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+    -- In UTC, so that days and months are the same wherever it is computed.
+    moment := (as_of AT TIME ZONE 'UTC' - span) AT TIME ZONE 'UTC';
+    IF moment >= as_of THEN
         RAISE EXCEPTION USING
-            ERRCODE = state,
-            MESSAGE = format('the filter is no condition on table "%s": %s', relation, problem),
-            DETAIL = format('The filter is: %s', filter),
-            HINT = 'Give one boolean SQL expression over the table''s columns, such as price > 0; functions '
-                   'and types outside of pg_catalog need their schema.';
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s "%s" does not reach back from as_of', argument, span),
+            HINT = 'Give a positive interval, such as ''90 days''.';
+    END IF;
+    RETURN moment;
+EXCEPTION
+    WHEN datetime_field_overflow THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s "%s" is too long', argument, span),
+            DETAIL = 'It reaches back to before 4714 BC, where timestamps begin.',
+            HINT = 'Give an interval of not more than some thousand years.';
 END
 $$;
-COMMENT ON FUNCTION etl._retention_check_filter(regclass, text) IS
-    'Checks that a text is one boolean expression over a table (the SQLSTATE is that of PostgreSQL''s own complaint).';
+COMMENT ON FUNCTION etl._retention_before(timestamptz, interval, text) IS
+    'The moment that lies a span before another, computed in UTC; NULL for a span that is NULL. Raises 22023 when it '
+    'is none or not before; the last argument names the span in the error.';
 
 CREATE FUNCTION etl._retention_check_spans(keep interval, archive_to text, archive_keep interval, batch_rows integer)
 RETURNS void
@@ -170,6 +192,8 @@ BEGIN
     IF archive_keep IS NOT NULL THEN
         PERFORM etl._require_positive(archive_keep, 'archive_keep');
     END IF;
+    PERFORM etl._retention_before('2000-01-01 00:00+00', keep, 'keep'),
+            etl._retention_before('2000-01-01 00:00+00', archive_keep, 'archive_keep');
     IF archive_keep <= keep THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -199,6 +223,7 @@ CREATE FUNCTION etl._retention_archive_name(relation regclass, archive_to text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- the name is stored
 AS $$
 DECLARE
     parts text[];
@@ -249,6 +274,10 @@ BEGIN
         privileges := ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
     END IF;
     PERFORM etl._require_table(archive, privileges);
+    PERFORM etl._require_permanent(archive);
+    IF policy.archive_keep IS NOT NULL THEN
+        PERFORM etl._require_no_foreign_children(archive);
+    END IF;
     WITH RECURSIVE family(parent, member) AS (
         SELECT i.inhparent, i.inhrelid FROM pg_inherits AS i
         WHERE i.inhparent IN (relation, archive)
@@ -280,8 +309,48 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_check_archive(etl.retention_policy) IS
-    'Checks that a policy''s archive can take its rows: a table other than its own (22023), with the privileges '
-    '(42501) and the columns (42703, 42804).';
+    'Checks that a policy''s archive can take its rows: a table other than its own (22023) that is not temporary '
+    '(42809), with the privileges (42501) and the columns (42703, 42804).';
+
+CREATE FUNCTION etl._retention_check_sharing(policy etl.retention_policy)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other etl.retention_policy;
+BEGIN
+    SELECT p.* INTO other
+    FROM etl.retention_policy AS p
+    WHERE p.archive_to = policy.archive_to
+      AND (p.relation <> policy.relation
+           OR (p.filter IS NULL OR policy.filter IS NULL)
+              AND (p.archive_keep, p.time_column) IS DISTINCT FROM (policy.archive_keep, policy.time_column))
+    ORDER BY p.policy_id
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    ELSIF other.relation <> policy.relation THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('archive table "%s" belongs to retention policy "%s" of table "%s"', policy.archive_to,
+                             other.name, other.relation),
+            DETAIL = 'The archive_keep of one policy would delete the rows of the other table.',
+            HINT = 'Name another table in archive_to; where it is missing it is created.';
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('retention policy "%s" keeps the rows of archive table "%s" for another time', other.name,
+                         policy.archive_to),
+        DETAIL = format('There it is %s by column "%s", here %s by column "%s", and nothing tells their rows apart.',
+                        coalesce(other.archive_keep::text, 'for ever'), other.time_column,
+                        coalesce(policy.archive_keep::text, 'for ever'), policy.time_column),
+        HINT = 'Give the same archive_keep and time_column, another archive_to, or both policies a filter.';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_sharing(etl.retention_policy) IS
+    'Checks that no other policy of the role deletes from the archive what this one keeps there, or the other way '
+    'round (22023): an archive is that of one table, and policies that share it agree how long or have filters.';
 
 CREATE FUNCTION etl._retention_make_archive(relation regclass, time_column name, archive text)
 RETURNS void
@@ -321,26 +390,23 @@ BEGIN
                              time_column),
             HINT = format('CREATE INDEX ON %s (%I);', relation, time_column);
     END IF;
-    FOR reference IN
-        SELECT c.conname, c.conrelid::regclass AS child,
-               CASE c.confdeltype WHEN 'c' THEN 'deletes' ELSE 'changes' END AS does
-        FROM pg_constraint AS c
-        WHERE c.contype = 'f' AND c.confrelid = relation AND c.conparentid = 0 AND c.confdeltype IN ('c', 'n', 'd')
-        ORDER BY c.conname
-    LOOP
+    FOR reference IN SELECT c.name, c.child, c.action FROM etl._cascades(relation) AS c LOOP
         RAISE WARNING USING
-            MESSAGE = format('deleting from table "%s" also %s rows of table "%s"', relation, reference.does,
+            MESSAGE = format('a run fails where due rows of table "%s" are referenced from table "%s"', relation,
                              reference.child),
-            DETAIL = format('Its foreign key "%s" says so, and what it takes away is not archived.', reference.conname);
+            DETAIL = format('Foreign key "%s" would %s with them, and nobody archives these.', reference.name,
+                            reference.action),
+            HINT = format('Let a policy of "%s" that runs before take its rows out first.', reference.child);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_warn(regclass, name) IS
-    'Warns of what makes a policy on a table slow (no index on its time column) or lossy (foreign keys that cascade).';
+    'Warns of what makes a policy on a table slow (no index on its time column) or may stop it (foreign keys that '
+    'cascade).';
 
 -- Defining policies --------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._retention_policy(name text)
+CREATE FUNCTION etl._retention_policy(name text, or_superuser boolean DEFAULT false)
 RETURNS etl.retention_policy
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -356,12 +422,13 @@ BEGIN
             HINT = 'SELECT policy FROM etl.policies lists the policies of the current role; '
                    'etl.add_retention_policy(…) defines one.';
     END IF;
-    PERFORM etl._require_owner(stored.owner, format('retention policy "%s"', name));
+    PERFORM etl._require_owner(stored.owner, format('retention policy "%s"', name), or_superuser);
     RETURN stored;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_policy(text) IS
-    'The current role''s policy of that name (42704 when there is none, 42501 when it is another role''s).';
+COMMENT ON FUNCTION etl._retention_policy(text, boolean) IS
+    'The current role''s policy of that name (42704 when there is none, 42501 when it is another role''s and the '
+    'caller no superuser for whom or_superuser makes an exception).';
 
 CREATE FUNCTION etl._retention_keep_existing(asked etl.retention_policy, if_not_exists boolean)
 RETURNS boolean
@@ -419,19 +486,19 @@ AS $$
 DECLARE
     made etl.retention_policy;
 BEGIN
-    PERFORM etl._require_table(relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+    PERFORM etl._retention_check_relation(relation, archive_to IS NOT NULL);
     PERFORM etl._retention_time_type(relation, time_column);
     PERFORM etl._retention_check_spans(keep, archive_to, archive_keep, batch_rows);
     made.name := coalesce(name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
     PERFORM etl._require_name(made.name, 'name');
     IF filter IS NOT NULL THEN
-        PERFORM etl._retention_check_filter(relation, filter);
+        PERFORM etl._require_condition(relation, filter, 'filter');
     END IF;
     IF schedule IS NOT NULL THEN
         PERFORM etl._require_schedule(schedule);
         PERFORM etl._require_pg_cron();
     END IF;
-    made.relation := relation;
+    made.relation := etl._relation_name(relation);
     made.time_column := time_column;
     made.keep := keep;
     made.archive_to := etl._retention_archive_name(relation, archive_to);
@@ -449,6 +516,7 @@ BEGIN
             PERFORM etl._retention_make_archive(relation, time_column, made.archive_to);
         END IF;
         PERFORM etl._retention_check_archive(made);
+        PERFORM etl._retention_check_sharing(made);
     END IF;
     PERFORM etl._retention_warn(relation, time_column);
     IF archive_keep IS NOT NULL THEN
@@ -505,13 +573,14 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('retention policy "%s" does not exist, skipping', name);
         RETURN;
     END IF;
-    doomed := etl._retention_policy(name);
+    doomed := etl._retention_policy(name, or_superuser => true);
     IF doomed.schedule IS NOT NULL THEN
-        PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name));
+        PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name), doomed.owner);
     END IF;
     DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
 END
 $$;
 COMMENT ON FUNCTION etl.remove_retention_policy(text, boolean) IS
     'Removes a retention policy and its schedule; the table, the archive and the record of its runs stay. if_exists: '
-    'only a notice when there is none. Errors: 42704 no such policy, 42501 another role''s.';
+    'only a notice when there is none. A superuser may remove another role''s. Errors: 42704 no such policy, 42501 '
+    'another role''s.';

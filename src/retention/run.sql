@@ -7,6 +7,9 @@
 --   4. adds its counts to the row of the run in etl.run.
 -- So whatever ends a run, hot table and archive together hold every row once, and the run says how far it came.
 --
+-- The filter and the table's triggers are executed with the role locked (etl._lock_role): the session may have come to
+-- the owner by SET ROLE from a role with more rights.
+--
 -- A batch begins at the time that the batch before it reached. Without this lower bound each batch would walk again
 -- over the index entries of all the rows that the earlier batches deleted, and get slower from one to the next.
 
@@ -174,6 +177,9 @@ BEGIN
         ' ORDER BY %3$I.%4$I LIMIT %6$s FOR UPDATE OF %3$I SKIP LOCKED) AS d GROUP BY d.tableoid',
         moment, source, alias, policy.time_column, etl._retention_due(policy, state, alias), policy.batch_rows)
     LOOP
+        PERFORM etl._refuse_cascades(
+            source, array_fill(part.part, ARRAY[cardinality(part.places)]), part.places, 'due rows',
+            'Delete the rows of "%s" first, or exclude the rows that are referenced with the filter of the policy.');
         PERFORM etl._retention_move(source, target, part.part, part.places);
         taken := taken + cardinality(part.places);
         reached := greatest(reached, part.reached);
@@ -183,7 +189,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_batch(etl.retention_policy, etl._retention_state) IS
     'One batch: moves (hot tier) or deletes (archive tier) the oldest rows that are due and not locked by anyone, and '
-    'returns how many and the time of the last.';
+    'returns how many and the time of the last. Raises 23503 when a foreign key would delete or change rows of other '
+    'tables with them.';
 
 CREATE FUNCTION etl._retention_advance(policy etl.retention_policy, state etl._retention_state)
 RETURNS etl._retention_state
@@ -195,7 +202,7 @@ DECLARE
 BEGIN
     IF state.due IS NULL THEN
         PERFORM etl._retention_find(policy, policy.relation), etl._retention_find(policy, policy.archive_to);
-        PERFORM etl._require_table(policy.relation::regclass, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+        PERFORM etl._retention_check_relation(policy.relation::regclass, policy.archive_to IS NOT NULL);
         IF policy.archive_to IS NOT NULL THEN
             PERFORM etl._retention_check_archive(policy);
         END IF;
@@ -254,12 +261,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     state etl._retention_state;
+    logical_time timestamptz := (SELECT r.as_of FROM etl.run AS r WHERE r.run_id = run);
     message text;
 BEGIN
     SELECT s.* INTO state
     FROM etl.run AS r, jsonb_populate_record(NULL::etl._retention_state, r.detail) AS s
     WHERE r.run_id = run;
     BEGIN
+        state.cutoff := coalesce(state.cutoff, etl._retention_before(logical_time, policy.keep, 'keep'));
+        state.archive_cutoff :=
+            coalesce(state.archive_cutoff, etl._retention_before(logical_time, policy.archive_keep, 'archive_keep'));
         IF state.dry_run THEN
             state := etl._retention_rehearse(policy, state);
         ELSE
@@ -302,9 +313,6 @@ DECLARE
     run bigint;
     state etl._retention_state;
 BEGIN
-    -- In UTC, so that days and months are the same wherever it is run.
-    state.cutoff := (as_of AT TIME ZONE 'UTC' - policy.keep) AT TIME ZONE 'UTC';
-    state.archive_cutoff := (as_of AT TIME ZONE 'UTC' - policy.archive_keep) AT TIME ZONE 'UTC';
     state.dry_run := dry_run;
     state.tier := 'hot';
     state.archived := 0;
@@ -457,6 +465,7 @@ BEGIN
         began := clock_timestamp();
         spoke := began;
         LOOP
+            PERFORM etl._lock_role();
             state := etl._retention_step(chosen, run);
             COMMIT;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

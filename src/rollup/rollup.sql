@@ -176,8 +176,8 @@ BEGIN
             MESSAGE = format('materialized view "%s" is being refreshed by another session, nothing to do', matview);
         RETURN NULL;
     END IF;
-    PERFORM etl._close_lost_runs('refresh', matview::text);
-    RETURN etl._start_run('refresh', matview::text, now());
+    PERFORM etl._close_lost_runs('refresh', etl._relation_name(matview));
+    RETURN etl._start_run('refresh', etl._relation_name(matview), now());
 END
 $$;
 COMMENT ON FUNCTION etl._start_refresh(regclass) IS
@@ -189,7 +189,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    setting text := (SELECT p.setting FROM etl.refresh_policy AS p WHERE p.matview = _refresh.matview::text);
+    stored_name text := etl._relation_name(matview);
+    setting text := (SELECT p.setting FROM etl.refresh_policy AS p WHERE p.matview = stored_name);
     mode text := etl._refresh_mode(matview, coalesce(setting, 'auto'));
     started timestamptz := clock_timestamp();
     seconds numeric;
@@ -353,12 +354,13 @@ AS $$
 DECLARE
     setting text := $3;  -- "concurrently" is a keyword
     clean_schedule text := lower(btrim(schedule));
+    stored_name text := etl._relation_name(matview);
     policy etl.refresh_policy;
 BEGIN
     PERFORM etl._require_matview(matview);
     PERFORM etl._require_setting(setting);
     PERFORM etl._require_schedule(schedule);
-    SELECT * INTO policy FROM etl.refresh_policy AS p WHERE p.matview = add_refresh_policy.matview::text;
+    SELECT * INTO policy FROM etl.refresh_policy AS p WHERE p.matview = stored_name;
     IF FOUND THEN
         RETURN etl._keep_refresh_policy(policy, clean_schedule, setting, if_not_exists);
     END IF;
@@ -370,7 +372,7 @@ BEGIN
             HINT = format('CREATE UNIQUE INDEX ON %s (…); over the columns that tell its rows apart.', matview);
     END IF;
     INSERT INTO etl.refresh_policy AS p (matview, schedule, setting)
-    VALUES (matview::text, clean_schedule, setting) RETURNING p.* INTO policy;
+    VALUES (stored_name, clean_schedule, setting) RETURNING p.* INTO policy;
     RETURN etl._schedule_refresh(policy);
 EXCEPTION
     WHEN unique_violation THEN
@@ -426,9 +428,9 @@ DECLARE
     policy etl.refresh_policy := etl._find_refresh_policy(matview);
 BEGIN
     IF policy.matview IS NOT NULL THEN
-        PERFORM etl._require_owner(policy.owner, format('refresh policy "%s"', policy.matview));
+        PERFORM etl._require_owner(policy.owner, format('refresh policy "%s"', policy.matview), or_superuser => true);
         DELETE FROM etl.refresh_policy AS p WHERE p.matview = policy.matview;
-        PERFORM etl._cron_unschedule(etl._cron_job_name('refresh', policy.matview));
+        PERFORM etl._cron_unschedule(etl._cron_job_name('refresh', policy.matview), policy.owner);
     ELSIF if_exists THEN
         RAISE NOTICE 'materialized view "%" has no refresh policy, nothing to remove', matview;
     ELSE
@@ -444,7 +446,8 @@ END
 $$;
 COMMENT ON FUNCTION etl.remove_refresh_policy(text, boolean) IS
     'Ends the scheduled refresh of a materialized view: removes the policy and its pg_cron job, the view stays. '
-    'The view is given by name, because it may have been dropped before its policy. '
+    'The view is given by name, because it may have been dropped before its policy. A superuser may remove another '
+    'role''s policy. '
     'Errors: 42704 no such policy (a NOTICE with if_exists), 42501 it is another role''s.';
 
 CREATE FUNCTION etl._next_refresh_mode(matview regclass, setting text)

@@ -73,20 +73,54 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    document text := (SELECT s.document FROM etl.suite AS s WHERE s.name = suite);
+    stored etl.suite;
 BEGIN
-    IF document IS NULL THEN
+    SELECT * INTO stored FROM etl.suite AS s WHERE s.name = suite;
+    IF stored.name IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
             MESSAGE = CASE WHEN suite IS NULL THEN 'no suite was given'
                            ELSE format('suite "%s" does not exist', suite) END,
             HINT = 'SELECT * FROM etl.suites lists the suites; etl.load_suite(document) adds one.';
     END IF;
-    RETURN document;
+    PERFORM etl._require_owner(stored.owner, format('suite "%s"', suite));
+    RETURN stored.document;
 END
 $$;
 COMMENT ON FUNCTION etl._suite_document(text) IS
-    'The document of a stored suite; 42704 where the current role has none of that name.';
+    'The document of a stored suite; 42704 where the current role sees none of that name, 42501 where it is another '
+    'role''s: not even a superuser applies rules that another role may change.';
+
+CREATE FUNCTION etl._store_suite(suite_name text, document text, replace bool)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder name;
+BEGIN
+    INSERT INTO etl.suite (name, document) VALUES (suite_name, document)
+    ON CONFLICT ON CONSTRAINT suite_pkey DO NOTHING;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    SELECT s.owner INTO holder FROM etl.suite AS s WHERE s.name = suite_name;
+    IF replace AND holder IS NOT NULL THEN
+        PERFORM etl._require_owner(holder, format('suite "%s"', suite_name));
+        UPDATE etl.suite AS s SET document = _store_suite.document, loaded_at = now() WHERE s.name = suite_name;
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'duplicate_object',
+        MESSAGE = format('suite "%s" already exists', suite_name)
+                  || CASE WHEN holder IS DISTINCT FROM current_user THEN ' and belongs to another role' ELSE '' END,
+        HINT = CASE WHEN holder = current_user
+                    THEN 'Call etl.load_suite(…, replace => true) to replace it, or give another name.'
+                    ELSE 'Give another name: etl.load_suite(…, name => ''…'').' END;
+END
+$$;
+COMMENT ON FUNCTION etl._store_suite(text, text, bool) IS
+    'Stores a document under a name, or replaces the current role''s own; 42710 where the name is taken.';
 
 CREATE FUNCTION etl.load_suite(suite text, name text DEFAULT NULL, replace bool DEFAULT false)
 RETURNS text
@@ -96,7 +130,6 @@ AS $$
 DECLARE
     document text;
     chosen text;
-    affected bigint;
 BEGIN
     IF suite IS NULL THEN
         RAISE EXCEPTION USING
@@ -107,24 +140,8 @@ BEGIN
     document := etl._normalize_suite(suite, load_suite.name);
     chosen := etl._suite_name(document);
     PERFORM etl._require_name(chosen, 'the name of the suite');
-    INSERT INTO etl.suite AS s (name, document) VALUES (chosen, document)
-    ON CONFLICT ON CONSTRAINT suite_pkey DO UPDATE
-        SET document = excluded.document, loaded_at = now()
-        WHERE load_suite.replace;
-    GET DIAGNOSTICS affected = ROW_COUNT;
-    IF affected = 0 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_object',
-            MESSAGE = format('suite "%s" already exists', chosen),
-            HINT = 'Call etl.load_suite(…, replace => true) to replace it, or give another name.';
-    END IF;
+    PERFORM etl._store_suite(chosen, document, coalesce(load_suite.replace, false));
     RETURN chosen;
-EXCEPTION
-    WHEN insufficient_privilege THEN -- row security: the name is another role's
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_object',
-            MESSAGE = format('suite "%s" already exists and belongs to another role', chosen),
-            HINT = 'Give another name: etl.load_suite(…, name => ''…'').';
 END
 $$;
 COMMENT ON FUNCTION etl.load_suite(text, text, bool) IS
@@ -188,22 +205,22 @@ COMMENT ON TYPE etl.validation_state IS
     'What the validation of some rows has found: counts, first failing values, and what uniqueness needs. Made by '
     'the aggregate etl.validation_state, stored like any value, merged by etl.merge, read by etl.report.';
 
-CREATE FUNCTION etl.validation_state_step(etl.validation_state, text, name[], VARIADIC "any")
+CREATE FUNCTION etl._validation_state_step(etl.validation_state, text, name[], VARIADIC "any")
 RETURNS etl.validation_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_validation_state_step';
-COMMENT ON FUNCTION etl.validation_state_step(etl.validation_state, text, name[], "any") IS
+COMMENT ON FUNCTION etl._validation_state_step(etl.validation_state, text, name[], "any") IS
     'Transition function of the aggregate etl.validation_state.';
-CREATE FUNCTION etl.validation_state_combine(etl.validation_state, etl.validation_state)
+CREATE FUNCTION etl._validation_state_combine(etl.validation_state, etl.validation_state)
 RETURNS etl.validation_state
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_validation_state_combine';
-COMMENT ON FUNCTION etl.validation_state_combine(etl.validation_state, etl.validation_state) IS
+COMMENT ON FUNCTION etl._validation_state_combine(etl.validation_state, etl.validation_state) IS
     'Adds the second state to the first; both must come from the same suite over the same columns (22023).';
 CREATE AGGREGATE etl.validation_state(text, name[], VARIADIC "any") (
-    SFUNC = etl.validation_state_step,
+    SFUNC = etl._validation_state_step,
     STYPE = etl.validation_state,
-    COMBINEFUNC = etl.validation_state_combine,
+    COMBINEFUNC = etl._validation_state_combine,
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.validation_state(text, name[], VARIADIC "any") IS
@@ -212,9 +229,9 @@ COMMENT ON AGGREGATE etl.validation_state(text, name[], VARIADIC "any") IS
     'the table under any plan. Text is compared by each column''s own collation. Errors: 22023 no suite, 42703 a '
     'column of the suite is not among the names, 42804 an expectation that does not fit its column''s type.';
 CREATE AGGREGATE etl.merge(etl.validation_state) (
-    SFUNC = etl.validation_state_combine,
+    SFUNC = etl._validation_state_combine,
     STYPE = etl.validation_state,
-    COMBINEFUNC = etl.validation_state_combine,
+    COMBINEFUNC = etl._validation_state_combine,
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.merge(etl.validation_state) IS
@@ -299,14 +316,13 @@ $$;
 COMMENT ON FUNCTION etl._require_suite_columns(regclass, text, text) IS
     'The columns that a suite reads, each once; 42703 where the table lacks one of them.';
 
-CREATE FUNCTION etl._validate_scan(target regclass, suite text, document text, where_sql text)
-RETURNS etl.validation_state
+CREATE FUNCTION etl._validation_query(target regclass, suite text, document text, where_sql text)
+RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns name[] := ARRAY['tableoid', 'ctid']::name[] || etl._require_suite_columns(target, suite, document);
-    state etl.validation_state;
 BEGIN
     IF cardinality(columns) > 97 THEN
         RAISE EXCEPTION USING
@@ -314,28 +330,29 @@ BEGIN
             MESSAGE = format('suite "%s" reads %s columns, and a call can pass 95', suite, cardinality(columns) - 2),
             HINT = 'Divide the suite into two.';
     END IF;
-    EXECUTE format('SELECT etl.validation_state(%L, %L::name[], %s) FROM %s AS validated%s', document, columns,
-                   (SELECT string_agg(format('validated.%I', c), ', ' ORDER BY n)
-                    FROM unnest(columns) WITH ORDINALITY AS u (c, n)),
-                   target, ' WHERE (' || where_sql || E'\n)')
-    INTO state;
-    RETURN coalesce(state, etl._empty_validation_state(document));
+    RETURN format('SELECT coalesce(etl.validation_state(%1$L, %2$L::name[], %3$s), etl._empty_validation_state(%1$L)) '
+                  'AS state FROM %4$s AS validated%5$s',
+                  document, columns,
+                  (SELECT string_agg(format('validated.%I', c), ', ' ORDER BY n)
+                   FROM unnest(columns) WITH ORDINALITY AS u (c, n)),
+                  target, ' WHERE (' || where_sql || E'\n)');
 END
 $$;
-COMMENT ON FUNCTION etl._validate_scan(regclass, text, text, text) IS
-    'The one scan of etl.validate: all expectations of the document over the rows of the table that where_sql admits.';
+COMMENT ON FUNCTION etl._validation_query(regclass, text, text, text) IS
+    'The one scan of etl.validate as a query that returns a state: all expectations of the document over the rows of '
+    'the table that where_sql admits.';
 
 CREATE FUNCTION etl._json_of(value "any")
 RETURNS text
 LANGUAGE C STRICT STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_json_of';
 COMMENT ON FUNCTION etl._json_of("any") IS
-    'A value as JSON, in the form that lists of failing values have: numbers and booleans as such, moments in ISO 8601, '
-    'everything else as text, which is cut after 1000 bytes.';
+    'A value as JSON, in the form that lists of failing values have: numbers and booleans as such, moments in ISO '
+    '8601, everything else as text, which is cut after 1000 bytes.';
 
 CREATE FUNCTION etl._duplicate_values(target regclass, state etl.validation_state, number int, column_name name)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -373,24 +390,23 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     document text;
-    state etl.validation_state;
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT']);
     document := etl._suite_document(suite);
-    IF where_sql IS NOT NULL THEN
-        PERFORM etl._require_condition(target, where_sql);
-    END IF;
-    state := etl._validate_scan(target, suite, document, where_sql);
-    RETURN QUERY
+    -- One query from the rows to the answer, because a state that goes through variables is copied each time.
+    RETURN QUERY EXECUTE format($sql$
         SELECT r.expectation, r.kwargs, r.success, r.element_count, r.missing_count, r.unexpected_count,
                r.unexpected_percent,
                CASE WHEN r.unexpected_count > 0 AND r.expectation = 'expect_column_values_to_be_unique'
-                    THEN etl._duplicate_values(target, state, r.number::int, (r.kwargs ->> 'column')::name)
+                    THEN etl._duplicate_values(%L::regclass, v.state, r.number::int, (r.kwargs ->> 'column')::name)
                     ELSE r.partial_unexpected_list
                END
-        FROM ROWS FROM (etl.report(state)) WITH ORDINALITY
+        FROM (%s) AS v
+        CROSS JOIN LATERAL ROWS FROM (etl.report(v.state)) WITH ORDINALITY
             AS r (expectation, kwargs, success, element_count, missing_count, unexpected_count, unexpected_percent,
-                  partial_unexpected_list, number);
+                  partial_unexpected_list, number)
+        ORDER BY r.number
+        $sql$, target, etl._validation_query(target, suite, document, where_sql));
 END
 $$;
 COMMENT ON FUNCTION etl.validate(regclass, text, text) IS
@@ -411,13 +427,14 @@ AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl.violations(text, record) IS
     'The row-level expectations of a stored suite that one row breaks, as names like '
     'expect_column_values_to_match_regex(wallet_address), in the suite''s order; empty when it keeps them all. For '
-    'WHERE, CHECK and triggers: CHECK (etl.violations(''transactions'', transactions.*) = ''{}''). Uniqueness is no '
-    'matter of one row and not among them. Errors: 42704 no such suite, 42703 the row lacks a column of the suite, '
-    '42804 an expectation that does not fit its column''s type.';
+    'WHERE and triggers. In a CHECK constraint it works too, but a restored dump may fill the table before the '
+    'suites are there: prefer a trigger. Uniqueness is no matter of one row and not among them. Errors: 42704 no '
+    'such suite, 42501 another role''s, 42703 the row lacks a column of the suite, 42804 an expectation that does '
+    'not fit its column''s type.';
 
 CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    relation regclass NOT NULL,
+    relation text NOT NULL,
     suite text NOT NULL,
     "row" jsonb NOT NULL,
     reasons text[] NOT NULL,
@@ -426,11 +443,13 @@ CREATE TABLE etl.quarantined_rows (
 );
 CREATE INDEX quarantined_rows_relation_idx ON etl.quarantined_rows (relation, quarantine_id);
 COMMENT ON TABLE etl.quarantined_rows IS
-    'Rows that etl.quarantine took out of their table: the row as JSON, the broken expectations (reasons), the '
-    'suite, and when. Each role sees the rows that it moved. jsonb_populate_record makes a row of "row" again.';
+    'Rows that etl.quarantine took out of their table (relation, by its name): the row as JSON, the broken '
+    'expectations (reasons), the suite, and when. Each role sees the rows that it moved. jsonb_populate_record makes '
+    'a row of "row" again.';
 ALTER TABLE etl.quarantined_rows ENABLE ROW LEVEL SECURITY;
 CREATE POLICY quarantined_rows_owner ON etl.quarantined_rows USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.quarantined_rows TO PUBLIC;
+COMMENT ON SEQUENCE etl.quarantined_rows_quarantine_id_seq IS 'Numbers of etl.quarantined_rows.';
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows_quarantine_id_seq', '');
 
@@ -449,6 +468,58 @@ $$;
 COMMENT ON FUNCTION etl._row_as_json(record) IS
     'A row as JSON from which jsonb_populate_record makes the same row, whatever the session''s settings are.';
 
+CREATE FUNCTION etl._refuse_quarantine_cascades(target regclass, suite text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables oid[];
+    places tid[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM etl._cascades(target)) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    EXECUTE format('SELECT array_agg(t.tableoid), array_agg(t.ctid) FROM %s AS t WHERE etl.violations(%L, t.*) <> %L',
+                   target, suite, '{}')
+    INTO tables, places;
+    PERFORM etl._refuse_cascades(
+        target, tables, places, 'broken rows',
+        'Delete the rows of "%s" first, or let its foreign key be ON DELETE NO ACTION.');
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_quarantine_cascades(regclass, text) IS
+    'Raises (23503) when taking out the broken rows would delete or change rows of other tables by a foreign key. '
+    'Keeps other writers out of a table that has such a key.';
+
+CREATE FUNCTION etl._warn_held_back(target regclass, suite text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    before_row_delete CONSTANT int := 1 | 2 | 8; -- of pg_trigger.tgtype
+    held bigint;
+BEGIN
+    IF NOT (row_security_active(target)
+            OR EXISTS (SELECT FROM pg_rewrite AS r WHERE r.ev_class IN (SELECT etl._family(target)) AND r.ev_type = '4')
+            OR EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid IN (SELECT etl._family(target))
+                       AND g.tgtype & before_row_delete = before_row_delete)) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %s AS t WHERE etl.violations(%L, t.*) <> %L', target, suite, '{}') INTO held;
+    IF held > 0 THEN
+        RAISE WARNING USING
+            MESSAGE = format('%s broken rows of table "%s" were held back', held, target),
+            DETAIL = 'A trigger, a rule or a policy of the table kept them from being deleted.',
+            HINT = format('SELECT * FROM %s AS t WHERE etl.violations(%L, t.*) <> %L shows them.', target, suite, '{}');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._warn_held_back(regclass, text) IS
+    'Warns when broken rows stayed in a table that has something that can keep rows from being deleted.';
+
 CREATE FUNCTION etl.quarantine(target regclass, suite text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -460,6 +531,7 @@ DECLARE
     moved bigint;
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']);
+    PERFORM etl._require_no_wider_children(target);
     document := etl._suite_document(suite);
     PERFORM etl._require_suite_columns(target, suite, document);
     SELECT string_agg(e.label, ', ') INTO left_out FROM etl._suite_expectations(document) AS e WHERE NOT e.row_level;
@@ -467,15 +539,17 @@ BEGIN
         RAISE NOTICE 'quarantine tests each row alone and leaves out %', left_out
             USING HINT = 'etl.dedupe removes duplicates.';
     END IF;
+    PERFORM etl._refuse_quarantine_cascades(target, suite);
     EXECUTE format($sql$
         WITH broken AS (
             DELETE FROM %s AS t WHERE etl.violations(%L, t.*) <> '{}'
             RETURNING etl._row_as_json(t.*) AS "row", etl.violations(%L, t.*) AS reasons
         )
         INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
-        SELECT %L::regclass, %L, b."row", b.reasons FROM broken AS b
-        $sql$, target, suite, suite, target, suite);
+        SELECT %L, %L, b."row", b.reasons FROM broken AS b
+        $sql$, target, suite, suite, etl._relation_name(target), suite);
     GET DIAGNOSTICS moved = ROW_COUNT;
+    PERFORM etl._warn_held_back(target, suite);
     RETURN moved;
 END
 $$;

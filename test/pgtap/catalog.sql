@@ -23,16 +23,14 @@ JOIN pg_catalog.pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.
 
 SELECT isnt_empty('SELECT FROM member', 'the extension has objects');
 
--- The row type of a table, an array type and the sequence of an identity column come with another object.
+-- The row type of a table and an array type come with another object.
 SELECT is_empty($$
     SELECT m.name
     FROM member AS m
     LEFT JOIN pg_catalog.pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
-    LEFT JOIN relation AS r ON m.classid = 'pg_class'::regclass AND r.oid = m.objid
     WHERE pg_catalog.obj_description(m.objid, m.classid::regclass::name) IS NULL
       AND coalesce(t.typrelid, 0) = 0
       AND t.typcategory IS DISTINCT FROM 'A'
-      AND r.relkind IS DISTINCT FROM 'S'
 $$, 'every object has a comment');
 
 SELECT is_empty($$

@@ -1,7 +1,7 @@
 -- Retention with known answers: what is due, what a batch is, what stands in the archive afterwards. No transaction
 -- around the file, because etl.run_retention commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(71);
+SELECT plan(83);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -392,6 +392,59 @@ CALL etl.run_retention('busy', '2025-06-01');
 SELECT is(current_setting('search_path'), 'evil, pg_catalog, public', 'the search path is the caller''s again');
 RESET search_path;
 SELECT is(pg_temp.last_run('archived'), 'archived 2', 'and was not used');
+
+-- A filter cannot become the superuser who runs the policy as its owner.
+CREATE SCHEMA hall AUTHORIZATION etl_tap_ann;
+SET ROLE etl_tap_ann;
+CREATE TABLE hall.seat (id int, at timestamptz);
+CREATE INDEX ON hall.seat (at);
+INSERT INTO hall.seat VALUES (1, '2025-01-01');
+CREATE FUNCTION hall.escape(id int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('role', 'none', false);
+    RETURN true;
+END $$;
+CREATE FUNCTION hall.folded() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    RESET ROLE;
+    RETURN true;
+END $$;
+SELECT etl.add_retention_policy('hall.seat', 'at', '1 day', 'escape', filter => 'hall.escape(id)') \g /dev/null
+SELECT throws_ok($$SELECT etl.add_retention_policy('hall.seat', 'at', '1 day', 'folded', filter => 'hall.folded()')$$,
+                 '42501', NULL, 'a filter that resets the role when it is planned');
+SELECT is(current_user::text, 'etl_tap_ann', 'does not');
+RESET ROLE;
+SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' options=''-c role=etl_tap_ann''',
+                        $$CALL etl.run_retention('escape')$$), '42501', NULL, 'nor when it is run');
+SELECT is((SELECT count(*) FROM hall.seat), 1::bigint, 'and nothing is deleted');
+SELECT lives_ok($$SELECT etl.remove_retention_policy('escape')$$, 'a superuser removes what others have defined');
+
+-- A policy whose span overflows is recorded, and the others go on.
+CREATE TABLE span (id int, at timestamptz);
+CREATE INDEX ON span (at);
+INSERT INTO span VALUES (1, '2025-01-01');
+SELECT etl.add_retention_policy('span', 'at', '1 day', 'span a') \g /dev/null
+SELECT etl.add_retention_policy('span', 'at', '1 day', 'span b') \g /dev/null
+UPDATE etl.retention_policy SET keep = '10000000 years' WHERE name = 'span a';
+SELECT throws_ok(pg_temp.call($$etl.run_retention('span a')$$), '22023', NULL, 'a span that overflows');
+SELECT throws_ok(pg_temp.call($$etl.run_retention()$$), NULL, NULL, 'fails its policy');
+SELECT is_empty('SELECT FROM span', 'and no other');
+SELECT is((SELECT last_status FROM etl.policies WHERE policy = 'span a'), 'failed', 'which is recorded');
+
+-- A foreign key that came later, and would take rows of another table along
+CREATE TABLE ref (id int PRIMARY KEY, at timestamptz);
+CREATE INDEX ON ref (at);
+SELECT etl.add_retention_policy('ref', 'at', '1 day') \g /dev/null
+CREATE TABLE ref_line (id int REFERENCES ref ON DELETE CASCADE);
+INSERT INTO ref VALUES (1, '2025-01-01'), (2, '2025-01-02');
+INSERT INTO ref_line VALUES (1);
+SELECT throws_ok(pg_temp.call($$etl.run_retention('ref')$$), '23503',
+                 'retention policy "ref" failed: due rows in table "public.ref" are referenced from table "public.ref_line"',
+                 'rows that a cascade would take along');
+SELECT is((SELECT count(*) FROM ref), 2::bigint, 'stop the run');
+DELETE FROM ref_line;
+CALL etl.run_retention('ref');
+SELECT is_empty('SELECT FROM ref', 'until there are none');
 
 SELECT dblink_disconnect('other') \g /dev/null
 DROP OWNED BY etl_tap_ann, etl_tap_ben;

@@ -1,4 +1,5 @@
--- etl.validate with known answers: every expectation, the families of types, tables of every shape, and what is refused.
+-- etl.validate with known answers: every expectation, the families of types, tables of every shape, and what is
+-- refused.
 BEGIN;
 SELECT plan(147);
 SET LOCAL timezone = 'UTC';
@@ -47,7 +48,8 @@ SELECT is(pg_temp.outcome('sale', 'values_to_be_in_set', '{"column": "status", "
 SELECT is(pg_temp.outcome('sale', 'values_to_be_between', '{"column": "price", "min_value": 0, "max_value": 99.5}'),
           'breaks 5 1 1 25.00 [-0.50000000]', 'be_between includes its bounds');
 SELECT is(pg_temp.outcome('sale', 'values_to_be_between',
-                          '{"column": "price", "min_value": 0, "max_value": 99.5, "strict_min": true, "strict_max": true}'),
+                          '{"column": "price", "min_value": 0, "max_value": 99.5,
+                            "strict_min": true, "strict_max": true}'),
           'breaks 5 1 3 75.00 [0.00000000, -0.50000000, 99.50000000]', 'strict bounds exclude themselves');
 SELECT is(pg_temp.outcome('sale', 'values_to_be_between', '{"column": "bought", "max_value": "2025-01-01T12:00:00Z"}'),
           'breaks 5 1 1 25.00 ["2025-01-01T13:00:00+00:00"]', 'moments are written in ISO 8601');
@@ -73,7 +75,8 @@ SELECT is(pg_temp.outcome('sale', 'pair_values_a_to_be_greater_than_b',
 
 -- mostly --------------------------------------------------------------------------------------------------------------
 
-SELECT is(pg_temp.outcome('sale', 'values_to_match_regex', '{"column": "wallet", "regex": "^0x[0-9a-f]+$", "mostly": 0.5}'),
+SELECT is(pg_temp.outcome('sale', 'values_to_match_regex',
+                          '{"column": "wallet", "regex": "^0x[0-9a-f]+$", "mostly": 0.5}'),
           'keeps 5 1 2 50.00 ["0xZZ", "0xé"]', 'mostly is met exactly at its edge, and the failing values are listed');
 SELECT is(pg_temp.outcome('sale', 'values_to_match_regex',
                           '{"column": "wallet", "regex": "^0x[0-9a-f]+$", "mostly": 0.500001}'),
@@ -110,7 +113,8 @@ SELECT is(pg_temp.outcome('odd_text', 'values_to_be_in_set', '{"column": "t", "v
 INSERT INTO odd_text SELECT t FROM odd_text;
 SELECT is(pg_temp.outcome('odd_text', 'values_to_be_unique', '{"column": "t"}'),
           format('breaks 8 0 8 100.00 %s', jsonb_build_array(
-              E'a"b\\c\n\t\x01', E'a"b\\c\n\t\x01', repeat('é', 500) || '…', repeat('é', 500) || '…', '', '', ' ', ' ')),
+              E'a"b\\c\n\t\x01', E'a"b\\c\n\t\x01', repeat('é', 500) || '…', repeat('é', 500) || '…',
+              '', '', ' ', ' ')),
           'be_unique lists values in the same form');
 
 -- Types ---------------------------------------------------------------------------------------------------------------
@@ -204,7 +208,8 @@ INSERT INTO answer (expectation, kwargs, wanted) VALUES
     ('values_to_be_in_set', '{"column": "dom", "value_set": ["b", "c"]}', 'breaks 5 2 1 33.33 ["B"]'),
     ('values_to_be_in_set', '{"column": "a", "value_set": ["{1,2}", "{3}"]}',
      'breaks 5 2 2 66.67 ["{{1,2}}", "[0:1]={1,2}"]'),
-    ('values_to_be_in_set', '{"column": "ip", "value_set": ["10.0.0.1/32", "::1"]}', 'breaks 5 2 1 33.33 ["10.0.0.0/8"]'),
+    ('values_to_be_in_set', '{"column": "ip", "value_set": ["10.0.0.1/32", "::1"]}',
+     'breaks 5 2 1 33.33 ["10.0.0.0/8"]'),
     ('values_to_be_in_set', '{"column": "j", "value_set": ["[]", "{\"a\":1}"]}', 'keeps 5 2 0 0.00 []'),
     ('values_to_be_in_set', '{"column": "by", "value_set": ["\\x01", ""]}', 'breaks 5 2 1 33.33 ["\\x02"]'),
     ('values_to_match_regex', '{"column": "v", "regex": "^[bB]$"}', 'breaks 5 1 2 50.00 ["", "b "]'),
@@ -264,7 +269,8 @@ CREATE TABLE "One ""Row""" ("a b" text, validated int, t int);
 INSERT INTO "One ""Row""" VALUES ('x', 1, 2);
 SELECT is(pg_temp.outcome('"One ""Row"""', 'values_to_be_in_set', '{"column": "a b", "value_set": ["y"]}'),
           'breaks 1 0 1 100.00 ["x"]', 'one row, and names that want quotes');
-SELECT is(pg_temp.outcome('"One ""Row"""', 'pair_values_a_to_be_greater_than_b', '{"column_A": "t", "column_B": "validated"}'),
+SELECT is(pg_temp.outcome('"One ""Row"""', 'pair_values_a_to_be_greater_than_b',
+                          '{"column_A": "t", "column_B": "validated"}'),
           'keeps 1 0 0 0.00 []', 'columns named as the aliases of the query');
 
 CREATE TABLE part (id int, k text) PARTITION BY RANGE (id);
@@ -273,7 +279,8 @@ CREATE TABLE part_2 (k text, gone int, id int);
 ALTER TABLE part_2 DROP COLUMN gone;
 ALTER TABLE part ATTACH PARTITION part_2 FOR VALUES FROM (100) TO (200);
 CREATE TABLE part_without_rows PARTITION OF part DEFAULT;
-SELECT is(pg_temp.outcome('part', 'values_to_be_unique', '{"column": "k"}'), 'keeps 0 0 0 - []', 'partitions without rows');
+SELECT is(pg_temp.outcome('part', 'values_to_be_unique', '{"column": "k"}'), 'keeps 0 0 0 - []',
+          'partitions without rows');
 INSERT INTO part VALUES (1, 'a'), (2, 'b'), (101, 'a'), (102, 'c'), (103, NULL);
 SELECT is(pg_temp.outcome('part', 'values_to_be_unique', '{"column": "k"}'), 'breaks 5 1 2 50.00 ["a", "a"]',
           'duplicates in two partitions, one without rows');
@@ -281,7 +288,8 @@ SELECT is(pg_temp.outcome('part', 'values_to_be_between', '{"column": "id", "min
           'breaks 5 0 3 60.00 [1, 102, 103]', 'failing values of all partitions');
 CREATE TABLE child (extra int) INHERITS (sale);
 INSERT INTO child VALUES (1, '0xab', 10, 'odd', NULL, NULL, 1);
-SELECT is(pg_temp.outcome('sale', 'values_to_be_in_set', '{"column": "status", "value_set": ["open", "closed", "gone"]}'),
+SELECT is(pg_temp.outcome('sale', 'values_to_be_in_set',
+                          '{"column": "status", "value_set": ["open", "closed", "gone"]}'),
           'breaks 6 1 1 20.00 ["odd"]', 'children are rows of their parent');
 SELECT is(pg_temp.outcome('sale', 'values_to_be_unique', '{"column": "wallet"}'),
           'breaks 6 1 2 40.00 ["0xab", "0xab"]', 'duplicates in parent and child');
@@ -300,7 +308,8 @@ SELECT is(pg_temp.outcome('wide', 'values_to_be_unique', '{"column": "t"}'),
 -- Expectations with more columns than one
 SELECT etl.load_suite(
     format('{"name": "broad", "expectations": [%s]}',
-           string_agg(format('{"type": "expect_column_values_to_be_between", "kwargs": {"column": "c%s", "max_value": %s}}',
+           string_agg(format('{"type": "expect_column_values_to_be_between",
+                               "kwargs": {"column": "c%s", "max_value": %s}}',
                              i, i), ',')))
 FROM generate_series(1, 95) AS i \g /dev/null
 DO $$
@@ -308,7 +317,8 @@ BEGIN
     EXECUTE (SELECT format('CREATE TABLE broad AS SELECT %s', string_agg(format('%s AS c%s', i + i % 2, i), ', '))
              FROM generate_series(1, 96) AS i);
 END $$;
-SELECT results_eq($$SELECT success, unexpected_count, count(*) FROM etl.validate('broad', 'broad') GROUP BY 1, 2 ORDER BY 1$$,
+SELECT results_eq($$SELECT success, unexpected_count, count(*) FROM etl.validate('broad', 'broad')
+                    GROUP BY 1, 2 ORDER BY 1$$,
                   'VALUES (false, 1::bigint, 48::bigint), (true, 0, 47)', 'a suite of 95 columns');
 SELECT etl.load_suite(
     format('{"name": "too broad", "expectations": [%s]}',
@@ -318,7 +328,8 @@ SELECT throws_ok($$SELECT * FROM etl.validate('broad', 'too broad')$$, '54000',
                  'suite "too broad" reads 96 columns, and a call can pass 95', 'a suite of 96 columns is refused');
 SELECT etl.load_suite(
     format('{"name": "long", "expectations": [%s]}',
-           string_agg(format('{"type": "expect_column_values_to_be_between", "kwargs": {"column": "i", "max_value": %s}}', i),
+           string_agg(format('{"type": "expect_column_values_to_be_between",
+                               "kwargs": {"column": "i", "max_value": %s}}', i),
                       ',')))
 FROM generate_series(1, 2000) AS i \g /dev/null
 SELECT results_eq($$SELECT count(*), sum(unexpected_count), bool_and(success) FROM etl.validate('thousand', 'long')$$,
@@ -337,7 +348,8 @@ SELECT results_eq($$SELECT expectation, kwargs FROM etl.validate('sale', 'two')$
 
 SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "max_value": 5}', 'i <= 10'),
           'breaks 10 0 5 50.00 [6, 7, 8, 9, 10]', 'where_sql');
-SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "max_value": 5}', 'i <= 10 -- only the first'),
+SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "max_value": 5}',
+                          'i <= 10 -- only the first'),
           'breaks 10 0 5 50.00 [6, 7, 8, 9, 10]', 'where_sql that ends in a comment');
 SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "max_value": 5}', 'i < 0 OR i = 3'),
           'keeps 1 0 0 0.00 []', 'where_sql is one condition');
@@ -345,22 +357,26 @@ SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "
           'keeps 0 0 0 - []', 'where_sql that admits no row');
 SELECT is(pg_temp.outcome('thousand', 'values_to_be_between', '{"column": "i", "max_value": 5}', 'NULL'),
           'keeps 0 0 0 - []', 'where_sql that is NULL for every row');
-SELECT throws_ok($$SELECT * FROM etl.validate('thousand', 'long', 'j > 1')$$, '42703', NULL, 'where_sql with an unknown column');
+SELECT throws_ok($$SELECT * FROM etl.validate('thousand', 'long', 'j > 1')$$, '42703', NULL,
+                 'where_sql with an unknown column');
 SELECT throws_ok($$SELECT * FROM etl.validate('thousand', 'long', 'i >')$$, '42601', NULL, 'where_sql that is no SQL');
 
 -- Refused -------------------------------------------------------------------------------------------------------------
 
-SELECT throws_ok($$SELECT * FROM etl.validate('sale', 'unknown')$$, '42704', 'suite "unknown" does not exist', 'an unknown suite');
+SELECT throws_ok($$SELECT * FROM etl.validate('sale', 'unknown')$$, '42704', 'suite "unknown" does not exist',
+                 'an unknown suite');
 SELECT throws_ok($$SELECT * FROM etl.validate('sale', NULL)$$, '42704', 'no suite was given', 'no suite');
 SELECT throws_ok($$SELECT * FROM etl.validate(NULL, 'two')$$, '22023', 'no table was given', 'no table');
 SELECT throws_ok($$SELECT * FROM etl.validate('thousand', 'two')$$, '42703',
                  'suite "two" expects column "price", which table "public.thousand" does not have', 'a missing column');
 CREATE VIEW seen AS SELECT * FROM sale;
 CREATE MATERIALIZED VIEW kept AS SELECT * FROM sale;
-SELECT throws_ok($$SELECT * FROM etl.validate('seen', 'two')$$, '42809', '"public.seen" is a view, not a table', 'a view');
+SELECT throws_ok($$SELECT * FROM etl.validate('seen', 'two')$$, '42809', '"public.seen" is a view, not a table',
+                 'a view');
 SELECT throws_ok($$SELECT * FROM etl.validate('kept', 'two')$$, '42809',
                  '"public.kept" is a materialized view, not a table', 'a materialized view');
-SELECT throws_ok(format('SELECT pg_temp.outcome(''typed'', %L, %L)', c.expectation, c.kwargs), c.sqlstate, c.message, c.what)
+SELECT throws_ok(format('SELECT pg_temp.outcome(''typed'', %L, %L)', c.expectation, c.kwargs),
+                 c.sqlstate, c.message, c.what)
 FROM (VALUES
     ('values_to_match_regex', '{"column": "n", "regex": "1"}', '42804',
      'expect_column_values_to_match_regex needs a column of text, but "n" is of type numeric', 'a pattern on a number'),

@@ -5,7 +5,7 @@ SELECT plan(15);
 SET LOCAL timezone = 'UTC';
 SELECT setseed(0.42) \g /dev/null
 
--- A table and a suite for it --------------------------------------------------------------------------------------------
+-- A table and a suite for it -----------------------------------------------------------------------------------------
 
 CREATE TABLE plain (id int, k text, wallet text, price numeric(12,4), score float8, status text, day date,
                     bought timestamptz, moved timestamptz);
@@ -63,7 +63,8 @@ FROM rule \g /dev/null
 
 -- A rule's answer by plain SQL; the failing values are those of the first 20 rows by place.
 CREATE FUNCTION by_sql(target regclass, where_sql text DEFAULT 'true')
-RETURNS TABLE (number int, success bool, element_count bigint, missing_count bigint, unexpected_count bigint, list jsonb)
+RETURNS TABLE (number int, success bool, element_count bigint, missing_count bigint, unexpected_count bigint,
+               list jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
     r rule;
@@ -74,7 +75,8 @@ BEGIN
                         FROM %3$s WHERE %4$s',
                        r.missing, format(r.unexpected, target), target, where_sql)
             INTO element_count, missing_count, unexpected_count;
-        success := coalesce((element_count - missing_count - unexpected_count) / nullif(element_count - missing_count, 0)::float8
+        success := coalesce((element_count - missing_count - unexpected_count)
+                            / nullif(element_count - missing_count, 0)::float8
                             >= coalesce((r.kwargs ->> 'mostly')::float8, 1), true);
         list := NULL;
         IF r.value IS NOT NULL THEN
@@ -94,7 +96,8 @@ $$;
 
 -- ctid keeps its order only where no row was changed: so is it here.
 CREATE FUNCTION by_etl(target regclass, where_sql text DEFAULT NULL)
-RETURNS TABLE (number int, success bool, element_count bigint, missing_count bigint, unexpected_count bigint, list jsonb)
+RETURNS TABLE (number int, success bool, element_count bigint, missing_count bigint, unexpected_count bigint,
+               list jsonb)
 LANGUAGE sql AS $$
     SELECT v.number::int, v.success, v.element_count, v.missing_count, v.unexpected_count,
            CASE WHEN v.expectation <> 'expect_column_values_to_be_unique' THEN v.partial_unexpected_list END
@@ -106,7 +109,7 @@ $$;
 CREATE TABLE truth AS SELECT 'plain' AS target, t.* FROM by_sql('plain') AS t
 UNION ALL SELECT 'parted', t.* FROM by_sql('parted') AS t;
 
--- Serial ----------------------------------------------------------------------------------------------------------------
+-- Serial -------------------------------------------------------------------------------------------------------------
 
 SET LOCAL max_parallel_workers_per_gather = 0;
 SELECT results_eq($$SELECT * FROM by_etl('plain')$$,
@@ -130,7 +133,7 @@ SELECT is((SELECT count(DISTINCT v) FROM serial_lists AS l, jsonb_array_elements
            WHERE l.number = 2 AND (SELECT count(*) FROM plain AS p WHERE to_jsonb(p.k) = v) < 2),
           0::bigint, 'and every listed one occurs more than once');
 
--- Parallel --------------------------------------------------------------------------------------------------------------
+-- Parallel -----------------------------------------------------------------------------------------------------------
 
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
@@ -170,7 +173,7 @@ SELECT results_eq($$SELECT v.number, v.partial_unexpected_list
                                    percent, partial_unexpected_list, number)$$,
                   'SELECT number, partial_unexpected_list FROM serial_lists', 'parallel, the lists as in serial');
 
--- Merged ----------------------------------------------------------------------------------------------------------------
+-- Merged -------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION state_query(groups text) RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT etl.validation_state(%L, %L, tableoid, ctid, %s) AS state FROM plain GROUP BY %s', s.document,
@@ -191,11 +194,12 @@ SELECT results_eq(format($$SELECT * FROM merged(%L)
                            AS r (success bool, elements bigint, missing bigint, unexpected bigint, percent float8,
                                  list jsonb)$$, g.groups),
                   $$SELECT * FROM merged('()')
-                    AS r (success bool, elements bigint, missing bigint, unexpected bigint, percent float8, list jsonb)$$,
+                    AS r (success bool, elements bigint, missing bigint, unexpected bigint, percent float8,
+                          list jsonb)$$,
                   'states of groups merge to that of the whole: ' || g.groups)
 FROM (VALUES ('id % 7'), ('status, id % 2'), ('day')) AS g (groups);
 
--- Regular expressions ---------------------------------------------------------------------------------------------------
+-- Regular expressions ------------------------------------------------------------------------------------------------
 
 SET LOCAL max_parallel_workers_per_gather = 0;
 CREATE FUNCTION pick(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$

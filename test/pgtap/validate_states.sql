@@ -25,8 +25,10 @@ SELECT etl.validation_state(suite('s'), '{tableoid, ctid, w, p}', tableoid, ctid
 
 -- Kept and sent -------------------------------------------------------------------------------------------------------
 
-SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole), 'merged states are that of the whole');
-SELECT is((SELECT answer(etl.merge(state ORDER BY shop DESC)) FROM kept), (SELECT answer(state) FROM whole), 'in any order');
+SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole),
+          'merged states are that of the whole');
+SELECT is((SELECT answer(etl.merge(state ORDER BY shop DESC)) FROM kept), (SELECT answer(state) FROM whole),
+          'in any order');
 SELECT is((SELECT answer(etl.merge(state)) FROM kept WHERE shop = 2), (SELECT answer(state) FROM kept WHERE shop = 2),
           'a state merged with nothing stays what it is');
 SELECT ok((SELECT etl.merge(state) IS NULL FROM kept WHERE shop > 9), 'of no states there is none');
@@ -34,7 +36,8 @@ SELECT is((SELECT answer(etl.merge(s)) FROM (VALUES (NULL), ((SELECT state FROM 
           (SELECT answer(state) FROM whole), 'NULL is no state');
 SELECT is_empty('SELECT * FROM etl.report(NULL)', 'and has no report');
 SELECT results_eq('SELECT success, element_count, missing_count, unexpected_count FROM whole, etl.report(state)',
-                  $$SELECT false, count(*), count(*) FILTER (WHERE w IS NULL), count(*) FILTER (WHERE w !~ '^a') FROM sale
+                  $$SELECT false, count(*), count(*) FILTER (WHERE w IS NULL), count(*) FILTER (WHERE w !~ '^a')
+                    FROM sale
                     UNION ALL
                     SELECT false, 1000, count(*) FILTER (WHERE w IS NULL),
                            count(*) FILTER (WHERE w IN (SELECT w FROM sale GROUP BY w HAVING count(*) > 1)) FROM sale
@@ -45,18 +48,23 @@ SELECT is((SELECT partial_unexpected_list FROM whole, etl.report(state) OFFSET 1
 
 SELECT is((SELECT count(*) FROM kept WHERE state::text::etl.validation_state::text = state::text), 5::bigint,
           'the text form and back');
-SELECT set_config('test.file', format('%s/kept.%s', current_setting('data_directory'), pg_backend_pid()), true) \g /dev/null
+SELECT set_config('test.file', format('%s/kept.%s', current_setting('data_directory'), pg_backend_pid()),
+                  true) \g /dev/null
 DO $$ BEGIN EXECUTE format('COPY kept TO %L (FORMAT binary)', current_setting('test.file')); END $$;
 CREATE TABLE loaded (LIKE kept);
 DO $$ BEGIN EXECUTE format('COPY loaded FROM %L (FORMAT binary)', current_setting('test.file')); END $$;
 SELECT results_eq('SELECT shop, state::text FROM loaded ORDER BY 1', 'SELECT shop, state::text FROM kept ORDER BY 1',
                   'COPY in the binary form');
-DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO PROGRAM %L', format('rm %s', current_setting('test.file'))); END $$;
+DO $$
+BEGIN
+    EXECUTE format('COPY (SELECT WHERE false) TO PROGRAM %L', format('rm %s', current_setting('test.file')));
+END $$;
 SELECT is((SELECT answer(etl.merge(state)) FROM loaded), (SELECT answer(state) FROM whole), 'and merged afterwards');
 
 -- Small states are kept in line, large ones in the TOAST table, compressed or not.
 CREATE TABLE large AS
-SELECT etl.validation_state('{"expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "i"}}]}',
+SELECT etl.validation_state('{"expectations": [
+           {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "i"}}]}',
                             '{i}', i) AS state
 FROM generate_series(1, 20000) AS i;
 SELECT is((SELECT round(length(etl.validation_state_send(state)) / 20000.0) FROM large), 52::numeric,
@@ -92,25 +100,32 @@ CREATE FUNCTION state(document text, columns name[] DEFAULT '{w, p}') RETURNS et
 $$;
 SELECT throws_ok($$SELECT etl.merge(s) FROM (VALUES (state(suite('s'))), (state(suite('t')))) AS v (s)$$, '22023',
                  'validation states of different suites or columns cannot be merged', 'states of two suites');
-SELECT throws_ok($$SELECT etl.merge(s) FROM (VALUES (state(suite('s'))), ((SELECT w.state FROM whole AS w))) AS v (s)$$, '22023',
+SELECT throws_ok($$SELECT etl.merge(s) FROM (VALUES (state(suite('s'))), ((SELECT w.state FROM whole AS w))) AS v (s)$$,
+                 '22023',
                  'validation states of different suites or columns cannot be merged', 'states over other columns');
 SELECT throws_ok($$SELECT etl.validation_state(suite(shop::text), '{w, p}', w, p) FROM sale$$, '22023',
                  'etl.validation_state needs the same suite and column names for all rows of a query',
                  'a suite that changes from row to row');
-SELECT throws_ok($$SELECT etl.validation_state(suite('s'), CASE shop WHEN 1 THEN '{w, p}' ELSE '{p, w}' END::name[], w, p)
+SELECT throws_ok($$SELECT etl.validation_state(suite('s'), CASE shop WHEN 1 THEN '{w, p}' ELSE '{p, w}' END::name[],
+                                               w, p)
                    FROM sale$$, '22023',
                  'etl.validation_state needs the same suite and column names for all rows of a query',
                  'names that change from row to row');
-SELECT is((SELECT answer(etl.validation_state((SELECT document FROM (SELECT suite('s') AS document) AS d), '{w, p}', w, p))
+SELECT is((SELECT answer(etl.validation_state((SELECT document FROM (SELECT suite('s') AS document) AS d), '{w, p}',
+                                              w, p))
            FROM sale), answer(state(suite('s'))), 'a suite from a subquery');
 SELECT throws_ok($$SELECT state(suite('s'), '{w}')$$, '22023', 'etl.validation_state got 1 column names and 2 values',
                  'too few names');
 SELECT throws_ok($$SELECT state(suite('s'), '{w, q}')$$, '42703',
-                 'expect_column_values_to_be_between expects column "p", which is not among the given ones', 'a column not named');
-SELECT throws_ok($$SELECT state(NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns', 'no suite');
-SELECT throws_ok($$SELECT state(suite('s'), NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns',
+                 'expect_column_values_to_be_between expects column "p", which is not among the given ones',
+                 'a column not named');
+SELECT throws_ok($$SELECT state(NULL)$$, '22023', 'etl.validation_state needs a suite and the names of its columns',
+                 'no suite');
+SELECT throws_ok($$SELECT state(suite('s'), NULL)$$, '22023',
+                 'etl.validation_state needs a suite and the names of its columns',
                  'no names');
-SELECT throws_ok($$SELECT state('{}')$$, '22023', 'a suite must be a JSON object with an array "expectations"', 'no suite document');
+SELECT throws_ok($$SELECT state('{}')$$, '22023', 'a suite must be a JSON object with an array "expectations"',
+                 'no suite document');
 
 -- Forged --------------------------------------------------------------------------------------------------------------
 
@@ -134,8 +149,10 @@ FROM genuine AS g CROSS JOIN LATERAL (VALUES
     (forged(g.t, 20, 'ffffffff'), '22P03', 'invalid value for type etl.validation_state', 'too many checks'),
     (forged(g.t, 24, 'f8ffffff'), '22P03', 'invalid value for type etl.validation_state', 'a log beyond the end'),
     (forged(g.t, 28, 'f8ffffff'), '22P03', 'invalid value for type etl.validation_state', 'a log more than full'),
-    (forged(g.t, 32, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state', 'slots beyond the end'),
-    (forged(g.t, 40, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state', 'more than all slots used')
+    (forged(g.t, 32, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state',
+     'slots beyond the end'),
+    (forged(g.t, 40, '0000000000000080'), '22P03', 'invalid value for type etl.validation_state',
+     'more than all slots used')
 ) AS f (state, sqlstate, message, what);
 
 -- Every byte changed: an error that is ours or PostgreSQL's for bad data, or an answer.
@@ -153,7 +170,8 @@ EXCEPTION
         RETURN 'refused';
 END
 $$;
-SELECT set_eq($$SELECT use_forged(forged(g.t, i, lpad(to_hex(255 - get_byte(decode(substr(g.t, 3), 'hex'), i)), 2, '0')))
+SELECT set_eq($$SELECT use_forged(forged(g.t, i, encode(set_byte('\x00', 0,
+                                                       255 - get_byte(decode(substr(g.t, 3), 'hex'), i)), 'hex')))
                 FROM (SELECT state(suite('s'))::text AS t FROM (SELECT 1) AS one) AS g,
                      generate_series(0, length(g.t) / 2 - 2, 7) AS i$$,
               $$VALUES ('an answer'), ('refused')$$, 'forged bytes never do worse');
@@ -165,30 +183,34 @@ CREATE FUNCTION forged_plan(plan text) RETURNS text LANGUAGE sql AS $$
                   || substr(int4send(length(plan)), 2, 1) || substr(int4send(length(plan)), 1, 1), 'hex')
         || repeat('00', 28) || encode(convert_to(plan, 'UTF8'), 'hex') || repeat('00', (8 - length(plan) % 8) % 8)
 $$;
-SELECT lives_ok($$SELECT * FROM etl.report(forged_plan('{"columns": [], "suite": {"expectations": []}}')::etl.validation_state)$$,
+SELECT lives_ok($$SELECT *
+                FROM etl.report(forged_plan('{"columns": [], "suite": {"expectations": []}}')::etl.validation_state)$$,
                 'a plan that is one');
-SELECT throws_ok($$SELECT * FROM etl.report(forged_plan('{"columns": [], "suite": ' || repeat('[', 100000) || repeat(']', 100000)
+SELECT throws_ok($$SELECT * FROM etl.report(forged_plan('{"columns": [], "suite": ' || repeat('[',
+                 100000) || repeat(']', 100000)
                                                         || '}')::etl.validation_state)$$,
-                 '54000', 'the plan of a validation state must not nest deeper than 66 levels', 'a plan that nests too deep');
+                 '54000', 'the plan of a validation state must not nest deeper than 66 levels',
+                     'a plan that nests too deep');
 SELECT throws_ok($$SELECT * FROM etl.report(forged_plan('nonsense')::etl.validation_state)$$,
                  '22023', 'the plan of a validation state must be a JSON document', 'a plan that is none');
 
 -- The functions behind the aggregate, called by hand with what does not fit.
-SELECT throws_ok($$SELECT etl.validation_state_step(
+SELECT throws_ok($$SELECT etl._validation_state_step(
                        forged_plan('{"columns": [], "suite": {"expectations": []}}')::etl.validation_state,
                        suite('s'), '{w, p}', 'a'::text, 1)$$, '22023', 'the validation state belongs to another suite',
                  'the transition function knows a state of another suite');
-SELECT is((SELECT split_part(answer(etl.validation_state_step(state(suite('s')), suite('s'), '{w, p}', 'a'::text, 1)), ' ', 2)),
+SELECT is((SELECT split_part(answer(etl._validation_state_step(state(suite('s')), suite('s'), '{w, p}', 'a'::text, 1)),
+          ' ', 2)),
           '1001', 'and takes one of the same suite, of which it makes a copy');
 DO $$
 BEGIN
-    EXECUTE format('CREATE AGGREGATE forged_start(text, name[], VARIADIC "any") (SFUNC = etl.validation_state_step,
+    EXECUTE format('CREATE AGGREGATE forged_start(text, name[], VARIADIC "any") (SFUNC = etl._validation_state_step,
                     STYPE = etl.validation_state, INITCOND = %L)',
                    forged_plan('{"columns": [], "suite": {"expectations": []}}'));
 END $$;
 SELECT throws_ok($$SELECT forged_start(suite('s'), '{w, p}', w, p) FROM sale$$, '22023',
                  'the validation state belongs to another suite', 'also as the start of an aggregate');
-SELECT throws_ok($$SELECT etl.validation_state_combine(state(suite('s')), state(suite('t')))$$, '22023',
+SELECT throws_ok($$SELECT etl._validation_state_combine(state(suite('s')), state(suite('t')))$$, '22023',
                  'validation states of different suites or columns cannot be merged', 'so does the combine function');
 
 -- Stopped -------------------------------------------------------------------------------------------------------------
@@ -214,7 +236,8 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SELECT is(stopped(), 'canceling statement due to statement timeout', 'and a parallel one');
 SET LOCAL statement_timeout = 0;
-SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole), 'after which all is as before');
+SELECT is((SELECT answer(etl.merge(state)) FROM kept), (SELECT answer(state) FROM whole),
+          'after which all is as before');
 
 SELECT * FROM finish();
 ROLLBACK;

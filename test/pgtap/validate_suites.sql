@@ -21,8 +21,10 @@ SELECT throws_ok('SELECT etl.load_suite(''[]'', ''x'')', '22023',
 SELECT throws_ok(format('SELECT etl.load_suite(suite(''a''), %L)', n), '22023',
                  format('the name of the suite is not a valid name: "%s"', n), 'a name that is none')
 FROM unnest(ARRAY[' x', E'a\nb', repeat('x', 64)]) AS n;
-SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first')$$, '42710', 'suite "first" already exists', 'a name in use');
-SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first', replace => NULL)$$, '42710', 'suite "first" already exists',
+SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first')$$, '42710', 'suite "first" already exists',
+                 'a name in use');
+SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first', replace => NULL)$$, '42710',
+                 'suite "first" already exists',
                  'NULL does not replace');
 SELECT results_eq('SELECT columns FROM etl.expectations WHERE suite = ''first''', $$VALUES ('{a}'::text[])$$,
                   'the stored suite stays what it was');
@@ -34,7 +36,8 @@ SELECT lives_ok($$SELECT etl.drop_suite('new')$$, 'a suite is dropped');
 SELECT throws_ok($$SELECT etl.drop_suite('new')$$, '42704', 'suite "new" does not exist', 'once');
 SELECT lives_ok($$SELECT etl.drop_suite('new', if_exists => true)$$, 'or as often as one likes');
 SELECT throws_ok($$SELECT etl.drop_suite(NULL)$$, '42704', 'no suite was given', 'no name');
-SELECT bag_eq('SELECT suite FROM etl.suites', $$VALUES ('first'), ('older'), ('second'), ('a "quoted" näme')$$, 'etl.suites');
+SELECT bag_eq('SELECT suite FROM etl.suites', $$VALUES ('first'), ('older'), ('second'), ('a "quoted" näme')$$,
+              'etl.suites');
 
 -- The document and the views ------------------------------------------------------------------------------------------
 
@@ -64,11 +67,13 @@ SELECT results_eq($$SELECT number, expectation, columns, kwargs, row_level, owne
                   'etl.expectations');
 SELECT results_eq($$SELECT expectations, loaded_at, owner FROM etl.suites WHERE suite = 'full'$$,
                   'VALUES (3::bigint, now(), current_user)', 'etl.suites counts them');
-SELECT lives_ok($$SELECT etl.load_suite(document, 'copy') FROM etl.suites WHERE suite = 'full'$$, 'a stored document loads again');
+SELECT lives_ok($$SELECT etl.load_suite(document, 'copy') FROM etl.suites WHERE suite = 'full'$$,
+                'a stored document loads again');
 SELECT results_eq($$SELECT expectation, kwargs FROM etl.expectations WHERE suite = 'copy'$$,
                   $$SELECT expectation, kwargs FROM etl.expectations WHERE suite = 'full'$$, 'as the same');
-SELECT throws_ok($$SELECT etl.load_suite(E'{"name": "z", "expectations": [{"type": "expect_column_values_to_match_regex",
-                     "kwargs": {"column": "c", "regex": "a\\u0000"}}]}')$$, '22023',
+SELECT throws_ok($$SELECT etl.load_suite(E'{"name": "z", "expectations": [
+                     {"type": "expect_column_values_to_match_regex",
+                      "kwargs": {"column": "c", "regex": "a\\u0000"}}]}')$$, '22023',
                  'a suite must not hold the character \u0000', 'no text holds this character');
 
 -- Two roles -----------------------------------------------------------------------------------------------------------
@@ -80,7 +85,8 @@ INSERT INTO shared VALUES (1, 'etl_validate_ann'), (NULL, 'etl_validate_ann'), (
                           (NULL, 'etl_validate_bob');
 SET ROLE etl_validate_ann;
 SELECT is(etl.load_suite('{"name": "hers", "expectations": [
-    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}}]}'), 'hers', 'any role may load a suite');
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}}]}'),
+          'hers', 'any role may load a suite');
 SELECT throws_ok($$SELECT * FROM etl.validate('public.shared', 'hers')$$, '42501',
                  'permission denied for table "public.shared"', 'and validates what it may read');
 RESET ROLE;
@@ -98,7 +104,8 @@ SELECT throws_ok($$SELECT etl.drop_suite('hers')$$, '42704', 'suite "hers" does 
 SELECT throws_ok($$SELECT etl.load_suite('{"expectations": []}', 'hers')$$, '42710', NULL, 'but the name is taken');
 SELECT throws_ok($$SELECT etl.load_suite('{"expectations": []}', 'hers', replace => true)$$, '42710',
                  'suite "hers" already exists and belongs to another role', 'and not replaced');
-SELECT throws_ok($$INSERT INTO etl.suite (name, document, owner) VALUES ('x', '{}', 'etl_validate_ann')$$, '42501', NULL,
+SELECT throws_ok($$INSERT INTO etl.suite (name, document, owner) VALUES ('x', '{}', 'etl_validate_ann')$$, '42501',
+                 NULL,
                  'nobody stores a suite for another role');
 RESET ROLE;
 SELECT is((SELECT owner FROM etl.suites WHERE suite = 'hers'), 'etl_validate_ann', 'a superuser sees all suites');
@@ -120,7 +127,8 @@ SET ROLE etl_validate_ann;
 SELECT etl.load_suite('{"expectations": [
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a"}}]}', 'unique') \g /dev/null
 SELECT results_eq($$SELECT unexpected_count, partial_unexpected_list FROM etl.validate('public.parted', 'unique')$$,
-                  $$VALUES (2::bigint, '[1, 1]'::jsonb)$$, 'the privilege on a partitioned table is that of the parent');
+                  $$VALUES (2::bigint, '[1, 1]'::jsonb)$$,
+                  'the privilege on a partitioned table is that of the parent');
 RESET ROLE;
 
 SELECT * FROM finish();
