@@ -284,20 +284,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool) IS
-    'Deletes all rows but one of each group of rows that agree in the key columns. '
-    'target: ordinary or partitioned table; the caller needs SELECT and DELETE on it. '
-    'keys: one column or more; values are equal when the column''s type and collation say so (numeric 1.0 and 1.00 '
-    'are). Rows with a NULL key are never duplicates, unless nulls_equal. '
-    'keep: which row of a group stays: first or last by order_by, or most_complete, the one with the fewest NULL '
-    'columns, and of those the last by order_by. A NULL in order_by loses against any value. Ties, and all rows '
-    'without order_by, are decided by the physical order in the table. '
-    'where_sql: a condition; only rows for which it is true take part. '
-    'dry_run: does all of it, triggers included, and rolls it back, so the counts are those of a real run. '
-    'Returns groups (keys with more than one row), duplicates (rows beyond the one to keep), removed (rows deleted). '
-    'Locks the table against other writers (SHARE ROW EXCLUSIVE) to the end of the transaction; readers go on. '
-    'Errors: 42809 not a table, 42501 missing privilege, 22023 no key, unknown keep or a NULL argument, 42703 unknown '
-    'column, 42701 key given twice, 42883 values of a column''s type cannot be compared, 23503 a foreign key points at '
-    'a row to delete, 25000 isolation level above READ COMMITTED, 54000 more than 67 million duplicates; for where_sql the error of its text.';
+    'Deletes all rows but one of each group of rows that agree in the key columns. target: ordinary or partitioned '
+    'table; the caller needs SELECT and DELETE on it. keys: one column or more; values are equal when the column''s '
+    'type and collation say so (numeric 1.0 and 1.00 are). Rows with a NULL key are never duplicates, unless '
+    'nulls_equal. keep: which row of a group stays: first or last by order_by, or most_complete, the one with the '
+    'fewest NULL columns, and of those the last by order_by. A NULL in order_by loses against any value. Ties, and '
+    'all rows without order_by, are decided by the physical order in the table. where_sql: a condition; only rows '
+    'for which it is true take part. dry_run: does all of it, triggers included, and rolls it back, so the counts '
+    'are those of a real run. Returns groups (keys with more than one row), duplicates (rows beyond the one to '
+    'keep), removed (rows deleted). Locks the table against other writers (SHARE ROW EXCLUSIVE) to the end of the '
+    'transaction; readers go on. Errors: 42809 not a table, 42501 missing privilege, 22023 no key, unknown keep or a '
+    'NULL argument, 42703 unknown column, 42701 key given twice, 42883 values of a column''s type cannot be '
+    'compared, 23503 a foreign key points at a row to delete, 25000 isolation level above READ COMMITTED, 54000 more '
+    'than 67 million duplicates; for where_sql the error of its text.';
 
 CREATE FUNCTION etl._check_dedupe(
     target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, dry_run bool)
@@ -351,9 +350,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.duplicates(regclass, name[], bool, text) IS
-    'Lists the groups that etl.dedupe would reduce to one row, the largest first, and changes nothing. '
-    'Returns the key columns and their values as a jsonb object, and the number of rows of the group. '
-    'Arguments and errors are those of etl.dedupe; the caller needs SELECT.';
+    'Lists the groups that etl.dedupe would reduce to one row, the largest first, and changes nothing. Returns the '
+    'key columns and their values as a jsonb object, and the number of rows of the group. Arguments and errors are '
+    'those of etl.dedupe; the caller needs SELECT.';
 
 CREATE FUNCTION etl._check_duplicates(target regclass, keys name[], nulls_equal bool, where_sql text)
 RETURNS void

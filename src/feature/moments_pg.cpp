@@ -29,8 +29,7 @@ etl::moment window_start(arguments args, etl::moment as_of, int span_at)
 [[noreturn]] void refuse_span(Datum span)
 {
     const char* text = DatumGetCString(DirectFunctionCall1(interval_out, span));
-    throw etl::error(etl::sqlstate::invalid_parameter_value,
-                     std::string{"span must be longer than zero, not "} + text);
+    throw etl::error(etl::sqlstate::invalid_parameter_value, std::string{"span must be longer than zero, not "} + text);
 }
 
 // etl.avg_duration's state: rows, then the sum in two halves.

@@ -29,7 +29,7 @@ CREATE TABLE etl.step (
     depends_on text[] NOT NULL,
     owner name NOT NULL DEFAULT current_user,
     UNIQUE (pipeline_id, name),
-    FOREIGN KEY (pipeline_id, owner) REFERENCES etl.pipeline (pipeline_id, owner) ON DELETE CASCADE
+    FOREIGN KEY (pipeline_id, owner) REFERENCES etl.pipeline (pipeline_id, owner) ON DELETE CASCADE ON UPDATE CASCADE
 );
 COMMENT ON TABLE etl.step IS 'Steps of pipelines; a role sees its own. Read them in etl.steps.';
 COMMENT ON SEQUENCE etl.step_step_id_seq IS 'Numbers of steps.';
@@ -60,7 +60,7 @@ CREATE TABLE etl.step_run (
     context text,
     owner name NOT NULL DEFAULT current_user,
     UNIQUE (run_id, position),
-    FOREIGN KEY (run_id, owner) REFERENCES etl.run (run_id, owner) ON DELETE CASCADE
+    FOREIGN KEY (run_id, owner) REFERENCES etl.run (run_id, owner) ON DELETE CASCADE ON UPDATE CASCADE
 );
 COMMENT ON TABLE etl.step_run IS
     'Steps of pipeline runs, also those under way and still waiting. Read them in etl.step_runs.';

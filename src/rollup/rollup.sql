@@ -187,6 +187,7 @@ CREATE FUNCTION etl._refresh(matview regclass, run_id bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- with it, PostgreSQL fails in a refresh with CONCURRENTLY
 AS $$
 DECLARE
     stored_name text := etl._relation_name(matview);

@@ -1,7 +1,7 @@
 -- Pipelines with known answers: order, failures, procedures that commit, as_of, roles, other sessions. No transaction
 -- around the file, because etl.run_pipeline commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(84);
+SELECT plan(86);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -369,7 +369,8 @@ SELECT is(pg_temp.steps(), 'reset failed, none failed, login failed, local faile
           'worker succeeded, after succeeded', 'fail');
 SELECT results_eq($$SELECT DISTINCT sqlstate FROM etl.step_runs WHERE pipeline = 'escape' AND status = 'failed'$$,
                   $$VALUES ('42501')$$, 'as PostgreSQL lets them');
-SELECT results_eq('SELECT * FROM who', $$VALUES ('worker', 'etl_tap_ann', 'etl_tap_ann'), ('after', '', 'etl_tap_ann')$$,
+SELECT results_eq('SELECT * FROM who',
+                  $$VALUES ('worker', 'etl_tap_ann', 'etl_tap_ann'), ('after', '', 'etl_tap_ann')$$,
                   'and a worker has nothing to go back to');
 -- Functions with their definer's rights work in a step, and the session is its own again.
 CREATE FUNCTION definer() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user';
@@ -387,6 +388,9 @@ SELECT results_eq($$SELECT session_role = session_user, acting_role FROM who WHE
 ALTER ROLE etl_tap_ann RENAME TO etl_tap_anna;
 SELECT lives_ok($$SELECT etl.drop_pipeline('escape'), etl.unschedule_pipeline('fine')$$, 'a superuser removes');
 SELECT throws_ok($$SELECT etl.add_step('fine', 'more', 'SELECT')$$, '42501', NULL, 'and does not change');
+UPDATE etl.pipeline SET owner = 'etl_tap_anna' WHERE owner = 'etl_tap_ann';
+UPDATE etl.run SET owner = 'etl_tap_anna' WHERE owner = 'etl_tap_ann';
+SELECT lives_ok(pg_temp.call('etl.run_pipeline(''fine'')', 'options=''-c role=etl_tap_anna'''), 'a new owner runs it');
 ALTER ROLE etl_tap_anna RENAME TO etl_tap_ann;
 
 DROP OWNED BY etl_tap_ann, etl_tap_team;

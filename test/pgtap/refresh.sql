@@ -1,6 +1,6 @@
 -- etl.refresh_matview: what is recorded, what is cleaned up, which indexes let a refresh be concurrent. No
 -- transaction around the file, because the procedure commits.
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE TABLE sale (id int PRIMARY KEY, hour int, price numeric);
 INSERT INTO sale SELECT i, i % 5, i FROM generate_series(1, 100) AS i;
@@ -104,6 +104,11 @@ SELECT is((SELECT owner FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'etl_refres
           'the run is the member''s');
 SELECT throws_ok($$CALL etl.refresh_matview('sale')$$, '42809', NULL, 'a table is refused');
 SELECT throws_ok($$CALL etl.refresh_matview(NULL)$$, '42P01', NULL, 'NULL is refused');
+
+SET quote_all_identifiers = on;
+CALL etl.refresh_matview('hourly');
+RESET quote_all_identifiers;
+SELECT is((SELECT name FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'public.hourly', 'a name is stored unquoted');
 
 DROP MATERIALIZED VIEW hourly;
 REVOKE ALL ON sale FROM etl_refresh_owner;

@@ -259,7 +259,8 @@ TEST(checker, names_what_a_row_breaks_in_the_order_of_the_suite)
         {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "t", "value_set": ["a"]}},
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "i"}},
         {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "i"}},
-        {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "t", "value_set": ["b"], "mostly": 0.1}}]})"),
+        {"type": "expect_column_values_to_be_in_set",
+         "kwargs": {"column": "t", "value_set": ["b"], "mostly": 0.1}}]})"),
                          columns()};
     std::array<field, names.size()> row{};
     EXPECT_EQ(checks.broken(row), (std::vector<std::string>{"expect_column_values_to_not_be_null(i)"}));

@@ -17,7 +17,8 @@ using test::vector_buffer;
 
 constexpr const char* document = R"({"name": "s", "expectations": [
     {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "wallet"}},
-    {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "wallet", "regex": "^w[0-9]+$", "mostly": 0.5}},
+    {"type": "expect_column_values_to_match_regex",
+     "kwargs": {"column": "wallet", "regex": "^w[0-9]+$", "mostly": 0.5}},
     {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "min_value": 0, "max_value": 90}},
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "price"}},
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "wallet"}},

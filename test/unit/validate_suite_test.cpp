@@ -55,7 +55,8 @@ TEST(suite, reads_the_current_shape)
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}, "meta": {}, "id": "1"},
             {"type": "expect_column_values_to_be_between", "severity": "critical",
              "kwargs": {"column": "price", "min_value": 0, "max_value": 9.5, "strict_min": true, "mostly": 0.9}},
-            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "state", "value_set": ["a", 2, true, null]}}
+            {"type": "expect_column_values_to_be_in_set",
+             "kwargs": {"column": "state", "value_set": ["a", 2, true, null]}}
         ]})");
     EXPECT_EQ(read.name, "orders");
     ASSERT_EQ(read.expectations.size(), 3U);
@@ -266,7 +267,8 @@ TEST(suite, refuses_the_character_that_a_text_cannot_hold)
 TEST(rename_suite, writes_the_current_shape_and_keeps_the_rest)
 {
     EXPECT_EQ(rename_suite(R"({"expectation_suite_name": "old", "meta": {"notes": ["é"]}, "expectations": [
-                  {"expectation_type": "expect_column_values_to_be_unique", "kwargs": {"column": "c"}, "meta": {"a": 1}}]})",
+                  {"expectation_type": "expect_column_values_to_be_unique", "kwargs": {"column": "c"},
+                   "meta": {"a": 1}}]})",
                            "new"),
               R"({"name":"new","meta":{"notes":["é"]},"expectations":[)"
               R"({"type":"expect_column_values_to_be_unique","kwargs":{"column":"c"},"meta":{"a":1}}]})");
