@@ -20,7 +20,7 @@ FROM (
     FROM etl.quarantined_rows AS q
     CROSS JOIN night AS n
     CROSS JOIN unnest(q.reasons) AS reason
-    WHERE q.relation = 'public.transactions_raw'::regclass AND q.quarantined_at >= n.since
+    WHERE q.relation = 'public.transactions_raw' AND q.quarantined_at >= n.since
     GROUP BY reason
 ) AS r
 FULL JOIN (SELECT * FROM expected_defects WHERE expectation IS NOT NULL) AS e ON e.expectation = r.reason
@@ -28,7 +28,7 @@ UNION ALL
 SELECT 'rejected rows', (SELECT sum(rows) FROM expected_defects WHERE expectation IS NOT NULL), count(*)
 FROM etl.quarantined_rows AS q
 CROSS JOIN night AS n
-WHERE q.relation = 'public.transactions_raw'::regclass AND q.quarantined_at >= n.since
+WHERE q.relation = 'public.transactions_raw' AND q.quarantined_at >= n.since
 UNION ALL
 -- The one scan had counted the same before a row was moved.
 SELECT format('counted by %s(%s)', v.expectation,

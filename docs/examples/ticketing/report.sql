@@ -37,7 +37,7 @@ WITH flow (position, what, rows) AS (
     VALUES
     (1, 'landed', (SELECT element_count FROM validation_results ORDER BY validated_at, element_count DESC LIMIT 1)),
     (2, 'rejected', -(SELECT count(*) FROM etl.quarantined_rows
-                      WHERE relation = 'public.transactions_raw'::regclass AND quarantined_at >= :'since')),
+                      WHERE relation = 'public.transactions_raw' AND quarantined_at >= :'since')),
     (3, 'duplicates removed', -(SELECT sum(removed) FROM dedupe_results)::bigint),
     (4, 'loaded', (SELECT count(*) FROM transactions_history))
 )
@@ -52,7 +52,7 @@ WITH rejected AS (
     SELECT reason, count(*) AS rows
     FROM etl.quarantined_rows AS q
     CROSS JOIN unnest(q.reasons) AS reason
-    WHERE q.relation = 'public.transactions_raw'::regclass AND q.quarantined_at >= :'since'
+    WHERE q.relation = 'public.transactions_raw' AND q.quarantined_at >= :'since'
     GROUP BY reason
 )
 SELECT regexp_replace(coalesce(e.expectation, r.reason), '^expect_column_(pair_)?values?_(to_)?', '') AS "expectation",
