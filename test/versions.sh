@@ -11,6 +11,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 dir=${VERSIONS_DIR:-/var/tmp/pg_etl-versions}
 command=${COMMAND:-make test}
+home=root # mode 0700, which the server may not enter
 
 # The first archive of Debian itself in apt's sources, old form or new.
 mirror() {
@@ -38,9 +39,9 @@ machine() {
     cp /etc/resolv.conf "$root/etc/"
     echo 'Acquire::Check-Valid-Until "false";' > "$root/etc/apt/apt.conf.d/90versions"
     apt-config dump | grep -E '^Acquire::https?::Proxy ' >> "$root/etc/apt/apt.conf.d/90versions" || true
-    mkdir "$root/root/pg_etl"
+    mkdir "$root/$home/pg_etl"
     git -C "$top" ls-files -z --cached --others --exclude-standard |
-        tar -C "$top" --null --files-from=- --ignore-failed-read -cf - | tar -C "$root/root/pg_etl" -xf -
+        tar -C "$top" --null --files-from=- --ignore-failed-read -cf - | tar -C "$root/$home/pg_etl" -xf -
 }
 
 # Mounts are seen inside only, and gone with the last process there.
@@ -50,7 +51,7 @@ run_inside() {
     unshare --mount --pid --fork bash -c '
         mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
             exec chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
-                ${http_proxy:+http_proxy="$http_proxy"} bash -c "cd /root/pg_etl && $2"' - "$root" "$command"
+                ${http_proxy:+http_proxy="$http_proxy"} bash -c "cd ~/pg_etl && $2"' - "$root" "$command"
 }
 
 [ "$(id -u)" = 0 ] || { echo 'versions.sh needs root' >&2; exit 1; }
