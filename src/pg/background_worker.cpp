@@ -81,6 +81,9 @@ bool told_to_cancel()
         poll();
         return false;
     } catch (const error_in_flight&) {
+        if (geterrcode() != ERRCODE_QUERY_CANCELED) {
+            throw;
+        }
         FlushErrorState();
         return true;
     }
@@ -90,6 +93,25 @@ void terminate_at_exit(int, Datum handle)
 {
     TerminateBackgroundWorker(reinterpret_cast<BackgroundWorkerHandle*>(DatumGetPointer(handle)));
 }
+
+// Ends the worker with the session that waits for it, however that goes on: by the end of the process, or by an error.
+class end_with_caller {
+  public:
+    explicit end_with_caller(BackgroundWorkerHandle* handle) : handle_{handle}
+    {
+        before_shmem_exit(terminate_at_exit, PointerGetDatum(handle_));
+    }
+    ~end_with_caller()
+    {
+        cancel_before_shmem_exit(terminate_at_exit, PointerGetDatum(handle_));
+        TerminateBackgroundWorker(handle_); // nothing to do where it has ended
+    }
+    end_with_caller(const end_with_caller&) = delete;
+    end_with_caller& operator=(const end_with_caller&) = delete;
+
+  private:
+    BackgroundWorkerHandle* handle_;
+};
 
 // Waits to the worker's end; told to cancel, terminates it and waits on, because what it does must have ended before
 // anything says that it has.
@@ -241,10 +263,8 @@ worker_end run_in_worker(const char* main_function, std::string_view title, std:
     if (!RegisterDynamicBackgroundWorker(&worker, &handle)) {
         return worker_end::no_slot;
     }
-    before_shmem_exit(terminate_at_exit, PointerGetDatum(handle));
-    const worker_end end = wait_for_end(handle);
-    cancel_before_shmem_exit(terminate_at_exit, PointerGetDatum(handle));
-    return end;
+    const end_with_caller guard{handle};
+    return wait_for_end(handle);
 }
 
 worker_order attach()
@@ -273,6 +293,9 @@ void set_session(const char* name, const char* value)
 
 bool transact(const char* query, std::initializer_list<const char*> arguments, const char** row, int columns)
 {
+    if (arguments.size() > most_arguments) {
+        throw error(sqlstate::internal_error, "too many arguments for transact");
+    }
     std::array<Oid, most_arguments> types;
     std::array<Datum, most_arguments> values = {};
     std::array<char, most_arguments> nulls;

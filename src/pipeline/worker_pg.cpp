@@ -1,6 +1,7 @@
 // Steps of kind procedure: the calling session starts a background worker and waits for it (etl_run_in_worker); the
 // worker reads its step from etl.step_run, executes the action as psql would, and records how it went.
 #include "pg/background_worker.hpp"
+#include "pg/call_context.hpp"
 
 #include <array>
 #include <charconv>
@@ -51,6 +52,7 @@ void run_step(const etl::pg::worker_order& order)
     etl::pg::set_session("search_path", found[1]);
     etl::pg::set_session("pg_etl.as_of", found[2]);
     const script_result result = etl::pg::run_script(found[0]);
+    transact("RESET ALL", {}); // the script may have left settings under which nothing can be recorded
     etl::pg::resume_role();
     record(step.data(), result);
 }
@@ -66,6 +68,10 @@ ETL_FUNCTION(etl_run_in_worker, args)
 {
     if (args.is_null(0) || args.is_null(1)) {
         throw etl::error(etl::sqlstate::invalid_parameter_value, "step and title must not be NULL");
+    }
+    if (!etl::pg::may_commit(args)) {
+        throw etl::error(etl::sqlstate::invalid_transaction_termination,
+                         "etl._run_in_worker commits and cannot run inside a transaction block or a function");
     }
     const auto end =
         etl::pg::run_in_worker("etl_step_worker", args.get<std::string_view>(1), args.get<std::int64_t>(0));

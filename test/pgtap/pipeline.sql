@@ -1,7 +1,7 @@
 -- Pipelines with known answers: order, failures, procedures that commit, as_of, roles, other sessions. No transaction
 -- around the file, because etl.run_pipeline commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(86);
+SELECT plan(89);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -395,4 +395,13 @@ ALTER ROLE etl_tap_anna RENAME TO etl_tap_ann;
 
 DROP OWNED BY etl_tap_ann, etl_tap_team;
 DROP ROLE etl_tap_ann, etl_tap_team;
+-- A procedure step that leaves the session in a state in which nothing can be written is recorded all the same.
+SELECT lives_ok($$SELECT etl.create_pipeline('settings'), etl.add_step('settings', 'one',
+    'SET default_transaction_read_only = on; SET row_security = off', kind => 'procedure')$$,
+    'a step that changes settings');
+CALL etl.run_pipeline('settings');
+SELECT is((SELECT s.status FROM etl.step_runs AS s WHERE s.pipeline = 'settings'), 'succeeded', 'is recorded');
+SELECT throws_ok($$DO 'DECLARE said text; BEGIN CALL etl._run_in_worker(1, ''x'', said); END'$$, '2D000', NULL,
+                 'the worker cannot be started inside a function');
+
 SELECT * FROM finish();
