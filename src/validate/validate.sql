@@ -427,10 +427,10 @@ AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl.violations(text, record) IS
     'The row-level expectations of a stored suite that one row breaks, as names like '
     'expect_column_values_to_match_regex(wallet_address), in the suite''s order; empty when it keeps them all. For '
-    'WHERE and triggers. In a CHECK constraint it works too, but a restored dump may fill the table before the '
-    'suites are there: prefer a trigger. Uniqueness is no matter of one row and not among them. Errors: 42704 no '
-    'such suite, 42501 another role''s, 42703 the row lacks a column of the suite, 42804 an expectation that does '
-    'not fit its column''s type.';
+    'WHERE, triggers and CHECK constraints: CHECK (etl.violations(''transactions'', transactions.*) = ''{}'') NOT '
+    'VALID, which lets a restored dump fill the table before it looks for the suite. Uniqueness is no matter of one '
+    'row and not among them. Errors: 42704 no such suite, 42501 another role''s, 42703 the row lacks a column of the '
+    'suite, 42804 an expectation that does not fit its column''s type.';
 
 CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
