@@ -67,7 +67,7 @@ void check::compile_set()
     require(type_->is_ordered(), what_, "a type with an order", *type_);
     const bool by_bytes = type_->kind() == field::kind::text && type_->equal_means_identical();
     for (const std::string& text : what_.value_set) {
-        const field value = type_->literal(text);
+        const field value = type_->literal(text, what_.label());
         if (by_bytes) {
             text_set_.emplace(value.text);
         } else {
@@ -81,10 +81,10 @@ void check::compile_bounds()
 {
     require(type_->is_ordered(), what_, "a type with an order", *type_);
     if (what_.min_value) {
-        min_ = type_->literal(*what_.min_value);
+        min_ = type_->literal(*what_.min_value, what_.label());
     }
     if (what_.max_value) {
-        max_ = type_->literal(*what_.max_value);
+        max_ = type_->literal(*what_.max_value, what_.label());
     }
     if (min_ && max_ && compare(*min_, *max_) > 0) {
         throw error(sqlstate::invalid_parameter_value,
@@ -97,7 +97,7 @@ void check::compile_regex_or_length()
 {
     require(type_->kind() == field::kind::text, what_, "a column of text", *type_);
     if (what_.kind == expectation_kind::match_regex) {
-        const auto own = [this](const std::string& pattern) { return type_->regex(pattern); };
+        const auto own = [this](const std::string& pattern) { return type_->regex(pattern, what_.label()); };
         matches_ = type_->is_utf8() ? compile_regex(what_.regex, own) : own(what_.regex);
     }
 }

@@ -1,6 +1,7 @@
 #include "validate/column_pg.hpp"
 
 #include "core/text.hpp"
+#include "pg/error_context.hpp"
 
 extern "C" {
 #include <catalog/pg_collation.h>
@@ -121,11 +122,11 @@ std::uint64_t shape_hash(Datum value)
 }
 
 class pg_column_type final : public column_type {
-    // Runs f, which makes something that lives as long as this object.
+    // Runs f, which makes something that lives as long as this object; the line says what for, if it fails.
     template <class F>
-    auto in_memory(F&& f) const
+    auto in_memory(const char* line, F&& f) const
     {
-        return pg::call([&] {
+        return pg::call_in_context(line, [&] {
             MemoryContext old = MemoryContextSwitchTo(memory_);
             auto made = f();
             MemoryContextSwitchTo(old);
@@ -147,9 +148,10 @@ class pg_column_type final : public column_type {
         return pg::call([type = facts_.type] { return static_cast<const char*>(format_type_be(type)); });
     }
 
-    field literal(const std::string& text) override
+    field literal(const std::string& text, const std::string& purpose) override
     {
-        return in_memory([&] {
+        const std::string line = "value \"" + text + "\" of " + purpose;
+        return in_memory(line.c_str(), [&] {
             const Datum value =
                 OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()), facts_.input_parameter, -1);
             field made;
@@ -205,16 +207,23 @@ class pg_column_type final : public column_type {
 
     bool is_utf8() const override { return GetDatabaseEncoding() == PG_UTF8; }
 
-    text_predicate regex(const std::string& pattern) const override
+    static bool matches_empty(Oid collation, Datum compiled)
     {
+        return DatumGetBool(DirectFunctionCall2Coll(textregexeq, collation, make_text(std::string_view{""}), compiled));
+    }
+
+    text_predicate regex(const std::string& pattern, const std::string& purpose) const override
+    {
+        const std::string line = "regex \"" + pattern + "\" of " + purpose;
         const Oid collation = OidIsValid(facts_.collation) ? facts_.collation : DEFAULT_COLLATION_OID;
-        const Datum compiled = in_memory([&] { return make_text(pattern); });
+        const Datum compiled = in_memory(line.c_str(), [&] { return make_text(pattern); });
         auto matches = [compiled, collation](std::string_view text) {
             return pg::call([&] {
                 return DatumGetBool(DirectFunctionCall2Coll(textregexeq, collation, make_text(text), compiled));
             });
         };
-        matches({}); // a faulty pattern is PostgreSQL's to refuse, before the first row
+        // A faulty pattern is PostgreSQL's to refuse, before the first row.
+        pg::call_in_context(line.c_str(), [&] { return matches_empty(collation, compiled); });
         return matches;
     }
 

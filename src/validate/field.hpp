@@ -45,8 +45,9 @@ class column_type {
     virtual bool is_hashable() const = 0;
     virtual bool is_comparable_with(const column_type& other) const = 0;
 
-    // A literal of the suite read by the type's input function; lives as long as the column_type.
-    virtual field literal(const std::string& text) = 0;
+    // A literal of the suite read by the type's input function; lives as long as the column_type. The
+    // purpose, an expectation, is named where the text is refused.
+    virtual field literal(const std::string& text, const std::string& purpose) = 0;
 
     // The order of the type (and collation), for text and other.
     virtual int compare(const field& left, const field& right) const = 0;
@@ -64,7 +65,7 @@ class column_type {
     virtual bool is_utf8() const = 0;
 
     // PostgreSQL's own regular expressions, for patterns that are not portable.
-    virtual text_predicate regex(const std::string& pattern) const = 0;
+    virtual text_predicate regex(const std::string& pattern, const std::string& purpose) const = 0;
 
     // The value as a JSON fragment, for lists of failing values.
     virtual std::string json(const field& value) const = 0;

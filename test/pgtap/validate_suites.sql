@@ -1,6 +1,6 @@
 -- Suites: loading, replacing and dropping them, the views, and what roles see of each other's suites and rows.
 BEGIN;
-SELECT plan(41);
+SELECT plan(43);
 SET LOCAL client_min_messages = warning;
 
 CREATE FUNCTION suite(column_name text, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$
@@ -130,6 +130,27 @@ SELECT results_eq($$SELECT unexpected_count, partial_unexpected_list FROM etl.va
                   $$VALUES (2::bigint, '[1, 1]'::jsonb)$$,
                   'the privilege on a partitioned table is that of the parent');
 RESET ROLE;
+
+-- Where PostgreSQL itself refuses what a suite says, the context names the expectation.
+CREATE TABLE refused (price numeric, wallet text);
+INSERT INTO refused VALUES (1, 'a');
+CREATE FUNCTION first_context(expectation text, kwargs text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    context text;
+BEGIN
+    PERFORM etl.load_suite(format('{"name": "refused", "expectations": [{"type": "%s", "kwargs": %s}]}', expectation,
+                                  kwargs), replace => true);
+    PERFORM etl.validate('refused', 'refused');
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    RETURN split_part(context, E'\n', 1);
+END
+$$;
+SELECT is(first_context('expect_column_values_to_be_between', '{"column": "price", "min_value": "cheap"}'),
+          'value "cheap" of expect_column_values_to_be_between(price)', 'a literal');
+SELECT is(first_context('expect_column_values_to_match_regex', '{"column": "wallet", "regex": "^(a"}'),
+          'regex "^(a" of expect_column_values_to_match_regex(wallet)', 'a pattern');
 
 SELECT * FROM finish();
 ROLLBACK;

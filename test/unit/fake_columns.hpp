@@ -52,7 +52,7 @@ class fake_type final : public validate::column_type {
     bool is_ordered() const override { return true; }
     bool is_hashable() const override { return true; }
     bool is_comparable_with(const column_type& other) const override { return kind() == other.kind(); }
-    validate::field literal(const std::string& text) override
+    validate::field literal(const std::string& text, const std::string&) override
     {
         if (kind_ == validate::field::kind::integer) {
             return integer_field(std::stoll(text));
@@ -70,7 +70,7 @@ class fake_type final : public validate::column_type {
     bool equal_means_identical() const override { return true; }
     std::size_t length(std::string_view text) const override { return validate::utf8_length(text); }
     bool is_utf8() const override { return true; }
-    validate::text_predicate regex(const std::string& pattern) const override
+    validate::text_predicate regex(const std::string& pattern, const std::string&) const override
     {
         throw std::runtime_error("not portable: " + pattern);
     }

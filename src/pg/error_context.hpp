@@ -1,0 +1,27 @@
+// What a piece of PostgreSQL was called for, as a CONTEXT line of the errors that it raises.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace etl::pg {
+
+// Sets the line of a PostgreSQL error, from within its report.
+void add_context_line(void* line);
+
+// call(f), with a line of context: "literal "abc" of expect_column_values_to_be_between(price)".
+template <class F>
+auto call_in_context(const char* line, F&& f)
+{
+    return call([line, &f] {
+        ErrorContextCallback callback = {};
+        callback.previous = error_context_stack;
+        callback.callback = add_context_line;
+        callback.arg = const_cast<char*>(line);
+        error_context_stack = &callback;
+        auto made = f();
+        error_context_stack = callback.previous;
+        return made;
+    });
+}
+
+} // namespace etl::pg
