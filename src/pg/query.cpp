@@ -65,4 +65,22 @@ void require_select(const std::string& query, const char* what, const char* hint
     }
 }
 
+std::vector<query_column> describe_query(const std::string& query, const char* what)
+{
+    require_select(query, what, "Give one SELECT, without a semicolon.");
+    TupleDesc row = call([text = query.c_str()] {
+        SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+        const auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+        const TupleDesc copied = CreateTupleDescCopy(source->resultDesc);
+        SPI_freeplan(plan);
+        return copied;
+    });
+    std::vector<query_column> made;
+    for (int i = 0; i < row->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(row, i);
+        made.push_back({NameStr(column->attname), column->atttypid, column->attcollation});
+    }
+    return made;
+}
+
 } // namespace etl::pg

@@ -1,12 +1,24 @@
 // What a query that a user hands over as text is, before it is run.
 #pragma once
 
+#include "pg/postgres.hpp"
+
 #include <string>
+#include <vector>
 
 namespace etl::pg {
 
 // Refuses everything but one SELECT (or VALUES, or TABLE) that changes no data; `what` names the argument in the error.
 // A query that cannot be parsed raises PostgreSQL's own error. Needs a live spi_session.
 void require_select(const std::string& query, const char* what, const char* hint);
+
+struct query_column {
+    std::string name;
+    Oid type;
+    Oid collation;
+};
+
+// The columns that a query returns; it is not run. Refuses what require_select() refuses. Needs a live spi_session.
+std::vector<query_column> describe_query(const std::string& query, const char* what);
 
 } // namespace etl::pg

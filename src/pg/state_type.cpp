@@ -1,5 +1,7 @@
 #include "pg/state_type.hpp"
 
+#include "pg/expanded_state.hpp"
+
 extern "C" {
 #include <lib/stringinfo.h>
 #include <libpq/pqformat.h>
@@ -33,13 +35,18 @@ int hex_digit(char c) noexcept
 
 } // namespace
 
-void state_buffer::resize(std::size_t size)
+void require_value_size(std::size_t bytes)
 {
-    if (size > largest_value) {
+    if (bytes > largest_value) {
         throw error(sqlstate::program_limit_exceeded, "aggregate state would be larger than 1 GB",
                     "A state is one value, and PostgreSQL's values end at 1 GB.",
                     "Aggregate fewer rows at a time: smaller groups, or parts of the table that a condition chooses.");
     }
+}
+
+void state_buffer::resize(std::size_t size)
+{
+    require_value_size(size);
     auto* made = static_cast<varlena*>(allocate_in(CurrentMemoryContext, size + VARHDRSZ));
     const std::size_t kept = std::min(size, this->size());
     if (kept > 0) {

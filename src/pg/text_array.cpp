@@ -3,6 +3,7 @@
 extern "C" {
 #include <catalog/pg_type.h>
 #include <utils/array.h>
+#include <utils/builtins.h>
 }
 
 #include <vector>
@@ -19,6 +20,38 @@ Datum make_text_array(std::span<const std::string> texts)
     return call([data = elements.data(), count = static_cast<int>(elements.size())] {
         return PointerGetDatum(construct_array(data, count, TEXTOID, -1, false, TYPALIGN_INT));
     });
+}
+
+std::vector<std::string> read_text_array(Datum array)
+{
+    struct elements {
+        Datum* values;
+        bool* nulls;
+        int count;
+        bool are_names;
+    };
+    const elements found = call([array] {
+        elements made = {};
+        ArrayType* from = DatumGetArrayTypeP(array);
+        made.are_names = ARR_ELEMTYPE(from) == NAMEOID;
+        if (made.are_names) {
+            deconstruct_array(from, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &made.values, &made.nulls, &made.count);
+        } else {
+            deconstruct_array(from, TEXTOID, -1, false, TYPALIGN_INT, &made.values, &made.nulls, &made.count);
+        }
+        return made;
+    });
+    std::vector<std::string> made;
+    for (int i = 0; i < found.count; ++i) {
+        if (found.nulls[i]) {
+            made.emplace_back();
+        } else if (found.are_names) {
+            made.emplace_back(NameStr(*DatumGetName(found.values[i])));
+        } else {
+            made.emplace_back(call([value = found.values[i]] { return varlena_text(value); }));
+        }
+    }
+    return made;
 }
 
 } // namespace etl::pg

@@ -5,10 +5,14 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace etl::pg {
 
 // A new array in the current memory context, under any live object.
 Datum make_text_array(std::span<const std::string> texts);
+
+// The elements of a text[] or name[]; NULLs as empty strings.
+std::vector<std::string> read_text_array(Datum array);
 
 } // namespace etl::pg

@@ -2,10 +2,14 @@
 
 #include "core/text.hpp"
 #include "pg/error_context.hpp"
+#include "pg/numeric.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
+#include <lib/stringinfo.h>
+#include <libpq/pqformat.h>
 #include <mb/pg_wchar.h>
 #include <utils/array.h>
 #include <utils/date.h>
@@ -13,12 +17,12 @@ extern "C" {
 #include <utils/json.h>
 #include <utils/lsyscache.h>
 #include <utils/numeric.h>
+#include <utils/pg_locale.h>
 #include <utils/typcache.h>
 }
 
 #include <algorithm>
-#include <bit>
-#include <limits>
+#include <array>
 
 namespace etl::validate {
 namespace {
@@ -39,8 +43,9 @@ field::kind kind_of(reading how)
     case reading::text:
     case reading::padded_text:
         return field::kind::text;
-    case reading::presence:
     case reading::numeric:
+        return field::kind::decimal;
+    case reading::presence:
     case reading::other:
         break;
     }
@@ -52,6 +57,7 @@ struct type_facts {
     Oid type; // what a domain is made of
     Oid collation;
     bool deterministic;
+    bool bytewise; // the collation orders texts by their bytes
     reading literal; // how to read what `input` makes
     Oid input;
     Oid input_parameter;
@@ -63,6 +69,15 @@ struct type_facts {
 bool is_deterministic(Oid collation)
 {
     return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+bool orders_by_bytes(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+    return pg_newlocale_from_collation(collation)->collate_is_c;
+#else
+    return lc_collate_is_c(collation);
+#endif
 }
 
 // The type that reads literals: a bound may be beyond what a column of small integers can hold.
@@ -78,6 +93,7 @@ type_facts look_up(Oid type, Oid collation)
     facts.type = getBaseType(type);
     facts.collation = collation;
     facts.deterministic = is_deterministic(collation);
+    facts.bytewise = facts.deterministic && OidIsValid(collation) && orders_by_bytes(collation);
     facts.literal = reading_of(literal_type(facts.type));
     getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
@@ -102,23 +118,35 @@ Oid family_of(Oid type)
     }
 }
 
-// numeric's own hash does not tell NaN from the infinities. The binary form does: number of digits, weight, sign and
-// display scale in two bytes each, then the digits; only the scale tells 1.0 from 1.00, so it is blanked out.
-fingerprint numeric_hash(Datum value)
-{
-    constexpr std::size_t scale_at = 6;
-    auto* form = DatumGetByteaPP(DirectFunctionCall1(numeric_send, value));
-    auto* bytes = reinterpret_cast<std::byte*>(VARDATA_ANY(form));
-    std::memset(bytes + scale_at, 0, sizeof(std::uint16_t));
-    return fingerprint_of(std::span<const std::byte>{bytes, VARSIZE_ANY_EXHDR(form)});
-}
-
 // What an array's own hash leaves out: {1,2} and {{1,2}} are not equal.
 std::uint64_t shape_hash(Datum value)
 {
     const ArrayType* array = DatumGetArrayTypeP(value);
     const auto numbers = static_cast<std::size_t>(ARR_NDIM(array)) * 2; // lengths, then lower bounds
     return fingerprint_of(std::as_bytes(std::span{ARR_DIMS(array), numbers})).low;
+}
+
+// numeric_recv's form: number of digits, weight, sign and display scale, then the digits.
+Datum make_numeric(const decimal& value)
+{
+    StringInfoData form;
+    initStringInfo(&form);
+    const auto sign = value.is == decimal::sign::positive            ? 0x0000
+                      : value.is == decimal::sign::negative          ? 0x4000
+                      : value.is == decimal::sign::not_a_number      ? 0xC000
+                      : value.is == decimal::sign::infinity          ? 0xD000
+                                                                     : 0xF000;
+    const int scale = std::max(0, 4 * (value.count() - value.weight - 1));
+    pq_sendint16(&form, static_cast<std::uint16_t>(value.count()));
+    pq_sendint16(&form, static_cast<std::uint16_t>(value.weight));
+    pq_sendint16(&form, static_cast<std::uint16_t>(sign));
+    pq_sendint16(&form, static_cast<std::uint16_t>(scale));
+    for (int i = 0; i < value.count(); ++i) {
+        pq_sendint16(&form, static_cast<std::uint16_t>(value.digit(i)));
+    }
+    return DirectFunctionCall1(
+        numeric_trim_scale, DirectFunctionCall3(numeric_recv, PointerGetDatum(&form), ObjectIdGetDatum(InvalidOid),
+                                                Int32GetDatum(-1)));
 }
 
 class pg_column_type final : public column_type {
@@ -160,6 +188,25 @@ class pg_column_type final : public column_type {
         });
     }
 
+    measure measures() const override
+    {
+        switch (facts_.type) {
+        case INT2OID:
+        case INT4OID:
+        case INT8OID:
+        case FLOAT4OID:
+        case FLOAT8OID:
+        case NUMERICOID:
+            return measure::number;
+        case DATEOID:
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+            return measure::moment;
+        default:
+            return measure::none;
+        }
+    }
+
     bool is_ordered() const override { return OidIsValid(facts_.cache->cmp_proc); }
 
     bool is_hashable() const override { return OidIsValid(facts_.cache->hash_extended_proc); }
@@ -180,21 +227,14 @@ class pg_column_type final : public column_type {
 
     fingerprint hash(const field& value) const override
     {
-        if (value.is == field::kind::real) {
-            const double real = value.real == 0 ? 0 : value.real != value.real ? the_nan : value.real;
-            return fingerprint_of(std::bit_cast<std::int64_t>(real), number_kind::integer);
-        }
-        if (value.is == field::kind::text && facts_.deterministic) {
-            return fingerprint_of(value.text);
-        }
         if (facts_.type == UUIDOID) {
             return fingerprint_of_uuid(reinterpret_cast<const std::byte*>(DatumGetPointer(datum(value))));
         }
-        return pg::call(
-            [&] { return facts_.type == NUMERICOID ? numeric_hash(datum(value)) : own_hash(datum(value)); });
+        return pg::call([&] { return own_hash(datum(value)); });
     }
 
     bool equal_means_identical() const override { return facts_.deterministic; }
+    bool ordered_by_bytes() const override { return facts_.bytewise; }
 
     std::size_t length(std::string_view text) const override
     {
@@ -227,6 +267,11 @@ class pg_column_type final : public column_type {
         return matches;
     }
 
+    std::string text(const field& value) const override
+    {
+        return pg::call([&] { return static_cast<const char*>(OidOutputFunctionCall(facts_.output, datum(value))); });
+    }
+
     std::string json(const field& value) const override
     {
         if (value.is == field::kind::text) {
@@ -239,9 +284,15 @@ class pg_column_type final : public column_type {
         return is_json_number(text) ? text : json_string(text, longest_shown);
     }
 
-  private:
-    static constexpr double the_nan = std::numeric_limits<double>::quiet_NaN();
+    std::string json_of_measure(std::int64_t whole) const override
+    {
+        field made;
+        made.is = field::kind::integer;
+        made.integer = whole;
+        return json(made);
+    }
 
+  private:
     static Datum make_text(std::string_view text)
     {
         return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
@@ -260,7 +311,32 @@ class pg_column_type final : public column_type {
         }
     }
 
-    static Datum datum(const field& value) { return static_cast<Datum>(value.raw); }
+    // What the type's functions take. A value that does not come from a row has its number alone.
+    Datum datum(const field& value) const
+    {
+        if (value.raw != 0 || value.is == field::kind::other) {
+            return static_cast<Datum>(value.raw);
+        }
+        switch (how_) {
+        case reading::boolean:
+            return BoolGetDatum(value.integer != 0);
+        case reading::int16:
+            return Int16GetDatum(static_cast<std::int16_t>(value.integer));
+        case reading::int32:
+            return Int32GetDatum(static_cast<std::int32_t>(value.integer));
+        case reading::int64:
+            return Int64GetDatum(value.integer);
+        case reading::float4:
+            return Float4GetDatum(static_cast<float>(value.real));
+        case reading::float8:
+            return Float8GetDatum(value.real);
+        case reading::text:
+        case reading::padded_text:
+            return make_text(value.padded_text());
+        default:
+            return make_numeric(value.as_decimal());
+        }
+    }
 
     fingerprint own_hash(Datum value) const
     {
@@ -316,12 +392,20 @@ void read_text(field& to, Datum value, bool is_padded)
     }
 }
 
+void read_decimal(field& to, Datum value)
+{
+    const decimal digits = pg::read_numeric(value);
+    to.sign = digits.is;
+    to.integer = digits.weight;
+    to.text = digits.digits;
+}
+
 } // namespace
 
 suite read_suite(std::string_view document)
 {
     suite read = parse_suite(document);
-    auto is_plain = [](const expectation& e) { return is_ascii(e.kwargs); };
+    auto is_plain = [](const expectation& e) { return is_ascii(e.kwargs.dump()); };
     if (!takes_utf8() && !(is_ascii(read.name) && std::ranges::all_of(read.expectations, is_plain))) {
         throw error(sqlstate::feature_not_supported, "a suite with characters beyond ASCII needs a database in UTF8",
                     std::string{"The encoding of this one is "} + GetDatabaseEncodingName() + ".");
@@ -332,6 +416,45 @@ suite read_suite(std::string_view document)
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory)
 {
     return std::make_unique<pg_column_type>(type, collation, memory);
+}
+
+plan_column describe_column(std::string name, Oid type, Oid collation)
+{
+    struct names {
+        const char* type;
+        const char* collation;
+    };
+    const names found = pg::call([=] {
+        names made = {format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY), ""};
+        if (OidIsValid(collation)) {
+            made.collation = DatumGetCString(DirectFunctionCall1(regcollationout, ObjectIdGetDatum(collation)));
+        }
+        return made;
+    });
+    return {std::move(name), found.type, found.collation};
+}
+
+std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryContext memory)
+{
+    struct oids {
+        Oid type;
+        Oid collation;
+    };
+    const oids found = pg::call([&from] {
+        oids made = {DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(from.type.c_str()))), InvalidOid};
+        if (!from.collation.empty()) {
+            made.collation =
+                DatumGetObjectId(DirectFunctionCall1(regcollationin, CStringGetDatum(from.collation.c_str())));
+        }
+        return made;
+    });
+    return make_column_type(found.type, found.collation, memory);
+}
+
+std::optional<std::string> registered_schema(const std::string& uri)
+{
+    const std::array given{std::string_view{uri}};
+    return pg::query_text("SELECT j.schema::text FROM etl.json_schemas AS j WHERE j.uri = $1", given);
 }
 
 reading reading_of(Oid base_type)
@@ -406,7 +529,7 @@ void read_field(field& to, reading how, Datum value, bool is_null)
         read_text(to, value, how == reading::padded_text);
         break;
     case reading::numeric:
-        to.raw = NumericGetDatum(DatumGetNumeric(value));
+        read_decimal(to, value);
         break;
     case reading::presence:
     case reading::other:

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/function.hpp"
-#include "validate/checks.hpp"
+#include "validate/checker.hpp"
 
 #include <memory>
 
@@ -14,6 +14,14 @@ suite read_suite(std::string_view document);
 // The column_type of a PostgreSQL type and collation (domains count as what they are made of). Literals and the like
 // live in `memory`.
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory);
+
+// A column as plans write it, and the column_type of one that a plan names. A type or collation that is gone is
+// PostgreSQL's to report.
+plan_column describe_column(std::string name, Oid type, Oid collation);
+std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryContext memory);
+
+// Texts of registered JSON schemas, read with the caller's rights.
+std::optional<std::string> registered_schema(const std::string& uri);
 
 // How to make a field of a Datum: decided once a column, by its base type and by what the checks ask.
 enum class reading : std::uint8_t {

@@ -1,11 +1,13 @@
 // Values as the checks see them, and what the boundary must tell about their types.
 #pragma once
 
+#include "core/decimal.hpp"
 #include "sketch/fingerprint.hpp"
 #include "validate/regex.hpp"
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,19 +19,30 @@ struct field {
         null,
         integer, // smallint, integer, bigint, boolean, date, timestamps: ordered like their 64-bit value
         real,    // real, double precision
+        decimal, // numeric
         text,    // text, varchar, char (without the blanks at its end, which count in patterns alone)
         other,   // any other type, compared and hashed by its own operators
     };
 
     kind is = kind::null;
-    std::uint32_t padding = 0; // blanks that follow the text in memory
-    std::int64_t integer = 0;
+    decimal::sign sign = decimal::sign::positive; // of a decimal
+    std::uint32_t padding = 0;                    // blanks that follow the text in memory
+    std::int64_t integer = 0;                     // of a decimal its weight
     double real = 0;
-    std::string_view text{};
-    std::uintptr_t raw = 0; // PostgreSQL's own form, for the type's operators
+    std::string_view text{};                      // of a decimal its digits
+    std::uintptr_t raw = 0;                       // PostgreSQL's own form, for the type's operators
 
     bool is_null() const noexcept { return is == kind::null; }
+    bool is_true() const noexcept { return is == kind::integer && integer != 0; }
     std::string_view padded_text() const noexcept { return {text.data(), text.size() + padding}; }
+    etl::decimal as_decimal() const noexcept { return {sign, static_cast<int>(integer), text}; }
+};
+
+// What numbers of a column may be used for.
+enum class measure : std::uint8_t {
+    none,   // neither sums nor quantiles: texts, booleans, everything else
+    number, // integers, floats, numeric
+    moment, // dates and timestamps: quantiles, but no sums
 };
 
 // What a check asks of a column's type. Implemented by the boundary over PostgreSQL's type cache, by tests without.
@@ -39,24 +52,26 @@ class column_type {
 
     virtual field::kind kind() const = 0;
     virtual std::string name() const = 0; // as users write it: double precision
+    virtual measure measures() const = 0;
 
     // Whether compare() and hash() may be called, and whether compare() takes a value of the other type on its right.
     virtual bool is_ordered() const = 0;
     virtual bool is_hashable() const = 0;
     virtual bool is_comparable_with(const column_type& other) const = 0;
 
-    // A literal of the suite read by the type's input function; lives as long as the column_type. The
-    // purpose, an expectation, is named where the text is refused.
+    // A literal of the suite, or the text form of a stored value, read by the type's input function; lives as long as
+    // the column_type. The purpose, an expectation, is named where the text is refused.
     virtual field literal(const std::string& text, const std::string& purpose) = 0;
 
-    // The order of the type (and collation), for text and other.
+    // The order of the type (and collation), for other and for texts that have a collation of their own.
     virtual int compare(const field& left, const field& right) const = 0;
 
-    // Equal values have equal fingerprints.
+    // Equal values have equal fingerprints; for text without a deterministic collation, and other.
     virtual fingerprint hash(const field& value) const = 0;
 
-    // Whether texts are equal only when their bytes are (a deterministic collation).
+    // Whether texts are equal only when their bytes are (a deterministic collation), and ordered as those are.
     virtual bool equal_means_identical() const = 0;
+    virtual bool ordered_by_bytes() const = 0;
 
     // Characters, not bytes.
     virtual std::size_t length(std::string_view text) const = 0;
@@ -67,8 +82,10 @@ class column_type {
     // PostgreSQL's own regular expressions, for patterns that are not portable.
     virtual text_predicate regex(const std::string& pattern, const std::string& purpose) const = 0;
 
-    // The value as a JSON fragment, for lists of failing values.
+    // The value in the type's text form, and as a JSON fragment for lists of failing values.
+    virtual std::string text(const field& value) const = 0;
     virtual std::string json(const field& value) const = 0;
+    virtual std::string json_of_measure(std::int64_t whole) const = 0; // of an integer kind's 64-bit value
 };
 
 // Code points of valid UTF-8: every byte but the continuation bytes starts one.
@@ -87,6 +104,42 @@ constexpr int compare_reals(double left, double right) noexcept
         return 1;
     }
     return static_cast<int>(left != left) - static_cast<int>(right != right);
+}
+
+// The order of two values of one column, neither of them NULL.
+inline int compare_fields(const column_type& type, const field& left, const field& right)
+{
+    switch (left.is) {
+    case field::kind::integer:
+        return left.integer < right.integer ? -1 : static_cast<int>(left.integer > right.integer);
+    case field::kind::real:
+        return compare_reals(left.real, right.real);
+    case field::kind::decimal:
+        return etl::compare(left.as_decimal(), right.as_decimal());
+    case field::kind::text:
+        if (type.ordered_by_bytes()) {
+            return left.text.compare(right.text);
+        }
+        [[fallthrough]];
+    default:
+        return type.compare(left, right);
+    }
+}
+
+// Equal values of a column have equal fingerprints. The seed is the same for all rows that are compared.
+fingerprint print_of(const column_type& type, const field& value, std::uint64_t seed);
+
+// A number as the nearest double; only for columns that measure something.
+inline double real_of(const field& value)
+{
+    switch (value.is) {
+    case field::kind::integer:
+        return static_cast<double>(value.integer);
+    case field::kind::decimal:
+        return nearest_double(value.as_decimal());
+    default:
+        return value.real;
+    }
 }
 
 // Where a row lies: ordered, so that "the first failing rows" is the same answer under every plan.

@@ -1,4 +1,5 @@
--- One row against a suite, and the rows that break it: etl.violations and etl.quarantine.
+-- One row against a suite, and the rows that break it: etl.violations, etl.quarantine and the way back,
+-- etl.release_quarantined.
 
 CREATE FUNCTION etl.violations(suite text, "row" record)
 RETURNS text[]
@@ -12,20 +13,31 @@ COMMENT ON FUNCTION etl.violations(text, record) IS
     'row and not among them. Errors: 42704 no such suite, 42501 another role''s, 42703 the row lacks a column of the '
     'suite, 42804 an expectation that does not fit its column''s type.';
 
+CREATE FUNCTION etl._violations(suite text, "row" record, min_severity text, params text)
+RETURNS text[]
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_violations';
+COMMENT ON FUNCTION etl._violations(text, record, text, text) IS
+    'etl.violations without the expectations below a severity, and with values for the suite''s parameters (JSON, or '
+    'NULL).';
+
 CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation text NOT NULL,
     suite text NOT NULL,
     "row" jsonb NOT NULL,
     reasons text[] NOT NULL,
+    operation text NOT NULL DEFAULT 'quarantine' CHECK (operation IN ('quarantine', 'insert', 'update')),
     quarantined_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user
 );
 CREATE INDEX quarantined_rows_relation_idx ON etl.quarantined_rows (relation, quarantine_id);
 COMMENT ON TABLE etl.quarantined_rows IS
-    'Rows that etl.quarantine took out of their table (relation, by its name): the row as JSON, the broken '
-    'expectations (reasons), the suite, and when. Each role sees the rows that it moved. jsonb_populate_record makes '
-    'a row of "row" again.';
+    'Rows that break a suite and are not in their table (relation, by its name): the row as JSON, the broken '
+    'expectations (reasons), the suite, and when. operation tells how it came here: quarantine took it out of the '
+    'table; insert, or update, would have stored it where etl.enforce is at work (of an update the old row stayed in '
+    'the table). Each role sees the rows that it moved, and the owner of a table those that its enforcement has set '
+    'aside. Mend "row" with UPDATE, and let etl.release_quarantined store it.';
 ALTER TABLE etl.quarantined_rows ENABLE ROW LEVEL SECURITY;
 CREATE POLICY quarantined_rows_owner ON etl.quarantined_rows USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.quarantined_rows TO PUBLIC;
@@ -113,7 +125,7 @@ BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']);
     PERFORM etl._require_no_wider_children(target);
     document := etl._suite_document(suite);
-    PERFORM etl._require_suite_columns(target, suite, document);
+    PERFORM etl._enforceable(target, suite, document, 'info', NULL);
     SELECT string_agg(e.label, ', ') INTO left_out FROM etl._suite_expectations(document) AS e WHERE NOT e.row_level;
     IF left_out IS NOT NULL THEN
         RAISE NOTICE 'quarantine tests each row alone and leaves out %', left_out
@@ -138,3 +150,276 @@ COMMENT ON FUNCTION etl.quarantine(regclass, text) IS
     'the reasons, in one statement: a row is in one place or the other. Returns how many. Uniqueness is left out '
     'with a notice; etl.dedupe sees to that. Arguments: target, an ordinary or partitioned table; suite. Errors: as '
     'etl.validate, and 42501 without DELETE on the table.';
+
+-- The way back ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._require_released_columns(relation regclass, keys text[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text := (
+        SELECT k FROM unnest(keys) AS k
+        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped)
+        ORDER BY k LIMIT 1);
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('quarantined rows have "%s", and table "%s" has no such column', missing, relation),
+            DETAIL = (SELECT format('The table has columns %s.', string_agg(a.attname, ', ' ORDER BY a.attnum))
+                      FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
+            HINT = format('UPDATE etl.quarantined_rows SET "row" = "row" - %L WHERE relation = %L; leaves it out.',
+                          missing, etl._relation_name(relation));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_released_columns(regclass, text[]) IS
+    'Raises (42703) when a table lacks what quarantined rows have.';
+
+CREATE FUNCTION etl._released_row(relation regclass, keys text[])
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH live AS (
+        SELECT a.attnum, a.attname, quote_ident(a.attname) AS name, a.attgenerated <> '' AS generated,
+               pg_get_expr(d.adbin, d.adrelid) AS expression,
+               CASE WHEN a.attname <> ALL (keys) AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
+               END AS filled
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT format(
+        'SELECT ROW(%s)::%s AS r FROM jsonb_populate_record(%s, p."row" - %L::text[]) AS s',
+        string_agg(CASE WHEN generated THEN '(' || expression || ')' ELSE 's.' || name END, ', ' ORDER BY attnum),
+        relation,
+        CASE WHEN bool_or(filled IS NOT NULL)
+             THEN format('ROW(%s)::%s', string_agg(coalesce(filled, 'NULL'), ', ' ORDER BY attnum), relation)
+             ELSE format('NULL::%s', relation) END,
+        coalesce(array_agg(attname::text) FILTER (WHERE generated), '{}'))
+    FROM live
+$$;
+COMMENT ON FUNCTION etl._released_row(regclass, text[]) IS
+    'A query for the row (r) that the JSON p."row" with the given keys is in the table: columns that the JSON lacks '
+    'have their defaults, generated columns are computed.';
+
+CREATE FUNCTION etl._released_columns(relation regclass, keys text[], overwrite bool)
+RETURNS TABLE (names text, "values" text, conflict text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_columns int2[] := (SELECT i.indkey::int2[] FROM pg_index AS i WHERE i.indrelid = relation AND i.indisprimary);
+    key_names text;
+    changes text;
+BEGIN
+    IF overwrite AND key_columns IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table "%s" has no primary key', relation),
+            DETAIL = 'overwrite replaces the row that has the same primary key.',
+            HINT = 'Leave overwrite out, or add a primary key.';
+    END IF;
+    -- What the row does not say and the table fills in by itself is left to it.
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+           string_agg('(j.r).' || quote_ident(a.attname), ', ' ORDER BY a.attnum),
+           string_agg(quote_ident(a.attname), ', ') FILTER (WHERE a.attnum = ANY (key_columns)),
+           coalesce(string_agg(format('%1$I = excluded.%1$I', a.attname), ', ')
+                        FILTER (WHERE a.attnum <> ALL (key_columns) AND a.attidentity <> 'a'),
+                    string_agg(format('%1$I = excluded.%1$I', a.attname), ', '))
+        INTO names, "values", key_names, changes
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      AND (a.attname = ANY (keys) OR a.atthasdef AND a.attidentity = '');
+    IF overwrite THEN
+        conflict := format('ON CONFLICT (%s) DO UPDATE SET %s', key_names, changes);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION etl._released_columns(regclass, text[], bool) IS
+    'For rows from JSON with the given keys: the columns to store, their values, and the ON CONFLICT that replaces the '
+    'row of the same primary key (55000 without one).';
+
+CREATE FUNCTION etl._release_judges(relation regclass, suite text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH judge AS (
+        SELECT 1 AS place, _release_judges.suite AS suite, coalesce(min(e.min_severity), 'info') AS min_severity,
+               min(e.params::text) AS params
+        FROM etl.enforcements AS e
+        WHERE e.relation = _release_judges.relation AND e.suite = _release_judges.suite
+        UNION ALL
+        SELECT 2, e.suite, e.min_severity, e.params::text
+        FROM etl.enforcements AS e
+        WHERE e.relation = _release_judges.relation AND e.suite <> _release_judges.suite AND e.mode = 'quarantine'
+          AND e.enabled AND e.owner = current_user
+    )
+    SELECT string_agg(format('(%s, %L, etl._violations(%L, b.r, %L, %L))', row_number, suite, suite, min_severity,
+                             params), ', ')
+    FROM (SELECT *, row_number() OVER (ORDER BY place, suite) FROM judge) AS numbered
+$$;
+COMMENT ON FUNCTION etl._release_judges(regclass, text) IS
+    'Rows of VALUES, each a suite and what a row (b.r) breaks of it: the suite that the row was set aside by, as it is '
+    'enforced now, and others that would set it aside again.';
+
+CREATE FUNCTION etl._require_release_target(source text, suite text)
+RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass := to_regclass(source);
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table "%s" of quarantined rows does not exist', source),
+            HINT = format('UPDATE etl.quarantined_rows SET relation = ''…'' WHERE relation = %L; names the table that '
+                          'shall have them.', source);
+    ELSIF NOT EXISTS (SELECT FROM etl.suite AS s WHERE s.name = _require_release_target.suite) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('suite "%s" of quarantined rows does not exist', suite),
+            HINT = format('Load it again, or UPDATE etl.quarantined_rows SET suite = ''…'' WHERE suite = %L; names '
+                          'the suite that shall judge them.', suite);
+    END IF;
+    PERFORM etl._require_table(relation, ARRAY['INSERT']);
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION etl._require_release_target(text, text) IS
+    'The table of quarantined rows; 42P01 when it is gone, 42704 when their suite is, 42501 without INSERT.';
+
+CREATE FUNCTION etl._release_rows(
+    source text, suite text, keys text[], filter text, overwrite bool,
+    OUT released bigint, OUT held_back bigint, OUT still_broken bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass := etl._require_release_target(source, suite);
+    columns record;
+BEGIN
+    PERFORM etl._require_released_columns(relation, keys);
+    SELECT * INTO columns FROM etl._released_columns(relation, keys, overwrite);
+    EXECUTE format($sql$
+        WITH picked AS MATERIALIZED (
+            SELECT quarantine_id, "row", reasons, suite FROM etl.quarantined_rows
+            WHERE relation = %1$L AND suite = %2$L AND etl._json_keys("row") = %3$L AND %4$s
+            ORDER BY quarantine_id
+            FOR UPDATE
+        ), judged AS MATERIALIZED (
+            SELECT p.quarantine_id, b.r, v.suite, v.reasons, (p.suite, p.reasons) AS before
+            FROM picked AS p
+            CROSS JOIN LATERAL (%5$s) AS b
+            CROSS JOIN LATERAL (
+                SELECT * FROM (VALUES %6$s) AS all_verdicts (place, suite, reasons)
+                ORDER BY all_verdicts.reasons = '{}', all_verdicts.place LIMIT 1
+            ) AS v
+        ), gone AS (
+            DELETE FROM etl.quarantined_rows AS q USING judged AS j
+            WHERE q.quarantine_id = j.quarantine_id AND j.reasons = '{}'
+            RETURNING q.quarantine_id
+        ), refreshed AS (
+            UPDATE etl.quarantined_rows AS q SET suite = j.suite, reasons = j.reasons FROM judged AS j
+            WHERE q.quarantine_id = j.quarantine_id AND j.reasons <> '{}' AND (j.suite, j.reasons) <> j.before
+        ), stored AS (
+            INSERT INTO %7$s (%8$s) OVERRIDING SYSTEM VALUE
+            SELECT %9$s FROM judged AS j JOIN gone AS g USING (quarantine_id) ORDER BY quarantine_id
+            %10$s
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM stored), (SELECT count(*) FROM gone) - (SELECT count(*) FROM stored),
+               (SELECT count(*) FROM judged WHERE reasons <> '{}')
+        $sql$, source, suite, keys, coalesce('(' || filter || E'\n)', 'true'), etl._released_row(relation, keys),
+        etl._release_judges(relation, suite), relation, columns.names, columns."values", columns.conflict)
+    INTO released, held_back, still_broken;
+    IF held_back > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('%s of %s rows were held back from table "%s"', held_back, released + held_back, relation),
+            DETAIL = 'A trigger, a rule or another role''s enforcement keeps them out; nothing was changed.',
+            HINT = 'Leave the rows out with the filter, or mend them further.';
+    END IF;
+EXCEPTION
+    WHEN unique_violation THEN
+        DECLARE
+            message text;
+            detail text;
+        BEGIN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+            RAISE EXCEPTION USING
+                ERRCODE = 'unique_violation',
+                MESSAGE = message,
+                DETAIL = detail,
+                HINT = 'Leave the row out with the filter, or call etl.release_quarantined(…, overwrite => true) to '
+                       'let it replace the stored row of the same primary key.';
+        END;
+END
+$$;
+COMMENT ON FUNCTION etl._release_rows(text, text, text[], text, bool) IS
+    'etl.release_quarantined for the rows of one table and suite whose JSON has the same keys.';
+
+CREATE FUNCTION etl._json_keys("row" jsonb)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(k ORDER BY k COLLATE "C"), '{}') FROM jsonb_object_keys("row") AS k
+$$;
+COMMENT ON FUNCTION etl._json_keys(jsonb) IS 'The keys of a JSON object, sorted.';
+
+CREATE FUNCTION etl.release_quarantined(
+    filter text DEFAULT NULL, target regclass DEFAULT NULL, overwrite bool DEFAULT false, dry_run bool DEFAULT false)
+RETURNS TABLE (released bigint, still_broken bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    counts record;
+BEGIN
+    PERFORM etl._require_flag(overwrite, 'overwrite');
+    PERFORM etl._require_flag(dry_run, 'dry_run');
+    IF filter IS NOT NULL THEN
+        PERFORM etl._require_condition('etl.quarantined_rows', filter, 'filter');
+    END IF;
+    released := 0;
+    still_broken := 0;
+    BEGIN
+        FOR part IN EXECUTE format(
+            'SELECT relation, suite, etl._json_keys("row") AS keys FROM etl.quarantined_rows WHERE %s AND %s
+             GROUP BY 1, 2, 3 ORDER BY min(quarantine_id)',
+            coalesce('(' || filter || E'\n)', 'true'),
+            CASE WHEN target IS NULL THEN 'true' ELSE format('relation = %L', etl._relation_name(target)) END)
+        LOOP
+            counts := etl._release_rows(part.relation, part.suite, part.keys, filter, overwrite);
+            released := released + counts.released;
+            still_broken := still_broken + counts.still_broken;
+        END LOOP;
+        IF dry_run THEN
+            RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
+        END IF;
+    EXCEPTION
+        WHEN SQLSTATE 'ETL00' THEN NULL; -- rolled back, counts kept
+    END;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION etl.release_quarantined(text, regclass, bool, bool) IS
+    'Judges quarantined rows again and stores those that keep their suite now in their table, in one statement: a row '
+    'is in one place or the other. The others stay, with the reasons of now. Arguments: filter, an SQL condition on '
+    'etl.quarantined_rows (NULL: all rows of the current role); target, the table whose rows are meant (NULL: every '
+    'one); overwrite, whether a row replaces the stored one of the same primary key, which is what a quarantined '
+    'UPDATE wants; dry_run, does all of it and rolls it back. Columns that the JSON lacks have their defaults, '
+    'generated columns are computed, identity columns keep their values. Returns the rows released and those still '
+    'broken. Errors: 42P01 the table is gone, 42703 it has lost a column of the row, 42704 the suite is gone, 42501 '
+    'without INSERT on the table, 23505 the table has a row of that key, 23503 and others as INSERT raises them, 09000 '
+    'a trigger holds rows back; then nothing has changed.';

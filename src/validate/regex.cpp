@@ -3,220 +3,114 @@
 #include <re2/re2.h>
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "core/cpp_only.hpp"
 
 namespace etl::validate {
 namespace {
 
-constexpr std::size_t largest_repeat = 255; // PostgreSQL's DUPMAX
+using compiler = std::function<text_predicate(const std::string&)>;
 
-bool is_ascii(char c) noexcept
-{
-    return static_cast<unsigned char>(c) < 0x80;
-}
-
-bool is_word_character(char c) noexcept
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-// What a backslash makes an ordinary character everywhere.
-bool is_punctuation(char c) noexcept
-{
-    return is_ascii(c) && !is_word_character(c) && c != '\0';
-}
-
-// Reads a pattern from left to right. Each step answers whether what it read is portable.
-class portability_reader {
-  public:
-    explicit portability_reader(std::string_view pattern) : rest_{pattern} {}
-
-    bool read_all()
-    {
-        while (!rest_.empty()) {
-            if (!read_one()) {
-                return false;
-            }
-        }
-        return depth_ == 0;
-    }
-
-  private:
-    char take()
-    {
-        const char c = rest_.front();
-        rest_.remove_prefix(1);
-        return c;
-    }
-
-    bool take_if(char wanted)
-    {
-        if (rest_.empty() || rest_.front() != wanted) {
-            return false;
-        }
-        rest_.remove_prefix(1);
-        return true;
-    }
-
-    bool read_one()
-    {
-        switch (const char c = take()) {
-        case '\\':
-            return read_escape() && after_atom();
-        case '[':
-            return read_bracket() && after_atom();
-        case '(':
-            return read_group_start();
-        case ')':
-            return depth_-- > 0 && after_atom();
-        case '*':
-        case '+':
-        case '?':
-            return quantifiable_ && after_quantifier();
-        case '{':
-            return quantifiable_ && read_bounds() && after_quantifier();
-        case '^':
-        case '$':
-        case '|':
-            quantifiable_ = false;
-            return true;
-        case ']':
-        case '}':
-            return false;
-        default:
-            return c != '\0' && after_atom();
-        }
-    }
-
-    bool after_atom()
-    {
-        quantifiable_ = true;
-        return true;
-    }
-
-    bool after_quantifier()
-    {
-        take_if('?'); // a lazy quantifier changes which match is found, not whether there is one
-        quantifiable_ = false;
-        return true;
-    }
-
-    // Before punctuation: what it escapes stands for itself. Before a word's character it has a meaning, or none.
-    bool read_escape() { return !rest_.empty() && is_punctuation(take()); }
-
-    bool read_group_start()
-    {
-        ++depth_;
-        quantifiable_ = false;
-        return !take_if('?') || take_if(':');
-    }
-
-    // {m}, {m,} or {m,n}
-    bool read_bounds()
-    {
-        std::size_t low = 0;
-        std::size_t high = 0;
-        if (!read_number(low)) {
-            return false;
-        }
-        high = low;
-        if (take_if(',') && !rest_.empty() && rest_.front() != '}' && !read_number(high)) {
-            return false;
-        }
-        return take_if('}') && low <= high && high <= largest_repeat;
-    }
-
-    bool read_number(std::size_t& value)
-    {
-        const std::size_t start = rest_.size();
-        value = 0;
-        while (!rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9' && value <= largest_repeat) {
-            value = 10 * value + static_cast<std::size_t>(take() - '0');
-        }
-        return rest_.size() < start;
-    }
-
-    bool read_bracket()
-    {
-        take_if('^');
-        if (rest_.empty() || rest_.front() == ']') {
-            return false;
-        }
-        for (bool first = true; !rest_.empty() && rest_.front() != ']'; first = false) {
-            if ((!first && is_range()) || !read_bracket_range()) { // [a-c-e]: PostgreSQL refuses it
-                return false;
-            }
-        }
-        return take_if(']');
-    }
-
-    // A hyphen that is not the last character of a bracket expression.
-    bool is_range() const { return rest_.size() >= 2 && rest_[0] == '-' && rest_[1] != ']'; }
-
-    // One character, or two with a hyphen between them.
-    bool read_bracket_range()
-    {
-        char low = '\0';
-        char high = '\0';
-        if (!read_bracket_character(low)) {
-            return false;
-        }
-        if (!is_range()) {
-            return true;
-        }
-        take();
-        return read_bracket_character(high) && low <= high;
-    }
-
-    bool read_bracket_character(char& value)
-    {
-        value = take();
-        if (value == '\\') {
-            if (rest_.empty() || !is_punctuation(rest_.front())) {
-                return false;
-            }
-            value = take();
-        } else if (value == '[') { // [:class:], [.x.], [=x=]
-            return false;
-        }
-        return is_ascii(value) && value != '\0';
-    }
-
-    std::string_view rest_;
-    int depth_ = 0;
-    bool quantifiable_ = false; // something stands before that a quantifier may follow
-};
+// The program and the states of one pattern; what needs more goes to PostgreSQL.
+constexpr std::int64_t most_memory = std::int64_t{4} << 20U;
 
 RE2::Options options()
 {
     RE2::Options made;
-    made.set_dot_nl(true); // as PostgreSQL: '.' and [^…] match a newline
     made.set_log_errors(false);
     made.set_never_capture(true);
+    made.set_max_mem(most_memory);
     return made;
+}
+
+// Empty where RE2 refuses the pattern for its size.
+text_predicate compile_re2(const regex_syntax& syntax)
+{
+    auto compiled = std::make_shared<const RE2>(syntax.for_re2(), options());
+    if (!compiled->ok()) {
+        return {};
+    }
+    return [compiled](std::string_view text) {
+        return compiled->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
+    };
+}
+
+// What a class holds within ASCII, by trying each character. (PostgreSQL's texts have no character 0.)
+std::vector<code_range> try_members(const text_predicate& holds)
+{
+    std::vector<code_range> members;
+    for (char32_t code = 1; code < 0x80; ++code) {
+        const char character = static_cast<char>(code);
+        if (!holds({&character, 1})) {
+            continue;
+        }
+        if (!members.empty() && members.back().high + 1 == code) {
+            members.back().high = code;
+        } else {
+            members.push_back({code, code});
+        }
+    }
+    return members;
+}
+
+// Whether (?i) takes the two cases of each ASCII letter for the same, which it does not in every language.
+bool folds_ascii(const compiler& fallback)
+{
+    constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+    constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return fallback("(?i)^" + std::string{lower} + "$")(upper) && fallback("(?i)^" + std::string{upper} + "$")(lower);
+}
+
+// Asks once about each class of a pattern.
+class_members ask_members(const compiler& fallback)
+{
+    return [&fallback, known = std::map<std::string, std::vector<code_range>>{}](const std::string& one_class) mutable {
+        const auto [place, is_new] = known.try_emplace(one_class);
+        if (is_new) {
+            place->second = try_members(fallback(one_class));
+        }
+        return place->second;
+    };
+}
+
+text_predicate within_ascii(text_predicate within, text_predicate beyond)
+{
+    return [within = std::move(within), beyond = std::move(beyond)](std::string_view text) {
+        return is_ascii(text) ? within(text) : beyond(text);
+    };
 }
 
 } // namespace
 
 bool is_portable(std::string_view pattern)
 {
-    return portability_reader{pattern}.read_all();
+    return read_regex(pattern).has_value();
 }
 
-text_predicate compile_regex(const std::string& pattern,
-                             const std::function<text_predicate(const std::string&)>& fallback)
+text_matcher compile_regex(const std::string& pattern, const compiler& fallback)
 {
-    if (is_portable(pattern)) {
-        auto compiled = std::make_shared<const RE2>(pattern, options());
-        if (compiled->ok()) {
-            return [compiled](std::string_view text) {
-                return RE2::PartialMatch(re2::StringPiece{text.data(), text.size()}, *compiled);
-            };
+    text_predicate beyond_ascii;
+    auto syntax = read_regex(pattern);
+    if (!syntax) {
+        beyond_ascii = fallback(pattern); // or PostgreSQL's complaint about the pattern
+        syntax = read_regex(pattern, ask_members(fallback));
+        if (!syntax || (syntax->folds_case && !folds_ascii(fallback))) {
+            return text_matcher{std::move(beyond_ascii)};
         }
     }
-    return fallback(pattern);
+    if (auto classes = class_matcher::compile(*syntax)) {
+        return {*std::move(classes), syntax->only_for_ascii, std::move(beyond_ascii)};
+    }
+    text_predicate matches = compile_re2(*syntax);
+    if (!matches) {
+        return text_matcher{beyond_ascii ? std::move(beyond_ascii) : fallback(pattern)};
+    }
+    return text_matcher{syntax->only_for_ascii ? within_ascii(std::move(matches), std::move(beyond_ascii))
+                                               : std::move(matches)};
 }
 
 } // namespace etl::validate

@@ -2,51 +2,34 @@
 //
 // Both generations are read: 0.x writes {"expectation_suite_name", "expectations": [{"expectation_type", "kwargs"}]},
 // 1.x writes {"name", "expectations": [{"type", "kwargs"}]}. Nothing unknown is skipped in silence: an expectation or
-// an argument that this release does not have is refused with the list of those it has.
+// an argument that the catalogue does not have is refused with the nearest one that it has.
+//
+// Values may be parameters, {"$PARAMETER": "x"}. A suite with such values loads (they are checked when they are bound)
+// but does not run: bind_parameters() comes first.
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include "validate/catalogue.hpp"
+#include "validate/json.hpp"
+
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace etl::validate {
 
-enum class expectation_kind {
-    not_be_null,
-    be_unique,
-    be_in_set,
-    be_between,
-    match_regex,
-    lengths_to_equal,
-    pair_a_greater_than_b,
-};
-
-// When a pair expectation passes a row over (Great Expectations' ignore_row_if).
-enum class ignore_row { both_values_are_missing, either_value_is_missing, never };
-
-// One expectation with its arguments checked. Literals stay text: the column's type reads them later.
+// One expectation whose arguments suit its type. Read them with `arguments`.
 struct expectation {
-    expectation_kind kind{};
-    std::string type{};   // the full name, expect_…
-    std::string kwargs{}; // the arguments as JSON, as the suite has them
-    std::string column{};
-    std::string column_b{}; // of a pair
-    double mostly = 1.0;    // the least part of the values that must be as expected
+    const expectation_type* type = nullptr;
+    json kwargs = json::object();      // as the suite has them, older spellings replaced
+    std::vector<std::string> columns;  // the table's columns it reads: its own, then those of order_by
+    std::size_t ordered_by = 0;        // how many at the end of `columns` are order_by's
+    double mostly = 1.0;               // the least part of the values that must be as expected
+    std::string condition;             // SQL of row_condition; empty = all rows
+    std::string severity = "critical"; // critical | warning | info
 
-    std::vector<std::string> value_set{};
-    std::optional<std::string> min_value{};
-    std::optional<std::string> max_value{};
-    bool strict_min = false;
-    bool strict_max = false;
-    std::string regex{};
-    std::int64_t length = 0;
-    bool or_equal = false;
-    ignore_row ignored = ignore_row::both_values_are_missing;
-
-    // Decidable from one row alone; uniqueness is not.
-    bool is_row_level() const noexcept { return kind != expectation_kind::be_unique; }
+    // Decidable from one row alone; uniqueness, for one, is not.
+    bool is_row_level() const { return type->row_level; }
 
     // How a broken expectation is named to users: expect_column_values_to_match_regex(wallet_address).
     std::string label() const;
@@ -58,12 +41,18 @@ struct suite {
 
     // The columns that the expectations read, each once, in the order of first use.
     std::vector<std::string> columns() const;
+
+    // The SQL conditions that rows are tested with (of row_condition and expect_row_condition), each once.
+    std::vector<std::string> conditions() const;
 };
 
 // Throws etl::error for what is no suite document.
 suite parse_suite(std::string_view document);
 
-// The document of a suite under another name, in the 1.x shape; what else the document holds (meta, notes) is kept.
-std::string rename_suite(std::string_view document, std::string_view name);
+// Whether a value is one of the severities.
+bool is_severity(const json& value);
+
+// One member of "expectations", its number counted from 1.
+expectation parse_expectation(const json& from, std::size_t number);
 
 } // namespace etl::validate

@@ -1,7 +1,11 @@
-// Suite documents as SQL sees them: read, named, and listed.
+// Suite documents as SQL sees them: read, named, changed, exported and listed; and the catalogue of what they may hold.
 #include "pg/result_set.hpp"
 #include "pg/text_array.hpp"
+#include "validate/catalogue.hpp"
 #include "validate/column_pg.hpp"
+#include "validate/kwarg_value.hpp"
+#include "validate/parameters.hpp"
+#include "validate/suite_document.hpp"
 
 #include <array>
 #include <string>
@@ -35,12 +39,97 @@ ETL_FUNCTION(etl_suite_expectations, args)
     const auto document = args.get<std::string_view>(0);
     pg::result_set rows{args};
     for (const expectation& e : read_suite(document).expectations) {
-        const std::vector<std::string> columns =
-            e.column_b.empty() ? std::vector{e.column} : std::vector{e.column, e.column_b};
-        std::array values{pg::make_text(e.type), pg::make_text_array(columns), pg::make_text(e.kwargs),
-                          pg::make_text(e.label()), BoolGetDatum(e.is_row_level())};
+        std::array values{pg::make_text(e.type->name), pg::make_text_array(e.columns), pg::make_text(e.kwargs.dump()),
+                          pg::make_text(e.label()),    BoolGetDatum(e.is_row_level()), pg::make_text(e.severity),
+                          pg::make_text(e.condition)};
+        std::array nulls{false, false, false, false, false, false, e.condition.empty()};
+        rows.put(values, nulls);
+    }
+    return rows.finish();
+}
+
+ETL_FUNCTION(etl_export_suite, args)
+{
+    const auto document = args.get<std::string_view>(0);
+    const auto format = args.get<std::string_view>(1);
+    return args.result(export_suite(document, format));
+}
+
+ETL_FUNCTION(etl_add_expectation, args)
+{
+    const auto document = args.get<std::string_view>(0);
+    const auto type = args.get<std::string_view>(1);
+    const auto kwargs = args.get<std::string_view>(2);
+    const auto severity = args.get<std::string_view>(3);
+    pg::result_set rows{args};
+    const changed_suite made = add_expectation(document, type, kwargs, severity);
+    (void)read_suite(made.document); // refuses what the database's encoding does not hold
+    std::array values{pg::make_text(made.document), Int32GetDatum(static_cast<std::int32_t>(made.number)),
+                      BoolGetDatum(made.replaced)};
+    std::array nulls{false, false, false};
+    rows.put(values, nulls);
+    return rows.finish();
+}
+
+ETL_FUNCTION(etl_bind_suite, args)
+{
+    constexpr std::int64_t from_1970_to_2000 = 946684800000000; // microseconds
+    const auto document = args.get<std::string_view>(0);
+    const auto values = args.get<std::string_view>(1);
+    return args.result(bind_parameters(document, values, args.get<std::int64_t>(2) + from_1970_to_2000));
+}
+
+// --- the catalogue -------------------------------------------------------------------------------------------------
+
+namespace {
+
+// As a signature has it: column, min_value = null, mostly = 1.
+std::string in_signature(const kwarg& k)
+{
+    const std::string name{k.name};
+    return k.required ? name : name + " = " + (k.otherwise == nullptr ? "null" : k.otherwise);
+}
+
+// Without what every type has.
+std::vector<std::string> signature(const expectation_type& type)
+{
+    std::vector<std::string> made;
+    for (const kwarg& k : type.own) {
+        made.push_back(in_signature(k));
+    }
+    if (type.has_mostly()) {
+        made.push_back(in_signature(*type.find("mostly")));
+    }
+    return made;
+}
+
+} // namespace
+
+ETL_FUNCTION(etl_expectation_types, args)
+{
+    pg::result_set rows{args};
+    for (const expectation_type* type : all_types()) {
+        std::array values{pg::make_text(type->name), pg::make_text(name_of(type->of)),
+                          pg::make_text_array(signature(*type)), BoolGetDatum(type->row_level),
+                          pg::make_text(type->meaning)};
         std::array nulls{false, false, false, false, false};
         rows.put(values, nulls);
+    }
+    return rows.finish();
+}
+
+ETL_FUNCTION(etl_expectation_arguments, args)
+{
+    pg::result_set rows{args};
+    for (const expectation_type* type : all_types()) {
+        for (const kwarg* k : type->kwargs()) {
+            const bool no_default = k->otherwise == nullptr;
+            std::array values{pg::make_text(type->name),        pg::make_text(k->name),
+                              BoolGetDatum(k->required),        pg::make_text(no_default ? "" : k->otherwise),
+                              pg::make_text(kind_in_words(*k)), pg::make_text(k->meaning)};
+            std::array nulls{false, false, false, no_default, false, false};
+            rows.put(values, nulls);
+        }
     }
     return rows.finish();
 }

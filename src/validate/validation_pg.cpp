@@ -1,12 +1,13 @@
-// The aggregate etl.validation_state, its type, and the accessors that read a state.
-#include "pg/result_set.hpp"
-#include "pg/state_type.hpp"
+// The aggregates that scan rows into a validation state.
+#include "pg/text_array.hpp"
 #include "validate/column_pg.hpp"
-#include "validate/report.hpp"
+#include "validate/validation_state_pg.hpp"
 
 extern "C" {
 #include <catalog/pg_type.h>
-#include <mb/pg_wchar.h>
+#include <executor/executor.h>
+#include <miscadmin.h>
+#include <nodes/execnodes.h>
 #include <nodes/nodeFuncs.h>
 #include <nodes/primnodes.h>
 #include <storage/itemptr.h>
@@ -21,13 +22,6 @@ extern "C" {
 namespace etl::validate {
 namespace {
 
-using pg::arguments;
-
-// The arguments of etl.validation_state(state, suite, columns, value…).
-constexpr int suite_argument = 1;
-constexpr int names_argument = 2;
-constexpr int first_value = 3;
-
 // A value as it lies in memory, perhaps compressed, kept to see whether the next row brings the same.
 std::span<const std::byte> raw_bytes(Datum value)
 {
@@ -35,65 +29,8 @@ std::span<const std::byte> raw_bytes(Datum value)
     return {from, static_cast<std::size_t>(VARSIZE_ANY(from))};
 }
 
-// What an argument was when the first row came, if the query leaves open that it changes.
-class settled_argument {
-  public:
-    settled_argument(int argument, bool is_constant, Datum value)
-        : argument_{argument}, is_constant_{is_constant}, bytes_{raw_bytes(value).begin(), raw_bytes(value).end()}
-    {
-    }
-
-    // Whether it may have changed. Values that only differ in how they are compressed count as changed.
-    bool has_changed(arguments args) const
-    {
-        return !is_constant_ &&
-               (args.is_null(argument_) || !std::ranges::equal(bytes_, raw_bytes(args.datum(argument_))));
-    }
-
-  private:
-    int argument_;
-    bool is_constant_;
-    std::vector<std::byte> bytes_;
-};
-
-// Everything that is the same for all rows of a query: made with the first one.
-struct compiled {
-    settled_argument suite;
-    settled_argument names;
-    std::string plan;
-    checker checks;
-    std::vector<reading> readings; // of the checks' columns, which are arguments first_value…
-    std::vector<field> row;        // where each row is read to
-    int ctid = -1;                 // arguments that tell where a row lies
-    int tableoid = -1;
-};
-
-std::vector<std::string> names_of(arguments args)
-{
-    Datum* names = nullptr;
-    int count = 0;
-    pg::call([&, array = args.datum(names_argument)] {
-        deconstruct_array(DatumGetArrayTypeP(array), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, nullptr,
-                          &count);
-    });
-    std::vector<std::string> made;
-    for (int i = 0; i < count; ++i) {
-        made.emplace_back(NameStr(*DatumGetName(names[i])));
-    }
-    return made;
-}
-
-void check_arguments(arguments args, std::size_t names)
-{
-    const auto values = static_cast<std::size_t>(args.count() - first_value);
-    if (values != names) {
-        throw error(sqlstate::invalid_parameter_value, "etl.validation_state got " + std::to_string(names) +
-                                                           " column names and " + std::to_string(values) + " values");
-    }
-}
-
-// The expression behind an argument; nullptr in calls outside an aggregate.
-const Node* expression_of(arguments args, int argument)
+// The expression behind an argument of the aggregate; nullptr in calls outside of one.
+const Node* expression_of(pg::arguments args, int argument)
 {
     const Aggref* aggregate = AggGetAggref(args.raw());
     if (aggregate == nullptr) {
@@ -103,189 +40,227 @@ const Node* expression_of(arguments args, int argument)
 }
 
 // The collation of one argument: each column keeps its own, where the call as a whole has but one.
-Oid collation_of(arguments args, int argument)
+Oid collation_of(pg::arguments args, int argument)
 {
     const Node* expression = expression_of(args, argument);
     return expression == nullptr ? args.collation() : exprCollation(expression);
 }
 
-settled_argument settle(arguments args, int argument)
-{
-    const Node* expression = pg::call([args, argument] { return expression_of(args, argument); });
-    return {argument, expression != nullptr && IsA(expression, Const), args.datum(argument)};
-}
+// What an argument was when the first row came, if the query leaves open that it changes.
+class settled_argument {
+  public:
+    settled_argument(pg::arguments args, int argument)
+        : argument_{argument}, bytes_{raw_bytes(args.datum(argument)).begin(), raw_bytes(args.datum(argument)).end()}
+    {
+        const Node* expression = pg::call([args, argument] { return expression_of(args, argument); });
+        is_constant_ = expression != nullptr && IsA(expression, Const);
+    }
 
-compiled compile(arguments args, MemoryContext memory)
-{
-    const std::string document{args.get<std::string_view>(suite_argument)};
-    const std::vector<std::string> names = names_of(args);
-    check_arguments(args, names.size());
-    const suite rules = read_suite(document);
-    std::vector<column> columns;
-    std::vector<Oid> types;
-    int ctid = -1;
+    // Whether it may have changed. Values that only differ in how they are compressed count as changed.
+    bool has_changed(pg::arguments args) const
+    {
+        return !is_constant_ &&
+               (args.is_null(argument_) || !std::ranges::equal(bytes_, raw_bytes(args.datum(argument_))));
+    }
+
+  private:
+    int argument_;
+    bool is_constant_ = false;
+    std::vector<std::byte> bytes_;
+};
+
+// --- what is the same for all rows of a query ------------------------------------------------------------------------
+
+struct scan {
+    std::vector<settled_argument> settled; // arguments that no row may change
+    int first_value = 0;                   // the argument of the first column
+    std::string plan;
+    checker rules;
+    std::vector<reading> readings; // of the rules' columns
+    std::vector<field> row;        // where each row is read to
+    int ctid = -1;                 // arguments that tell where a row lies
     int tableoid = -1;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        const int argument = first_value + static_cast<int>(i);
-        const Oid type = pg::call([args, argument] { return args.type(argument); });
-        const Oid collation = pg::call([args, argument] { return collation_of(args, argument); });
-        if (names[i] == "ctid" && type == TIDOID) {
-            ctid = argument;
-        } else if (names[i] == "tableoid" && type == OIDOID) {
-            tableoid = argument;
-        }
-        columns.push_back({names[i], make_column_type(type, collation, memory)});
-        types.push_back(type);
-    }
-    checker checks{rules, std::move(columns)};
-    std::vector<reading> readings = readings_of(checks, types);
-    return {settle(args, suite_argument),
-            settle(args, names_argument),
-            write_plan({names, document}),
-            std::move(checks),
-            std::move(readings),
-            std::vector<field>(names.size()),
-            ctid,
-            tableoid};
-}
+    int keys = -1;
+    std::uint64_t rows = 0; // seen, for rows that lie nowhere
+    std::unique_ptr<run_store> store; // where runs go; none where states stay in memory
+};
 
-row_position position_of(arguments args, const compiled& plan)
+std::vector<Oid> types_of(pg::arguments args, int first, std::size_t count)
 {
-    row_position made;
-    if (plan.tableoid >= 0 && !args.is_null(plan.tableoid)) {
-        made.table = DatumGetObjectId(args.datum(plan.tableoid));
-    }
-    if (plan.ctid >= 0 && !args.is_null(plan.ctid)) {
-        const auto* tid = reinterpret_cast<ItemPointer>(DatumGetPointer(args.datum(plan.ctid)));
-        made.block = ItemPointerGetBlockNumberNoCheck(tid);
-        made.offset = ItemPointerGetOffsetNumberNoCheck(tid);
+    std::vector<Oid> made;
+    for (std::size_t i = 0; i < count; ++i) {
+        made.push_back(pg::call([args, argument = first + static_cast<int>(i)] { return args.type(argument); }));
     }
     return made;
 }
 
-void read_row(arguments args, compiled& plan)
+scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext memory)
 {
-    for (std::size_t i = 0; i < plan.row.size(); ++i) {
+    const std::size_t given = static_cast<std::size_t>(args.count() - first_value);
+    if (given != told.columns.size()) {
+        throw error(sqlstate::invalid_parameter_value, "etl.validation_state got " +
+                                                           std::to_string(told.columns.size()) + " column names and " +
+                                                           std::to_string(given) + " values");
+    }
+    const std::vector<Oid> types = types_of(args, first_value, given);
+    std::string text = write_plan(told);
+    auto store = open_runs(told.area, memory);
+    scan made{.settled = {},
+              .first_value = first_value,
+              .plan = std::move(text),
+              .rules = checker::to_scan(std::move(told), types_in(memory), registered_schema),
+              .readings = {},
+              .row = std::vector<field>(given),
+              .store = std::move(store)};
+    made.readings = readings_of(made.rules, types);
+    for (std::size_t i = 0; i < given; ++i) {
+        const std::string& name = made.rules.columns()[i].name;
         const int argument = first_value + static_cast<int>(i);
-        read_field(plan.row[i], plan.readings[i], args.datum(argument), args.is_null(argument));
+        if (name == "ctid" && types[i] == TIDOID) {
+            made.ctid = argument;
+        } else if (name == "tableoid" && types[i] == OIDOID) {
+            made.tableoid = argument;
+        } else if (name == "(keys)") {
+            made.keys = argument;
+        }
+    }
+    return made;
+}
+
+// --- rows ------------------------------------------------------------------------------------------------------------
+
+// The tuple that an aggregate is fed with, when it comes straight from a table: its slot knows where it lies. Else
+// nullptr.
+const TupleTableSlot* table_slot(pg::arguments args)
+{
+    const Node* caller = args.raw()->context;
+    if (caller == nullptr || !IsA(caller, AggState)) {
+        return nullptr;
+    }
+    const auto* aggregate = reinterpret_cast<const AggState*>(caller);
+    const TupleTableSlot* slot = aggregate->tmpcontext->ecxt_outertuple;
+    return slot != nullptr && ItemPointerIsValid(&slot->tts_tid) ? slot : nullptr;
+}
+
+class argument_locator final : public row_locator {
+  public:
+    argument_locator(pg::arguments args, const scan& of) : args_{args}, scan_{of} {}
+
+    row_position position() const override
+    {
+        row_position made;
+        if (scan_.ctid >= 0 && !args_.is_null(scan_.ctid)) {
+            set_place(made, reinterpret_cast<ItemPointer>(DatumGetPointer(args_.datum(scan_.ctid))));
+            made.table = scan_.tableoid < 0 ? 0 : DatumGetObjectId(args_.datum(scan_.tableoid));
+        } else if (const TupleTableSlot* slot = table_slot(args_)) {
+            set_place(made, &slot->tts_tid);
+            made.table = slot->tts_tableOid;
+        } else { // nowhere: in the order in which they come
+            made.block = static_cast<std::uint32_t>(scan_.rows >> 16);
+            made.offset = static_cast<std::uint16_t>(scan_.rows);
+        }
+        return made;
+    }
+
+    std::string keys() const override
+    {
+        if (scan_.keys < 0 || args_.is_null(scan_.keys)) {
+            return {};
+        }
+        const auto text = pg::call([this] { return pg::varlena_text(args_.datum(scan_.keys)); });
+        return std::string{text};
+    }
+
+  private:
+    static void set_place(row_position& made, const ItemPointerData* tid)
+    {
+        made.block = ItemPointerGetBlockNumberNoCheck(tid);
+        made.offset = ItemPointerGetOffsetNumberNoCheck(tid);
+    }
+
+    pg::arguments args_;
+    const scan& scan_;
+};
+
+void read_row(pg::arguments args, scan& of)
+{
+    for (std::size_t i = 0; i < of.row.size(); ++i) {
+        const int argument = of.first_value + static_cast<int>(i);
+        read_field(of.row[i], of.readings[i], args.datum(argument), args.is_null(argument));
     }
 }
 
-compiled& compiled_of(arguments args)
+Datum add_row(pg::arguments args, scan& of)
 {
-    for (int i : {suite_argument, names_argument}) {
+    for (const settled_argument& argument : of.settled) {
+        if (argument.has_changed(args)) {
+            throw error(sqlstate::invalid_parameter_value,
+                        "etl.validation_state needs the same suite and column names for all rows of a query", {},
+                        "Validate with each suite in a query of its own.");
+        }
+    }
+    read_row(args, of);
+    ++of.rows;
+    const own_state state{args, of.rules, of.plan, of.store.get()};
+    state->add_row(of.rules, of.row, argument_locator{args, of});
+    return state.datum();
+}
+
+void require_given(pg::arguments args, std::initializer_list<int> arguments)
+{
+    for (const int i : arguments) {
         if (args.is_null(i)) {
             throw error(sqlstate::invalid_parameter_value,
                         "etl.validation_state needs a suite and the names of its columns");
         }
     }
-    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
-    auto& found = args.cached<compiled>([args, memory] { return compile(args, memory); });
-    if (found.suite.has_changed(args) || found.names.has_changed(args)) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "etl.validation_state needs the same suite and column names for all rows of a query", {},
-                    "Validate with each suite in a query of its own.");
+}
+
+// The plan of etl.validation_state(state, document, names, value…): all that the suite has.
+plan plan_of_call(pg::arguments args, int suite_argument, int names_argument, int first_value)
+{
+    plan made;
+    made.document = std::string{args.get<std::string_view>(suite_argument)};
+    const auto names = pg::read_text_array(args.datum(names_argument));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const int argument = first_value + static_cast<int>(i);
+        if (argument >= args.count()) {
+            made.columns.push_back(plan_column{names[i], "pg_catalog.text", ""}); // counted and refused by make_scan
+            continue;
+        }
+        const Oid type = pg::call([=] { return args.type(argument); });
+        const Oid collation = pg::call([=] { return collation_of(args, argument); });
+        made.columns.push_back(describe_column(names[i], type, collation));
     }
-    return found;
+    fill_part(made, read_suite(made.document));
+    return made;
 }
 
 } // namespace
+
 } // namespace etl::validate
 
 using namespace etl;
 using namespace etl::validate;
 
-ETL_STATE_TYPE(validation_state, validation_state::check_foreign)
-
+// etl.validation_state(state, document, names, value…)
 ETL_FUNCTION(etl_validation_state_step, args)
 {
-    compiled& plan = compiled_of(args);
-    read_row(args, plan);
-    pg::state_buffer state = pg::own_state(args);
-    if (state.size() == 0) {
-        validation_state::create(state, plan.plan, plan.checks.checks().size());
-    }
-    pg::context_resource scratch;
-    validation_state{state, pg::poll, &scratch}.add_row(plan.checks, plan.row, position_of(args, plan));
-    return state.datum();
+    require_given(args, {1, 2});
+    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
+    auto& found = args.cached<scan>([args, memory] {
+        scan made = make_scan(args, 3, plan_of_call(args, 1, 2, 3), memory);
+        made.settled = {settled_argument{args, 1}, settled_argument{args, 2}};
+        return made;
+    });
+    return add_row(args, found);
 }
 
-// The state of no row at all, which an aggregate over an empty table cannot make.
-ETL_FUNCTION(etl_empty_validation_state, args)
+// etl._validation_scan(state, plan, value…): the plan is a constant of the query.
+ETL_FUNCTION(etl_validation_scan_step, args)
 {
-    const auto document = args.get<std::string_view>(0);
-    const suite rules = read_suite(document);
-    pg::state_buffer state;
-    validation_state::create(state, write_plan({{}, std::string{document}}), rules.expectations.size());
-    return state.datum();
-}
-
-ETL_FUNCTION(etl_validation_state_combine, args)
-{
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : pg::own_state(args).datum();
-    }
-    const auto other = pg::read_state(args, 1);
-    pg::state_buffer state = pg::own_state(args);
-    if (state.size() == 0) {
-        return args.result(other);
-    }
-    pg::context_resource scratch;
-    validation_state{state, pg::poll, &scratch}.merge(other);
-    return state.datum();
-}
-
-namespace {
-
-Datum verified_text(const std::string& text)
-{
-    pg::call([&] { pg_verifymbstr(text.data(), static_cast<int>(text.size()), false); });
-    return pg::make_text(text);
-}
-
-} // namespace
-
-ETL_FUNCTION(etl_report, args)
-{
-    const auto state = pg::read_state(args, 0);
-    pg::result_set rows{args};
-    for (const outcome& o : report(state, pg::poll)) {
-        std::array values{verified_text(o.what.type),
-                          verified_text(o.what.kwargs),
-                          BoolGetDatum(o.success),
-                          Int64GetDatum(static_cast<std::int64_t>(o.element_count)),
-                          Int64GetDatum(static_cast<std::int64_t>(o.missing_count.value_or(0))),
-                          Int64GetDatum(static_cast<std::int64_t>(o.unexpected_count)),
-                          Float8GetDatum(o.unexpected_percent.value_or(0)),
-                          verified_text(o.partial_unexpected_list)};
-        std::array nulls{false, false, false, false, !o.missing_count, false, !o.unexpected_percent, false};
-        rows.put(values, nulls);
-    }
-    return rows.finish();
-}
-
-ETL_FUNCTION(etl_duplicate_positions, args)
-{
-    const auto state = pg::read_state(args, 0);
-    pg::result_set rows{args};
-    for (const auto& found : duplicates(state, pg::poll)) {
-        ItemPointerData tid;
-        ItemPointerSet(&tid, found.first.block, found.first.offset);
-        std::array values{Int32GetDatum(static_cast<std::int32_t>(found.check) + 1),
-                          ObjectIdGetDatum(found.first.table), PointerGetDatum(&tid),
-                          Int64GetDatum(static_cast<std::int64_t>(found.rows))};
-        std::array nulls{false, false, false, false};
-        rows.put(values, nulls);
-    }
-    return rows.finish();
-}
-
-// The JSON of one value, as the state writes those of failing rows.
-ETL_FUNCTION(etl_json_of, args)
-{
-    const Oid type = args.type(0);
-    field value;
-    read_field(value, reading_of(getBaseType(type)), args.datum(0), false);
-    const std::string text = make_column_type(type, args.collation(), CurrentMemoryContext)->json(value);
-    return verified_text(text);
+    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
+    auto& found = args.cached<scan>(
+        [args, memory] { return make_scan(args, 2, read_plan(args.get<std::string_view>(1)), memory); });
+    return add_row(args, found);
 }

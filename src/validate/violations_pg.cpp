@@ -3,161 +3,144 @@
 // What is compiled is kept from row to row in the calling expression, whose life may be longer than the shape of a row
 // type or the text of a suite: PL/pgSQL keeps an expression for a whole transaction. So every call compares the row
 // type's identity, and looks at the suite again when the transaction has done something since.
-#include "core/text.hpp"
 #include "pg/spi.hpp"
 #include "pg/text_array.hpp"
-#include "validate/column_pg.hpp"
+#include "pg/trigger.hpp"
+#include "validate/row_suite_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
-#include <access/xact.h>
+#include <catalog/pg_type.h>
+#include <utils/lsyscache.h>
 #include <utils/typcache.h>
 }
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace etl::validate {
 namespace {
 
-using pg::arguments;
+// What a row is to be judged by, as a call says it.
+struct wanted_rules {
+    std::string_view name;
+    std::string_view min_severity;
+    std::string_view params;
 
-std::string stored_document(std::string_view name)
-{
-    const std::array arguments{name};
-    return pg::query_text("SELECT etl._suite_document($1)", arguments).value_or(std::string{});
-}
-
-suite row_level_only(suite rules)
-{
-    std::erase_if(rules.expectations, [](const expectation& e) { return !e.is_row_level(); });
-    return rules;
-}
-
-// The live columns of a row type that the suite reads, in the suite's order.
-struct resolved_columns {
-    std::vector<column> columns;
-    std::vector<int> attributes;
-    std::vector<Oid> types;
+    friend bool operator==(const wanted_rules&, const wanted_rules&) = default;
 };
 
-int find_attribute(TupleDesc row, const std::string& name)
+row_rules stored_rules(const wanted_rules& wanted)
 {
-    for (int i = 0; i < row->natts; ++i) {
-        const Form_pg_attribute attribute = TupleDescAttr(row, i);
-        if (!attribute->attisdropped && name == NameStr(attribute->attname)) {
-            return i;
-        }
-    }
-    return -1;
+    const std::array arguments{wanted.name};
+    const auto document = pg::query_text("SELECT etl._suite_document($1)", arguments);
+    return {std::string{wanted.name},
+            with_parameters(document.value_or(std::string{}), wanted.params),
+            std::string{wanted.min_severity},
+            {}};
 }
 
-[[noreturn]] void refuse_row(TupleDesc row, std::string_view suite_name, const std::string& missing)
+row_kind kind_of(TupleDesc shape)
 {
-    std::vector<std::string> names;
-    for (int i = 0; i < row->natts; ++i) {
-        const Form_pg_attribute attribute = TupleDescAttr(row, i);
-        if (!attribute->attisdropped) {
-            names.emplace_back(NameStr(attribute->attname));
-        }
-    }
-    throw error(
-        sqlstate::undefined_column,
-        "suite " + in_quotes(suite_name) + " expects column " + in_quotes(missing) + ", which the row does not have",
-        "The row has columns " + joined(names) + ".", "Change the suite with etl.load_suite(…, replace => true).");
+    const Oid relation = shape->tdtypeid == RECORDOID
+                             ? InvalidOid
+                             : pg::call([type = shape->tdtypeid] { return get_typ_typrelid(type); });
+    return {shape, relation, nullptr};
 }
 
-resolved_columns resolve(TupleDesc row, std::string_view suite_name, const suite& rules, MemoryContext memory)
-{
-    resolved_columns made;
-    for (const std::string& name : rules.columns()) {
-        const int found = find_attribute(row, name);
-        if (found < 0) {
-            refuse_row(row, suite_name, name);
-        }
-        const Form_pg_attribute attribute = TupleDescAttr(row, found);
-        made.columns.push_back({name, make_column_type(attribute->atttypid, attribute->attcollation, memory)});
-        made.attributes.push_back(found);
-        made.types.push_back(attribute->atttypid);
-    }
-    return made;
-}
-
-// One row type compiled against one suite.
-struct row_suite {
+// A suite at work on the rows of one type.
+struct judge_of_type {
     std::string name;
-    std::string document;
-    std::uint64_t row_type; // PostgreSQL's number for this shape of the type: a changed table has another
-    CommandId seen;         // when the document was last looked at
-    checker checks;
-    std::vector<int> attributes; // the row's attribute for each of the checker's columns, counted from 0
-    std::vector<reading> readings;
+    std::string min_severity;
+    std::string params;
+    std::uint64_t row_type;    // PostgreSQL's number for this shape of the type: a changed table has another
+    pg::statement_number seen; // when the document was last looked at
+    row_judge judge;
+    std::vector<Datum> values;
+    std::unique_ptr<bool[]> nulls;
+
+    bool is_of(const wanted_rules& wanted, std::uint64_t type) const
+    {
+        return row_type == type && wanted == wanted_rules{name, min_severity, params};
+    }
 };
 
-row_suite compile(std::string_view name, std::string document, TupleDesc row, std::uint64_t row_type,
-                  MemoryContext memory)
-{
-    const suite rules = row_level_only(read_suite(document));
-    auto resolved = resolve(row, name, rules, memory);
-    checker checks{rules, std::move(resolved.columns)};
-    std::vector<reading> readings = readings_of(checks, resolved.types);
-    return {std::string{name},          std::move(document), row_type,
-            GetCurrentCommandId(false), std::move(checks),   std::move(resolved.attributes),
-            std::move(readings)};
-}
+// The judges of one calling expression, which seldom meets more than one suite or type.
+class judges {
+  public:
+    explicit judges(MemoryContext memory) : memory_{memory} {}
 
-// The compiled suites of one calling expression, which seldom meets more than one.
-using row_suites = std::vector<row_suite>;
-constexpr std::size_t most_kept = 16;
-
-const row_suite& refreshed(row_suite& known, TupleDesc row, MemoryContext memory)
-{
-    if (known.seen == GetCurrentCommandId(false)) {
-        return known;
-    }
-    std::string document = stored_document(known.name);
-    if (document == known.document) {
-        known.seen = GetCurrentCommandId(false);
-    } else {
-        known = compile(std::string{known.name}, std::move(document), row, known.row_type, memory);
-    }
-    return known;
-}
-
-const row_suite& row_suite_of(arguments args, std::string_view name, TupleDesc row, std::uint64_t row_type)
-{
-    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
-    auto& known = args.cached<row_suites>([] { return row_suites{}; });
-    for (row_suite& rules : known) {
-        if (rules.row_type == row_type && rules.name == name) {
-            return refreshed(rules, row, memory);
+    judge_of_type& of(const wanted_rules& wanted, TupleDesc shape, std::uint64_t row_type)
+    {
+        const auto now = pg::statement_number::current();
+        const auto found =
+            std::ranges::find_if(known_, [&](const auto& judge) { return judge.is_of(wanted, row_type); });
+        if (found != known_.end() && found->seen == now) {
+            return *found;
         }
+        const row_rules rules = stored_rules(wanted);
+        if (found != known_.end() && found->judge.rules().is_of(rules, kind_of(shape))) {
+            found->seen = now;
+            return *found;
+        }
+        return replace(found, make(rules, wanted.params, shape, row_type, now));
     }
-    if (known.size() == most_kept) {
-        known.clear();
-    }
-    return known.emplace_back(compile(name, stored_document(name), row, row_type, memory));
-}
 
-// The row's fields that the checks read. May raise: only trivial locals.
-std::span<const field> read_fields(HeapTupleHeader row, TupleDesc description, const row_suite& rules)
+  private:
+    static constexpr std::size_t most_kept = 16;
+
+    judge_of_type make(const row_rules& rules, std::string_view params, TupleDesc shape, std::uint64_t row_type,
+                       pg::statement_number now) const
+    {
+        const auto width = static_cast<std::size_t>(shape->natts);
+        return {rules.name,
+                rules.least_severity,
+                std::string{params},
+                row_type,
+                now,
+                row_judge{row_suite_for(rules, kind_of(shape)), memory_},
+                std::vector<Datum>(width),
+                std::make_unique<bool[]>(width)};
+    }
+
+    judge_of_type& replace(std::vector<judge_of_type>::iterator known, judge_of_type by)
+    {
+        if (known != known_.end()) {
+            return *known = std::move(by);
+        }
+        if (known_.size() == most_kept) {
+            known_.clear();
+        }
+        return known_.emplace_back(std::move(by));
+    }
+
+    MemoryContext memory_;
+    std::vector<judge_of_type> known_;
+};
+
+// May raise: only trivial locals.
+std::span<const field> read_row(judge_of_type& of, HeapTupleHeader row, TupleDesc shape)
 {
     HeapTupleData tuple = {};
     tuple.t_len = HeapTupleHeaderGetDatumLength(row);
     ItemPointerSetInvalid(&tuple.t_self);
     tuple.t_data = row;
-    const auto width = static_cast<std::size_t>(description->natts);
-    auto* values = pg::allocate_array<Datum>(width);
-    auto* nulls = pg::allocate_array<bool>(width);
-    heap_deform_tuple(&tuple, description, values, nulls);
-    const std::size_t columns = rules.attributes.size();
-    auto* fields = pg::allocate_array<field>(columns);
-    for (std::size_t i = 0; i < columns; ++i) {
-        const int attribute = rules.attributes[i];
-        read_field(fields[i], rules.readings[i], values[attribute], nulls[attribute]);
+    heap_deform_tuple(&tuple, shape, of.values.data(), of.nulls.get());
+    return of.judge.read(of.values.data(), of.nulls.get());
+}
+
+std::vector<std::string> labels_of(const row_judge& judge, std::span<const field> row)
+{
+    std::vector<std::string> labels;
+    if (!judge.rules().checks().keeps(row)) {
+        for (checker::breach& found : judge.rules().checks().breaches(row)) {
+            labels.push_back(std::move(found.label));
+        }
     }
-    return {fields, columns};
+    return labels;
 }
 
 } // namespace
@@ -168,13 +151,16 @@ using namespace etl::validate;
 
 ETL_FUNCTION(etl_violations, args)
 {
-    const auto name = args.get<std::string_view>(0);
+    const bool is_short = args.count() < 4; // etl.violations, not etl._violations
+    const wanted_rules wanted{args.get<std::string_view>(0), is_short ? "info" : args.get<std::string_view>(2),
+                              is_short || args.is_null(3) ? std::string_view{} : args.get<std::string_view>(3)};
     HeapTupleHeader row = DatumGetHeapTupleHeader(args.datum(1));
     const Oid type = HeapTupleHeaderGetTypeId(row);
     const std::int32_t typmod = HeapTupleHeaderGetTypMod(row);
-    TupleDesc description = lookup_rowtype_tupdesc(type, typmod);
-    const row_suite& rules = row_suite_of(args, name, description, assign_record_type_identifier(type, typmod));
-    const auto fields = read_fields(row, description, rules);
-    ReleaseTupleDesc(description);
-    return pg::make_text_array(rules.checks.broken(fields));
+    TupleDesc shape = lookup_rowtype_tupdesc(type, typmod);
+    auto& known = args.cached<judges>([args] { return judges{args.raw()->flinfo->fn_mcxt}; });
+    judge_of_type& judge = known.of(wanted, shape, assign_record_type_identifier(type, typmod));
+    const auto fields = read_row(judge, row, shape);
+    ReleaseTupleDesc(shape);
+    return pg::make_text_array(labels_of(judge.judge, fields));
 }

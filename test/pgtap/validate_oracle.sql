@@ -207,7 +207,9 @@ CREATE FUNCTION pick(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE
 $$;
 CREATE FUNCTION random_bracket() RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT format('[%s%s]', pick('', '^'), string_agg(pick('a', 'b', 'a-c', '-', '\]', '\-', 'b-', '^', '.', '\\',
-                                                           'a-b-c', '--c', '+--', '\_', ' -a', E'\n'), ''))
+                                                           'a-b-c', '--c', '+--', '\_', ' -a', E'\n', '\n', ']', '[',
+                                                           'a-é', 'é', '\d', '\w', '\s', '[:alpha:]', '[:punct:]'),
+                                                      ''))
     FROM generate_series(1, 1 + floor(random() * 3)::int)
 $$;
 CREATE FUNCTION random_pattern(depth int) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
@@ -219,7 +221,8 @@ BEGIN
         choice := random();
         made := made || CASE
             WHEN choice < 0.45 OR depth = 0 THEN pick('a', 'b', 'c', '-', ']', '}', 'é', '\.', '\-', '\_', '\/', '.',
-                                                      E'\n', ' ', '\]', '#', '\a', '\\', '\d', '\w')
+                                                      E'\n', ' ', '\]', '#', '\a', '\\', '\d', '\w', '\s', '\D', '\W',
+                                                      '\n', '\A', '\Z', '{', ',', 'A')
             WHEN choice < 0.65 THEN random_bracket()
             WHEN choice < 0.85 THEN format('%s%s)', pick('(', '(?:'), random_pattern(depth - 1))
             WHEN choice < 0.90 THEN pick('^', '$', '|', '')
@@ -232,7 +235,7 @@ END
 $$;
 CREATE TABLE word AS
 SELECT (SELECT coalesce(string_agg(pick('a', 'b', 'c', 'a', 'b', '-', ']', 'é', '.', E'\n', '_', ' ', '\', '^', '#',
-                                        '1'), ''), '')
+                                        '1', 'A', 'É', '٣', '{', ','), ''), '')
         FROM generate_series(1, i % 8)) AS w
 FROM generate_series(0, 299) AS i;
 
@@ -256,14 +259,21 @@ EXCEPTION WHEN invalid_regular_expression THEN
 END
 $$;
 SELECT is_empty($$SELECT * FROM (SELECT p, by_postgresql(p) AS wanted, by_check(p) AS got
-                                 FROM (SELECT random_pattern(3) AS p FROM generate_series(1, 800) OFFSET 0) AS r
+                                 FROM (SELECT pick('', '', '(?i)', '(?i)^') || random_pattern(3) AS p
+                                       FROM generate_series(1, 600)
+                                       UNION ALL
+                                       SELECT format('^%s$', random_pattern(1)) FROM generate_series(1, 400)
+                                       OFFSET 0) AS r
                                  WHERE p <> '') AS c
                   WHERE got IS DISTINCT FROM wanted$$, 'random patterns match as PostgreSQL''s ~ says');
 SELECT is_empty($$SELECT * FROM (SELECT p, by_postgresql(p) AS wanted, by_check(p) AS got
                                  FROM unnest(ARRAY['^0x[0-9a-f]{40}$', '^[^@ ]+@[^@ ]+\.[a-z]{2,}$', '^(a|b)*c?$',
                                      '(a)\1', '\d', '[[:alpha:]]', '(?i)A', '^.$', '^.{3}$', 'é', '[^a]', '\\', '^$',
                                      'a$', '^b', '(^a|b$)', '(|a)+b', '(a*)*', 'a{0}', '\ya', 'a(?=b)', 'a(?!b)',
-                                     '(?<=a)b', '***=a.', '\u00e9', 'a{2,1}', '(', '[', 'a**', '\']) AS p) AS c
+                                     '(?<=a)b', '***=a.', '\u00e9', 'a{2,1}', '(', '[', 'a**', '\',
+                                     '^[a-c]+[^a-c]*1?$', '^[^-]+-[^-]*$', '^a{2,3}b', 'b$', '^\d', '^[\w-]+$', '^\W*$',
+                                     '(?i)^É', '(?i)^A[B-C]+', '^[[:alpha:]_]+$', '^[^[:space:]]*$', 'a{,3}', '^{?1}?$',
+                                     '[]]', '[^]a]', '\Aa', 'a\Z', '\n', '[[:nothing:]]', '[a-\d]']) AS p) AS c
                   WHERE got IS DISTINCT FROM wanted$$, 'and so do chosen ones');
 
 SELECT * FROM finish();

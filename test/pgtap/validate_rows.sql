@@ -111,7 +111,7 @@ SELECT throws_ok($$INSERT INTO guarded VALUES ('0xab', 1), ('0xcd', -2)$$, 'P000
 CREATE TABLE before AS TABLE sale;
 SELECT throws_ok($$SELECT etl.quarantine('sale', 'none')$$, '42704', 'suite "none" does not exist', 'an unknown suite');
 SELECT throws_ok($$SELECT etl.quarantine('event', 'sale')$$, '42703',
-                 'suite "sale" expects column "moved", which table "public.event" does not have', 'a missing column');
+                 'suite "sale" expects column "wallet", which table "public.event" does not have', 'a missing column');
 CREATE VIEW seen AS TABLE sale;
 SELECT throws_ok($$SELECT etl.quarantine('seen', 'sale')$$, '42809', '"public.seen" is a view, not a table', 'a view');
 SELECT throws_ok($$SELECT etl.quarantine(NULL, 'sale')$$, '22023', 'no table was given', 'no table');

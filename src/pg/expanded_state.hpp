@@ -1,0 +1,107 @@
+// State types whose aggregate state is an object while it grows, and flat bytes when it is stored or sent.
+//
+// PostgreSQL calls that an expanded object (utils/expandeddatum.h): a datum that points to a header with two methods,
+// how long is the flat form and write it there. The executor flattens by itself wherever the value leaves the
+// aggregate: into a table, to another process, through a function that knows only flat values. So the SQL type stays
+// a concrete one, and the core works on vectors and maps instead of offsets into bytes.
+//
+// T lives in a memory context of its own below the aggregate's, which is freed with it and counted by HashAgg. It is
+// constructed with a memory_resource over that context and must keep all its memory there. It writes its flat form by
+// write(std::pmr::vector<std::byte>&).
+#pragma once
+
+#include "pg/function.hpp"
+
+extern "C" {
+#include <utils/expandeddatum.h>
+}
+
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+namespace etl::pg {
+
+// Throws program_limit_exceeded where a state is too large for one value.
+void require_value_size(std::size_t bytes);
+
+template <class T>
+class expanded_state {
+  public:
+    // The object behind a value; nullptr where the value is flat.
+    static T* find(Datum value)
+    {
+        auto* pointer = reinterpret_cast<varlena*>(DatumGetPointer(value));
+        if (!VARATT_IS_EXTERNAL_EXPANDED(pointer)) {
+            return nullptr;
+        }
+        ExpandedObjectHeader* header = DatumGetEOHP(value);
+        return header->eoh_methods == &methods ? of(header).object : nullptr;
+    }
+
+    // Whether its owner lets it be changed where it is.
+    static bool is_own(Datum value)
+    {
+        return VARATT_IS_EXTERNAL_EXPANDED_RW(reinterpret_cast<varlena*>(DatumGetPointer(value)));
+    }
+
+    // A new object below a context: make(memory) returns a T* that is allocated in the memory.
+    template <class Make>
+    static Datum create(MemoryContext parent, Make&& make)
+    {
+        MemoryContext own = call([parent] {
+            return AllocSetContextCreate(parent, "pg_etl state", ALLOCSET_START_SMALL_SIZES);
+        });
+        auto* made = construct_in<holder>(own, own);
+        EOH_init_header(made, &methods, own);
+        made->object = make(&made->memory);
+        return EOHPGetRWDatum(made);
+    }
+
+  private:
+    struct holder : ExpandedObjectHeader {
+        explicit holder(MemoryContext own) : ExpandedObjectHeader{}, memory{own}, flat{&memory} {}
+        ~holder()
+        {
+            if (object != nullptr) {
+                object->~T();
+            }
+        }
+        holder(const holder&) = delete;
+        holder& operator=(const holder&) = delete;
+
+        context_resource memory;
+        T* object = nullptr;
+        std::pmr::vector<std::byte> flat; // between the two methods
+    };
+
+    static holder& of(ExpandedObjectHeader* header)
+    {
+        return *static_cast<holder*>(header);
+    }
+
+    static Size flat_size(ExpandedObjectHeader* header)
+    {
+        return boundary([header] {
+            holder& made = of(header);
+            made.flat.clear();
+            made.object->write(made.flat);
+            require_value_size(made.flat.size());
+            return static_cast<Size>(made.flat.size() + VARHDRSZ);
+        });
+    }
+
+    static void flatten(ExpandedObjectHeader* header, void* result, Size size)
+    {
+        boundary([=] {
+            holder& made = of(header);
+            std::copy(made.flat.begin(), made.flat.end(), static_cast<std::byte*>(result) + VARHDRSZ);
+            SET_VARSIZE(result, size);
+            made.flat = std::pmr::vector<std::byte>{&made.memory};
+        });
+    }
+
+    static constexpr ExpandedObjectMethods methods = {flat_size, flatten};
+};
+
+} // namespace etl::pg

@@ -1,0 +1,300 @@
+#include "pg/row_expression.hpp"
+
+#include "pg/error_context.hpp"
+#include "pg/memory.hpp"
+
+extern "C" {
+#include <access/htup_details.h>
+#include <access/sysattr.h>
+#include <catalog/partition.h>
+#include <executor/executor.h>
+#include <nodes/makefuncs.h>
+#include <optimizer/optimizer.h>
+#include <parser/parse_coerce.h>
+#include <parser/parse_collate.h>
+#include <parser/parse_expr.h>
+#include <parser/parse_node.h>
+#include <parser/parser.h>
+#include <rewrite/rewriteHandler.h>
+#include <utils/lsyscache.h>
+#include <utils/rel.h>
+}
+
+#include <cstring>
+#include <utility>
+
+namespace etl::pg {
+namespace {
+
+// Everything in this part may raise, and owns nothing.
+
+// Keeps to the current role while a user's expression runs, in its planning too: it must not become the role that
+// logged in. Where an error passes, the transaction's abort puts things right.
+template <class F>
+void with_locked_role(F&& f)
+{
+    Oid role;
+    int context;
+    GetUserIdAndSecContext(&role, &context);
+    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
+    f();
+    SetUserIdAndSecContext(role, context);
+}
+
+// What the parser knows while it reads a condition.
+struct condition_scope {
+    const char* sql;
+    const char* context;
+    TupleDesc row;
+    Oid relation;
+};
+
+// Positions in the condition are none in the statement that the user has sent.
+void explain_condition(void* scope)
+{
+    const auto* of = static_cast<const condition_scope*>(scope);
+    const int position = geterrposition();
+    if (position > 0) {
+        errposition(0);
+        internalerrposition(position);
+        internalerrquery(of->sql);
+    }
+    errcontext_msg("%s", of->context);
+}
+
+bool names_relation(const char* name, Oid relation)
+{
+    if (!OidIsValid(relation)) {
+        return false;
+    }
+    const char* own = get_rel_name(relation);
+    if (own != nullptr && strcmp(name, own) == 0) {
+        return true;
+    }
+    ListCell* cell = nullptr;
+    foreach (cell, get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL) {
+        const char* ancestor = get_rel_name(lfirst_oid(cell));
+        if (ancestor != nullptr && strcmp(name, ancestor) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The column's name in a reference, or nullptr where it speaks of something else.
+const char* column_named(const ColumnRef* reference, const condition_scope& scope)
+{
+    const auto* last = static_cast<const Node*>(llast(reference->fields));
+    if (!IsA(last, String)) { // a star
+        return nullptr;
+    }
+    switch (list_length(reference->fields)) {
+    case 1:
+        return strVal(last);
+    case 2:
+        return names_relation(strVal(linitial(reference->fields)), scope.relation) ? strVal(last) : nullptr;
+    default:
+        return nullptr;
+    }
+}
+
+Node* resolve_column(ParseState* state, ColumnRef* reference, Node*)
+{
+    const auto& scope = *static_cast<const condition_scope*>(state->p_ref_hook_state);
+    const char* name = column_named(reference, scope);
+    if (name == nullptr) {
+        return nullptr;
+    }
+    for (int i = 0; i < scope.row->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(scope.row, i);
+        if (!column->attisdropped && strcmp(name, NameStr(column->attname)) == 0) {
+            Var* found = makeVar(1, static_cast<AttrNumber>(i + 1), column->atttypid, column->atttypmod,
+                                 column->attcollation, 0);
+            found->location = reference->location;
+            return reinterpret_cast<Node*>(found);
+        }
+    }
+    return nullptr;
+}
+
+bool is_star(const Node* node)
+{
+    return IsA(node, ColumnRef) && IsA(llast(reinterpret_cast<const ColumnRef*>(node)->fields), A_Star);
+}
+
+// The text is parsed as PL/pgSQL parses its expressions: as what may follow SELECT, which can be more than one
+// expression.
+Node* parse_single_expression(const char* sql)
+{
+    const auto* raw = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_PLPGSQL_EXPR));
+    const auto* select = reinterpret_cast<const SelectStmt*>(raw->stmt);
+    const bool plain = IsA(raw->stmt, SelectStmt) && list_length(select->targetList) == 1 &&
+                       select->distinctClause == NIL && select->fromClause == NIL && select->whereClause == nullptr &&
+                       select->groupClause == NIL && select->havingClause == nullptr && select->windowClause == NIL &&
+                       select->sortClause == NIL && select->limitOffset == nullptr && select->limitCount == nullptr &&
+                       select->lockingClause == NIL && select->op == SETOP_NONE;
+    const auto* target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
+    if (!plain || target->name != nullptr || is_star(target->val)) {
+        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not one expression", sql),
+                        errhint("Write a boolean expression over the columns of the row, as it would stand after "
+                                "WHERE.")));
+    }
+    return target->val;
+}
+
+CachedExpression* plan_condition(const condition_scope& scope)
+{
+    ParseState* state = make_parsestate(nullptr);
+    state->p_sourcetext = scope.sql;
+    state->p_post_columnref_hook = resolve_column;
+    state->p_ref_hook_state = const_cast<condition_scope*>(&scope);
+    Node* expression = parse_single_expression(scope.sql);
+    expression = transformExpr(state, expression, EXPR_KIND_CHECK_CONSTRAINT);
+    expression = coerce_to_boolean(state, expression, "a condition");
+    assign_expr_collations(state, expression);
+    free_parsestate(state);
+    return GetCachedExpression(expression);
+}
+
+CachedExpression* plan_condition_in_context(condition_scope& scope)
+{
+    ErrorContextCallback callback = {};
+    callback.previous = error_context_stack;
+    callback.callback = explain_condition;
+    callback.arg = &scope;
+    error_context_stack = &callback;
+    CachedExpression* planned = nullptr;
+    with_locked_role([&] { planned = plan_condition(scope); });
+    error_context_stack = callback.previous;
+    return planned;
+}
+
+CachedExpression* plan_generated_column(Relation table, int attribute)
+{
+    return GetCachedExpression(build_column_default(table, attribute + 1));
+}
+
+} // namespace
+
+row_expression row_expression::condition(const std::string& sql, TupleDesc row, Oid relation,
+                                         const std::string& purpose)
+{
+    std::string context = "condition \"" + sql + "\" of " + purpose;
+    const scratch_context scratch;
+    condition_scope scope{sql.c_str(), context.c_str(), row, relation};
+    CachedExpression* planned = call([&scope, memory = scratch.get()] {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        CachedExpression* made = plan_condition_in_context(scope);
+        MemoryContextSwitchTo(old);
+        return made;
+    });
+    return {planned, std::move(context)};
+}
+
+row_expression row_expression::generated_column(Relation table, int attribute)
+{
+    const scratch_context scratch;
+    CachedExpression* planned = call([table, attribute, memory = scratch.get()] {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        CachedExpression* made = plan_generated_column(table, attribute);
+        MemoryContextSwitchTo(old);
+        return made;
+    });
+    const char* name = NameStr(TupleDescAttr(RelationGetDescr(table), attribute)->attname);
+    return {planned, "generated column \"" + std::string{name} + '"'};
+}
+
+row_expression::row_expression(row_expression&& other) noexcept
+    : planned_{std::exchange(other.planned_, nullptr)}, context_{std::move(other.context_)}
+{
+}
+
+row_expression::~row_expression()
+{
+    if (planned_ != nullptr) {
+        FreeCachedExpression(planned_);
+    }
+}
+
+bool row_expression::reads(int attribute) const
+{
+    return call([expression = planned_->expr, number = attribute + 1] {
+        Bitmapset* read = nullptr;
+        pull_varattnos(expression, 1, &read);
+        const bool found = bms_is_member(number - FirstLowInvalidHeapAttributeNumber, read);
+        bms_free(read);
+        return found;
+    });
+}
+
+row_program::row_program(TupleDesc shape, MemoryContext memory) : memory_{memory}
+{
+    struct made {
+        TupleTableSlot* slot;
+        ExprContext* context;
+    };
+    const made parts = call([shape, memory] {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        const made both{MakeSingleTupleTableSlot(shape, &TTSOpsVirtual), CreateStandaloneExprContext()};
+        MemoryContextSwitchTo(old);
+        return both;
+    });
+    slot_ = parts.slot;
+    context_ = parts.context;
+    context_->ecxt_scantuple = slot_;
+}
+
+row_program::step row_program::prepare(const row_expression& what, int attribute)
+{
+    ExprState* state = call([expression = what.planned_->expr, memory = memory_] {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        ExprState* made = ExecInitExpr(reinterpret_cast<Expr*>(expression), nullptr);
+        MemoryContextSwitchTo(old);
+        return made;
+    });
+    return {state, what.context_.c_str(), attribute, {}};
+}
+
+void row_program::add_column(const row_expression& what, int attribute)
+{
+    columns_.push_back(prepare(what, attribute));
+}
+
+std::size_t row_program::add_result(const row_expression& what)
+{
+    results_.push_back(prepare(what, -1));
+    return results_.size() - 1;
+}
+
+void row_program::evaluate(step& what)
+{
+    ErrorContextCallback callback = {};
+    callback.previous = error_context_stack;
+    callback.callback = add_context_line;
+    callback.arg = const_cast<char*>(what.context);
+    error_context_stack = &callback;
+    what.value.value = ExecEvalExprSwitchContext(what.state, context_, &what.value.isnull);
+    error_context_stack = callback.previous;
+}
+
+void row_program::run(const Datum* values, const bool* nulls)
+{
+    const auto width = static_cast<std::size_t>(slot_->tts_tupleDescriptor->natts);
+    ResetExprContext(context_);
+    ExecClearTuple(slot_);
+    std::memcpy(slot_->tts_values, values, width * sizeof *values);
+    std::memcpy(slot_->tts_isnull, nulls, width * sizeof *nulls);
+    ExecStoreVirtualTuple(slot_);
+    with_locked_role([this] {
+        for (step& column : columns_) {
+            evaluate(column);
+            slot_->tts_values[column.attribute] = column.value.value;
+            slot_->tts_isnull[column.attribute] = column.value.isnull;
+        }
+        for (step& result : results_) {
+            evaluate(result);
+        }
+    });
+}
+
+} // namespace etl::pg

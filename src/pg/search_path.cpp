@@ -1,0 +1,31 @@
+#include "pg/search_path.hpp"
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include <utils/guc.h>
+}
+
+#include <exception>
+
+namespace etl::pg {
+
+pinned_search_path::pinned_search_path()
+    : nest_level_{call([] {
+          const int level = NewGUCNestLevel();
+          set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
+          return level;
+      })},
+      exceptions_{std::uncaught_exceptions()}
+{
+}
+
+pinned_search_path::~pinned_search_path()
+{
+    if (std::uncaught_exceptions() == exceptions_) {
+        AtEOXact_GUC(true, nest_level_);
+    }
+}
+
+} // namespace etl::pg

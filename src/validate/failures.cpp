@@ -1,0 +1,96 @@
+#include "validate/failures.hpp"
+
+#include "core/bytes.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::validate {
+namespace {
+
+constexpr const char* state_name = "etl.validation_state";
+constexpr std::uint64_t most_rows = std::numeric_limits<std::int64_t>::max(); // a count is a bigint
+
+bool lies_before(const failures::failure& a, const failures::failure& b)
+{
+    return a.position < b.position;
+}
+
+} // namespace
+
+void failures::insert(row_position position, std::string_view values, std::string_view keys)
+{
+    auto* memory = first_.get_allocator().resource();
+    const bool was_full = first_.size() == most_;
+    if (was_full) {
+        std::pop_heap(first_.begin(), first_.end(), lies_before);
+        first_.pop_back();
+    }
+    first_.push_back({position, std::pmr::string{values, memory}, std::pmr::string{keys, memory}});
+    if (was_full) {
+        std::push_heap(first_.begin(), first_.end(), lies_before);
+    } else if (first_.size() == most_) {
+        std::make_heap(first_.begin(), first_.end(), lies_before);
+    }
+}
+
+void failures::merge(const failures& other)
+{
+    if (other.rows > most_rows - rows) {
+        throw error(sqlstate::numeric_value_out_of_range, "the rows of the merged validation states are too many");
+    }
+    rows += other.rows;
+    missing += other.missing;
+    unexpected += other.unexpected;
+    for (const failure& found : other.listed()) {
+        if (most_ > 0 && (first_.size() < most_ || found.position < first_.front().position)) {
+            insert(found.position, found.values, found.keys);
+        }
+    }
+}
+
+void failures::write(byte_writer& to) const
+{
+    to.value(rows);
+    to.value(missing);
+    to.value(unexpected);
+    const auto ordered = listed();
+    to.value(static_cast<std::uint32_t>(ordered.size()));
+    for (const failure& found : ordered) {
+        to.value(found.position.table);
+        to.value(found.position.block);
+        to.value(found.position.offset);
+        to.string(found.values);
+        to.string(found.keys);
+    }
+}
+
+void failures::read(byte_reader& from)
+{
+    rows = from.value<std::uint64_t>();
+    missing = from.value<std::uint64_t>();
+    unexpected = from.value<std::uint64_t>();
+    const auto count = from.value<std::uint32_t>();
+    if (rows > most_rows || missing > rows || unexpected > rows - missing || count > most_ || count > unexpected) {
+        refuse_state(state_name, "Its counters contradict each other.");
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        row_position position;
+        position.table = from.value<std::uint32_t>();
+        position.block = from.value<std::uint32_t>();
+        position.offset = from.value<std::uint16_t>();
+        const auto values = from.string();
+        insert(position, values, from.string());
+    }
+}
+
+std::vector<failures::failure> failures::listed() const
+{
+    std::vector<failure> ordered{first_.begin(), first_.end()};
+    std::stable_sort(ordered.begin(), ordered.end(), lies_before);
+    return ordered;
+}
+
+} // namespace etl::validate

@@ -1,0 +1,67 @@
+// What the tests of rows have found: how many rows failed, and the first of them.
+#pragma once
+
+#include "core/byte_io.hpp"
+#include "validate/field.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+namespace etl::validate {
+
+// Tells where the row at hand lies and what its keys are; asked only for rows that fail.
+class row_locator {
+  public:
+    virtual row_position position() const = 0;
+    virtual std::string keys() const = 0; // JSON, empty where none are kept
+
+  protected:
+    ~row_locator() = default;
+};
+
+class failures {
+  public:
+    struct failure {
+        row_position position;
+        std::pmr::string values; // JSON
+        std::pmr::string keys;   // JSON, or empty
+    };
+
+    failures(std::uint32_t most_listed, std::pmr::memory_resource* memory) : most_{most_listed}, first_{memory} {}
+
+    std::uint64_t rows = 0; // that were tested: those that the condition admits
+    std::uint64_t missing = 0;
+    std::uint64_t unexpected = 0;
+
+    // Lists a failing row if it is among the first ones by position: so parallel workers and a serial scan list the
+    // same rows. `values` is called only then.
+    template <class Values>
+    void list(const row_locator& where, Values&& values)
+    {
+        if (most_ == 0) {
+            return;
+        }
+        const row_position position = where.position();
+        if (first_.size() < most_ || position < first_.front().position) {
+            insert(position, values(), where.keys());
+        }
+    }
+
+    void merge(const failures& other);
+    void write(byte_writer& to) const;
+    void read(byte_reader& from);
+
+    // In the order of their positions; rows without one in the order in which they came.
+    std::vector<failure> listed() const;
+
+  private:
+    void insert(row_position position, std::string_view values, std::string_view keys);
+
+    std::uint32_t most_;
+    std::pmr::vector<failure> first_; // a heap once it is full: the last by position in front
+};
+
+} // namespace etl::validate

@@ -1,0 +1,145 @@
+#include "validate/json_schema_compile.hpp"
+
+#include "core/text.hpp"
+#include "validate/json_schema_uri.hpp"
+#include "validate/json_schema_value.hpp"
+
+#include <algorithm>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::validate::schema {
+
+std::string pointer_to(value at)
+{
+    std::string pointer;
+    value here = at.owner()->root();
+    while (here.place() != at.place()) {
+        std::uint32_t child = here.first_child();
+        std::size_t index = 0;
+        std::string_view name;
+        const bool named = here.is_object();
+        for (;; ++index) {
+            const value each{*at.owner(), child + (named ? 1 : 0)};
+            name = named ? value{*at.owner(), child}.text() : std::string_view{};
+            if (each.after() > at.place()) {
+                break;
+            }
+            child = each.after();
+        }
+        pointer += '/' + (named ? pointer_token(name) : std::to_string(index));
+        here = value{*at.owner(), std::max(child + (named ? 1U : 0U), 1U)};
+        if (at.place() < here.place()) { // a name, which has no place of its own
+            break;
+        }
+    }
+    return pointer;
+}
+
+void refuse_keyword(value content, std::string_view name, const char* wanted)
+{
+    throw error(sqlstate::invalid_parameter_value,
+                "keyword " + in_quotes(printable(name)) + " of a JSON Schema must be " + wanted,
+                "It is " + excerpt(content) + ", at #" + printable(pointer_to(content)) + ".");
+}
+
+std::uint64_t count_of(value content, std::string_view name)
+{
+    const auto count = content.is_number() ? decimal{content.text()}.as_count() : std::nullopt;
+    if (!count) {
+        refuse_keyword(content, name, "an integer that is not negative");
+    }
+    return *count;
+}
+
+const rules* compiler::compile(located root)
+{
+    const rules* made = target(root);
+    compile_all();
+    return made;
+}
+
+void compiler::compile_all()
+{
+    do {
+        while (!tasks_.empty()) {
+            polling_.tick();
+            const task next = tasks_.back();
+            tasks_.pop_back();
+            read(*next.into, next.from);
+        }
+        compile_dynamic_targets();
+    } while (!tasks_.empty());
+}
+
+// The compiled form of a schema; one that is new is put on the list.
+const rules* compiler::target(const located& at)
+{
+    auto [found, is_new] = by_place_[at.at.owner()].try_emplace(at.at.place());
+    if (is_new) {
+        found->second = made_.emplace_back(std::make_unique<rules>()).get();
+        found->second->home = at.home;
+        tasks_.push_back({found->second, at});
+    }
+    return found->second;
+}
+
+// A dynamic reference may lead to the anchor of its name in any resource.
+void compiler::compile_dynamic_targets()
+{
+    for (std::size_t i = 0; i < library_.resources().size(); ++i) {
+        resource& each = *library_.resources()[i];
+        each.dynamic_targets.resize(dynamic_names_.size());
+        for (std::size_t name = 0; name < dynamic_names_.size(); ++name) {
+            const auto anchor = each.dynamic_anchors.find(dynamic_names_[name]);
+            if (anchor != each.dynamic_anchors.end() && each.dynamic_targets[name] == nullptr) {
+                each.dynamic_targets[name] = target(library_.at(anchor->second));
+            }
+        }
+    }
+}
+
+edge compiler::link(value schema, std::string_view keyword, std::string_view step)
+{
+    std::string steps{keyword};
+    if (step.data() != nullptr) {
+        steps += '/' + pointer_token(step);
+    }
+    return {target(library_.at(schema)), keyword, std::move(steps)};
+}
+
+std::uint32_t compiler::dynamic_name(const std::string& name)
+{
+    const auto found = std::find(dynamic_names_.begin(), dynamic_names_.end(), name);
+    const auto number = static_cast<std::uint32_t>(found - dynamic_names_.begin());
+    if (found == dynamic_names_.end()) {
+        dynamic_names_.push_back(name);
+    }
+    return number;
+}
+
+// $ref, or one of the dynamic references: these are dynamic where they lead to a dynamic anchor of their own name.
+void compiler::read_reference(combination_rules& into, const located& from, value reference, std::string_view keyword)
+{
+    if (!reference.is_string()) {
+        refuse_keyword(reference, keyword, "a URI reference");
+    }
+    const located to = library_.find(*from.home, reference.text());
+    edge usual = link_reference(to, keyword);
+    if (keyword == "$ref") {
+        into.reference = std::move(usual);
+        return;
+    }
+    const std::string name = keyword == "$recursiveRef" ? std::string{} : fragment_of(reference.text());
+    const auto anchor = to.home->dynamic_anchors.find(name);
+    const bool dynamic = anchor != to.home->dynamic_anchors.end() && anchor->second.place() == to.at.place();
+    if (dynamic) {
+        into.dynamic_reference = dynamic_edge{std::move(usual), dynamic_name(name)};
+    } else if (into.reference) { // beside a $ref
+        into.all_of.push_back(std::move(usual));
+    } else {
+        into.reference = std::move(usual);
+    }
+}
+
+} // namespace etl::validate::schema

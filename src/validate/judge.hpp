@@ -1,0 +1,82 @@
+// From what a scan has found to the verdict on each expectation, as Great Expectations words it.
+//
+// judge_rows.cpp judges what is counted in rows, judge_aggregate.cpp columns as a whole, judge_distribution.cpp
+// distributions, judge_table.cpp the table itself.
+#pragma once
+
+#include "validate/validation_state.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace etl::validate {
+
+struct outcome {
+    const expectation* what = nullptr;
+    std::size_t number = 0; // in the suite, from 0
+    bool success = false;
+
+    // Of expectations that speak of rows; nothing elsewhere.
+    std::optional<std::uint64_t> element_count;
+    std::optional<std::uint64_t> missing_count; // not where NULL itself is the matter
+    std::optional<std::uint64_t> unexpected_count;
+    std::optional<double> unexpected_percent; // 0 to 100, of the values that are not missing; none without values
+    std::vector<failures::failure> listed;    // the first failing rows
+    json look_for; // what a second scan tests rows with to list those that fail; null where nothing is left to list
+
+    json observed_value; // null where there is none
+    json details;
+    std::string fault; // why nothing is decided
+};
+
+// What is known of one expectation: by whom it was scanned, if by anybody.
+struct evidence {
+    const expectation& what;
+    std::size_t number;
+    const plan& told;             // by any of the scans
+    std::uint64_t rows;           // of the table
+    const checker* rules;         // of the scan that decided it; nullptr where none did
+    validation_state* state;      // of that scan
+    const rule* decided = nullptr;
+    std::size_t rule_number = 0;  // among the tested ones
+
+    // The metric of a kind that the expectation asked for.
+    template <class M>
+    M& measured() const
+    {
+        for (const std::size_t i : decided->metrics) {
+            if (auto* found = dynamic_cast<M*>(&state->measured(i))) {
+                return *found;
+            }
+        }
+        throw error(sqlstate::internal_error, "a metric of " + what.label() + " is missing");
+    }
+    const column_type& type() const { return *rules->columns()[rules->metrics()[decided->metrics[0]].columns[0]].type; }
+};
+
+struct scanned {
+    const checker* rules;
+    validation_state* state;
+};
+
+// One outcome an expectation of the suite, in its order. The scans are of one suite and the same rows.
+std::vector<outcome> judge(std::span<const scanned> scans);
+
+// Judges one expectation by its family; throws etl::error where it cannot be decided.
+void judge_tested(const evidence& from, outcome& to);
+void judge_repeated(const evidence& from, outcome& to);
+void judge_z_scores(const evidence& from, outcome& to);
+void judge_aggregate(const evidence& from, outcome& to);
+void judge_distribution(const evidence& from, outcome& to);
+void judge_table(const evidence& from, outcome& to);
+
+// Fills in counts, percent and success of an expectation on rows.
+void set_counts(outcome& to, std::uint64_t rows, std::uint64_t missing, std::uint64_t unexpected);
+
+// Whether a number lies within min_value and max_value (and strict_min, strict_max) of the expectation.
+bool is_within(const expectation& what, double value);
+
+} // namespace etl::validate

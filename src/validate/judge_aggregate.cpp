@@ -1,0 +1,347 @@
+// Expectations on a column as a whole: its least, greatest and mean value, its quantiles, its different values.
+#include "core/error.hpp"
+#include "validate/judge.hpp"
+#include "validate/literals.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::validate {
+namespace {
+
+// JSON has no NaN and no infinities: those are strings, as PostgreSQL reads them.
+json number_as_json(double value)
+{
+    if (std::isnan(value)) {
+        return "NaN";
+    }
+    if (std::isinf(value)) {
+        return value > 0 ? "Infinity" : "-Infinity";
+    }
+    return value;
+}
+
+json parsed(const std::string& text)
+{
+    return json::parse(text);
+}
+
+column_type& type_of(const evidence& from)
+{
+    return *from.rules->columns()[from.rules->metrics()[from.decided->metrics[0]].columns[0]].type;
+}
+
+// Nothing is observed of a column without values, and that is no success.
+void judge_number(const evidence& from, outcome& to, std::optional<double> value)
+{
+    if (value) {
+        to.observed_value = number_as_json(*value);
+        to.success = !std::isnan(*value) && is_within(from.what, *value);
+    }
+}
+
+// --- extremes and sums ---------------------------------------------------------------------------------------------
+
+void judge_extreme(const evidence& from, outcome& to, bool wants_least)
+{
+    const auto& found = from.measured<extremes>();
+    const field& value = wants_least ? found.least() : found.greatest();
+    if (!value.is_null()) {
+        to.observed_value = parsed(type_of(from).json(value));
+        to.success = bounds::read_any(type_of(from), from.what).hold(value);
+    }
+}
+
+void judge_sum(const evidence& from, outcome& to)
+{
+    const auto& found = from.measured<moments>();
+    if (found.values == 0) {
+        return;
+    }
+    const std::string sum = found.sum();
+    const bool is_number = sum.find_first_of("Nny") == std::string::npos;
+    to.observed_value = is_number ? parsed(sum) : json(sum);
+    to.success = is_within(from.what, std::stod(sum));
+}
+
+// --- order statistics ----------------------------------------------------------------------------------------------
+
+// The values at some ranks, counted from 0 and ascending.
+std::vector<std::uint64_t> keys_at(samples& from, const std::vector<std::uint64_t>& ranks)
+{
+    std::vector<std::uint64_t> made;
+    std::uint64_t passed = 0;
+    from.each([&](std::uint64_t key, std::uint64_t rows) {
+        passed += rows;
+        while (made.size() < ranks.size() && ranks[made.size()] < passed) {
+            made.push_back(key);
+        }
+        return made.size() < ranks.size();
+    });
+    return made;
+}
+
+field field_of_key(std::uint64_t key, field::kind kind)
+{
+    field made;
+    if (kind == field::kind::integer) {
+        made.is = field::kind::integer;
+        made.integer = samples::whole_of_key(key);
+    } else {
+        made.is = field::kind::real;
+        made.real = samples::real_of_key(key, kind);
+    }
+    return made;
+}
+
+json json_of_sample(const evidence& from, const field& value)
+{
+    return value.is == field::kind::integer ? parsed(type_of(from).json_of_measure(value.integer))
+                                            : number_as_json(value.real);
+}
+
+void judge_median(const evidence& from, outcome& to)
+{
+    auto& found = from.measured<samples>();
+    if (found.values == 0) {
+        return;
+    }
+    const column_type& type = type_of(from);
+    const auto keys = keys_at(found, {(found.values - 1) / 2, found.values / 2});
+    const field low = field_of_key(keys[0], type.kind());
+    const field high = field_of_key(keys[1], type.kind());
+    if (type.measures() == measure::moment) {
+        field middle = low;
+        middle.integer = low.integer + (high.integer - low.integer) / 2;
+        to.observed_value = json_of_sample(from, middle);
+        to.success = bounds::read_any(type_of(from), from.what).hold(middle);
+    } else if (found.values % 2 == 1) {
+        to.observed_value = json_of_sample(from, low);
+        to.success = is_within(from.what, real_of(low));
+    } else {
+        judge_number(from, to, (real_of(low) + real_of(high)) / 2);
+    }
+}
+
+// The rank of a quantile as percentile_disc has it: the first value whose cumulative part is at least so great.
+std::uint64_t rank_of(double quantile, std::uint64_t values)
+{
+    const double rank = std::ceil(quantile * static_cast<double>(values));
+    return rank < 1 ? 0 : std::min<std::uint64_t>(static_cast<std::uint64_t>(rank), values) - 1;
+}
+
+bool lies_within_range(const evidence& from, const field& value, const json& range)
+{
+    const arguments given{from.what};
+    column_type& type = type_of(from);
+    auto order_to = [&](const json& bound) {
+        if (type.measures() == measure::moment) {
+            return compare_fields(type, value, type.literal(given.literal_of("quantile_ranges", bound),
+                                                            from.what.label()));
+        }
+        // Great Expectations takes what is close to a bound as equal to it, by numpy's isclose.
+        const double limit = bound.is_string() ? std::stod(bound.get<std::string>()) : bound.get<double>();
+        const bool is_close = std::abs(real_of(value) - limit) <= 1e-8 + 1e-4 * std::abs(limit);
+        return is_close ? 0 : compare_reals(real_of(value), limit);
+    };
+    return (range.at(0).is_null() || order_to(range.at(0)) >= 0) &&
+           (range.at(1).is_null() || order_to(range.at(1)) <= 0);
+}
+
+void require_ordered_pairs(const expectation& what, const json& ranges)
+{
+    const auto is_crossed = [](const json& range) {
+        return range.at(0).is_number() && range.at(1).is_number() && range.at(0) > range.at(1);
+    };
+    const auto crossed = std::ranges::find_if(ranges, is_crossed);
+    if (crossed != ranges.end()) {
+        throw error(sqlstate::invalid_parameter_value,
+                    what.label() + ": quantile_ranges must consist of ordered pairs", "One is " + crossed->dump() + ".");
+    }
+}
+
+void judge_quantiles(const evidence& from, outcome& to)
+{
+    auto& found = from.measured<samples>();
+    const json& wanted = arguments{from.what}.value("quantile_ranges");
+    const auto quantiles = wanted.at("quantiles").get<std::vector<double>>();
+    require_ordered_pairs(from.what, wanted.at("value_ranges"));
+    if (found.values == 0) {
+        to.observed_value = {{"quantiles", quantiles}, {"values", json(quantiles.size(), json())}};
+        to.details = {{"success_details", json(quantiles.size(), false)}};
+        return;
+    }
+    std::vector<std::uint64_t> ranks;
+    for (const double quantile : quantiles) {
+        ranks.push_back(rank_of(quantile, found.values));
+    }
+    std::vector<std::uint64_t> sorted = ranks;
+    std::sort(sorted.begin(), sorted.end());
+    const auto keys = keys_at(found, sorted);
+    json values = json::array();
+    json success = json::array();
+    to.success = true;
+    for (std::size_t i = 0; i < quantiles.size(); ++i) {
+        const auto at = static_cast<std::size_t>(std::ranges::lower_bound(sorted, ranks[i]) - sorted.begin());
+        const field value = field_of_key(keys[at], type_of(from).kind());
+        values.push_back(json_of_sample(from, value));
+        success.push_back(lies_within_range(from, value, wanted.at("value_ranges").at(i)));
+        to.success = to.success && success.back().get<bool>();
+    }
+    to.observed_value = {{"quantiles", quantiles}, {"values", values}};
+    to.details = {{"success_details", success}};
+}
+
+// --- different values ----------------------------------------------------------------------------------------------
+
+void judge_proportion_of_values(const evidence& from, outcome& to)
+{
+    const metric& found = from.state->measured(from.decided->metrics[0]);
+    judge_number(from, to, found.rows == 0 ? 0 : static_cast<double>(found.values) / static_cast<double>(found.rows));
+}
+
+void judge_distinct_count(const evidence& from, outcome& to)
+{
+    auto& found = from.measured<fingerprints>();
+    const auto distinct = found.summarize().distinct;
+    if (std::string_view{from.what.type->name}.find("_proportion_") == std::string_view::npos) {
+        to.observed_value = distinct;
+        to.success = is_within(from.what, static_cast<double>(distinct));
+    } else {
+        const double proportion =
+            found.values == 0 ? 0 : static_cast<double>(distinct) / static_cast<double>(found.values);
+        judge_number(from, to, proportion);
+    }
+}
+
+using print_set = std::set<std::pair<std::uint64_t, std::uint64_t>>;
+
+print_set wanted_prints(const evidence& from, std::uint64_t seed)
+{
+    print_set made;
+    column_type& type = type_of(from);
+    require_comparable(type, from.what, "value_set");
+    const value_set wanted{type, arguments{from.what}.literals("value_set"), from.what.label()};
+    for (const field& member : wanted.members()) {
+        const fingerprint print = print_of(type, member, seed);
+        made.emplace(print.high, print.low);
+    }
+    return made;
+}
+
+// Values as JSON in Python's order: numbers by value, texts by code points.
+json sorted_values(std::vector<json> values)
+{
+    std::sort(values.begin(), values.end(), [](const json& a, const json& b) {
+        return a.is_string() && b.is_string() ? a.get_ref<const std::string&>() < b.get_ref<const std::string&>() : a < b;
+    });
+    return values;
+}
+
+json value_counts_as_json(const value_counts& from)
+{
+    json values = json::array();
+    std::vector<std::pair<json, std::uint64_t>> counted;
+    from.each([&](const fingerprint&, const value_counts::counted& value) {
+        counted.emplace_back(json::parse(value.json), value.rows);
+    });
+    std::sort(counted.begin(), counted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [value, rows] : counted) {
+        values.push_back({{"value", value}, {"count", rows}});
+    }
+    return {{"value_counts", values}};
+}
+
+void judge_distinct_set(const evidence& from, outcome& to)
+{
+    const auto& found = from.measured<value_counts>();
+    found.require_complete(from.what.label());
+    const std::string_view name = from.what.type->name;
+    std::vector<json> values;
+    std::size_t known = 0;
+    const bool given = arguments{from.what}.has("value_set");
+    const auto wanted = given ? wanted_prints(from, found.seed()) : print_set{};
+    const bool any = name.ends_with("to_be_in_set") && (!given || arguments{from.what}.value("value_set").empty());
+    found.each([&](const fingerprint& print, const value_counts::counted& value) {
+        values.push_back(json::parse(value.json));
+        known += wanted.contains({print.high, print.low}) ? 1 : 0;
+    });
+    to.observed_value = sorted_values(std::move(values));
+    to.details = value_counts_as_json(found);
+    const bool within = known == found.distinct();
+    const bool complete = known == wanted.size();
+    to.success = any || (name.ends_with("to_be_in_set")     ? within
+                         : name.ends_with("to_contain_set") ? complete
+                                                            : within && complete);
+}
+
+void judge_most_common(const evidence& from, outcome& to)
+{
+    const auto& found = from.measured<value_counts>();
+    found.require_complete(from.what.label());
+    const auto by_count = found.by_count();
+    const bool given = arguments{from.what}.has("value_set");
+    const auto wanted = given ? wanted_prints(from, found.seed()) : print_set{};
+    std::vector<json> modes;
+    std::size_t known = 0;
+    found.each([&](const fingerprint& print, const value_counts::counted& value) {
+        if (value.rows == by_count.front()->rows) { // each() has nothing to say where there is no value
+            modes.push_back(json::parse(value.json));
+            known += wanted.contains({print.high, print.low}) ? 1 : 0;
+        }
+    });
+    const std::size_t count = modes.size();
+    to.observed_value = sorted_values(std::move(modes));
+    to.success = arguments{from.what}.flag("ties_okay") ? known > 0 : known == 1 && count == 1;
+}
+
+} // namespace
+
+bool is_within(const expectation& what, double value)
+{
+    const arguments given{what};
+    const auto least = given.number_if("min_value");
+    const auto greatest = given.number_if("max_value");
+    if (least && (given.flag("strict_min") ? compare_reals(value, *least) <= 0 : compare_reals(value, *least) < 0)) {
+        return false;
+    }
+    return !greatest ||
+           (given.flag("strict_max") ? compare_reals(value, *greatest) < 0 : compare_reals(value, *greatest) <= 0);
+}
+
+void judge_aggregate(const evidence& from, outcome& to)
+{
+    const std::string_view name = from.what.type->name;
+    auto is = [name](const char* part) { return name.find(part) != std::string_view::npos; };
+    const metric& any = from.state->measured(from.decided->metrics[0]);
+    to.element_count = any.rows;
+    to.missing_count = any.rows - any.values;
+    if (is("_min_to_be") || is("_max_to_be")) {
+        judge_extreme(from, to, is("_min_to_be"));
+    } else if (is("_sum_to_be")) {
+        judge_sum(from, to);
+    } else if (is("_mean_to_be")) {
+        const auto& found = from.measured<moments>();
+        judge_number(from, to, found.values > 0 ? std::optional{found.mean()} : std::nullopt);
+    } else if (is("_stdev_to_be")) {
+        const auto& found = from.measured<moments>();
+        judge_number(from, to, found.values > 1 ? std::optional{found.deviation()} : std::nullopt);
+    } else if (is("_median_to_be")) {
+        judge_median(from, to);
+    } else if (is("_quantile_values_")) {
+        judge_quantiles(from, to);
+    } else if (is("_most_common_")) {
+        judge_most_common(from, to);
+    } else if (is("_non_null_")) {
+        judge_proportion_of_values(from, to);
+    } else if (is("_distinct_values_")) {
+        judge_distinct_set(from, to);
+    } else {
+        judge_distinct_count(from, to);
+    }
+}
+
+} // namespace etl::validate

@@ -1,0 +1,257 @@
+// What is gathered of columns besides verdicts on rows: sums, extremes, sorted values, fingerprints, counted values.
+//
+// As in Great Expectations, a metric is computed once and serves every expectation that asks for it: mean, sum and
+// standard deviation of a column read one `moments`. Each is exact, and merging the metrics of any split of the rows
+// gives the metric of all rows.
+#pragma once
+
+#include "core/byte_io.hpp"
+#include "core/error.hpp"
+#include "sketch/decimal_sum.hpp"
+#include "sketch/exact_sum.hpp"
+#include "sketch/fingerprint.hpp"
+#include "sketch/sorted_runs.hpp"
+#include "validate/field.hpp"
+#include "validate/row_tests.hpp"
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace etl::validate {
+
+enum class metric_kind : std::uint8_t {
+    moments,      // count, sum, sum of squares
+    extremes,     // least and greatest value
+    samples,      // all values of a number or moment, sorted
+    fingerprints, // how many different values, and how many rows have one that repeats
+    value_counts, // the values themselves and how often each occurs
+    profile,      // what etl.profile tells of a column (profile.hpp)
+};
+
+// Which rows a metric passes over, by how many of its columns are NULL.
+enum class passed_over : std::uint8_t { any_missing, all_missing, none };
+
+struct metric_spec {
+    metric_kind kind;
+    std::vector<std::size_t> columns;
+    int condition = -1; // the column of a condition that a row must meet; -1: none
+    // Of fingerprints: an index proves that no value repeats, so that only the values are counted.
+    bool proven_unique = false;
+    passed_over ignored = passed_over::any_missing;
+    // Of a profile: whether equal values look the same, and the values that a second scan seeks.
+    bool identical = false;
+    std::vector<fingerprint> sought{};
+
+    friend bool operator==(const metric_spec&, const metric_spec&) = default;
+};
+
+// Where metrics keep what they gather, and how much of it in memory.
+struct metric_room {
+    std::pmr::memory_resource* memory = std::pmr::get_default_resource();
+    std::size_t budget = 0;     // bytes of one metric, where there is a store
+    run_store* store = nullptr; // none: nothing leaves memory
+    std::uint64_t seed = 0;     // of fingerprints
+    poll_fn poll = never_poll;
+};
+
+class metric {
+  public:
+    metric() = default;
+    metric(const metric&) = delete;
+    metric& operator=(const metric&) = delete;
+    virtual ~metric() = default;
+
+    std::uint64_t rows = 0;   // that the condition admits
+    std::uint64_t values = 0; // of them, those that are not missing
+
+    virtual void add(std::span<const field> row) = 0; // of a row that is not missing
+    virtual void merge(const metric& other) = 0;
+    virtual void write(byte_writer& to) = 0;
+    virtual void read(byte_reader& from) = 0;
+};
+
+// The metric of a spec; lives in the room's memory.
+metric* make_metric(const metric_spec& spec, const columns_view& columns, const metric_room& room);
+void destroy_metric(metric* gone, std::pmr::memory_resource* memory) noexcept;
+
+class moments final : public metric {
+  public:
+    moments(std::size_t column, std::pmr::memory_resource* memory) : column_{column}, decimals_{memory} {}
+
+    void add(std::span<const field> row) override;
+    void merge(const metric& other) override;
+    void write(byte_writer& to) override;
+    void read(byte_reader& from) override;
+
+    std::string sum() const;  // decimal text, exact but for floats; NaN and Infinity are possible
+    double mean() const;      // of at least one value
+    double deviation() const; // of a sample, of at least two values
+
+  private:
+    std::size_t column_;
+    field::kind kind_ = field::kind::null;
+    whole_sum wholes_;
+    decimal_sum decimals_;
+    exact_sum reals_; // of all kinds, as doubles
+    exact_square_sum squares_;
+};
+
+// One value that outlives its row.
+class kept_value {
+  public:
+    explicit kept_value(std::pmr::memory_resource* memory) : bytes_{memory} {}
+
+    bool is_empty() const noexcept { return value_.is_null(); }
+    const field& value() const noexcept { return value_; }
+    void assign(const field& value, column_type& type);
+    void write(byte_writer& to) const;
+    void read(byte_reader& from, column_type& type);
+
+  private:
+    field value_;
+    std::pmr::string bytes_;
+};
+
+class extremes final : public metric {
+  public:
+    extremes(std::size_t column, column_type& type, std::pmr::memory_resource* memory)
+        : column_{column}, type_{type}, least_{memory}, greatest_{memory}
+    {
+    }
+
+    void add(std::span<const field> row) override { include(row[column_]); }
+    void merge(const metric& other) override;
+    void write(byte_writer& to) override;
+    void read(byte_reader& from) override;
+
+    const field& least() const noexcept { return least_.value(); }
+    const field& greatest() const noexcept { return greatest_.value(); }
+
+  private:
+    void include(const field& value);
+
+    std::size_t column_;
+    column_type& type_;
+    kept_value least_;
+    kept_value greatest_;
+};
+
+class samples final : public metric {
+  public:
+    samples(std::size_t column, const metric_room& room) : column_{column}, keys_{room.memory, room.budget, room.store, room.poll}
+    {
+    }
+
+    void add(std::span<const field> row) override { keys_.add(key_of(row[column_])); }
+    void merge(const metric& other) override;
+    void write(byte_writer& to) override { keys_.write(to); }
+    void read(byte_reader& from) override;
+
+    // Keys are ordered as the values are. Whole numbers and moments keep all their bits, others are doubles.
+    static std::uint64_t key_of(const field& value);
+    static double real_of_key(std::uint64_t key, field::kind kind);
+    static std::int64_t whole_of_key(std::uint64_t key);
+
+    // f(key, rows), ascending.
+    template <class F>
+    void each(F&& f)
+    {
+        keys_.each([&](const auto& entry) { return f(entry.key, entry.rows); });
+    }
+
+  private:
+    std::size_t column_;
+    sorted_runs<std::uint64_t> keys_;
+};
+
+class fingerprints final : public metric {
+  public:
+    fingerprints(const metric_spec& spec, const columns_view& columns, const metric_room& room);
+
+    void add(std::span<const field> row) override;
+    void merge(const metric& other) override;
+    void write(byte_writer& to) override { prints_.write(to); }
+    void read(byte_reader& from) override;
+
+    bool is_proven() const noexcept { return proven_; }
+
+    struct summary {
+        std::uint64_t distinct = 0;
+        std::uint64_t repeating = 0; // different values that occur more than once
+        std::uint64_t rows = 0;      // that have such a value
+    };
+    summary summarize();
+
+    // The fingerprints that repeat, at most `most`, ascending.
+    std::vector<fingerprint> repeated(std::size_t most);
+
+  private:
+    std::vector<std::size_t> columns_;
+    std::vector<const column_type*> types_;
+    std::uint64_t seed_;
+    bool proven_;
+    sorted_runs<fingerprint> prints_;
+};
+
+// The fingerprint of some columns of a row, NULLs included: what `fingerprints` counts.
+fingerprint print_of_row(std::span<const field> row, std::span<const std::size_t> columns,
+                         std::span<const column_type* const> types, std::uint64_t seed);
+
+class value_counts final : public metric {
+  public:
+    struct counted {
+        std::pmr::string json; // of the value, or of an array of several
+        std::uint64_t rows;
+    };
+
+    // How many different values are kept. A column with more is no category: what asks for its values fails.
+    static constexpr std::size_t most_values = 1'000'000;
+
+    value_counts(const metric_spec& spec, const columns_view& columns, const metric_room& room);
+
+    void add(std::span<const field> row) override;
+    void merge(const metric& other) override;
+    void write(byte_writer& to) override;
+    void read(byte_reader& from) override;
+
+    std::size_t distinct() const noexcept { return counts_.size(); }
+    std::uint64_t seed() const noexcept { return seed_; }
+
+    // Of a column with too many values to be kept as categories: throws program_limit_exceeded.
+    void require_complete(const std::string& purpose) const;
+
+    // The most frequent first; values of one frequency in the order of their JSON.
+    std::vector<const counted*> by_count() const;
+
+    // Rows of one value.
+    std::uint64_t rows_of(fingerprint print) const;
+
+    // In no order: f(fingerprint, counted).
+    template <class F>
+    void each(F&& f) const
+    {
+        for (const auto& [print, value] : counts_) {
+            f(print, value);
+        }
+    }
+
+  private:
+    struct print_hash {
+        std::size_t operator()(const fingerprint& of) const noexcept { return of.low; }
+    };
+
+    std::string json_of(std::span<const field> row) const;
+    void count(fingerprint print, std::string_view json, std::uint64_t rows);
+
+    std::vector<std::size_t> columns_;
+    std::vector<const column_type*> types_;
+    std::uint64_t seed_;
+    bool overflowed_ = false;
+    std::pmr::unordered_map<fingerprint, counted, print_hash> counts_;
+};
+
+} // namespace etl::validate

@@ -1,0 +1,97 @@
+// Tests of a second scan: it lists the rows of values that the first one found to repeat, or to lie too far out.
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+#include "core/hex.hpp"
+#include "validate/metrics.hpp"
+#include "validate/row_tests.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::validate {
+namespace {
+
+std::vector<fingerprint> read_prints(const std::string& text)
+{
+    const auto bytes = from_hex(text);
+    if (!bytes || bytes->size() % sizeof(fingerprint) != 0) {
+        refuse_state("etl.validation_state", "Its plan is damaged.");
+    }
+    std::vector<fingerprint> made(bytes->size() / sizeof(fingerprint));
+    std::memcpy(made.data(), bytes->data(), bytes->size());
+    return made;
+}
+
+bool precedes(const fingerprint& a, const fingerprint& b)
+{
+    return a.high != b.high ? a.high < b.high : a.low < b.low;
+}
+
+class repeated_test final : public row_test {
+  public:
+    repeated_test(std::vector<fingerprint> prints, std::uint64_t seed, std::vector<std::size_t> columns,
+                  const columns_view& view)
+        : prints_{std::move(prints)}, seed_{seed}
+    {
+        std::sort(prints_.begin(), prints_.end(), precedes);
+        for (const std::size_t i : columns) {
+            types_.push_back(&view.type(i));
+        }
+        subjects = std::move(columns);
+    }
+
+    verdict test(std::span<const field> row) const override
+    {
+        const auto is_null = [row](std::size_t i) { return row[i].is_null(); };
+        if (std::ranges::all_of(subjects, is_null)) {
+            return verdict::missing;
+        }
+        const fingerprint print = print_of_row(row, subjects, types_, seed_);
+        return std::binary_search(prints_.begin(), prints_.end(), print, precedes) ? verdict::unexpected
+                                                                                   : verdict::as_expected;
+    }
+
+  private:
+    std::vector<fingerprint> prints_;
+    std::vector<const column_type*> types_;
+    std::uint64_t seed_;
+};
+
+class beyond_test final : public row_test {
+  public:
+    beyond_test(std::size_t column, double least, double greatest) : least_{least}, greatest_{greatest}
+    {
+        subjects = {column};
+    }
+
+    verdict test(std::span<const field> row) const override
+    {
+        const field& value = row[subjects[0]];
+        if (value.is_null()) {
+            return verdict::missing;
+        }
+        const double real = real_of(value);
+        return real <= least_ || real >= greatest_ ? verdict::unexpected : verdict::as_expected;
+    }
+
+  private:
+    double least_;
+    double greatest_;
+};
+
+} // namespace
+
+std::unique_ptr<row_test> compile_search(const expectation& what, const json& sought, std::uint64_t seed,
+                                         const columns_view& columns)
+{
+    if (sought.contains("repeated")) {
+        return std::make_unique<repeated_test>(read_prints(sought["repeated"].get<std::string>()), seed,
+                                               columns.find_all(what.columns, what), columns);
+    }
+    return std::make_unique<beyond_test>(columns.find(what.columns[0], what),
+                                         sought.value("least", -HUGE_VAL), sought.value("greatest", HUGE_VAL));
+}
+
+} // namespace etl::validate

@@ -1,0 +1,202 @@
+#include "validate/validation_state_pg.hpp"
+
+#include "core/hex.hpp"
+#include "pg/spill.hpp"
+
+extern "C" {
+#include <miscadmin.h>
+#include <nodes/execnodes.h>
+}
+
+#include <algorithm>
+#include <string>
+
+namespace etl::validate {
+namespace {
+
+// Bytes that one metric may hold in memory before it writes a run: it needs twice as much, and while states are merged
+// there are two of each.
+std::size_t budget_of(const checker& rules)
+{
+    const auto spilling = std::ranges::count_if(rules.metrics(), [](const metric_spec& spec) {
+        return spec.kind == metric_kind::samples || (spec.kind == metric_kind::fingerprints && !spec.proven_unique);
+    });
+    const std::size_t all = get_hash_memory_limit();
+    return std::max<std::size_t>(all / static_cast<std::size_t>(4 * std::max<std::ptrdiff_t>(spilling, 1)), 65536);
+}
+
+metric_room room_of(const checker& rules, std::pmr::memory_resource* memory, run_store* store)
+{
+    return {.memory = memory,
+            .budget = store == nullptr ? sorted_runs<fingerprint>::no_budget : budget_of(rules),
+            .store = store,
+            .poll = pg::poll};
+}
+
+validation_state* construct(std::pmr::memory_resource* memory, auto&&... args)
+{
+    return std::pmr::polymorphic_allocator<validation_state>{memory}.new_object<validation_state>(
+        std::forward<decltype(args)>(args)...);
+}
+
+MemoryContext aggregate_context(pg::arguments args)
+{
+    MemoryContext made = nullptr;
+    return AggCheckCallContext(args.raw(), &made) != 0 ? made : CurrentMemoryContext;
+}
+
+// What combining needs of a plan, kept from state to state.
+struct merging {
+    std::string plan;
+    std::unique_ptr<run_store> store;
+    checker rules;
+};
+
+merging make_merging(std::string_view plan, MemoryContext memory)
+{
+    validate::plan told = read_plan(plan);
+    auto store = open_runs(told.area, memory);
+    return {std::string{plan}, std::move(store), checker::to_read(std::move(told), types_in(memory))};
+}
+
+// The plan of a state, flat or not. May raise: phase one.
+std::string_view plan_of(Datum state)
+{
+    if (const validation_state* found = expanded_validation::find(state)) {
+        return found->plan();
+    }
+    return validation_state::plan_of(pg::varlena_bytes(state));
+}
+
+merging& merging_of(pg::arguments args, std::string_view plan)
+{
+    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
+    auto& known = args.cached<merging>([plan, memory] { return make_merging(plan, memory); });
+    if (known.plan != plan) {
+        known = make_merging(plan, memory);
+    }
+    return known;
+}
+
+void merge_into(validation_state& into, Datum other, merging& known)
+{
+    if (const validation_state* found = expanded_validation::find(other)) {
+        into.merge(*found);
+        return;
+    }
+    const auto flat = pg::call([other] { return pg::varlena_bytes(other); });
+    pg::context_resource memory;
+    const validation_state from{known.rules, flat, room_of(known.rules, &memory, known.store.get())};
+    into.merge(from);
+}
+
+} // namespace
+
+std::unique_ptr<run_store> open_runs(const std::string& area, MemoryContext memory)
+{
+    if (area.empty()) {
+        return nullptr;
+    }
+    const auto directory = from_hex(area);
+    if (!directory) {
+        refuse_state(validation_state::type_name, "Its plan is damaged.");
+    }
+    return std::make_unique<pg::file_run_store>(*directory, memory);
+}
+
+type_factory types_in(MemoryContext memory)
+{
+    return [memory](const plan_column& from) { return make_plan_type(from, memory); };
+}
+
+void fill_part(plan& told, const suite& rules)
+{
+    for (std::size_t i = 0; i < rules.expectations.size(); ++i) {
+        const expectation& what = rules.expectations[i];
+        const std::string_view name = what.type->name;
+        if (what.type->of == family::table || what.type->of == family::query || name.ends_with("_of_type") ||
+            name.ends_with("_in_type_list") || (is_row_test(what) && !what.is_row_level())) {
+            continue; // no matter of this scan's rows
+        }
+        told.part.push_back(i);
+    }
+}
+
+own_state::own_state(pg::arguments args, const checker& rules, std::string_view plan, run_store* store)
+{
+    if (!args.is_null(0) && expanded_validation::is_own(args.datum(0)) &&
+        expanded_validation::find(args.datum(0)) != nullptr) {
+        datum_ = args.datum(0);
+        return;
+    }
+    const auto flat = args.is_null(0) ? std::span<const std::byte>{}
+                                      : pg::call([args] { return pg::varlena_bytes(args.datum(0)); });
+    datum_ = expanded_validation::create(aggregate_context(args), [&](pg::context_resource* memory) {
+        const metric_room room = room_of(rules, memory, store);
+        return flat.empty() ? construct(memory, rules, plan, room) : construct(memory, rules, flat, room);
+    });
+}
+
+read_validation::read_validation(Datum state, MemoryContext memory) : memory_{memory}
+{
+    validation_state* found = expanded_validation::find(state);
+    const auto flat =
+        found != nullptr ? std::span<const std::byte>{} : pg::call([state] { return pg::varlena_bytes(state); });
+    plan told = read_plan(found != nullptr ? found->plan() : validation_state::plan_of(flat));
+    store_ = open_runs(told.area, memory);
+    rules_ = std::make_unique<checker>(checker::to_read(std::move(told), types_in(memory)));
+    if (found == nullptr) {
+        own_ = std::make_unique<validation_state>(*rules_, flat, room_of(*rules_, &memory_, store_.get()));
+        found = own_.get();
+    }
+    state_ = found;
+}
+
+} // namespace etl::validate
+
+using namespace etl;
+using namespace etl::validate;
+
+namespace {
+
+// Reads a stranger's bytes once, to see that they are a state.
+void check_foreign(std::span<const std::byte> flat)
+{
+    plan told = read_plan(validation_state::plan_of(flat));
+    if (!told.area.empty()) {
+        refuse_state(validation_state::type_name, "It is of a validation that is still running.");
+    }
+    const checker rules = checker::to_read(std::move(told), types_in(CurrentMemoryContext));
+    pg::context_resource memory;
+    const validation_state read{rules, flat, room_of(rules, &memory, nullptr)};
+}
+
+} // namespace
+
+ETL_STATE_TYPE(validation_state, check_foreign)
+
+ETL_FUNCTION(etl_validation_state_combine, args)
+{
+    if (args.is_null(1)) {
+        return args.is_null(0) ? args.null_result() : args.datum(0);
+    }
+    if (args.is_null(0)) {
+        return args.datum(1);
+    }
+    merging& known = merging_of(args, plan_of(args.datum(0)));
+    const own_state state{args, known.rules, known.plan, known.store.get()};
+    merge_into(*state, args.datum(1), known);
+    return state.datum();
+}
+
+// The state of no row at all, which an aggregate over an empty table cannot make.
+ETL_FUNCTION(etl_empty_validation_state, args)
+{
+    const auto text = args.get<std::string_view>(0);
+    pg::context_resource memory;
+    const checker rules = checker::to_scan(read_plan(text), types_in(CurrentMemoryContext), registered_schema);
+    validation_state empty{rules, text, room_of(rules, &memory, nullptr)};
+    std::pmr::vector<std::byte> flat{&memory};
+    empty.write(flat);
+    return args.result(std::span<const std::byte>{flat});
+}

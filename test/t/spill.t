@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Temporary files that parallel workers share (src/pg/spill.hpp): results, and that nothing stays behind.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/test/cluster.sh"
+
+dir=$(cluster_tmpdir)
+trap 'cluster_stop "$dir"' EXIT
+mkdir "$dir/module"
+make -s --no-print-directory -C "$dir/module" -f "$top/test/module/Makefile" \
+    PG_CONFIG="${PG_CONFIG:-pg_config}" pg_etl_boundary.so > "$dir/module/log" 2>&1 ||
+    { cat "$dir/module/log"; exit 1; }
+chmod 755 "$dir/module"
+[ "$(id -u)" != 0 ] || chown -R postgres: "$dir/module"
+cluster_start "$dir" -o log_temp_files=0
+cluster_env "$dir"
+
+# pgTAP prints the first 15 results; the plan at its head is replaced by ours.
+psql -X -q -v ON_ERROR_STOP=1 -v library="$dir/module/pg_etl_boundary" -f "$top/test/module/spill.sql" |
+    grep -v '^1\.\.15$'
+
+number=15
+result() { # result WHAT COMMAND…
+    number=$((number + 1))
+    if "${@:2}"; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+    fi
+}
+
+directories() {
+    find "$dir/data/base/pgsql_tmp" -name '*.fileset' | wc -l
+}
+
+# A session is ended in the middle of its work.
+terminated() {
+    psql -X -q -c "SET min_parallel_table_scan_size = 0" \
+        -c "SELECT spill_query('SELECT spill(\$1, 100000, a.i + b.i) FROM numbers AS a, numbers AS b')" \
+        > /dev/null 2>&1 &
+    local client=$!
+    until [ "$(directories)" -gt 0 ]; do
+        sleep 0.05
+    done
+    psql -X -q -A -t -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT spill_query%' AND
+        backend_type = 'client backend'" > /dev/null
+    wait "$client" || true
+    [ "$(directories)" = 0 ]
+}
+
+# Files of more than one process in one directory.
+shared() {
+    grep -oE 'fileset/[0-9]+\.' "$dir/log" | sort -u | wc -l | awk '{exit !($1 >= 3)}'
+}
+
+result 'no file stays when a session is terminated' terminated
+result 'the leader and its workers have written files, which log_temp_files shows' shared
+result 'and PostgreSQL has met no file that was left open' bash -c '! grep -q "temporary file leak" "$1"' - "$dir/log"
+echo "1..$number"
