@@ -26,8 +26,8 @@ class row_expression {
   public:
     // A boolean expression as a user has written it, over the columns of `row`. Columns may be qualified by the name of
     // `relation` (where it is one) or of a table that it is a partition of. Names resolve by the search path of the
-    // moment. What PostgreSQL refuses in a CHECK constraint is refused here in its words: subqueries, aggregates and the
-    // like; `purpose` then stands in the error's context: condition "a > b" of <purpose>.
+    // moment. What PostgreSQL refuses in a CHECK constraint is refused here in its words: subqueries, aggregates and
+    // the like; `purpose` then stands in the error's context: condition "a > b" of <purpose>.
     static row_expression condition(const std::string& sql, TupleDesc row, Oid relation, const std::string& purpose);
 
     // What computes a generated column of a table, by its attribute's number from 0.

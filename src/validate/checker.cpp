@@ -197,6 +197,7 @@ void checker::add_rule(std::size_t number, const columns_view& columns, bool com
         }
     }
     if (made.is_tested) {
+        steps_.push_back({made.test.get(), made.condition});
         rules_.push_back(std::move(made));
         return;
     }

@@ -22,6 +22,12 @@ struct rule {
     std::vector<std::size_t> metrics;
 };
 
+// A test as the loop over rows has it at hand.
+struct row_step {
+    const row_test* test;
+    int condition;
+};
+
 class checker {
   public:
     // To scan: tests are compiled, too. Throws etl::error where the suite does not fit the columns.
@@ -37,6 +43,7 @@ class checker {
     const suite& rules_of() const noexcept { return suite_; }
     std::span<const rule> rules() const noexcept { return rules_; }
     std::span<const rule> tested() const noexcept { return {rules_.data(), tested_}; } // come first
+    std::span<const row_step> steps() const noexcept { return steps_; }               // of those
     std::span<const metric_spec> metrics() const noexcept { return metrics_; }
     std::span<const column> columns() const noexcept { return columns_; }
 
@@ -65,6 +72,7 @@ class checker {
     std::vector<column> columns_;
     std::vector<rule> rules_;
     std::size_t tested_ = 0;
+    std::vector<row_step> steps_;
     std::vector<metric_spec> metrics_;
 };
 

@@ -2,8 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/error_context.hpp"
-#include "pg/numeric.hpp"
-#include "pg/spi.hpp"
+#include "validate/json_schema_pg.hpp"
 
 extern "C" {
 #include <catalog/pg_collation.h>
@@ -22,35 +21,11 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <array>
 
 namespace etl::validate {
 namespace {
 
 constexpr std::size_t longest_shown = 1000; // bytes of one failing value in a report
-
-field::kind kind_of(reading how)
-{
-    switch (how) {
-    case reading::boolean:
-    case reading::int16:
-    case reading::int32:
-    case reading::int64:
-        return field::kind::integer;
-    case reading::float4:
-    case reading::float8:
-        return field::kind::real;
-    case reading::text:
-    case reading::padded_text:
-        return field::kind::text;
-    case reading::numeric:
-        return field::kind::decimal;
-    case reading::presence:
-    case reading::other:
-        break;
-    }
-    return field::kind::other;
-}
 
 // What the catalog says of a type, gathered under one guard. Trivial, so that it may come back from call().
 struct type_facts {
@@ -382,24 +357,6 @@ bool takes_utf8()
     return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
 }
 
-void read_text(field& to, Datum value, bool is_padded)
-{
-    to.text = pg::varlena_text(value);
-    to.padding = 0;
-    while (is_padded && to.text.ends_with(' ')) {
-        to.text.remove_suffix(1);
-        ++to.padding;
-    }
-}
-
-void read_decimal(field& to, Datum value)
-{
-    const decimal digits = pg::read_numeric(value);
-    to.sign = digits.is;
-    to.integer = digits.weight;
-    to.text = digits.digits;
-}
-
 } // namespace
 
 suite read_suite(std::string_view document)
@@ -453,8 +410,7 @@ std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryConte
 
 std::optional<std::string> registered_schema(const std::string& uri)
 {
-    const std::array given{std::string_view{uri}};
-    return pg::query_text("SELECT j.schema::text FROM etl.json_schemas AS j WHERE j.uri = $1", given);
+    return registered_json_schemas()(uri);
 }
 
 reading reading_of(Oid base_type)
@@ -495,46 +451,6 @@ std::vector<reading> readings_of(const checker& checks, std::span<const Oid> typ
         made.push_back(checks.needs_value(i) ? reading_of(base) : reading::presence);
     }
     return made;
-}
-
-void read_field(field& to, reading how, Datum value, bool is_null)
-{
-    if (is_null) {
-        to.is = field::kind::null;
-        return;
-    }
-    to.is = kind_of(how);
-    to.raw = value;
-    switch (how) {
-    case reading::boolean:
-        to.integer = DatumGetBool(value) ? 1 : 0;
-        break;
-    case reading::int16:
-        to.integer = DatumGetInt16(value);
-        break;
-    case reading::int32:
-        to.integer = DatumGetInt32(value);
-        break;
-    case reading::int64:
-        to.integer = DatumGetInt64(value);
-        break;
-    case reading::float4:
-        to.real = static_cast<double>(DatumGetFloat4(value));
-        break;
-    case reading::float8:
-        to.real = DatumGetFloat8(value);
-        break;
-    case reading::text:
-    case reading::padded_text:
-        read_text(to, value, how == reading::padded_text);
-        break;
-    case reading::numeric:
-        read_decimal(to, value);
-        break;
-    case reading::presence:
-    case reading::other:
-        break;
-    }
 }
 
 } // namespace etl::validate

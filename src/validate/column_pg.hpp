@@ -3,6 +3,7 @@
 
 #include "pg/function.hpp"
 #include "validate/checker.hpp"
+#include "validate/read_field_pg.hpp"
 
 #include <memory>
 
@@ -23,27 +24,11 @@ std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryConte
 // Texts of registered JSON schemas, read with the caller's rights.
 std::optional<std::string> registered_schema(const std::string& uri);
 
-// How to make a field of a Datum: decided once a column, by its base type and by what the checks ask.
-enum class reading : std::uint8_t {
-    presence,
-    boolean,
-    int16,
-    int32,
-    int64,
-    float4,
-    float8,
-    text,
-    padded_text,
-    numeric, // detoasted once for all checks
-    other
-};
+// How a column of a type is read.
 reading reading_of(Oid base_type);
 
 // For each column of a checker: its reading, or `presence` where no check looks at more than whether there is a value
 // (which then is not fetched from its TOAST table).
 std::vector<reading> readings_of(const checker& checks, std::span<const Oid> types);
-
-// Detoasts; may raise: only trivial locals may be alive. Leaves what the field's kind does not use as it is.
-void read_field(field& to, reading how, Datum value, bool is_null);
 
 } // namespace etl::validate

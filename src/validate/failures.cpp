@@ -3,7 +3,6 @@
 #include "core/bytes.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/cpp_only.hpp"
 
@@ -11,7 +10,6 @@ namespace etl::validate {
 namespace {
 
 constexpr const char* state_name = "etl.validation_state";
-constexpr std::uint64_t most_rows = std::numeric_limits<std::int64_t>::max(); // a count is a bigint
 
 bool lies_before(const failures::failure& a, const failures::failure& b)
 {
@@ -38,10 +36,7 @@ void failures::insert(row_position position, std::string_view values, std::strin
 
 void failures::merge(const failures& other)
 {
-    if (other.rows > most_rows - rows) {
-        throw error(sqlstate::numeric_value_out_of_range, "the rows of the merged validation states are too many");
-    }
-    rows += other.rows;
+    passed_over += other.passed_over;
     missing += other.missing;
     unexpected += other.unexpected;
     for (const failure& found : other.listed()) {
@@ -53,7 +48,7 @@ void failures::merge(const failures& other)
 
 void failures::write(byte_writer& to) const
 {
-    to.value(rows);
+    to.value(passed_over);
     to.value(missing);
     to.value(unexpected);
     const auto ordered = listed();
@@ -67,13 +62,14 @@ void failures::write(byte_writer& to) const
     }
 }
 
-void failures::read(byte_reader& from)
+void failures::read(byte_reader& from, std::uint64_t rows)
 {
-    rows = from.value<std::uint64_t>();
+    passed_over = from.value<std::uint64_t>();
     missing = from.value<std::uint64_t>();
     unexpected = from.value<std::uint64_t>();
     const auto count = from.value<std::uint32_t>();
-    if (rows > most_rows || missing > rows || unexpected > rows - missing || count > most_ || count > unexpected) {
+    if (passed_over > rows || missing > rows - passed_over || unexpected > rows - passed_over - missing ||
+        count > most_ || count > unexpected) {
         refuse_state(state_name, "Its counters contradict each other.");
     }
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -32,7 +32,7 @@ class failures {
 
     failures(std::uint32_t most_listed, std::pmr::memory_resource* memory) : most_{most_listed}, first_{memory} {}
 
-    std::uint64_t rows = 0; // that were tested: those that the condition admits
+    std::uint64_t passed_over = 0; // rows that the condition does not admit
     std::uint64_t missing = 0;
     std::uint64_t unexpected = 0;
 
@@ -52,7 +52,7 @@ class failures {
 
     void merge(const failures& other);
     void write(byte_writer& to) const;
-    void read(byte_reader& from);
+    void read(byte_reader& from, std::uint64_t rows);
 
     // In the order of their positions; rows without one in the order in which they came.
     std::vector<failure> listed() const;

@@ -84,16 +84,17 @@ fingerprint print_of(const column_type& type, const field& value, std::uint64_t 
     }
 }
 
-// Eight bytes at a time: a byte 10xxxxxx continues a character, and its top bit alone is what remains of it here.
+// Eight bytes at a time: a byte 10xxxxxx continues a character. What remains of it here is its top bit, and a product
+// adds these up.
 std::size_t utf8_length(std::string_view text) noexcept
 {
-    constexpr std::uint64_t top_bits = 0x8080808080808080;
+    constexpr std::uint64_t each_byte = 0x0101010101010101;
     std::size_t continuations = 0;
     std::size_t at = 0;
     for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
         std::uint64_t bytes = 0;
         std::memcpy(&bytes, text.data() + at, sizeof bytes);
-        continuations += static_cast<std::size_t>(std::popcount(bytes & ~(bytes << 1) & top_bits));
+        continuations += static_cast<std::size_t>(((bytes >> 7 & ~(bytes >> 6)) & each_byte) * each_byte >> 56);
     }
     for (; at < text.size(); ++at) {
         continuations += is_continuation(text[at]) ? 1 : 0;

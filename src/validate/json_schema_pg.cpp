@@ -41,6 +41,19 @@ std::string_view as_utf8(std::string_view text)
     });
 }
 
+// A text of the core in the server's encoding, in the current memory context where it had to be converted. Raises
+// where the encoding lacks a character.
+std::string_view from_utf8(std::string_view text)
+{
+    if (server_speaks_utf8() || text.empty()) {
+        return text;
+    }
+    return pg::call([text]() -> std::string_view {
+        const char* made = pg_any_to_server(text.data(), static_cast<int>(text.size()), PG_UTF8);
+        return {made, made == text.data() ? text.size() : strlen(made)};
+    });
+}
+
 // What the core says, in characters that any server's encoding has.
 std::string for_server(const std::string& text)
 {
@@ -59,7 +72,7 @@ auto in_utf8(Body&& body)
 
 std::optional<std::string> registered_text(const std::string& uri)
 {
-    const std::array given{std::string_view{uri}};
+    const std::array given{from_utf8(uri)};
     const auto found = pg::query_text("SELECT etl._json_schema($1)", given);
     return found ? std::optional{std::string{as_utf8(*found)}} : std::nullopt;
 }

@@ -69,6 +69,20 @@ void judge_one(const evidence& from, outcome& to)
 
 } // namespace
 
+json value_of(std::string_view text, const expectation& what)
+{
+    constexpr int deepest = 2; // arrays of plain values
+    const auto is_flat = [](int depth, json::parse_event_t, const json&) { return depth <= deepest; };
+    json made = json::parse(text, is_flat, false);
+    if (!made.is_discarded()) {
+        return made;
+    }
+    if (text.find_first_not_of("+-0123456789.eE") == std::string_view::npos) {
+        return std::string{text};
+    }
+    throw error(sqlstate::feature_not_supported, what.label() + " has values beyond ASCII, which need a database in UTF8");
+}
+
 std::vector<outcome> judge(std::span<const scanned> scans)
 {
     const plan& told = scans[0].rules->made_from();
@@ -86,6 +100,8 @@ std::vector<outcome> judge(std::span<const scanned> scans)
                 judge_one(gather(what, number, scans), to);
             } catch (const error& e) {
                 to.fault = describe(e);
+            } catch (const json::exception&) { // of a forged plan alone
+                to.fault = "the plan of the validation state is damaged";
             }
         }
         ++number;

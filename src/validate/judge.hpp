@@ -1,7 +1,7 @@
 // From what a scan has found to the verdict on each expectation, as Great Expectations words it.
 //
 // judge_rows.cpp judges what is counted in rows, judge_aggregate.cpp columns as a whole, judge_distribution.cpp
-// distributions, judge_table.cpp the table itself.
+// and judge_association.cpp distributions, judge_table.cpp the table itself.
 #pragma once
 
 #include "validate/validation_state.hpp"
@@ -71,10 +71,15 @@ void judge_repeated(const evidence& from, outcome& to);
 void judge_z_scores(const evidence& from, outcome& to);
 void judge_aggregate(const evidence& from, outcome& to);
 void judge_distribution(const evidence& from, outcome& to);
+void judge_association(const evidence& from, outcome& to);
 void judge_table(const evidence& from, outcome& to);
 
 // Fills in counts, percent and success of an expectation on rows.
 void set_counts(outcome& to, std::uint64_t rows, std::uint64_t missing, std::uint64_t unexpected);
+
+// A value that a metric has as JSON. A number that no double holds is its text. Throws feature_not_supported where it is
+// not UTF-8, as texts of other encodings are not.
+json value_of(std::string_view text, const expectation& what);
 
 // Whether a number lies within min_value and max_value (and strict_min, strict_max) of the expectation.
 bool is_within(const expectation& what, double value);

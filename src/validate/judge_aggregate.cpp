@@ -24,11 +24,6 @@ json number_as_json(double value)
     return value;
 }
 
-json parsed(const std::string& text)
-{
-    return json::parse(text);
-}
-
 column_type& type_of(const evidence& from)
 {
     return *from.rules->columns()[from.rules->metrics()[from.decided->metrics[0]].columns[0]].type;
@@ -50,7 +45,7 @@ void judge_extreme(const evidence& from, outcome& to, bool wants_least)
     const auto& found = from.measured<extremes>();
     const field& value = wants_least ? found.least() : found.greatest();
     if (!value.is_null()) {
-        to.observed_value = parsed(type_of(from).json(value));
+        to.observed_value = value_of(type_of(from).json(value), from.what);
         to.success = bounds::read_any(type_of(from), from.what).hold(value);
     }
 }
@@ -63,8 +58,8 @@ void judge_sum(const evidence& from, outcome& to)
     }
     const std::string sum = found.sum();
     const bool is_number = sum.find_first_of("Nny") == std::string::npos;
-    to.observed_value = is_number ? parsed(sum) : json(sum);
-    to.success = is_within(from.what, std::stod(sum));
+    to.observed_value = is_number ? value_of(sum, from.what) : json(sum);
+    to.success = is_within(from.what, std::strtod(sum.c_str(), nullptr));
 }
 
 // --- order statistics ----------------------------------------------------------------------------------------------
@@ -99,7 +94,7 @@ field field_of_key(std::uint64_t key, field::kind kind)
 
 json json_of_sample(const evidence& from, const field& value)
 {
-    return value.is == field::kind::integer ? parsed(type_of(from).json_of_measure(value.integer))
+    return value.is == field::kind::integer ? value_of(type_of(from).json_of_measure(value.integer), from.what)
                                             : number_as_json(value.real);
 }
 
@@ -133,6 +128,15 @@ std::uint64_t rank_of(double quantile, std::uint64_t values)
     return rank < 1 ? 0 : std::min<std::uint64_t>(static_cast<std::uint64_t>(rank), values) - 1;
 }
 
+double number_bound(const arguments& given, const json& bound)
+{
+    const auto number = number_in(bound);
+    if (!number) {
+        given.refuse_value("quantile_ranges", "numbers as bounds of a column of numbers");
+    }
+    return *number;
+}
+
 bool lies_within_range(const evidence& from, const field& value, const json& range)
 {
     const arguments given{from.what};
@@ -143,7 +147,7 @@ bool lies_within_range(const evidence& from, const field& value, const json& ran
                                                             from.what.label()));
         }
         // Great Expectations takes what is close to a bound as equal to it, by numpy's isclose.
-        const double limit = bound.is_string() ? std::stod(bound.get<std::string>()) : bound.get<double>();
+        const double limit = number_bound(given, bound);
         const bool is_close = std::abs(real_of(value) - limit) <= 1e-8 + 1e-4 * std::abs(limit);
         return is_close ? 0 : compare_reals(real_of(value), limit);
     };
@@ -217,18 +221,27 @@ void judge_distinct_count(const evidence& from, outcome& to)
     }
 }
 
-using print_set = std::set<std::pair<std::uint64_t, std::uint64_t>>;
+struct wanted_values {
+    std::set<std::pair<std::uint64_t, std::uint64_t>> prints;
+    bool possible = true; // the column can hold them all
 
-print_set wanted_prints(const evidence& from, std::uint64_t seed)
+    bool contains(const fingerprint& print) const { return prints.contains({print.high, print.low}); }
+};
+
+wanted_values wanted_by(const evidence& from, std::uint64_t seed)
 {
-    print_set made;
+    wanted_values made;
+    if (!arguments{from.what}.has("value_set")) {
+        return made;
+    }
     column_type& type = type_of(from);
     require_comparable(type, from.what, "value_set");
     const value_set wanted{type, arguments{from.what}.literals("value_set"), from.what.label()};
     for (const field& member : wanted.members()) {
         const fingerprint print = print_of(type, member, seed);
-        made.emplace(print.high, print.low);
+        made.prints.emplace(print.high, print.low);
     }
+    made.possible = wanted.is_possible();
     return made;
 }
 
@@ -241,12 +254,12 @@ json sorted_values(std::vector<json> values)
     return values;
 }
 
-json value_counts_as_json(const value_counts& from)
+json value_counts_as_json(const value_counts& from, const expectation& what)
 {
     json values = json::array();
     std::vector<std::pair<json, std::uint64_t>> counted;
     from.each([&](const fingerprint&, const value_counts::counted& value) {
-        counted.emplace_back(json::parse(value.json), value.rows);
+        counted.emplace_back(value_of(value.json, what), value.rows);
     });
     std::sort(counted.begin(), counted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& [value, rows] : counted) {
@@ -263,16 +276,16 @@ void judge_distinct_set(const evidence& from, outcome& to)
     std::vector<json> values;
     std::size_t known = 0;
     const bool given = arguments{from.what}.has("value_set");
-    const auto wanted = given ? wanted_prints(from, found.seed()) : print_set{};
+    const auto wanted = wanted_by(from, found.seed());
     const bool any = name.ends_with("to_be_in_set") && (!given || arguments{from.what}.value("value_set").empty());
     found.each([&](const fingerprint& print, const value_counts::counted& value) {
-        values.push_back(json::parse(value.json));
-        known += wanted.contains({print.high, print.low}) ? 1 : 0;
+        values.push_back(value_of(value.json, from.what));
+        known += wanted.contains(print) ? 1 : 0;
     });
     to.observed_value = sorted_values(std::move(values));
-    to.details = value_counts_as_json(found);
+    to.details = value_counts_as_json(found, from.what);
     const bool within = known == found.distinct();
-    const bool complete = known == wanted.size();
+    const bool complete = wanted.possible && known == wanted.prints.size();
     to.success = any || (name.ends_with("to_be_in_set")     ? within
                          : name.ends_with("to_contain_set") ? complete
                                                             : within && complete);
@@ -283,14 +296,13 @@ void judge_most_common(const evidence& from, outcome& to)
     const auto& found = from.measured<value_counts>();
     found.require_complete(from.what.label());
     const auto by_count = found.by_count();
-    const bool given = arguments{from.what}.has("value_set");
-    const auto wanted = given ? wanted_prints(from, found.seed()) : print_set{};
+    const auto wanted = wanted_by(from, found.seed());
     std::vector<json> modes;
     std::size_t known = 0;
     found.each([&](const fingerprint& print, const value_counts::counted& value) {
         if (value.rows == by_count.front()->rows) { // each() has nothing to say where there is no value
-            modes.push_back(json::parse(value.json));
-            known += wanted.contains({print.high, print.low}) ? 1 : 0;
+            modes.push_back(value_of(value.json, from.what));
+            known += wanted.contains(print) ? 1 : 0;
         }
     });
     const std::size_t count = modes.size();

@@ -74,7 +74,7 @@ categories read_categories(const evidence& from)
         }
     });
     for (const auto& [value, rows] : unexpected) {
-        made.values.push_back(json::parse(value));
+        made.values.push_back(value_of(value, from.what));
         made.counts.unexpected.push_back(rows);
     }
     return made;
@@ -90,7 +90,11 @@ void report_categories(const categories& given, const category_comparison& found
 
 double holdout_of(const evidence& from, const char* name)
 {
-    return arguments{from.what}.number_if(name).value_or(0);
+    const double held = arguments{from.what}.number_if(name).value_or(0);
+    if (!(held >= 0 && held <= 1)) {
+        refuse(from, std::string{name} + " must be between zero and one");
+    }
+    return held;
 }
 
 void judge_chi_square(const evidence& from, outcome& to)
@@ -156,6 +160,22 @@ void judge_continuous_divergence(const evidence& from, outcome& to)
     report_bins(kl_divergence(expected, count_bins(from, expected.bins)), to);
 }
 
+// The least value, the first and third quartile as percentile_disc has them, and the greatest value.
+std::array<double, 4> quartiles(const evidence& from, std::uint64_t values)
+{
+    const std::array ranks{std::uint64_t{0}, (values + 3) / 4 - 1, (3 * values + 3) / 4 - 1, values - 1};
+    std::array<double, 4> made;
+    std::size_t next = 0;
+    std::uint64_t passed = 0;
+    from.measured<samples>().each([&](std::uint64_t key, std::uint64_t rows) {
+        for (passed += rows; next < ranks.size() && ranks[next] < passed; ++next) {
+            made[next] = samples::real_of_key(key, type_of(from).kind());
+        }
+        return next < ranks.size();
+    });
+    return made;
+}
+
 // Without a partition there is nothing to diverge from: the column's own is reported.
 void judge_own_partition(const evidence& from, outcome& to)
 {
@@ -167,25 +187,24 @@ void judge_own_partition(const evidence& from, outcome& to)
         json values = json::array();
         json weights = json::array();
         for (const value_counts::counted* value : found.by_count()) {
-            values.push_back(json::parse(value->json));
+            values.push_back(value_of(value->json, from.what));
             weights.push_back(static_cast<double>(value->rows) / static_cast<double>(found.values));
         }
         const json partition{{"values", values}, {"weights", weights}};
         to.details = {{"observed_partition", partition}, {"expected_partition", partition}};
         return;
     }
-    std::vector<double> sorted;
-    from.measured<samples>().each([&](std::uint64_t key, std::uint64_t) {
-        sorted.push_back(samples::real_of_key(key, type_of(from).kind()));
-        return true;
-    });
-    if (sorted.empty()) {
+    const std::uint64_t values = from.measured<samples>().values;
+    if (values == 0) {
         to.observed_value = nullptr;
         to.success = false;
         return;
     }
-    const auto at = [&](double q) { return sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))]; };
-    const auto bins = automatic_bins(sorted.front(), at(0.25), at(0.75), sorted.back(), from.measured<samples>().values);
+    const auto at = quartiles(from, values);
+    const auto bins = automatic_bins(at[0], at[1], at[2], at[3], values);
+    if (!std::ranges::all_of(bins, [](double edge) { return std::isfinite(edge); }) || bins.front() == bins.back()) {
+        refuse(from, "bins cannot be made of one value, nor of infinite ones");
+    }
     const bin_counts counts = count_bins(from, bins);
     json weights = json::array();
     for (const std::uint64_t rows : counts.inside) {
@@ -261,7 +280,11 @@ void judge_bootstrapped(const evidence& from, outcome& to)
     if (partition.contains("tail_weights")) {
         refuse(from, "Partition cannot have tail weights -- endpoints must be finite");
     }
-    bootstrapped_ks_test test{{numbers_of(partition.at("bins")), numbers_of(partition.at("weights"))},
+    const auto bins = numbers_of(partition.at("bins"));
+    if (std::ranges::any_of(bins, [](double edge) { return std::isinf(edge); })) {
+        refuse(from, "Partition endpoints must be finite");
+    }
+    bootstrapped_ks_test test{{bins, numbers_of(partition.at("weights"))},
                               given.number_if("p").value_or(0.05),
                               values.values,
                               static_cast<std::size_t>(given.count_if("bootstrap_samples").value_or(0)),
@@ -272,90 +295,13 @@ void judge_bootstrapped(const evidence& from, outcome& to)
     });
     const auto found = test.finish();
     to.observed_value = finite_or_null(found.observed_value);
-    to.details = {
-        {"bootstrap_samples", found.samples},
-        {"bootstrap_sample_size", found.sample_size},
-        {"observed_partition", {{"bins", found.observed.bins}, {"weights", found.observed.weights}}},
-        {"expected_partition", {{"bins", partition.at("bins")}, {"weights", partition.at("weights")}}},
-        {"observed_cdf", {{"x", found.observed.bins}, {"cdf_values", found.observed_cdf}}},
-        {"expected_cdf", {{"x", partition.at("bins")}, {"cdf_values", found.expected_cdf}}}};
+    to.details = {{"bootstrap_samples", found.samples},
+                  {"bootstrap_sample_size", found.sample_size},
+                  {"observed_partition", {{"bins", found.observed.bins}, {"weights", found.observed.weights}}},
+                  {"expected_partition", {{"bins", partition.at("bins")}, {"weights", partition.at("weights")}}},
+                  {"observed_cdf", {{"x", found.observed.bins}, {"cdf_values", found.observed_cdf}}},
+                  {"expected_cdf", {{"x", partition.at("bins")}, {"cdf_values", found.expected_cdf}}}};
     to.success = found.success;
-}
-
-// --- Cramér's phi --------------------------------------------------------------------------------------------------
-
-// What one column's values are put into, by their JSON.
-class binning {
-  public:
-    binning(const arguments& given, const char* bins, const char* count, const std::vector<json>& values)
-    {
-        if (!std::ranges::all_of(values, [](const json& v) { return v.is_number() || v.is_null(); })) {
-            return; // texts and the like are their own category
-        }
-        double least = HUGE_VAL;
-        double greatest = -HUGE_VAL;
-        for (const json& value : values) {
-            if (value.is_number()) {
-                least = std::min(least, value.get<double>());
-                greatest = std::max(greatest, value.get<double>());
-            }
-        }
-        if (given.has(bins) && !given.value(bins).empty() && !given.value(bins).front().is_array()) {
-            edges_ = extended_bins(numbers_of(given.value(bins)), least, greatest);
-        } else if (given.has(count) && least <= greatest) {
-            edges_ = equal_bins(least, greatest, static_cast<std::size_t>(given.count(count)));
-        }
-    }
-
-    std::string of(const json& value) const
-    {
-        if (value.is_null()) {
-            return "(missing)";
-        }
-        return edges_.size() > 1 ? std::to_string(bin_of(value.get<double>(), edges_)) : value.dump();
-    }
-
-  private:
-    std::vector<double> edges_;
-};
-
-void judge_cramers_phi(const evidence& from, outcome& to)
-{
-    const auto& found = from.measured<value_counts>();
-    found.require_complete(from.what.label());
-    const arguments given{from.what};
-    std::vector<json> left;
-    std::vector<json> right;
-    std::vector<std::uint64_t> rows;
-    found.each([&](const fingerprint&, const value_counts::counted& pair) {
-        const json both = json::parse(pair.json);
-        left.push_back(both.at(0));
-        right.push_back(both.at(1));
-        rows.push_back(pair.rows);
-    });
-    const binning of_left{given, "bins_A", "n_bins_A", left};
-    const binning of_right{given, "bins_B", "n_bins_B", right};
-    std::map<std::string, std::size_t> columns;
-    std::map<std::string, std::map<std::string, std::uint64_t>> cross;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        columns.try_emplace(of_right.of(right[i]), 0);
-        cross[of_left.of(left[i])][of_right.of(right[i])] += rows[i];
-    }
-    std::size_t next = 0;
-    for (auto& [name, number] : columns) {
-        number = next++;
-    }
-    std::vector<std::vector<std::uint64_t>> table;
-    for (const auto& [name, counts] : cross) {
-        auto& row = table.emplace_back(columns.size(), 0);
-        for (const auto& [column, count] : counts) {
-            row[columns.at(column)] = count;
-        }
-    }
-    const double phi = cramers_phi(table);
-    to.observed_value = finite_or_null(phi);
-    to.details = {{"crosstab", table}};
-    to.success = phi <= given.number_if("threshold").value_or(0.1);
 }
 
 } // namespace
@@ -374,7 +320,7 @@ void judge_distribution(const evidence& from, outcome& to)
     } else if (is("_bootstrapped_")) {
         judge_bootstrapped(from, to);
     } else if (is("_phi_")) {
-        judge_cramers_phi(from, to);
+        judge_association(from, to);
     } else {
         judge_parameterized(from, to);
     }

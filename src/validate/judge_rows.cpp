@@ -54,7 +54,7 @@ void set_counts(outcome& to, std::uint64_t rows, std::uint64_t missing, std::uin
 void judge_tested(const evidence& from, outcome& to)
 {
     const failures& found = from.state->tested(from.rule_number);
-    set_counts(to, found.rows, found.missing, found.unexpected);
+    set_counts(to, from.state->rows() - found.passed_over, found.missing, found.unexpected);
     to.listed = found.listed();
 }
 

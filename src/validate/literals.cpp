@@ -13,36 +13,44 @@
 namespace etl::validate {
 namespace {
 
-// A number that a whole-number column cannot hold as it is: the whole number below it. nullopt where the text is a
-// whole number, or none that needs care: then the column's type reads it.
+constexpr double beyond = 9223372036854775808.0; // 2^63
+
+template <class Number>
+std::optional<Number> read_all(const std::string& literal)
+{
+    Number value{};
+    const auto read = std::from_chars(literal.data(), literal.data() + literal.size(), value);
+    return read.ec == std::errc{} && read.ptr == literal.data() + literal.size() ? std::optional{value} : std::nullopt;
+}
+
+// A number that a whole-number column cannot hold as it is: the whole number below it, or NaN. nullopt where the text
+// is a whole number, or none at all: then the column's type reads it.
 std::optional<double> floor_of_fraction(const column_type& type, const std::string& literal)
 {
-    if (type.kind() != field::kind::integer || type.measures() != measure::number) {
+    if (type.kind() != field::kind::integer || type.measures() != measure::number || read_all<std::int64_t>(literal)) {
         return std::nullopt;
     }
-    double value = 0;
-    const auto read = std::from_chars(literal.data(), literal.data() + literal.size(), value);
-    if (read.ec != std::errc{} || read.ptr != literal.data() + literal.size()) {
-        return std::nullopt;
-    }
-    constexpr double beyond = 9223372036854775808.0; // 2^63
-    const bool is_plain = literal.find_first_of(".eEnN") == std::string::npos && value < beyond && value >= -beyond;
-    return is_plain ? std::nullopt : std::optional{std::floor(value)};
+    const auto value = read_all<double>(literal);
+    return value ? std::optional{std::floor(*value)} : std::nullopt;
 }
 
 bool is_fraction(const std::string& literal)
 {
-    double value = 0;
-    std::from_chars(literal.data(), literal.data() + literal.size(), value);
-    return std::floor(value) != value;
+    const auto value = read_all<double>(literal);
+    return value && std::floor(*value) != *value;
+}
+
+// Whether no column of whole numbers holds it. NaN is greater than all.
+bool is_beyond(double floor)
+{
+    return !(floor < beyond) || floor < -beyond;
 }
 
 field whole(double value)
 {
-    constexpr double beyond = 9223372036854775808.0;
     field made;
     made.is = field::kind::integer;
-    made.integer = value >= beyond    ? std::numeric_limits<std::int64_t>::max()
+    made.integer = !(value < beyond) ? std::numeric_limits<std::int64_t>::max()
                    : value < -beyond ? std::numeric_limits<std::int64_t>::min()
                                      : static_cast<std::int64_t>(value);
     return made;
@@ -98,8 +106,9 @@ value_set::value_set(column_type& type, const std::vector<std::string>& literals
     }
     for (const std::string& literal : literals) {
         const auto floor = floor_of_fraction(type, literal);
-        if (floor && (is_fraction(literal) || !std::isfinite(*floor))) {
-            continue; // no whole number equals it
+        if (floor && (is_fraction(literal) || is_beyond(*floor))) {
+            is_possible_ = false; // no whole number equals it
+            continue;
         }
         const field value = floor ? whole(*floor) : type.literal(literal, purpose);
         if (texts_) {
@@ -156,8 +165,8 @@ bounds::bound bounds::read_bound(const std::string& literal, bool is_least, bool
     if (!floor) {
         return {type_->literal(literal, purpose), excluded};
     }
-    if (std::isinf(*floor)) {
-        return {whole(*floor), false};
+    if (is_beyond(*floor)) { // all numbers lie on one side of it
+        return {whole(*floor), is_least != (*floor < 0)};
     }
     return {whole(*floor), is_fraction(literal) ? is_least : excluded};
 }

@@ -19,6 +19,9 @@ class value_set {
     bool contains(const field& value) const;
     const std::vector<field>& members() const noexcept { return sorted_; }
 
+    // Whether the column can hold every member.
+    bool is_possible() const noexcept { return is_possible_; }
+
   private:
     // Texts where equal means identical: a few are compared one by one, many are looked up by their hash.
     class text_set {
@@ -45,6 +48,7 @@ class value_set {
     const column_type* type_;
     std::optional<text_set> texts_;
     std::vector<field> sorted_;
+    bool is_possible_ = true;
 };
 
 // PostgreSQL compares no text with a number or a truth: throws datatype_mismatch (42804) where the argument, or a

@@ -36,6 +36,17 @@ std::string shortest_text(double value)
     return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr};
 }
 
+// Large ones go to a file where there is one: so a worker's state stays small on its way to the leader.
+template <class Key>
+void write_runs(sorted_runs<Key>& keys, bool spills, byte_writer& to)
+{
+    constexpr std::size_t small = std::size_t{1} << 20;
+    if (spills && keys.flat_size() > small) {
+        keys.spill();
+    }
+    keys.write(to);
+}
+
 // The JSON of each of some columns, as an array where there are several.
 std::string json_of_columns(std::span<const field> row, std::span<const std::size_t> columns,
                             std::span<const column_type* const> types)
@@ -206,10 +217,27 @@ void kept_value::assign(const field& value, column_type& type)
     }
 }
 
+namespace {
+
+// Whether weight and digits are such as numeric has.
+bool is_sound(std::int64_t weight, std::string_view digits)
+{
+    const decimal value{.digits = digits};
+    for (int i = 0; i < value.count(); ++i) {
+        if (value.digit(i) < 0 || value.digit(i) > 9999) {
+            return false;
+        }
+    }
+    return digits.size() % 2 == 0 && weight == static_cast<std::int16_t>(weight);
+}
+
+} // namespace
+
 void kept_value::write(byte_writer& to) const
 {
     to.value(static_cast<std::uint8_t>(value_.is));
     to.value(static_cast<std::uint8_t>(value_.sign));
+    to.value(value_.padding);
     to.value(value_.integer);
     to.value(value_.real);
     to.string(bytes_);
@@ -220,6 +248,7 @@ void kept_value::read(byte_reader& from, column_type& type)
     field made;
     const auto kind = from.value<std::uint8_t>();
     const auto sign = from.value<std::uint8_t>();
+    made.padding = from.value<std::uint32_t>();
     made.integer = from.value<std::int64_t>();
     made.real = from.value<double>();
     bytes_ = from.string();
@@ -227,10 +256,11 @@ void kept_value::read(byte_reader& from, column_type& type)
     made.sign = static_cast<decimal::sign>(sign);
     if ((made.is != field::kind::null && made.is != type.kind()) ||
         sign > static_cast<std::uint8_t>(decimal::sign::negative_infinity) ||
-        (made.is == field::kind::decimal && bytes_.size() % 2 != 0)) {
+        made.padding > bytes_.size() || (made.padding > 0 && made.is != field::kind::text) ||
+        (made.is == field::kind::decimal && !is_sound(made.integer, bytes_))) {
         from.refuse("Its least or greatest value is damaged.");
     }
-    made.text = bytes_;
+    made.text = std::string_view{bytes_}.substr(0, bytes_.size() - made.padding);
     value_ = made.is == field::kind::other ? type.literal(std::string{bytes_}, "a stored validation state") : made;
 }
 
@@ -295,6 +325,11 @@ void samples::merge(const metric& other)
     keys_.merge(static_cast<const samples&>(other).keys_);
 }
 
+void samples::write(byte_writer& to)
+{
+    write_runs(keys_, spills_, to);
+}
+
 void samples::read(byte_reader& from)
 {
     keys_.read(from);
@@ -326,7 +361,7 @@ fingerprint print_of_row(std::span<const field> row, std::span<const std::size_t
 
 fingerprints::fingerprints(const metric_spec& spec, const columns_view& columns, const metric_room& room)
     : columns_{spec.columns}, types_{types_of(spec, columns)}, seed_{room.seed}, proven_{spec.proven_unique},
-      prints_{room.memory, room.budget, room.store, room.poll}
+      spills_{room.store != nullptr}, prints_{room.memory, room.budget, room.store, room.poll}
 {
 }
 
@@ -340,6 +375,11 @@ void fingerprints::add(std::span<const field> row)
 void fingerprints::merge(const metric& other)
 {
     prints_.merge(static_cast<const fingerprints&>(other).prints_);
+}
+
+void fingerprints::write(byte_writer& to)
+{
+    write_runs(prints_, spills_, to);
 }
 
 void fingerprints::read(byte_reader& from)
@@ -435,10 +475,15 @@ void value_counts::write(byte_writer& to)
 {
     to.value(static_cast<std::uint8_t>(overflowed_ ? 1 : 0));
     to.count(counts_.size());
-    for (const auto& [print, value] : counts_) {
+    std::vector<std::pair<fingerprint, const counted*>> ordered; // the same bytes for the same values
+    each([&ordered](const fingerprint& print, const counted& value) { ordered.emplace_back(print, &value); });
+    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+        return a.first.high != b.first.high ? a.first.high < b.first.high : a.first.low < b.first.low;
+    });
+    for (const auto& [print, value] : ordered) {
         to.value(print);
-        to.value(value.rows);
-        to.string(value.json);
+        to.value(value->rows);
+        to.string(value->json);
     }
 }
 

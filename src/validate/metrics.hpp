@@ -142,13 +142,14 @@ class extremes final : public metric {
 
 class samples final : public metric {
   public:
-    samples(std::size_t column, const metric_room& room) : column_{column}, keys_{room.memory, room.budget, room.store, room.poll}
+    samples(std::size_t column, const metric_room& room)
+        : column_{column}, spills_{room.store != nullptr}, keys_{room.memory, room.budget, room.store, room.poll}
     {
     }
 
     void add(std::span<const field> row) override { keys_.add(key_of(row[column_])); }
     void merge(const metric& other) override;
-    void write(byte_writer& to) override { keys_.write(to); }
+    void write(byte_writer& to) override;
     void read(byte_reader& from) override;
 
     // Keys are ordered as the values are. Whole numbers and moments keep all their bits, others are doubles.
@@ -165,6 +166,7 @@ class samples final : public metric {
 
   private:
     std::size_t column_;
+    bool spills_;
     sorted_runs<std::uint64_t> keys_;
 };
 
@@ -174,7 +176,7 @@ class fingerprints final : public metric {
 
     void add(std::span<const field> row) override;
     void merge(const metric& other) override;
-    void write(byte_writer& to) override { prints_.write(to); }
+    void write(byte_writer& to) override;
     void read(byte_reader& from) override;
 
     bool is_proven() const noexcept { return proven_; }
@@ -194,6 +196,7 @@ class fingerprints final : public metric {
     std::vector<const column_type*> types_;
     std::uint64_t seed_;
     bool proven_;
+    bool spills_;
     sorted_runs<fingerprint> prints_;
 };
 

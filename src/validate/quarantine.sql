@@ -151,7 +151,7 @@ COMMENT ON FUNCTION etl.quarantine(regclass, text) IS
     'with a notice; etl.dedupe sees to that. Arguments: target, an ordinary or partitioned table; suite. Errors: as '
     'etl.validate, and 42501 without DELETE on the table.';
 
--- The way back ---------------------------------------------------------------------------------------------------------
+-- The way back -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._require_released_columns(relation regclass, keys text[])
 RETURNS void

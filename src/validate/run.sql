@@ -146,7 +146,7 @@ COMMENT ON FUNCTION etl._query_source(text, name[]) IS 'The rows of a query.';
 
 -- Scans --------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._scan_columns(source etl._source, document text, part int[], lists bool)
+CREATE FUNCTION etl._scan_columns(source etl._source, document text, part int[], told jsonb)
 RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -160,16 +160,16 @@ AS $$
         UNION
         SELECT DISTINCT previous FROM rules WHERE previous IS NOT NULL
     )
-    SELECT CASE WHEN source.has_places THEN ARRAY['tableoid', 'ctid']
-                WHEN lists AND source.keys IS NOT NULL THEN ARRAY['(keys)']
+    SELECT CASE WHEN source.has_places AND (told ->> 'passes_places')::bool THEN ARRAY['tableoid', 'ctid']
+                WHEN NOT source.has_places AND source.keys IS NOT NULL THEN ARRAY['(keys)']
                 ELSE '{}' END
            || coalesce((SELECT array_agg(n.name ORDER BY n.name) FROM needed AS n), '{(true)}')
 $$;
-COMMENT ON FUNCTION etl._scan_columns(etl._source, text, int[], bool) IS
+COMMENT ON FUNCTION etl._scan_columns(etl._source, text, int[], jsonb) IS
     'The names of what a scan passes for a part of a suite: columns, conditions in parentheses, and where rows lie or '
     'what their keys are.';
 
-CREATE FUNCTION etl._scan_groups(source etl._source, document text, part int[], lists bool)
+CREATE FUNCTION etl._scan_groups(source etl._source, document text, part int[], told jsonb)
 RETURNS SETOF int[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -179,13 +179,13 @@ DECLARE
     gathered int[] := '{}';
     number int;
 BEGIN
-    IF cardinality(etl._scan_columns(source, document, part, lists)) <= most THEN
+    IF cardinality(etl._scan_columns(source, document, part, told)) <= most THEN
         RETURN NEXT part;
         RETURN;
     END IF;
     FOREACH number IN ARRAY part LOOP
         IF cardinality(gathered) > 0
-           AND cardinality(etl._scan_columns(source, document, gathered || number, lists)) > most THEN
+           AND cardinality(etl._scan_columns(source, document, gathered || number, told)) > most THEN
             RETURN NEXT gathered;
             gathered := '{}';
         END IF;
@@ -194,7 +194,7 @@ BEGIN
     RETURN NEXT gathered;
 END
 $$;
-COMMENT ON FUNCTION etl._scan_groups(etl._source, text, int[], bool) IS
+COMMENT ON FUNCTION etl._scan_groups(etl._source, text, int[], jsonb) IS
     'A part of a suite divided so that each group reads no more columns than one call of an aggregate can pass.';
 
 CREATE FUNCTION etl._scan_plan(source etl._source, document text, part int[], told jsonb)
@@ -217,7 +217,7 @@ AS $$
                                  FROM etl._validation_rules(document) AS r WHERE r.previous = c.name LIMIT 1),
                                 ''))
                        ORDER BY c.n)
-            FROM unnest(etl._scan_columns(source, document, part, true)) WITH ORDINALITY AS c (name, n)),
+            FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)),
         'part', part,
         'listed', told -> 'listed',
         'seed', told -> 'seed',
@@ -248,7 +248,7 @@ AS $$
                                      FROM unnest(source.keys) AS k)
                            WHEN r.number IS NOT NULL THEN format('validated.previous_%s', r.number)
                            ELSE c.name END, ', ' ORDER BY c.n))
-    FROM unnest(etl._scan_columns(source, document, part, true)) WITH ORDINALITY AS c (name, n)
+    FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)
     LEFT JOIN LATERAL (
         SELECT min(v.number) AS number FROM etl._validation_rules(document) AS v WHERE v.previous = c.name
     ) AS r ON true
@@ -299,9 +299,13 @@ DECLARE
     right_half record;
 BEGIN
     SELECT string_agg(etl._scan_call(source, document, g, told), ', ') INTO calls
-    FROM etl._scan_groups(source, document, part, true) AS g;
+    FROM etl._scan_groups(source, document, part, told) AS g;
     EXECUTE format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls, source.rows_sql) INTO states;
     faults := '{}';
+    IF source.has_places AND NOT (told ->> 'passes_places')::bool AND NOT etl._lie_somewhere(states) THEN
+        SELECT s.states, s.faults INTO states, faults
+        FROM etl._scan(source, document, part, told || '{"passes_places": true}') AS s;
+    END IF;
 EXCEPTION WHEN OTHERS THEN
     IF SQLSTATE ~ '^(40|53|57|58|XX)' OR cardinality(part) = 0 THEN
         RAISE;
@@ -319,6 +323,18 @@ $$;
 COMMENT ON FUNCTION etl._scan(etl._source, text, int[], jsonb) IS
     'Scans the rows once for a part of a suite. An expectation that raises an error on some row is found by halves, '
     'and the others are decided without it.';
+
+CREATE FUNCTION etl._lie_somewhere(states etl.validation_state[])
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM etl._outcomes(states) AS o WHERE o.tables[1] = 0)
+$$;
+COMMENT ON FUNCTION etl._lie_somewhere(etl.validation_state[]) IS
+    'Whether the failing rows came with their places. A scan whose rows are those of the table itself knows them; '
+    'where the planner has put something between, tableoid and ctid must be passed, which takes about a tenth more '
+    'time.';
 
 CREATE FUNCTION etl._ordered_source(source etl._source, document text, part int[])
 RETURNS etl._source
@@ -460,13 +476,29 @@ $$;
 COMMENT ON FUNCTION etl._keys_at(regclass, name[], oid[], tid[]) IS
     'The keys of the rows at these places, as a JSON array of objects; their places where the table has no key.';
 
+CREATE FUNCTION etl._is_plain_table(target regclass)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = target AND c.relkind = 'r' AND NOT c.relhassubclass)
+       AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                       WHERE a.attrelid = target AND a.attnum > 0 AND (a.attisdropped OR a.atthasmissing))
+$$;
+COMMENT ON FUNCTION etl._is_plain_table(regclass) IS
+    'Whether a scan is likely to hand on the table''s own rows: no children, no dropped columns, and none that was '
+    'added with a default.';
+
 CREATE FUNCTION etl._told_of(source etl._source, document text, listed int)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    told jsonb := jsonb_build_object('listed', listed, 'seed', (random() * 9e18)::bigint::text);
+    told jsonb := jsonb_build_object(
+        'listed', listed,
+        'seed', (random() * 9e18)::bigint::text,
+        'passes_places', NOT etl._is_plain_table(source.target));
     rule record;
     fact jsonb;
 BEGIN
@@ -546,7 +578,8 @@ BEGIN
 
     scanned := etl._scan(source, document, scan_part, told);
     IF cardinality(ordered_part) > 0 THEN
-        ordered := etl._scan(etl._ordered_source(source, document, ordered_part), document, ordered_part, told);
+        ordered := etl._scan(etl._ordered_source(source, document, ordered_part), document, ordered_part,
+                             told || '{"passes_places": true}');
         scanned.states := scanned.states || ordered.states;
         scanned.faults := scanned.faults || ordered.faults;
     END IF;

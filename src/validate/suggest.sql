@@ -153,7 +153,7 @@ DECLARE
         NOT is_key AND of_kind = 'text' AND p."distinct" BETWEEN 1 AND 20 AND p."values" >= 5 * p."distinct"
         AND p.max_length <= 100, false);
     has_pattern CONSTANT bool := coalesce(
-        NOT is_set AND p."distinct" >= 10 AND p.pattern !~ '^\^(\[(a-z|A-Z|A-Za-z)\]\+?)+\$$', false);
+        NOT is_set AND p."distinct" >= 10 AND p.pattern !~ '^\^(\[(a-z|A-Z|A-Za-z)\]\+?)+[$]$', false);
 BEGIN
     RETURN QUERY SELECT 'types', 'expect_column_values_to_be_of_type',
         (named || jsonb_build_object('type_', etl._great_expectations_type(format_type(data_type, NULL))))::json,

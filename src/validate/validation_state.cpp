@@ -74,34 +74,33 @@ std::string_view validation_state::plan_of(std::span<const std::byte> flat)
 void validation_state::add_row(const checker& rules, std::span<const field> row, const row_locator& where)
 {
     ++rows_;
-    const auto tested = rules.tested();
-    for (std::size_t i = 0; i < tested.size(); ++i) {
-        const int condition = tested[i].condition;
-        if (condition < 0 || row[static_cast<std::size_t>(condition)].is_true()) {
-            test(rules, i, row, where);
+    std::size_t i = 0;
+    for (const row_step& step : rules.steps()) {
+        if (step.condition < 0 || row[static_cast<std::size_t>(step.condition)].is_true()) {
+            const verdict found = step.test->test(row);
+            if (found != verdict::as_expected) {
+                note(rules, i, found, row, where);
+            }
+        } else {
+            ++failures_[i].passed_over;
         }
+        ++i;
     }
     if (!metrics_.empty()) {
         measure_row(rules, row);
     }
 }
 
-void validation_state::test(const checker& rules, std::size_t i, std::span<const field> row, const row_locator& where)
+void validation_state::note(const checker& rules, std::size_t i, verdict found, std::span<const field> row,
+                            const row_locator& where)
 {
-    const rule& of = rules.tested()[i];
-    failures& found = failures_[i];
-    ++found.rows;
-    switch (of.test->test(row)) {
-    case verdict::as_expected:
-        break;
-    case verdict::missing:
-        ++found.missing;
-        break;
-    case verdict::unexpected:
-        ++found.unexpected;
-        found.list(where, [&] { return rules.json_of(of, row); });
-        break;
+    failures& of = failures_[i];
+    if (found == verdict::missing) {
+        ++of.missing;
+        return;
     }
+    ++of.unexpected;
+    of.list(where, [&] { return rules.json_of(rules.tested()[i], row); });
 }
 
 void validation_state::measure_row(const checker& rules, std::span<const field> row)
@@ -165,7 +164,7 @@ void validation_state::read(byte_reader& from)
         from.refuse("Its counters contradict each other.");
     }
     for (failures& found : failures_) {
-        found.read(from);
+        found.read(from, rows_);
     }
     for (metric* gathered : metrics_) {
         gathered->rows = from.value<std::uint64_t>();

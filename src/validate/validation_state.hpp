@@ -55,7 +55,7 @@ class validation_state {
     metric& measured(std::size_t i) const { return *metrics_[i]; }
 
   private:
-    void test(const checker& rules, std::size_t i, std::span<const field> row, const row_locator& where);
+    void note(const checker& rules, std::size_t i, verdict found, std::span<const field> row, const row_locator& where);
     void measure_row(const checker& rules, std::span<const field> row);
     void read(byte_reader& from);
 

@@ -29,14 +29,17 @@ SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (0::bigint,
 SELECT is(etl.quarantine('sale', 'sales'), 3::bigint, 'three rows are taken out');
 SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (0::bigint, 3::bigint)', 'none is mended yet');
 UPDATE etl.quarantined_rows SET "row" = jsonb_set("row", '{price}', '10') WHERE "row" ->> 'id' IN ('1', '4');
-SELECT results_eq('SELECT * FROM etl.release_quarantined(dry_run => true)', 'VALUES (2::bigint, 1::bigint)', 'a dry run');
+SELECT results_eq('SELECT * FROM etl.release_quarantined(dry_run => true)', 'VALUES (2::bigint, 1::bigint)',
+                  'a dry run');
 SELECT is((SELECT count(*) FROM set_aside), 3::bigint, 'moves nothing');
 SELECT results_eq($$SELECT * FROM etl.release_quarantined('"row" ->> ''id'' = ''4'' -- only this')$$,
                   'VALUES (1::bigint, 0::bigint)', 'the rows of a filter');
 SELECT at_least('sales', 'id', 3) \g /dev/null
-SELECT results_eq($$SELECT * FROM etl.release_quarantined($f$reasons @> '{expect_column_values_to_be_between(price)}'$f$)$$,
+SELECT results_eq($$SELECT * FROM etl.release_quarantined(
+                        $f$reasons @> '{expect_column_values_to_be_between(price)}'$f$)$$,
                   'VALUES (0::bigint, 2::bigint)', 'a changed suite');
-SELECT results_eq('SELECT DISTINCT reasons FROM set_aside', $$VALUES ('{expect_column_values_to_be_between(id)}'::text[])$$,
+SELECT results_eq('SELECT DISTINCT reasons FROM set_aside',
+                  $$VALUES ('{expect_column_values_to_be_between(id)}'::text[])$$,
                   'the reasons are those of now');
 SELECT at_least('sales', 'id', 1) \g /dev/null
 SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (2::bigint, 0::bigint)', 'and the rest');
@@ -46,9 +49,11 @@ SELECT is_empty('SELECT * FROM set_aside', 'and none is in two places');
 
 -- What is asked for ---------------------------------------------------------------------------------------------------
 
-SELECT throws_ok($$SELECT etl.release_quarantined('nonsense = 1')$$, '42703', NULL, 'a filter on a column that is not there');
+SELECT throws_ok($$SELECT etl.release_quarantined('nonsense = 1')$$, '42703', NULL,
+                 'a filter on a column that is not there');
 SELECT throws_ok($$SELECT etl.release_quarantined('true) OR (true')$$, NULL, NULL, 'a filter that is no expression');
-SELECT throws_ok($$SELECT etl.release_quarantined(dry_run => NULL)$$, '22023', 'dry_run must not be NULL', 'no dry_run');
+SELECT throws_ok($$SELECT etl.release_quarantined(dry_run => NULL)$$, '22023', 'dry_run must not be NULL',
+                 'no dry_run');
 SELECT throws_ok($$SELECT etl.release_quarantined(overwrite => NULL)$$, '22023', NULL, 'no overwrite');
 
 CREATE TABLE gone (id int);
@@ -104,7 +109,8 @@ SELECT results_eq('SELECT * FROM changed WHERE id = 1', 'VALUES (1, 8, 16, 10, N
                   'which have their defaults, also where the row is judged');
 INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
 VALUES ('public.changed', 'changed', '{"a": 9, "F f": 9}', '{}');
-SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)', 'a row without its number');
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)',
+                  'a row without its number');
 SELECT results_eq('SELECT * FROM changed WHERE a = 9', 'VALUES (4, 9, 18, 10, NULL, now(), 9)', 'gets the next one');
 INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
 VALUES ('public.changed', 'changed', '{"a": "nine", "F f": 1}', '{}');
@@ -135,7 +141,8 @@ SELECT is((SELECT count(*) FROM stock WHERE amount = 0), 2::bigint, 'are all sto
 INSERT INTO renamed VALUES (-1);
 SELECT etl.quarantine('renamed', 'sales') \g /dev/null
 SELECT mend('sales', '{"id": 1}') \g /dev/null
-SELECT throws_ok('SELECT etl.release_quarantined(overwrite => true)', '55000', 'table "public.renamed" has no primary key',
+SELECT throws_ok('SELECT etl.release_quarantined(overwrite => true)', '55000',
+                 'table "public.renamed" has no primary key',
                  'no key to replace by');
 DELETE FROM etl.quarantined_rows;
 -- A key that always comes from the table.
@@ -199,7 +206,8 @@ SELECT etl.load_suite('{"name": "graded", "expectations": [
 SELECT etl.enforce('graded', 'graded', 'quarantine', min_severity => 'critical') \g /dev/null
 INSERT INTO graded VALUES (NULL, NULL), (1, NULL);
 SELECT mend('graded', '{"a": 2}') \g /dev/null
-SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)', 'a warning that does not count');
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)',
+                  'a warning that does not count');
 
 -- Partitions ----------------------------------------------------------------------------------------------------------
 
@@ -220,8 +228,9 @@ SELECT results_eq('SELECT tableoid::regclass, id, price FROM parted ORDER BY 2',
 CREATE TYPE spot AS (x int, note text);
 CREATE DOMAIN short AS varchar(5) CHECK (VALUE <> 'x');
 CREATE TABLE every_type (
-    id int, n numeric, f4 float4, f8 float8, t text, c char(4), by bytea, d date, ts timestamp, tz timestamptz, iv interval,
-    b bool, u uuid, a int[], ta text[], j jsonb, s spot, r tstzrange, ip inet, dom short, "relation" int, "row" text);
+    id int, n numeric, f4 float4, f8 float8, t text, c char(4), by bytea, d date, ts timestamp, tz timestamptz,
+    iv interval, b bool, u uuid, a int[], ta text[], j jsonb, s spot, r tstzrange, ip inet, dom short,
+    "relation" int, "row" text);
 INSERT INTO every_type VALUES
     (-1, 1.500, 0.1, 0.1, 'é"\', 'a', '\x00ff', '2025-02-01', '2025-02-01 10:00:00.000001', '2025-02-01 10:00+02',
      '-1 mon +2 days -03:00:00.5', true, gen_random_uuid(), '{{1,NULL},{3,4}}', '{"a,b",NULL,"NULL"}',
@@ -261,7 +270,8 @@ SELECT etl.enforce('ann.item', 'anns', 'quarantine') \g /dev/null
 INSERT INTO ann.item VALUES (-1), (1);
 SELECT mend('anns', '{"id": 0}') \g /dev/null
 SET LOCAL ROLE etl_release_bob;
-SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (0::bigint, 0::bigint)', 'another role''s rows stay');
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (0::bigint, 0::bigint)',
+                  'another role''s rows stay');
 SELECT at_least('bobs', 'id', 0) \g /dev/null
 INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons) VALUES ('ann.item', 'bobs', '{"id": 2}', '{}');
 SELECT throws_ok('SELECT etl.release_quarantined()', '42501', NULL, 'a table in a schema that the role does not see');

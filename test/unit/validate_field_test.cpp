@@ -1,4 +1,6 @@
 // Values: their lengths, their JSON and the order of floats.
+#include "unit/fake_columns.hpp"
+
 #include "validate/field.hpp"
 
 #include <gtest/gtest.h>
@@ -63,6 +65,42 @@ TEST(field, padding_belongs_to_patterns_only)
     value.padding = 2;
     EXPECT_EQ(value.text, "ab");
     EXPECT_EQ(value.padded_text(), "ab  ");
+}
+
+bool same_print(const char* type, const std::string& a, const std::string& b)
+{
+    test::fake_type of{type};
+    const field left = of.literal(a, "a test");
+    const field right = of.literal(b, "a test");
+    EXPECT_EQ(compare_fields(of, left, right) == 0, print_of(of, left, 5) == print_of(of, right, 5)) << a << ' ' << b;
+    EXPECT_EQ(compare_fields(of, left, right), -compare_fields(of, right, left)) << a << ' ' << b;
+    return print_of(of, left, 5) == print_of(of, right, 5);
+}
+
+TEST(print_of, is_the_same_for_equal_values)
+{
+    EXPECT_TRUE(same_print("double precision", "0", "-0.0"));
+    EXPECT_TRUE(same_print("double precision", "nan", "-nan"));
+    EXPECT_TRUE(same_print("numeric", "1", "1.000"));
+    EXPECT_TRUE(same_print("numeric", "0", "-0.00"));
+    EXPECT_TRUE(same_print("numeric", "NaN", "NaN"));
+    EXPECT_TRUE(same_print("loose", "aB", "Ab"));
+    EXPECT_TRUE(same_print("character", "a", "a  "));
+    EXPECT_TRUE(same_print("uuid", "1", "1"));
+}
+
+TEST(print_of, is_another_for_others)
+{
+    EXPECT_FALSE(same_print("numeric", "1", "-1"));
+    EXPECT_FALSE(same_print("numeric", "1", "10000"));
+    EXPECT_FALSE(same_print("numeric", "Infinity", "-Infinity"));
+    EXPECT_FALSE(same_print("numeric", "0", "NaN"));
+    EXPECT_FALSE(same_print("text", "a", "A"));
+    EXPECT_FALSE(same_print("text", "", " "));
+    EXPECT_FALSE(same_print("bigint", "0", "-1"));
+    const test::fake_type whole{"bigint"};
+    EXPECT_NE(print_of(whole, test::integer_field(1), 5), print_of(whole, test::integer_field(1), 6))
+        << "a seed makes it another";
 }
 
 } // namespace

@@ -241,7 +241,8 @@ TEST(json_schema_reference, dynamic)
          {"2020-12",
           R"({"$id": "http://t/main", "if": {"$id": "first", "$defs": {"t": {"$dynamicAnchor": "t",
                       "type": "number"}}}, "then": {"$id": "second", "$ref": "start", "$defs": {"t": {"$dynamicAnchor":
-                      "t", "type": "null"}}}, "$defs": {"start": {"$id": "start", "$dynamicRef": "inner#t"}, "t": {"$id":
+                      "t", "type": "null"}}}, "$defs": {"start": {"$id": "start", "$dynamicRef": "inner#t"}, "t": {
+                      "$id":
                       "inner", "$dynamicAnchor": "t", "type": "string"}}})",
           {"null"},
           {"\"x\"", "1"}}});

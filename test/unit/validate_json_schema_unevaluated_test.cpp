@@ -33,8 +33,8 @@ TEST(json_schema_unevaluated, properties_beside_it)
           R"("oneOf": [{"properties": {"a": false}}, true])", R"("if": {"properties": {"a": false}})",
           R"("then": {"properties": {"a": true}})", R"("if": true, "else": {"properties": {"a": true}})",
           R"("dependentSchemas": {"b": {"properties": {"a": true}}})", R"("dependentRequired": {"a": []})",
-          R"("const": {"a": 1})", R"("properties": {"b": {"properties": {"a": true}}})"}) {
-        expect_case({latest_drafts, closed(blind), {"{}", "1"}, {R"({"a": 1})"}});
+          R"("enum": [{"a": 1}, {}, 1])", R"("properties": {"b": {"properties": {"a": true}}})"}) {
+        expect_case({latest_drafts, closed(blind), {}, {R"({"a": 1})"}});
     }
 }
 
@@ -51,7 +51,7 @@ TEST(json_schema_unevaluated, items_beside_it)
     for (const char* blind : {R"("title": "x")", R"("not": {"not": {"items": true}})", R"("contains": {"const": 2})",
                               R"("uniqueItems": true)", R"("anyOf": [{"items": {"const": 1}}, true])",
                               R"("if": {"items": false})", R"("minItems": 2)"}) {
-        expect_case({latest_drafts, closed(blind), {"[]", "1"}, {"[1, 2]"}});
+        expect_case({latest_drafts, closed(blind), {"1"}, {"[1, 2]"}});
     }
     expect_cases(
         {{"2020-12",
@@ -136,8 +136,8 @@ TEST(json_schema_unevaluated, through_references)
          {R"({"x": {"x": {}, "y": 1}})", R"({"x": {}, "y": 1})"}},
         {"2020-12",
          R"({"$id": "http://t/derived", "$ref": "base", "$defs": {"more": {"$dynamicAnchor": "addons",
-            "properties": {"b": true}}, "base": {"$id": "base", "unevaluatedProperties": false, "properties": {"a": true},
-            "$dynamicRef": "#addons", "$defs": {"none": {"$dynamicAnchor": "addons"}}}}})",
+            "properties": {"b": true}}, "base": {"$id": "base", "unevaluatedProperties": false, "properties": {"a":
+            true}, "$dynamicRef": "#addons", "$defs": {"none": {"$dynamicAnchor": "addons"}}}}})",
          {R"({"a": 1, "b": 1})"},
          {R"({"a": 1, "b": 1, "c": 1})"}},
         {"2019-09",
@@ -173,7 +173,7 @@ TEST(json_schema_unevaluated, many)
                    {object + "}"},
                    {object + more}},
                   {latest_drafts,
-                   R"({"allOf": [{"contains": {"maximum": 3}}, {"contains": {"minimum": 3}}],
+                   R"({"allOf": [{"contains": {"enum": [0, 1, 2, 3]}}, {"contains": {"enum": [3, 4, 5, 6]}}],
                       "unevaluatedItems": false})",
                    {array + "]"},
                    {array + ", \"x\"]"}}});
