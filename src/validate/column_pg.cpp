@@ -195,8 +195,8 @@ class pg_column_type final : public column_type {
     int compare(const field& left, const field& right) const override
     {
         return pg::call([&] {
-            return DatumGetInt32(FunctionCall2Coll(&facts_.cache->cmp_proc_finfo, facts_.collation,
-                                                   static_cast<Datum>(left.raw), static_cast<Datum>(right.raw)));
+            return DatumGetInt32(
+                FunctionCall2Coll(&facts_.cache->cmp_proc_finfo, facts_.collation, datum(left), datum(right)));
         });
     }
 

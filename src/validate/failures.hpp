@@ -54,7 +54,7 @@ class failures {
     void write(byte_writer& to) const;
     void read(byte_reader& from, std::uint64_t rows);
 
-    // In the order of their positions; rows without one in the order in which they came.
+    // In the order of their positions.
     std::vector<failure> listed() const;
 
   private:

@@ -3,6 +3,7 @@
 #include "validate/json_schema_uri.hpp"
 #include "validate/json_schema_value.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/cpp_only.hpp"
@@ -224,13 +225,14 @@ void evaluation::note(const place* where, std::string_view keyword, std::string 
     for (const place* at = where; at != nullptr; at = at->up) {
         way.push_back(at);
     }
+    std::reverse(way.begin(), way.end());
     violation made;
-    for (auto at = way.rbegin(); at != way.rend(); ++at) {
-        made.schema_path += '/' + (*at)->via->step;
-        if ((*at)->how == movement::member) {
-            made.instance_path += '/' + pointer_token(value{document_, (*at)->key}.text());
-        } else if ((*at)->how == movement::element) {
-            made.instance_path += '/' + std::to_string((*at)->index);
+    for (const place* at : way) {
+        made.schema_path += '/' + at->via->step;
+        if (at->how == movement::member) {
+            made.instance_path += '/' + pointer_token(value{document_, at->key}.text());
+        } else if (at->how == movement::element) {
+            made.instance_path += '/' + std::to_string(at->index);
         }
     }
     const bool is_last_step = where != nullptr && where->via->keyword == keyword && where->via->to->allows_nothing;

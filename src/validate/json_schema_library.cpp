@@ -122,7 +122,7 @@ void library::note_identifier(value object, resource*& home, std::string_view id
         }
     }
     const std::string fragment = fragment_of(id);
-    if (!in.has_adjacent_ref() && !fragment.empty()) {
+    if ((!in.has_adjacent_ref() || in.assumed) && !fragment.empty()) {
         home->anchors.try_emplace(fragment, object);
     }
 }

@@ -37,11 +37,9 @@ bool is_repetition(std::string_view name)
     return name == "expect_column_values_to_be_unique" || name == "expect_compound_columns_to_be_unique";
 }
 
-// As psql shows an error.
 std::string describe(const error& e)
 {
-    return std::string{e.what()} + (e.detail().empty() ? "" : "\nDETAIL:  " + e.detail()) +
-           (e.hint().empty() ? "" : "\nHINT:  " + e.hint());
+    return e.detail().empty() ? e.what() : e.what() + ("\n" + e.detail());
 }
 
 void judge_one(const evidence& from, outcome& to)

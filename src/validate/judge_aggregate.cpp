@@ -46,7 +46,7 @@ void judge_extreme(const evidence& from, outcome& to, bool wants_least)
     const field& value = wants_least ? found.least() : found.greatest();
     if (!value.is_null()) {
         to.observed_value = value_of(type_of(from).json(value), from.what);
-        to.success = bounds::read_any(type_of(from), from.what).hold(value);
+        to.success = bounds::read_any(type_of(from), from.what).hold(value) && !std::isnan(real_of(value));
     }
 }
 
@@ -59,7 +59,7 @@ void judge_sum(const evidence& from, outcome& to)
     const std::string sum = found.sum();
     const bool is_number = sum.find_first_of("Nny") == std::string::npos;
     to.observed_value = is_number ? value_of(sum, from.what) : json(sum);
-    to.success = is_within(from.what, std::strtod(sum.c_str(), nullptr));
+    to.success = sum != "NaN" && is_within(from.what, std::strtod(sum.c_str(), nullptr));
 }
 
 // --- order statistics ----------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ void judge_median(const evidence& from, outcome& to)
         to.success = bounds::read_any(type_of(from), from.what).hold(middle);
     } else if (found.values % 2 == 1) {
         to.observed_value = json_of_sample(from, low);
-        to.success = is_within(from.what, real_of(low));
+        to.success = is_within(from.what, real_of(low)) && !std::isnan(real_of(low));
     } else {
         judge_number(from, to, (real_of(low) + real_of(high)) / 2);
     }

@@ -88,7 +88,8 @@ AS $$
 DECLARE
     least_value numeric;
     most_value numeric;
-    made jsonb;
+    least_bound json;
+    most_bound json;
 BEGIN
     IF kind = 'moment' THEN -- later ones are to come
         RETURN CASE WHEN p.min ~ '^\d{4}-\d\d-\d\d' AND p.min !~ 'BC$' THEN json_build_object(
@@ -97,14 +98,15 @@ BEGIN
     END IF;
     least_value := nullif(nullif(nullif(p.min, 'NaN'), 'Infinity'), '-Infinity')::numeric;
     most_value := nullif(nullif(nullif(p.max, 'NaN'), 'Infinity'), '-Infinity')::numeric;
-    made := jsonb_strip_nulls(jsonb_build_object(
-        'column', p.column_name,
-        'min_value', etl._bound_json(CASE WHEN least_value >= 0 AND (is_key OR most_value IS NULL
-                                                                     OR least_value < most_value / 2) THEN 0
-                                          ELSE etl._rounded_out(least_value, false) END, kind)::jsonb,
-        'max_value', CASE WHEN NOT is_key
-                          THEN etl._bound_json(etl._rounded_out(most_value, true), kind)::jsonb END));
-    RETURN CASE WHEN made ?| ARRAY['min_value', 'max_value'] THEN made::json END;
+    least_bound := etl._bound_json(
+        CASE WHEN least_value >= 0 AND (is_key OR most_value IS NULL OR least_value < most_value / 2) THEN 0
+             ELSE etl._rounded_out(least_value, false) END, kind);
+    most_bound := CASE WHEN NOT is_key THEN etl._bound_json(etl._rounded_out(most_value, true), kind) END;
+    IF least_bound IS NOT NULL OR most_bound IS NOT NULL THEN
+        RETURN json_strip_nulls(json_build_object('column', p.column_name, 'min_value', least_bound,
+                                                  'max_value', most_bound));
+    END IF;
+    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION etl._suggest_range(etl._column_profile, text, bool) IS
@@ -134,83 +136,108 @@ COMMENT ON FUNCTION etl._suggest_statistics(etl._column_profile) IS
     'Bounds for mean and standard deviation of a column of 30 numbers and more: half a standard deviation off, and '
     'half to twice as much.';
 
-CREATE FUNCTION etl._suggest_for_column(target regclass, p etl._column_profile)
-RETURNS TABLE (kind text, type text, kwargs json, severity text, notes text)
+CREATE TYPE etl._suggestion AS (kind text, type text, kwargs json, severity text, notes text);
+COMMENT ON TYPE etl._suggestion IS 'A rule of etl.suggest_suite: its kind, and what a suite says of it.';
+
+CREATE FUNCTION etl._suggest_for_text(p etl._column_profile)
+RETURNS etl._suggestion
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    data_type CONSTANT regtype := (SELECT a.atttypid FROM pg_attribute AS a
-                                   WHERE a.attrelid = target AND a.attname = p.column_name);
-    of_kind CONSTANT text := etl._kind_of_type(data_type);
-    named CONSTANT jsonb := jsonb_build_object('column', p.column_name);
-    nulls CONSTANT bigint := p.rows - p."values";
-    is_proven CONSTANT bool := etl._is_proven_unique(target, ARRAY[p.column_name]);
-    is_key CONSTANT bool := is_proven OR coalesce(
-        p.rows >= 10 AND p."distinct" = p.rows AND of_kind IN ('integer', 'uuid', 'text')
-        AND coalesce(p.max_length, 0) <= 100, false);
-    is_set CONSTANT bool := of_kind = 'enum' OR coalesce(
-        NOT is_key AND of_kind = 'text' AND p."distinct" BETWEEN 1 AND 20 AND p."values" >= 5 * p."distinct"
-        AND p.max_length <= 100, false);
-    has_pattern CONSTANT bool := coalesce(
-        NOT is_set AND p."distinct" >= 10 AND p.pattern !~ '^\^(\[(a-z|A-Z|A-Za-z)\]\+?)+[$]$', false);
 BEGIN
-    RETURN QUERY SELECT 'types', 'expect_column_values_to_be_of_type',
-        (named || jsonb_build_object('type_', etl._great_expectations_type(format_type(data_type, NULL))))::json,
-        'critical', format('the column is of type %s', format_type(data_type, NULL));
-    IF p.rows > 0 AND nulls = 0 THEN
-        RETURN QUERY SELECT 'nulls', 'expect_column_values_to_not_be_null', named::json, 'critical',
-            format('no NULL in %s rows', p.rows);
-    ELSIF nulls * 10 <= p.rows AND p.rows > 0 THEN
-        RETURN QUERY SELECT 'nulls', 'expect_column_values_to_not_be_null',
-            (named || jsonb_build_object('mostly', trim_scale(trunc(p."values"::numeric / p.rows, 2))))::json,
-            'warning', format('%s of %s rows are NULL', nulls, p.rows);
+    IF p."distinct" >= 10 AND p.pattern !~ '^\^(\[(a-z|A-Z|A-Za-z)\]\+?)+[$]$' THEN -- words are no format
+        RETURN ('patterns', 'expect_column_values_to_match_regex',
+                json_build_object('column', p.column_name, 'regex', p.pattern),
+                'warning', format('%s different values are alike', p."distinct"));
+    ELSIF p."distinct" >= 10 AND p.min_length = p.max_length THEN
+        RETURN ('lengths', 'expect_column_value_lengths_to_equal',
+                json_build_object('column', p.column_name, 'value', p.min_length),
+                'warning', format('%s values of %s characters', p."values", p.min_length));
     END IF;
-    IF is_key THEN
-        RETURN QUERY SELECT 'unique', 'expect_column_values_to_be_unique', named::json, 'critical',
-            CASE WHEN is_proven THEN 'a unique index says so' ELSE format('%s rows differ', p.rows) END;
-    END IF;
-    IF is_set THEN
-        RETURN QUERY SELECT 'sets', 'expect_column_values_to_be_in_set',
-            (named || jsonb_build_object('value_set', CASE
-                 WHEN of_kind = 'enum' THEN etl._enum_labels(data_type)::jsonb
-                 ELSE (SELECT jsonb_agg(t.value -> 'value' ORDER BY t.value ->> 'value')
-                       FROM jsonb_array_elements(p.top_values::jsonb) AS t) END))::json,
-            'critical', CASE WHEN of_kind = 'enum' THEN 'the labels of the enum'
-                             ELSE format('all of %s values', p."values") END;
-    END IF;
-    IF of_kind IN ('integer', 'real', 'double', 'numeric', 'moment') THEN
-        RETURN QUERY SELECT 'ranges', 'expect_column_values_to_be_between', r.kwargs, 'warning',
-            format('%s values from %s to %s', p."values", p.min, p.max)
-        FROM (SELECT etl._suggest_range(p, of_kind, is_key) AS kwargs) AS r
-        WHERE r.kwargs IS NOT NULL AND p."values" > 0;
-    END IF;
-    IF of_kind = 'text' AND NOT is_set AND p."values" > 0 THEN
-        IF has_pattern THEN
-            RETURN QUERY SELECT 'patterns', 'expect_column_values_to_match_regex',
-                (named || jsonb_build_object('regex', p.pattern))::json, 'warning',
-                format('%s different values are alike', p."distinct");
-        ELSIF p.min_length = p.max_length AND p."distinct" >= 10 THEN
-            RETURN QUERY SELECT 'lengths', 'expect_column_value_lengths_to_equal',
-                (named || jsonb_build_object('value', p.min_length))::json, 'warning',
-                format('%s values of %s characters', p."values", p.min_length);
-        ELSE
-            RETURN QUERY SELECT 'lengths', 'expect_column_value_lengths_to_be_between',
-                (named || jsonb_build_object('min_value', least(p.min_length, 1),
-                                             'max_value', etl._rounded_out(p.max_length, true)))::json, 'warning',
-                format('%s values of %s to %s characters', p."values", p.min_length, p.max_length);
-        END IF;
-    END IF;
-    IF of_kind IN ('integer', 'real', 'double', 'numeric') AND NOT is_key THEN
-        RETURN QUERY SELECT 'statistics', s.type, s.kwargs, 'warning', s.notes FROM etl._suggest_statistics(p) AS s;
-    END IF;
+    RETURN ('lengths', 'expect_column_value_lengths_to_be_between',
+            json_build_object('column', p.column_name, 'min_value', least(p.min_length, 1),
+                              'max_value', etl._rounded_out(p.max_length, true)),
+            'warning', format('%s values of %s to %s characters', p."values", p.min_length, p.max_length));
 END
+$$;
+COMMENT ON FUNCTION etl._suggest_for_text(etl._column_profile) IS
+    'What a column of texts suggests: their pattern, or else their length.';
+
+CREATE FUNCTION etl._suggest_for_column(target regclass, p etl._column_profile)
+RETURNS SETOF etl._suggestion
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH t AS (
+        SELECT a.atttypid::regtype AS type, etl._kind_of_type(a.atttypid) AS kind,
+               p.rows - p."values" AS nulls, json_build_object('column', p.column_name) AS named,
+               etl._is_proven_unique(target, ARRAY[p.column_name]) AS is_proven
+        FROM pg_attribute AS a
+        WHERE a.attrelid = target AND a.attname = p.column_name
+    ), k AS (
+        SELECT t.*,
+               t.is_proven OR p.rows >= 10 AND p."distinct" = p.rows AND coalesce(p.max_length, 0) <= 100
+                              AND t.kind IN ('integer', 'uuid', 'text') AS is_key
+        FROM t
+    ), c AS (
+        SELECT k.*,
+               k.kind = 'text' AND NOT k.is_key AND p."distinct" BETWEEN 1 AND 20 AND p.max_length <= 100
+                   AND p."values" >= 5 * p."distinct" AS is_set
+        FROM k
+    )
+    SELECT 'types', 'expect_column_values_to_be_of_type',
+           json_build_object('column', p.column_name, 'type_',
+                             etl._great_expectations_type(format_type(c.type, NULL))),
+           'critical', format('the column is of type %s', format_type(c.type, NULL))
+    FROM c
+    UNION ALL
+    SELECT 'nulls', 'expect_column_values_to_not_be_null', c.named, 'critical', format('no NULL in %s rows', p.rows)
+    FROM c
+    WHERE p.rows > 0 AND c.nulls = 0
+    UNION ALL
+    SELECT 'nulls', 'expect_column_values_to_not_be_null',
+           json_build_object('column', p.column_name, 'mostly', trim_scale(trunc(p."values"::numeric / p.rows, 2))),
+           'warning', format('%s of %s rows are NULL', c.nulls, p.rows)
+    FROM c
+    WHERE c.nulls > 0 AND c.nulls * 10 <= p.rows
+    UNION ALL
+    SELECT 'unique', 'expect_column_values_to_be_unique', c.named, 'critical',
+           CASE WHEN c.is_proven THEN 'a unique index says so' ELSE format('%s rows differ', p.rows) END
+    FROM c
+    WHERE c.is_key
+    UNION ALL
+    SELECT 'sets', 'expect_column_values_to_be_in_set',
+           json_build_object('column', p.column_name, 'value_set', (
+               SELECT json_agg(v.value -> 'value' ORDER BY v.value ->> 'value')
+               FROM json_array_elements(p.top_values::json) AS v)),
+           'critical', format('all of %s values', p."values")
+    FROM c
+    WHERE c.is_set
+    UNION ALL
+    SELECT 'sets', 'expect_column_values_to_be_in_set',
+           json_build_object('column', p.column_name, 'value_set', etl._enum_labels(c.type)),
+           'critical', 'the labels of the enum'
+    FROM c
+    WHERE c.kind = 'enum'
+    UNION ALL
+    SELECT 'ranges', 'expect_column_values_to_be_between', r.kwargs, 'warning',
+           format('%s values from %s to %s', p."values", p.min, p.max)
+    FROM c, LATERAL (SELECT etl._suggest_range(p, c.kind, c.is_key) AS kwargs) AS r
+    WHERE c.kind IN ('integer', 'real', 'double', 'numeric', 'moment') AND r.kwargs IS NOT NULL
+    UNION ALL
+    SELECT (etl._suggest_for_text(p)).*
+    FROM c
+    WHERE c.kind = 'text' AND NOT c.is_set AND p."values" > 0
+    UNION ALL
+    SELECT 'statistics', s.type, s.kwargs, 'warning', s.notes
+    FROM c, etl._suggest_statistics(p) AS s
+    WHERE c.kind IN ('integer', 'real', 'double', 'numeric') AND NOT c.is_key
 $$;
 COMMENT ON FUNCTION etl._suggest_for_column(regclass, etl._column_profile) IS
     'The rules that a column''s profile suggests, of all kinds that etl.suggest_suite knows.';
 
 CREATE FUNCTION etl._suggest_for_table(target regclass, columns name[], profiled etl._column_profile[])
-RETURNS TABLE (kind text, type text, kwargs json, severity text, notes text)
+RETURNS SETOF etl._suggestion
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -273,21 +300,22 @@ BEGIN
     profiled := ARRAY(SELECT p::etl._column_profile
                       FROM etl._profile(etl._table_source(target, where_sql, NULL),
                                         etl._columns_to_profile(target, columns), 20) AS p);
-    SELECT string_agg(E'\n    ' || json_build_object('type', r.type, 'kwargs', r.kwargs, 'severity', r.severity,
-                                                     'notes', r.notes), ',' ORDER BY r.place, r.ordinality)
+    SELECT string_agg(format(E'\n    {"type": "%s", "kwargs": {%s},\n     "severity": "%s", "notes": %s}', r.type,
+                             (SELECT string_agg(format('%s: %s', to_json(k.key), k.value), ', ' ORDER BY k.n)
+                              FROM json_each(r.kwargs) WITH ORDINALITY AS k (key, value, n)),
+                             r.severity, to_json(r.notes)),
+                      ',' ORDER BY r.place, r.ordinality)
     INTO rules
     FROM (SELECT 0 AS place, t.*
           FROM etl._suggest_for_table(target, columns, profiled) WITH ORDINALITY AS t
           UNION ALL
-          SELECT p.ordinality, c.*
-          FROM unnest(profiled) WITH ORDINALITY AS p
-                   (column_name, rows, "values", "distinct", min, max, mean, stddev, quantiles, top_values,
-                    min_length, max_length, mean_length, pattern, sought, ordinality),
-               etl._suggest_for_column(target, profiled[p.ordinality]) WITH ORDINALITY AS c) AS r
+          SELECT place, c.*
+          FROM generate_subscripts(profiled, 1) AS place,
+               etl._suggest_for_column(target, profiled[place]) WITH ORDINALITY AS c) AS r
     WHERE r.kind = ANY (kinds);
     RETURN format(E'{\n  "name": %s,\n  "expectations": [%s\n  ],\n  "meta": %s\n}',
                   to_json(coalesce(name, (SELECT c.relname::text FROM pg_class AS c WHERE c.oid = target))), rules,
-                  json_build_object('suggested_by', 'pg_etl ' || etl.version(), 'from_table', target::text,
+                  json_build_object('suggested_by', 'pg_etl ' || etl.version(), 'table', target::text,
                                     'where', where_sql, 'rows', profiled[1].rows, 'at', as_of));
 END
 $$;

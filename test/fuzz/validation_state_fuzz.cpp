@@ -1,17 +1,15 @@
-// Any bytes as a state of a validation: refused, or a state that merges, takes rows, and is reported or refused then.
+// Any bytes as a state of a validation: refused, or a state that is written as it was read, merges, and is judged.
 #include "core/error.hpp"
-#include "validate/report.hpp"
+#include "validate/judge.hpp"
 
 #include "../unit/fake_columns.hpp"
-#include "../unit/vector_buffer.hpp"
 
 #include <cstdlib>
+#include <new>
 
 namespace {
 
-using etl::test::vector_buffer;
-using etl::validate::checker;
-using etl::validate::validation_state;
+using namespace etl::validate;
 
 void demand(bool truth)
 {
@@ -20,63 +18,44 @@ void demand(bool truth)
     }
 }
 
-// As many checks as the states of the corpus have.
-const checker& checks()
+std::vector<std::byte> flat_of(validation_state& state)
 {
-    static const checker made = [] {
-        std::vector<etl::validate::column> columns;
-        columns.push_back(etl::test::fake_column("t", etl::validate::field::kind::text));
-        return checker{etl::validate::parse_suite(R"({"expectations": [
-            {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "t", "regex": "^a"}},
-            {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "t"}}]})"),
-                       std::move(columns)};
-    }();
-    return made;
+    std::pmr::vector<std::byte> made{std::pmr::get_default_resource()};
+    state.write(made);
+    return {made.begin(), made.end()};
 }
 
-void read(std::span<const std::byte> bytes)
+void judge_state(const checker& rules, validation_state& state)
 {
-    demand(etl::validate::duplicates(bytes, etl::never_poll).size() <= 20U * 65535U);
-    try {
-        for (const auto& outcome : etl::validate::report(bytes, etl::never_poll)) {
-            demand(outcome.missing_count.value_or(0) <= outcome.element_count);
-        }
-    } catch (const etl::error&) { // the plan is no plan
-    }
-}
-
-void add_rows(vector_buffer& state)
-{
-    for (std::uint32_t i = 0; i < 100; ++i) {
-        const std::string text = (i % 2 == 0 ? "a" : "b") + std::to_string(i);
-        const std::array row{etl::test::text_field(text)};
-        validation_state{state}.add_row(checks(), row, {1, i, 1});
+    const scanned scan{&rules, &state};
+    for (const outcome& found : judge({&scan, 1})) {
+        demand(found.missing_count.value_or(0) <= found.element_count.value_or(~std::uint64_t{0}));
+        demand(found.listed.size() <= rules.made_from().listed);
+        found.observed_value.dump();
+        found.details.dump();
     }
 }
 
 void use(std::span<const std::byte> bytes)
 {
-    read(bytes);
-    vector_buffer grown{bytes};
-    try {
-        validation_state{grown}.merge(bytes);
-        add_rows(grown);
-    } catch (const etl::error&) { // too many rows, or another number of checks
-    }
-    validation_state::check_foreign(grown.bytes());
-    read(grown.bytes());
+    const checker rules =
+        checker::to_read(read_plan(validation_state::plan_of(bytes)), etl::test::make_fake_type);
+    validation_state state{rules, bytes, {}};
+    const auto flat = flat_of(state);
+    validation_state again{rules, flat, {}};
+    demand(flat_of(again) == flat);
+    judge_state(rules, state);
+    state.merge(again);
+    judge_state(rules, state);
 }
 
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
-    const auto bytes = std::as_bytes(std::span{data, size});
     try {
-        validation_state::check_foreign(bytes);
+        use(std::as_bytes(std::span{data, size}));
     } catch (const etl::error&) {
-        return 0;
     }
-    use(bytes);
     return 0;
 }

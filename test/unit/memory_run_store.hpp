@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <map>
+#include <memory_resource>
 #include <stdexcept>
 #include <vector>
 

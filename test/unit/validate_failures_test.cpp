@@ -93,19 +93,6 @@ TEST(failures, any_split_merges_to_the_whole)
     }
 }
 
-TEST(failures, rows_without_a_place_stay_in_the_order_they_came)
-{
-    failures found = none(3);
-    for (const char* value : {"a", "b", "c", "d"}) {
-        found.list(row{0}, [value] { return std::string{value}; });
-    }
-    std::string made;
-    for (const auto& failure : found.listed()) {
-        made += failure.values;
-    }
-    EXPECT_EQ(made, "abc");
-}
-
 TEST(failures, round_trip_and_go_on)
 {
     failures found = none(3);

@@ -258,6 +258,7 @@ TEST(json_schema_keywords, no_draft_named)
     EXPECT_FALSE(
         verdict_of(R"({"definitions": {"i": {"type": "integer"}}, "$ref": "#/definitions/i", "minimum": 3})", "1"));
     EXPECT_TRUE(verdict_of(R"({"type": "integer"})", "1.0"));
+    EXPECT_FALSE(verdict_of(R"({"$ref": "#i", "$defs": {"i": {"$id": "#i", "type": "integer"}}})", "\"x\""));
     for (const char* strict : {R"({"items": [{}]})", R"({"exclusiveMinimum": true, "minimum": 1})"}) {
         EXPECT_THROW(json_schema::compile(strict, {}, {"2020-12", false, never_poll}), error) << strict;
     }

@@ -15,7 +15,8 @@ const std::vector<plan_column> columns{{"a", "bigint", ""}};
 judged of(const std::string& type, const std::string& kwargs, json facts = nullptr)
 {
     return {columns, type, kwargs, {{"1"}, {"2"}, {nullptr}}, {.tell = [&facts](plan& told) {
-                told.table = {{"columns", {{"a", "bigint"}, {"b", "character varying"}, {"c", "jsonb"}}}};
+                told.table = json::parse(
+                    R"({"columns": [["a", "bigint"], ["b", "character varying"], ["c", "jsonb"]]})");
                 if (!facts.is_null()) {
                     told.facts[0] = facts;
                 }
@@ -85,7 +86,7 @@ TEST(judge_table, what_a_state_alone_does_not_know)
 
 TEST(judge_table, forged_facts_are_faults)
 {
-    for (const json& table : {json(1), json{{"columns", 1}}, json{{"columns", {1}}}, json{{"columns", {{1}}}}}) {
+    for (const json& table : {json(1), json{{"columns", 1}}, json::parse(R"({"columns": [1]})"), json::parse(R"({"columns": [[1]]})")}) {
         const judged forged{columns, "column_values_to_be_of_type", R"({"column": "a", "type_": "BIGINT"})", {{"1"}},
                             {.tell = [&table](plan& told) { told.table = table; }}};
         EXPECT_NE(forged.is.fault, "") << table;
@@ -123,8 +124,7 @@ TEST(type_names, old_and_own_names_mean_them_too)
         EXPECT_TRUE(is_type(type, wanted)) << type << ' ' << wanted;
     }
     for (const auto& [type, wanted] :
-         {std::pair{"BIGINT", "INTEGER"}, {"TEXT", "VARCHAR"}, {"DOUBLE_PRECISION", "FLOAT"}, {"INTEGER", "INT"},
-          {"BOOLEAN", "BOOL"}, {"TIMESTAMP", "TIMESTAMPTZ"}, {"JSON", "JSONB"}, {"TEXT", ""}, {"TEXT", "no type"}}) {
+         {std::pair{"BIGINT", "INTEGER"}, {"TEXT", "VARCHAR"}, {"INTEGER", "NUMERIC"}, {"JSON", "JSONB"}, {"TEXT", ""}, {"TEXT", "no type"}}) {
         EXPECT_FALSE(is_type(type, wanted)) << type << ' ' << wanted;
     }
 }

@@ -178,6 +178,8 @@ TEST(judge_aggregate, extremes)
     EXPECT_EQ(of(text, "min_to_be_between", R"("min_value": "a")", "b a"), "keeps \"a\"");
     EXPECT_EQ(of(number, "max_to_be_between", R"("max_value": 10.5)", "10.50 9"), "keeps 10.5");
     EXPECT_EQ(of(real, "max_to_be_between", R"("max_value": 10)", "1 nan"), "breaks \"NaN\"");
+    EXPECT_EQ(of(number, "max_to_be_between", R"("min_value": 1)", "NaN 1"), "breaks \"NaN\"") << "NaN is no success";
+    EXPECT_EQ(of(real, "median_to_be_between", R"("min_value": 1)", "nan"), "breaks \"NaN\"");
     EXPECT_EQ(of(moment, "max_to_be_between", R"("max_value": "20")", "10 15"), "keeps \"15\"");
 }
 

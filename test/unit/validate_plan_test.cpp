@@ -21,7 +21,7 @@ plan full_plan()
     made.facts = {{3, {{"other", 5}}}};
     made.look_for = {{2, {{"repeated", "00"}}}};
     made.faults = {{4, "broken\nHINT:  mend it"}};
-    made.table = {{"columns", {{"a", "bigint"}}}};
+    made.table = json::parse(R"({"columns": [["a", "bigint"]]})");
     made.area = "0102";
     return made;
 }
@@ -98,7 +98,7 @@ TEST(checker, refuses_columns_that_are_not_there)
         FAIL();
     } catch (const error& e) {
         EXPECT_STREQ(e.sqlstate(), sqlstate::undefined_column);
-        EXPECT_EQ(e.detail(), "Given are \"a\".");
+        EXPECT_EQ(e.detail(), "Given are a.");
     }
 }
 
@@ -179,8 +179,9 @@ TEST(checker, names_what_a_row_breaks)
     };
     EXPECT_EQ(broken(4, "y"), "expect_column_values_to_be_between(a)=4 "
                               "expect_select_column_values_to_be_unique_within_record(a, a)={\"a\": 4, \"a\": 4} ");
-    EXPECT_EQ(broken(6, "y").substr(0, 80), "expect_column_values_to_be_between(a)=6 "
-                                            "expect_column_values_to_match_regex(t)=\"y\" ");
+    EXPECT_TRUE(broken(6, "y").starts_with("expect_column_values_to_be_between(a)=6 "
+                                           "expect_column_values_to_match_regex(t)=\"y\" "));
+    EXPECT_EQ(broken(3, "y").find("regex"), std::string::npos) << "its condition does not hold";
 }
 
 } // namespace

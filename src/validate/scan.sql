@@ -1,0 +1,262 @@
+-- Scans: a part of a suite as one query around the aggregate etl._validation_scan.
+--
+-- A plan tells what the scan does (plan.hpp). A suite that reads more columns than one call can pass is divided into
+-- groups, which are calls of one query. An expectation that raises an error, as it is compiled or on some row, is found
+-- by halves and left out.
+
+CREATE TYPE etl._outcome AS (
+    number int, expectation text, kwargs text, severity text, success bool,
+    element_count bigint, missing_count bigint, unexpected_count bigint, unexpected_percent float8,
+    observed_value text, details text, failing_values text, failing_keys text, tables oid[], row_ids tid[],
+    look_for text, fault text
+);
+COMMENT ON TYPE etl._outcome IS
+    'What one expectation of a suite has come to; JSON as text. number counts from 0. look_for is what a second scan '
+    'is told to list, fault why nothing is decided.';
+
+CREATE FUNCTION etl._validation_rules(
+    document text,
+    OUT number int, OUT kind text, OUT columns text[], OUT condition text, OUT test text, OUT order_by text[],
+    OUT previous text, OUT kwargs text)
+RETURNS SETOF record
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_validation_rules';
+COMMENT ON FUNCTION etl._validation_rules(text) IS
+    'How each expectation of a suite document is decided (kind: scan, ordered, table, type, rows, other_table, '
+    'query), and what it reads: columns, the SQL of its row condition, the SQL that it tests, its order, and the name '
+    'of the column with the value before.';
+
+CREATE FUNCTION etl._outcomes(states etl.validation_state[])
+RETURNS SETOF etl._outcome
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_outcomes';
+COMMENT ON FUNCTION etl._outcomes(etl.validation_state[]) IS
+    'The outcomes of a suite, from the states of scans that decide its parts over the same rows.';
+
+CREATE FUNCTION etl._open_spill()
+RETURNS text
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_open_spill';
+COMMENT ON FUNCTION etl._open_spill() IS
+    'Makes room for temporary files that parallel workers share; they go with etl._close_spill or the transaction.';
+
+CREATE FUNCTION etl._close_spill(area text)
+RETURNS void
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_close_spill';
+COMMENT ON FUNCTION etl._close_spill(text) IS 'Deletes the files of etl._open_spill.';
+
+CREATE FUNCTION etl._scan_columns(source etl._source, document text, part int[], told jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH rules AS (
+        SELECT r.* FROM etl._validation_rules(document) AS r WHERE r.number = ANY (part)
+    ), needed AS (
+        SELECT DISTINCT c AS name FROM rules, unnest(columns) AS c WHERE source.columns -> c IS NOT NULL
+        UNION
+        SELECT DISTINCT '(' || c || ')' FROM rules, unnest(ARRAY[condition, test]) AS c WHERE c IS NOT NULL
+        UNION
+        SELECT DISTINCT previous FROM rules WHERE previous IS NOT NULL
+    )
+    SELECT CASE WHEN source.has_places AND (told ->> 'passes_places')::bool THEN ARRAY['tableoid', 'ctid']
+                WHEN NOT source.has_places AND source.keys IS NOT NULL THEN ARRAY['(keys)']
+                ELSE '{}' END
+           || coalesce((SELECT array_agg(n.name ORDER BY n.name) FROM needed AS n), '{(true)}')
+$$;
+COMMENT ON FUNCTION etl._scan_columns(etl._source, text, int[], jsonb) IS
+    'The names of what a scan passes for a part of a suite: columns, conditions in parentheses, and where rows lie or '
+    'what their keys are.';
+
+CREATE FUNCTION etl._scan_groups(source etl._source, document text, part int[], told jsonb)
+RETURNS SETOF int[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 96; -- PostgreSQL's 100 arguments, but for the state and the plan
+    gathered int[] := '{}';
+    number int;
+BEGIN
+    IF cardinality(etl._scan_columns(source, document, part, told)) <= most THEN
+        RETURN NEXT part;
+        RETURN;
+    END IF;
+    FOREACH number IN ARRAY part LOOP
+        IF cardinality(gathered) > 0
+           AND cardinality(etl._scan_columns(source, document, gathered || number, told)) > most THEN
+            RETURN NEXT gathered;
+            gathered := '{}';
+        END IF;
+        gathered := gathered || number;
+    END LOOP;
+    RETURN NEXT gathered;
+END
+$$;
+COMMENT ON FUNCTION etl._scan_groups(etl._source, text, int[], jsonb) IS
+    'A part of a suite divided so that each group reads no more columns than one call of an aggregate can pass.';
+
+CREATE FUNCTION etl._scan_plan(source etl._source, document text, part int[], told jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT json_build_object(
+        'suite', document::json,
+        'columns', (
+            SELECT json_agg(json_build_array(
+                       c.name,
+                       coalesce(source.columns -> c.name ->> 0,
+                                (SELECT source.columns -> r.columns[1] ->> 0
+                                 FROM etl._validation_rules(document) AS r WHERE r.previous = c.name LIMIT 1),
+                                CASE c.name WHEN 'ctid' THEN 'tid' WHEN 'tableoid' THEN 'oid' WHEN '(keys)' THEN 'text'
+                                            ELSE 'boolean' END),
+                       coalesce(source.columns -> c.name ->> 1,
+                                (SELECT source.columns -> r.columns[1] ->> 1
+                                 FROM etl._validation_rules(document) AS r WHERE r.previous = c.name LIMIT 1),
+                                ''))
+                       ORDER BY c.n)
+            FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)),
+        'part', part,
+        'listed', told -> 'listed',
+        'seed', told -> 'seed',
+        'proven_unique', coalesce(told -> 'proven_unique', '[]'),
+        'facts', coalesce(told -> 'facts', '{}'),
+        'faults', coalesce(told -> 'faults', '{}'),
+        'look_for', coalesce(told -> 'look_for', '{}'),
+        'table', json_build_object('columns', (
+            SELECT json_agg(json_build_array(c.key, c.value ->> 0)) FROM json_each(source.columns) AS c)),
+        'area', coalesce(told ->> 'area', ''))::text
+$$;
+COMMENT ON FUNCTION etl._scan_plan(etl._source, text, int[], jsonb) IS
+    'What one scan is told to do, as the aggregate reads it.';
+
+CREATE FUNCTION etl._scan_call(source etl._source, document text, part int[], told jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('coalesce(etl._validation_scan(%1$L, %2$s), etl._empty_validation_state(%1$L))',
+                  etl._scan_plan(source, document, part, told),
+                  string_agg(
+                      CASE WHEN source.columns -> c.name IS NOT NULL OR c.name IN ('ctid', 'tableoid')
+                               THEN format('validated.%I', c.name)
+                           WHEN c.name = '(keys)'
+                               THEN (SELECT format('json_build_object(%s)::text',
+                                                   string_agg(format('%L, validated.%I', k, k), ', '))
+                                     FROM unnest(source.keys) AS k)
+                           WHEN r.number IS NOT NULL THEN format('validated.previous_%s', r.number)
+                           ELSE c.name END, ', ' ORDER BY c.n))
+    FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)
+    LEFT JOIN LATERAL (
+        SELECT min(v.number) AS number FROM etl._validation_rules(document) AS v WHERE v.previous = c.name
+    ) AS r ON true
+$$;
+COMMENT ON FUNCTION etl._scan_call(etl._source, text, int[], jsonb) IS
+    'The SQL expression that scans rows into the state of a part of a suite.';
+
+CREATE FUNCTION etl._compile_faults(source etl._source, document text, part int[], told jsonb)
+RETURNS TABLE (number int, fault text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    half CONSTANT int := cardinality(part) / 2;
+    message text;
+    detail text;
+BEGIN
+    IF cardinality(part) = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM etl._empty_validation_state(etl._scan_plan(source, document, part, told));
+EXCEPTION WHEN OTHERS THEN
+    IF SQLSTATE ~ '^(40|53|57|58|XX)' THEN
+        RAISE;
+    ELSIF half = 0 THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        RETURN QUERY SELECT part[1], concat_ws(E'\n', message, nullif(detail, ''));
+    ELSE
+        RETURN QUERY SELECT f.* FROM etl._compile_faults(source, document, part[:half], told) AS f
+                     UNION ALL
+                     SELECT f.* FROM etl._compile_faults(source, document, part[half + 1:], told) AS f;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._compile_faults(etl._source, text, int[], jsonb) IS
+    'The expectations that do not fit the columns, and why: found before a row is read.';
+
+CREATE FUNCTION etl._scan(
+    source etl._source, document text, part int[], told jsonb,
+    OUT states etl.validation_state[], OUT faults jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    half CONSTANT int := cardinality(part) / 2;
+    calls text;
+    left_half record;
+    right_half record;
+BEGIN
+    SELECT string_agg(etl._scan_call(source, document, g, told), ', ') INTO calls
+    FROM etl._scan_groups(source, document, part, told) AS g;
+    EXECUTE format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls, source.rows_sql) INTO states;
+    faults := '{}';
+    IF source.has_places AND NOT (told ->> 'passes_places')::bool AND NOT etl._lie_somewhere(states) THEN
+        SELECT s.states, s.faults INTO states, faults
+        FROM etl._scan(source, document, part, told || '{"passes_places": true}') AS s;
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    IF SQLSTATE ~ '^(40|53|57|58|XX)' OR cardinality(part) = 0 THEN
+        RAISE;
+    ELSIF half = 0 THEN
+        states := '{}';
+        faults := jsonb_build_object(part[1], SQLERRM);
+    ELSE
+        left_half := etl._scan(source, document, part[:half], told);
+        right_half := etl._scan(source, document, part[half + 1:], told);
+        states := left_half.states || right_half.states;
+        faults := left_half.faults || right_half.faults;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._scan(etl._source, text, int[], jsonb) IS
+    'Scans the rows once for a part of a suite. An expectation that raises an error on some row is found by halves, '
+    'and the others are decided without it.';
+
+CREATE FUNCTION etl._lie_somewhere(states etl.validation_state[])
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM etl._outcomes(states) AS o WHERE o.tables[1] = 0)
+$$;
+COMMENT ON FUNCTION etl._lie_somewhere(etl.validation_state[]) IS
+    'Whether the failing rows came with their places. A scan whose rows are those of the table itself knows them; '
+    'where the planner has put something between, tableoid and ctid must be passed, which takes about a tenth more '
+    'time.';
+
+CREATE FUNCTION etl._ordered_source(source etl._source, document text, part int[])
+RETURNS etl._source
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (source.target,
+            format('(SELECT validated.*%s, %s FROM %s) AS validated',
+                   CASE WHEN source.has_places THEN ', validated.tableoid, validated.ctid' ELSE '' END,
+                   string_agg(format(
+                       'lag(validated.%1$I) OVER (PARTITION BY validated.%1$I IS NULL%2$s%3$s) AS previous_%4$s',
+                       r.columns[1], ', (' || r.condition || ') IS TRUE',
+                       coalesce(' ORDER BY ' || (SELECT string_agg(format('validated.%I', o), ', ')
+                                                 FROM unnest(r.order_by) AS o),
+                                CASE WHEN source.has_places THEN ' ORDER BY validated.tableoid, validated.ctid'
+                                     ELSE '' END),
+                       r.number), ', '),
+                   source.rows_sql),
+            source.columns, source.keys, source.has_places)::etl._source
+    FROM etl._validation_rules(document) AS r
+    WHERE r.number = ANY (part)
+$$;
+COMMENT ON FUNCTION etl._ordered_source(etl._source, text, int[]) IS
+    'The same rows, each with the value before it that ordered expectations compare with: by their order_by, or as '
+    'the rows lie in the table.';
