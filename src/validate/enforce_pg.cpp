@@ -106,7 +106,7 @@ std::vector<std::string> labels_of(const breaches& found)
 }
 
 // "The row breaks a(x) with "y", b(z) with -1." Values only for roles that could read them.
-std::string sentence_of(const breaches& found, bool with_values)
+std::string sentence_of(const breaches& found, const row_judge& judge, bool with_values)
 {
     constexpr std::size_t most_shown = 10;
     std::vector<std::string> parts;
@@ -115,7 +115,7 @@ std::string sentence_of(const breaches& found, bool with_values)
             parts.push_back(std::to_string(found.size() - most_shown) + " more");
             break;
         }
-        parts.push_back(with_values ? b.label + " with " + b.value : b.label);
+        parts.push_back(with_values ? b.label + " with " + judge.values_at_fault(b) : b.label);
     }
     return "The row breaks " + joined(parts) + '.';
 }
@@ -243,7 +243,7 @@ void enforcement::refuse(const pg::row_trigger& call, const breaches& found, std
                                                "', '" + terms_.suite + "', 'quarantine', replace => true);"
                                          : std::move(why);
     call.refuse("new row for table " + in_quotes(table) + " breaks suite " + in_quotes(terms_.suite),
-                sentence_of(found, pg::may_read(root_)), hint);
+                sentence_of(found, judge_, pg::may_read(root_)), hint);
 }
 
 // An UPDATE that a foreign key has caused cannot be held back: the old row would refer to nothing. Whether it was the

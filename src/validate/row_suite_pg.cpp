@@ -14,6 +14,7 @@ extern "C" {
 #include <miscadmin.h>
 #include <pgtime.h>
 #include <utils/fmgrprotos.h>
+#include <utils/lsyscache.h>
 #include <utils/rel.h>
 }
 
@@ -165,6 +166,14 @@ schema_lookup schemas_of(const std::string& role)
     };
 }
 
+// A value as JSON, as reports show it.
+std::string json_of(Oid type, Oid collation, Datum value, bool is_null)
+{
+    field shown;
+    pg::call([&] { read_field(shown, reading_of(getBaseType(type)), value, is_null); });
+    return is_null ? "null" : make_column_type(type, collation, CurrentMemoryContext)->json(shown);
+}
+
 // What bind_parameters() calls now: the transaction's begin by the session's clock. May raise.
 std::int64_t local_microseconds()
 {
@@ -233,7 +242,23 @@ void row_suite::add_conditions(const suite& from, const row_kind& rows, std::vec
         to.push_back({'(' + sql + ')', make_column_type(BOOLOID, InvalidOid, memory_.get())});
         types.push_back(BOOLOID);
         origins_.push_back({true, conditions_.size() - 1});
+        for (const expectation& e : from.expectations) {
+            if (e.type->of == family::row && e.kwargs["condition"] == sql) {
+                spoken_of_.push_back({e.label(), read_by(conditions_.back())});
+            }
+        }
     }
+}
+
+std::vector<int> row_suite::read_by(const pg::row_expression& condition) const
+{
+    std::vector<int> made;
+    for (int i = 0; i < shape_->natts; ++i) {
+        if (condition.reads(i)) {
+            made.push_back(i);
+        }
+    }
+    return made;
 }
 
 bool row_suite::reads(int attribute) const
@@ -307,6 +332,8 @@ std::span<const field> row_judge::read(const Datum* values, const bool* nulls)
         values = program_->values();
         nulls = program_->nulls();
     }
+    values_ = values;
+    nulls_ = nulls;
     for (std::size_t i = 0; i < fields_.size(); ++i) {
         const row_suite::origin from = rules_->origins_[i];
         const NullableDatum value =
@@ -314,6 +341,21 @@ std::span<const field> row_judge::read(const Datum* values, const bool* nulls)
         read_field(fields_[i], rules_->readings_[i], value.value, value.isnull);
     }
     return fields_;
+}
+
+std::string row_judge::values_at_fault(const checker::breach& found) const
+{
+    const auto known = std::ranges::find(rules_->spoken_of_, found.label, &row_suite::spoken_of::label);
+    if (known == rules_->spoken_of_.end()) {
+        return found.value;
+    }
+    std::vector<std::string> parts;
+    for (const int i : known->attributes) {
+        const Form_pg_attribute column = TupleDescAttr(rules_->shape_, i);
+        parts.push_back(json_string(NameStr(column->attname), NAMEDATALEN) + ": " +
+                        json_of(column->atttypid, column->attcollation, values_[i], nulls_[i]));
+    }
+    return '{' + joined(parts) + '}';
 }
 
 NullableDatum row_judge::computed_value(int attribute) const noexcept

@@ -77,9 +77,16 @@ class row_suite {
         pg::row_expression by;
     };
 
+    // What an expectation on a condition speaks of: the columns that the condition reads.
+    struct spoken_of {
+        std::string label;
+        std::vector<int> attributes;
+    };
+
     void add_columns(const suite& from, const row_kind& rows, std::vector<column>& to, std::vector<Oid>& types);
     void add_conditions(const suite& from, const row_kind& rows, std::vector<column>& to, std::vector<Oid>& types);
     void compute_generated(Relation table);
+    std::vector<int> read_by(const pg::row_expression& condition) const;
     bool reads(int attribute) const;
 
     row_rules rules_;
@@ -90,6 +97,7 @@ class row_suite {
     bool can_be_kept_;
     std::vector<computed> generated_;
     std::vector<pg::row_expression> conditions_;
+    std::vector<spoken_of> spoken_of_;
     std::vector<origin> origins_;
     std::unique_ptr<checker> checks_;
     std::vector<reading> readings_;
@@ -113,6 +121,9 @@ class row_judge {
     // only trivial locals may be alive.
     std::span<const field> read(const Datum* values, const bool* nulls);
 
+    // The values at fault in the last row read, as JSON.
+    std::string values_at_fault(const checker::breach& found) const;
+
     // What a generated column of the last row read was judged by; NULL where nothing was.
     NullableDatum computed_value(int attribute) const noexcept;
 
@@ -121,6 +132,8 @@ class row_judge {
     std::optional<pg::row_program> program_; // where there is something to compute
     int attributes_ = 0;
     std::vector<field> fields_;
+    const Datum* values_ = nullptr; // of the last row read
+    const bool* nulls_ = nullptr;
 };
 
 } // namespace etl::validate

@@ -1,6 +1,6 @@
 -- etl.enforce: rows that break a suite are refused, set aside or tagged, whatever statement stores them.
 BEGIN;
-SELECT plan(141);
+SELECT plan(142);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error; -- test/isolation/specs/enforce.spec shows the notices
 
@@ -231,6 +231,12 @@ SELECT matches((error_of($$SELECT load_condition('prise > 1')$$)).context,
                'condition "prise > 1" of expect_row_condition', 'its expectation is named');
 SELECT is((error_of($$SELECT load_condition('prise > 1')$$)).message, 'column "prise" does not exist',
           'no such column');
+SELECT etl.enforce('deal', 'deals', replace => true) \g /dev/null
+SELECT load_condition('price > coalesce("Odd ""name", 3) AND (kind IS NULL OR kind <> ''x'')') \g /dev/null
+SELECT is((error_of($$INSERT INTO deal VALUES (8, E'x"\n', 2, 7)$$)).detail,
+          'The row breaks expect_row_condition(price > coalesce("Odd ""name", 3) AND (kind IS NULL OR kind <> ''x'')) '
+          'with {"kind": "x\"\n", "price": 2, "Odd \"name": null}.', 'the values that a condition has read');
+SELECT etl.enforce('deal', 'deals', 'quarantine', replace => true) \g /dev/null
 SELECT load_condition('100 / price > 1') \g /dev/null
 SELECT matches((error_of('INSERT INTO deal VALUES (8, NULL, 0)')).context,
                'condition "100 / price > 1" of expect_row_condition', 'likewise where a row is at fault');

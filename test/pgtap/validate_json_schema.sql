@@ -12,7 +12,8 @@ INSERT INTO kept VALUES
     ('{"minLength": 2}', '"\ud83d\ude00"', false), ('{"pattern": "^\\p{Lu}\\d$"}', '"É1"', true),
     ('{"maximum": 12345678901234567890.1}', '12345678901234567890.2', false),
     ('{"multipleOf": 0.01}', '19.99', true), ('{"uniqueItems": true}', '[1, 1.0]', false),
-    ('{"required": ["a"]}', '{"a": null}', true), ('{"properties": {"a": {"type": "null"}}}', '{"a": 1, "a": null}', true),
+    ('{"required": ["a"]}', '{"a": null}', true),
+    ('{"properties": {"a": {"type": "null"}}}', '{"a": 1, "a": null}', true),
     ('{"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": true}', '1', false),
     ('{"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "null"}]}', '[1]', false),
     ('{"$schema": "https://json-schema.org/draft/2019-09/schema", "unevaluatedItems": false}', '[1]', false),
@@ -71,8 +72,8 @@ SELECT throws_ok($$SELECT etl.json_valid('[]', '{}')$$, '22023', NULL, 'no schem
 SELECT throws_ok($$SELECT etl.json_valid('{"pattern": "(a"}', '{}')$$, '2201B', NULL, 'no regular expression');
 SELECT throws_ok($$SELECT etl.json_valid('{"pattern": "(a)\\1"}', '{}')$$, '0A000',
                  'invalid or unsupported regular expression in a JSON Schema: "(a)\1"', 'not in linear time');
-SELECT throws_ok($$SELECT etl.json_valid('{"$ref": "#"}', '{}')$$, '22023', 'a JSON Schema refers to itself without an end',
-                 'a circle');
+SELECT throws_ok($$SELECT etl.json_valid('{"$ref": "#"}', '{}')$$, '22023',
+                 'a JSON Schema refers to itself without an end', 'a circle');
 SELECT throws_ok($$SELECT etl.json_valid('{"$ref": "#/a"}', '{}')$$, '22023',
                  'reference "#/a" of a JSON Schema leads nowhere', 'a reference to nothing');
 SELECT throws_ok($$SELECT etl.json_valid('{"$schema": "http://a/b"}', '{}')$$, '42704',
@@ -116,7 +117,8 @@ FROM (VALUES
      'the JSON Schema is invalid by its metaschema "http://json-schema.org/draft-07/schema"'),
     ('http://json-schema.org/draft-07/schema#', '{}', '42710',
      'JSON Schema "http://json-schema.org/draft-07/schema" is built in')) AS r (uri, schema, state, message);
-SELECT results_eq('SELECT uri, schema::text, registered_at, owner FROM etl.json_schemas WHERE uri LIKE ''%.json'' ORDER BY 1',
+SELECT results_eq($$SELECT uri, schema::text, registered_at, owner FROM etl.json_schemas
+                    WHERE uri LIKE '%.json' ORDER BY uri$$,
                   $$VALUES ('http://a/int.json', '{"type": "string"}', now(), current_user),
                            ('http://a/list.json', '{"items": {"$ref": "int.json"}}', now(), current_user)$$,
                   'etl.json_schemas');
@@ -139,7 +141,8 @@ BEGIN
     RETURN NEXT etl.json_valid('{"$ref": "http://a/turn"}', '1');
 END
 $$;
-SELECT throws_ok('SELECT in_turns()', '42704', 'JSON Schema "http://a/turn" is not registered', 'a dropped one is missed');
+SELECT throws_ok('SELECT in_turns()', '42704', 'JSON Schema "http://a/turn" is not registered',
+                 'a dropped one is missed');
 CREATE OR REPLACE FUNCTION in_turns() RETURNS SETOF bool LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1..4 LOOP
