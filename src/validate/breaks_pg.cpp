@@ -34,7 +34,9 @@ rule_on_rows compile(std::string_view expectation, TupleDesc shape, std::uint64_
     const Oid relation = shape->tdtypeid == RECORDOID
                              ? InvalidOid
                              : pg::call([type = shape->tdtypeid] { return get_typ_typrelid(type); });
-    const row_rules rules{.name = "one expectation", .document = document.dump()};
+    row_rules rules;
+    rules.name = "one expectation";
+    rules.document = document.dump();
     const auto width = static_cast<std::size_t>(shape->natts);
     return {std::string{expectation}, row_type, row_judge{row_suite_for(rules, {shape, relation, nullptr}), memory},
             std::vector<Datum>(width), std::make_unique<bool[]>(width)};

@@ -16,15 +16,16 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN computed IS NULL THEN format('SELECT %s FROM %s%s', shown, source.rows_sql, w.condition)
-                ELSE format('SELECT %s FROM (SELECT %s, %s AS "(found)" FROM %s%s) AS validated WHERE %s',
-                            shown, shown, computed, source.rows_sql, w.condition, wanted) END
-    FROM (SELECT CASE WHEN source.rows_sql = format('%s AS validated', source.target) THEN ' WHERE ' ELSE ' AND ' END
-                 || condition) AS w (condition)
+    SELECT CASE WHEN computed IS NULL THEN format('SELECT %s FROM %s', shown, f.rows_sql)
+                ELSE format('SELECT %s FROM (SELECT %s, %s AS "(found)" FROM %s) AS validated WHERE %s',
+                            shown, shown, computed, f.rows_sql, wanted) END
+    FROM (SELECT concat(source.rows_sql,
+                        CASE WHEN source.rows_sql = format('%s AS validated', source.target) THEN ' WHERE '
+                             ELSE ' AND ' END || nullif(condition, ''))) AS f (rows_sql)
 $$;
 COMMENT ON FUNCTION etl._row_query(etl._source, text, text, text, text) IS
-    'A query for the rows of a table that meet a condition; where something is computed over all of them, for those '
-    'where that is as wanted.';
+    'A query for the rows of a table that meet a condition (NULL: all); where something is computed over all of them, '
+    'for those where that is as wanted.';
 
 CREATE FUNCTION etl._breaks(expectation text, "row" record)
 RETURNS bool
@@ -42,7 +43,7 @@ AS $$
         SELECT etl._bind_suite(etl._suite_document(suite), coalesce(params::text, ''), localtimestamp) AS document
     ), rules AS (
         SELECT r.number, r.kind, r.kwargs::jsonb AS kwargs, r.order_by, r.expectation, r.row_level,
-               coalesce('(' || r.condition || ') IS TRUE', 'true') AS condition,
+               '(' || r.condition || ') IS TRUE' AS condition,
                etl._subjects(r.kwargs::jsonb) AS subjects
         FROM bound AS b
         CROSS JOIN LATERAL ROWS FROM (etl._validation_rules(b.document), etl._suite_expectations(b.document))
@@ -66,10 +67,10 @@ AS $$
             source, w.shown, format('etl._breaks(%L, validated.*)', jsonb_build_object(
                 'type', w.expectation, 'kwargs', w.kwargs - ARRAY['result_format', 'mostly'])), NULL, NULL)
         WHEN w.kind = 'unique' THEN etl._row_query(
-            source, w.shown, w.condition || coalesce(' AND NOT (' || w.missing || ')', ''),
+            source, w.shown, concat_ws(' AND ', w.condition, 'NOT (' || w.missing || ')'),
             format('count(*) OVER (PARTITION BY %s)', w.subject), '"(found)" > 1')
         WHEN w.kind = 'ordered' THEN etl._row_query(
-            source, w.shown, format('%s AND %s IS NOT NULL', w.condition, w.subject),
+            source, w.shown, concat_ws(' AND ', w.condition, w.subject || ' IS NOT NULL'),
             format('lag(%s) OVER (ORDER BY %s)', w.subject, coalesce(
                 (SELECT string_agg(format('validated.%I', c), ', ') FROM unnest(w.order_by) AS c),
                 'validated.tableoid, validated.ctid')),

@@ -57,8 +57,8 @@ void judge_one(const evidence& from, outcome& to)
         judge_repeated(from, to);
     } else if (name.ends_with("z_scores_to_be_less_than")) {
         judge_z_scores(from, to);
-    } else if (name.find("_p_value_") != std::string_view::npos || name.find("_divergence_") != std::string_view::npos ||
-               name.find("_phi_") != std::string_view::npos) {
+    } else if (name.find("_p_value_") != std::string_view::npos ||
+               name.find("_divergence_") != std::string_view::npos || name.find("_phi_") != std::string_view::npos) {
         judge_distribution(from, to);
     } else {
         judge_aggregate(from, to);
@@ -78,7 +78,8 @@ json value_of(std::string_view text, const expectation& what)
     if (text.find_first_not_of("+-0123456789.eE") == std::string_view::npos) {
         return std::string{text};
     }
-    throw error(sqlstate::feature_not_supported, what.label() + " has values beyond ASCII, which need a database in UTF8");
+    throw error(sqlstate::feature_not_supported,
+                what.label() + " has values beyond ASCII, which need a database in UTF8");
 }
 
 std::vector<outcome> judge(std::span<const scanned> scans)

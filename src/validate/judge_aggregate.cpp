@@ -143,8 +143,8 @@ bool lies_within_range(const evidence& from, const field& value, const json& ran
     column_type& type = type_of(from);
     auto order_to = [&](const json& bound) {
         if (type.measures() == measure::moment) {
-            return compare_fields(type, value, type.literal(given.literal_of("quantile_ranges", bound),
-                                                            from.what.label()));
+            return compare_fields(type, value,
+                                  type.literal(given.literal_of("quantile_ranges", bound), from.what.label()));
         }
         // Great Expectations takes what is close to a bound as equal to it, by numpy's isclose.
         const double limit = number_bound(given, bound);
@@ -162,8 +162,8 @@ void require_ordered_pairs(const expectation& what, const json& ranges)
     };
     const auto crossed = std::ranges::find_if(ranges, is_crossed);
     if (crossed != ranges.end()) {
-        throw error(sqlstate::invalid_parameter_value,
-                    what.label() + ": quantile_ranges must consist of ordered pairs", "One is " + crossed->dump() + ".");
+        throw error(sqlstate::invalid_parameter_value, what.label() + ": quantile_ranges must consist of ordered pairs",
+                    "One is " + crossed->dump() + ".");
     }
 }
 
@@ -249,7 +249,8 @@ wanted_values wanted_by(const evidence& from, std::uint64_t seed)
 json sorted_values(std::vector<json> values)
 {
     std::sort(values.begin(), values.end(), [](const json& a, const json& b) {
-        return a.is_string() && b.is_string() ? a.get_ref<const std::string&>() < b.get_ref<const std::string&>() : a < b;
+        return a.is_string() && b.is_string() ? a.get_ref<const std::string&>() < b.get_ref<const std::string&>()
+                                              : a < b;
     });
     return values;
 }

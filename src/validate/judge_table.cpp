@@ -91,8 +91,7 @@ void judge_ordered_list(const evidence& from, outcome& to)
         const json found = i < names.size() ? json(names[i]) : json();
         const json expected = i < wanted.size() ? json(wanted[i]) : json();
         if (found != expected) {
-            mismatched.push_back(
-                {{"Expected Column Position", i}, {"Expected", expected}, {"Found", found}});
+            mismatched.push_back({{"Expected Column Position", i}, {"Expected", expected}, {"Found", found}});
         }
     }
     to.details = {{"mismatched", mismatched}};
@@ -137,8 +136,8 @@ void judge_type(const evidence& from, outcome& to)
     to.observed_value = great_expectations_name(type);
     const char* kwarg = given.has("type_list") ? "type_list" : "type_";
     const auto wanted = given.texts(kwarg);
-    to.success = !given.has(kwarg) ||
-                 std::ranges::any_of(wanted, [&](const std::string& name) { return is_type(type, name); });
+    to.success =
+        !given.has(kwarg) || std::ranges::any_of(wanted, [&](const std::string& name) { return is_type(type, name); });
 }
 
 // --- rows ----------------------------------------------------------------------------------------------------------

@@ -150,8 +150,7 @@ bounds bounds::read(column_type& type, const expectation& what)
     bounds made = read_any(type, what);
     if (made.least_ && made.greatest_ && compare_fields(type, made.least_->value, made.greatest_->value) > 0) {
         const arguments given{what};
-        throw error(sqlstate::invalid_parameter_value,
-                    what.label() + ": min_value cannot be greater than max_value",
+        throw error(sqlstate::invalid_parameter_value, what.label() + ": min_value cannot be greater than max_value",
                     "They are " + in_quotes(*given.literal("min_value")) + " and " +
                         in_quotes(*given.literal("max_value")) + ".");
     }

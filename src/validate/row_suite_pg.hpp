@@ -51,6 +51,7 @@ class row_suite {
 
     const row_rules& rules() const noexcept { return rules_; }
     const checker& checks() const noexcept { return *checks_; }
+    TupleDesc shape() const noexcept { return shape_; }
 
   private:
     friend class row_judge;

@@ -46,28 +46,44 @@ LANGUAGE C STRICT VOLATILE
 AS 'MODULE_PATHNAME', 'etl_close_spill';
 COMMENT ON FUNCTION etl._close_spill(text) IS 'Deletes the files of etl._open_spill.';
 
-CREATE FUNCTION etl._scan_columns(source etl._source, document text, part int[], told jsonb)
-RETURNS text[]
+CREATE FUNCTION etl._scan_arguments(source etl._source, document text, part int[], told jsonb)
+RETURNS TABLE (number bigint, name text, type text, collation_name text, argument text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH rules AS (
+    WITH rules AS MATERIALIZED (
         SELECT r.* FROM etl._validation_rules(document) AS r WHERE r.number = ANY (part)
-    ), needed AS (
-        SELECT DISTINCT c AS name FROM rules, unnest(columns) AS c WHERE source.columns -> c IS NOT NULL
-        UNION
-        SELECT DISTINCT '(' || c || ')' FROM rules, unnest(ARRAY[condition, test]) AS c WHERE c IS NOT NULL
-        UNION
-        SELECT DISTINCT previous FROM rules WHERE previous IS NOT NULL
+    ), needed (place, name, type, collation_name, argument) AS (
+        SELECT 1, n.name, n.type, '', format('validated.%I', n.name)
+        FROM (VALUES ('tableoid', 'oid'), ('ctid', 'tid')) AS n (name, type)
+        WHERE source.has_places AND (told ->> 'passes_places')::bool
+        UNION ALL
+        SELECT 2, '(keys)', 'text', '',
+               (SELECT format('json_build_object(%s)::text', string_agg(format('%L, validated.%I', k, k), ', '))
+                FROM unnest(source.keys) AS k)
+        WHERE NOT source.has_places AND source.keys IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT 3, c, source.columns -> c ->> 0, source.columns -> c ->> 1, format('validated.%I', c)
+        FROM rules AS r, unnest(r.columns) AS c
+        WHERE source.columns -> c IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT 4, '(' || c || ')', 'boolean', '', '(' || c || ')'
+        FROM rules AS r, unnest(ARRAY[r.condition, r.test]) AS c
+        WHERE c IS NOT NULL
+        UNION ALL
+        SELECT 5, r.previous, min(source.columns -> r.columns[1] ->> 0), min(source.columns -> r.columns[1] ->> 1),
+               format('validated.previous_%s', min(r.number))
+        FROM rules AS r
+        WHERE r.previous IS NOT NULL
+        GROUP BY r.previous
     )
-    SELECT CASE WHEN source.has_places AND (told ->> 'passes_places')::bool THEN ARRAY['tableoid', 'ctid']
-                WHEN NOT source.has_places AND source.keys IS NOT NULL THEN ARRAY['(keys)']
-                ELSE '{}' END
-           || coalesce((SELECT array_agg(n.name ORDER BY n.name) FROM needed AS n), '{(true)}')
+    SELECT row_number() OVER (ORDER BY n.place, n.name), n.name, n.type, n.collation_name, n.argument FROM needed AS n
+    UNION ALL
+    SELECT 1, '(true)', 'boolean', '', 'true' WHERE NOT EXISTS (SELECT FROM needed)
 $$;
-COMMENT ON FUNCTION etl._scan_columns(etl._source, text, int[], jsonb) IS
-    'The names of what a scan passes for a part of a suite: columns, conditions in parentheses, and where rows lie or '
-    'what their keys are.';
+COMMENT ON FUNCTION etl._scan_arguments(etl._source, text, int[], jsonb) IS
+    'What a scan passes for a part of a suite: columns, conditions in parentheses, the values before, and where rows '
+    'lie or what their keys are. argument is the SQL of each.';
 
 CREATE FUNCTION etl._scan_groups(source etl._source, document text, part int[], told jsonb)
 RETURNS SETOF int[]
@@ -75,21 +91,29 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    most CONSTANT int := 96; -- PostgreSQL's 100 arguments, but for the state and the plan
+    most CONSTANT int := 94; -- PostgreSQL's 100 arguments, but for the state, the plan, places and keys
+    rule record;
     gathered int[] := '{}';
-    number int;
+    reads text[] := '{}';
 BEGIN
-    IF cardinality(etl._scan_columns(source, document, part, told)) <= most THEN
+    IF (SELECT count(*) FROM etl._scan_arguments(source, document, part, told)) <= most THEN
         RETURN NEXT part;
         RETURN;
     END IF;
-    FOREACH number IN ARRAY part LOOP
+    FOR rule IN
+        SELECT r.number, array_remove(r.columns || ARRAY[r.condition, r.test, r.previous], NULL) AS reads
+        FROM etl._validation_rules(document) AS r
+        WHERE r.number = ANY (part)
+        ORDER BY r.number
+    LOOP
         IF cardinality(gathered) > 0
-           AND cardinality(etl._scan_columns(source, document, gathered || number, told)) > most THEN
+           AND (SELECT count(DISTINCT c) FROM unnest(reads || rule.reads) AS c) > most THEN
             RETURN NEXT gathered;
             gathered := '{}';
+            reads := '{}';
         END IF;
-        gathered := gathered || number;
+        gathered := gathered || rule.number;
+        reads := ARRAY(SELECT DISTINCT c FROM unnest(reads || rule.reads) AS c);
     END LOOP;
     RETURN NEXT gathered;
 END
@@ -104,20 +128,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT json_build_object(
         'suite', document::json,
-        'columns', (
-            SELECT json_agg(json_build_array(
-                       c.name,
-                       coalesce(source.columns -> c.name ->> 0,
-                                (SELECT source.columns -> r.columns[1] ->> 0
-                                 FROM etl._validation_rules(document) AS r WHERE r.previous = c.name LIMIT 1),
-                                CASE c.name WHEN 'ctid' THEN 'tid' WHEN 'tableoid' THEN 'oid' WHEN '(keys)' THEN 'text'
-                                            ELSE 'boolean' END),
-                       coalesce(source.columns -> c.name ->> 1,
-                                (SELECT source.columns -> r.columns[1] ->> 1
-                                 FROM etl._validation_rules(document) AS r WHERE r.previous = c.name LIMIT 1),
-                                ''))
-                       ORDER BY c.n)
-            FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)),
+        'columns', (SELECT json_agg(json_build_array(a.name, a.type, a.collation_name) ORDER BY a.number)
+                    FROM etl._scan_arguments(source, document, part, told) AS a),
         'part', part,
         'listed', told -> 'listed',
         'seed', told -> 'seed',
@@ -138,20 +150,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('coalesce(etl._validation_scan(%1$L, %2$s), etl._empty_validation_state(%1$L))',
-                  etl._scan_plan(source, document, part, told),
-                  string_agg(
-                      CASE WHEN source.columns -> c.name IS NOT NULL OR c.name IN ('ctid', 'tableoid')
-                               THEN format('validated.%I', c.name)
-                           WHEN c.name = '(keys)'
-                               THEN (SELECT format('json_build_object(%s)::text',
-                                                   string_agg(format('%L, validated.%I', k, k), ', '))
-                                     FROM unnest(source.keys) AS k)
-                           WHEN r.number IS NOT NULL THEN format('validated.previous_%s', r.number)
-                           ELSE c.name END, ', ' ORDER BY c.n))
-    FROM unnest(etl._scan_columns(source, document, part, told)) WITH ORDINALITY AS c (name, n)
-    LEFT JOIN LATERAL (
-        SELECT min(v.number) AS number FROM etl._validation_rules(document) AS v WHERE v.previous = c.name
-    ) AS r ON true
+                  etl._scan_plan(source, document, part, told), string_agg(a.argument, ', ' ORDER BY a.number))
+    FROM etl._scan_arguments(source, document, part, told) AS a
 $$;
 COMMENT ON FUNCTION etl._scan_call(etl._source, text, int[], jsonb) IS
     'The SQL expression that scans rows into the state of a part of a suite.';

@@ -148,16 +148,17 @@ BEGIN
     IF p."distinct" >= 10 AND p.pattern !~ '^\^(\[(a-z|A-Z|A-Za-z)\]\+?)+[$]$' THEN -- words are no format
         RETURN ('patterns', 'expect_column_values_to_match_regex',
                 json_build_object('column', p.column_name, 'regex', p.pattern),
-                'warning', format('%s different values are alike', p."distinct"));
+                'warning', format('%s different values are alike', p."distinct"))::etl._suggestion;
     ELSIF p."distinct" >= 10 AND p.min_length = p.max_length THEN
         RETURN ('lengths', 'expect_column_value_lengths_to_equal',
                 json_build_object('column', p.column_name, 'value', p.min_length),
-                'warning', format('%s values of %s characters', p."values", p.min_length));
+                'warning', format('%s values of %s characters', p."values", p.min_length))::etl._suggestion;
     END IF;
     RETURN ('lengths', 'expect_column_value_lengths_to_be_between',
             json_build_object('column', p.column_name, 'min_value', least(p.min_length, 1),
                               'max_value', etl._rounded_out(p.max_length, true)),
-            'warning', format('%s values of %s to %s characters', p."values", p.min_length, p.max_length));
+            'warning', format('%s values of %s to %s characters', p."values", p.min_length, p.max_length))
+            ::etl._suggestion;
 END
 $$;
 COMMENT ON FUNCTION etl._suggest_for_text(etl._column_profile) IS
@@ -196,7 +197,7 @@ AS $$
     WHERE p.rows > 0 AND c.nulls = 0
     UNION ALL
     SELECT 'nulls', 'expect_column_values_to_not_be_null',
-           json_build_object('column', p.column_name, 'mostly', trim_scale(trunc(p."values"::numeric / p.rows, 2))),
+           json_build_object('column', p.column_name, 'mostly', trim_scale(trunc(1 - 2.0 * c.nulls / p.rows, 2))),
            'warning', format('%s of %s rows are NULL', c.nulls, p.rows)
     FROM c
     WHERE c.nulls > 0 AND c.nulls * 10 <= p.rows
@@ -225,8 +226,8 @@ AS $$
     FROM c, LATERAL (SELECT etl._suggest_range(p, c.kind, c.is_key) AS kwargs) AS r
     WHERE c.kind IN ('integer', 'real', 'double', 'numeric', 'moment') AND r.kwargs IS NOT NULL
     UNION ALL
-    SELECT (etl._suggest_for_text(p)).*
-    FROM c
+    SELECT s.*
+    FROM c, etl._suggest_for_text(p) AS s
     WHERE c.kind = 'text' AND NOT c.is_set AND p."values" > 0
     UNION ALL
     SELECT 'statistics', s.type, s.kwargs, 'warning', s.notes
@@ -322,8 +323,8 @@ $$;
 COMMENT ON FUNCTION etl.suggest_suite(regclass, text, text, name[], text[], timestamptz) IS
     'A suite that the rows of a table keep, made from its profile: a Great Expectations 1.x document for '
     'etl.load_suite. Take it as a first draft, and read it before you load it. Kinds of rules: columns (the set of '
-    'columns), rows (half to twice as many), types, nulls (no NULL where there is none; with mostly where at most a '
-    'tenth is NULL), unique (what an index says, and whole numbers, uuids and short texts that all differ), sets (texts '
+    'columns), rows (half to twice as many), types, nulls (no NULL where there is none; up to twice as many where at '
+    'most a tenth is NULL), unique (what an index says, and whole numbers, uuids and short texts that all differ), sets (texts '
     'of at most 20 different values, each five times on average; labels of enums), ranges (of numbers, rounded '
     'outwards to two significant digits; of moments from the first day on), patterns (of texts that have one), '
     'lengths (of other texts), and statistics (mean and standard deviation), which is not among the default ones. '

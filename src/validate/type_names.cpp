@@ -62,11 +62,16 @@ constexpr std::array aliases{
 
 // Other spellings of PostgreSQL itself.
 constexpr std::array synonyms{
-    named{"int2", "SMALLINT"},   named{"int4", "INTEGER"},
-    named{"int8", "BIGINT"},     named{"float4", "REAL"},
-    named{"float8", "DOUBLE_PRECISION"}, named{"decimal", "NUMERIC"},
-    named{"varchar", "VARCHAR"}, named{"bpchar", "CHAR"},
-    named{"timestamptz", "TIMESTAMP"},   named{"timetz", "TIME"},
+    named{"int2", "SMALLINT"},
+    named{"int4", "INTEGER"},
+    named{"int8", "BIGINT"},
+    named{"float4", "REAL"},
+    named{"float8", "DOUBLE_PRECISION"},
+    named{"decimal", "NUMERIC"},
+    named{"varchar", "VARCHAR"},
+    named{"bpchar", "CHAR"},
+    named{"timestamptz", "TIMESTAMP"},
+    named{"timetz", "TIME"},
 };
 
 char upper(char c)
@@ -124,16 +129,15 @@ bool is_type(std::string_view type, std::string_view wanted)
         std::ranges::any_of(derived, [&](const named& d) { return d.first == class_name && d.second == name; })) {
         return true;
     }
+    // An upper-case name is SQLAlchemy's, which has no synonyms; those of pandas and PostgreSQL are in lower case.
+    const bool is_class = std::ranges::none_of(name, [](char c) { return lower(c) == c && upper(c) != c; });
     std::transform(name.begin(), name.end(), name.begin(), lower);
-    if (name == type) {
-        return true;
+    if (name == type || is_class) {
+        return name == type;
     }
     const auto means = [&](const named& entry) { return entry.first == name && is_listed(class_name, entry.second); };
-    if (std::ranges::any_of(aliases, means) || std::ranges::any_of(synonyms, means)) {
-        return true;
-    }
-    // An upper-case name is SQLAlchemy's, which has no synonyms; PostgreSQL's own are in lower case.
-    return name == wanted && great_expectations_name(name) == class_name;
+    return std::ranges::any_of(aliases, means) || std::ranges::any_of(synonyms, means) ||
+           great_expectations_name(name) == class_name;
 }
 
 } // namespace etl::validate

@@ -76,9 +76,8 @@ std::unique_ptr<row_test> compile_set(const expectation& what, const columns_vie
 std::unique_ptr<row_test> compile_between(const expectation& what, const columns_view& columns)
 {
     const std::size_t i = columns.find(what.columns[0], what);
-    return make_column_test(i, [bounds = bounds::read(columns.type(i), what)](const field& value) {
-        return bounds.hold(value);
-    });
+    return make_column_test(
+        i, [bounds = bounds::read(columns.type(i), what)](const field& value) { return bounds.hold(value); });
 }
 
 // --- lengths -------------------------------------------------------------------------------------------------------

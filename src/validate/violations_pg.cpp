@@ -11,6 +11,7 @@
 extern "C" {
 #include <access/htup_details.h>
 #include <catalog/pg_type.h>
+#include <utils/array.h>
 #include <utils/lsyscache.h>
 #include <utils/typcache.h>
 }
@@ -59,8 +60,9 @@ struct judge_of_type {
     std::uint64_t row_type;    // PostgreSQL's number for this shape of the type: a changed table has another
     pg::statement_number seen; // when the document was last looked at
     row_judge judge;
-    std::vector<Datum> values;
+    std::vector<Datum> values; // room for a row
     std::unique_ptr<bool[]> nulls;
+    Datum no_violations; // the empty array
 
     bool is_of(const wanted_rules& wanted, std::uint64_t type) const
     {
@@ -73,14 +75,17 @@ class judges {
   public:
     explicit judges(MemoryContext memory) : memory_{memory} {}
 
-    judge_of_type& of(const wanted_rules& wanted, TupleDesc shape, std::uint64_t row_type)
+    // The judge that needs no second look at its suite, or nullptr.
+    judge_of_type* find_fresh(const wanted_rules& wanted, std::uint64_t row_type)
+    {
+        const auto found = find(wanted, row_type);
+        return found != known_.end() && found->seen == pg::statement_number::current() ? &*found : nullptr;
+    }
+
+    judge_of_type& look_again(const wanted_rules& wanted, TupleDesc shape, std::uint64_t row_type)
     {
         const auto now = pg::statement_number::current();
-        const auto found =
-            std::ranges::find_if(known_, [&](const auto& judge) { return judge.is_of(wanted, row_type); });
-        if (found != known_.end() && found->seen == now) {
-            return *found;
-        }
+        const auto found = find(wanted, row_type);
         const row_rules rules = stored_rules(wanted);
         if (found != known_.end() && found->judge.rules().is_of(rules, kind_of(shape))) {
             found->seen = now;
@@ -91,6 +96,11 @@ class judges {
 
   private:
     static constexpr std::size_t most_kept = 16;
+
+    std::vector<judge_of_type>::iterator find(const wanted_rules& wanted, std::uint64_t row_type)
+    {
+        return std::ranges::find_if(known_, [&](const auto& judge) { return judge.is_of(wanted, row_type); });
+    }
 
     judge_of_type make(const row_rules& rules, std::string_view params, TupleDesc shape, std::uint64_t row_type,
                        pg::statement_number now) const
@@ -103,7 +113,13 @@ class judges {
                 now,
                 row_judge{row_suite_for(rules, kind_of(shape)), memory_},
                 std::vector<Datum>(width),
-                std::make_unique<bool[]>(width)};
+                std::make_unique<bool[]>(width),
+                pg::call([memory = memory_] {
+                    MemoryContext old = MemoryContextSwitchTo(memory);
+                    const Datum made = PointerGetDatum(construct_empty_array(TEXTOID));
+                    MemoryContextSwitchTo(old);
+                    return made;
+                })};
     }
 
     judge_of_type& replace(std::vector<judge_of_type>::iterator known, judge_of_type by)
@@ -121,24 +137,37 @@ class judges {
     std::vector<judge_of_type> known_;
 };
 
+judge_of_type& judge_for(pg::arguments args, const wanted_rules& wanted, HeapTupleHeader row)
+{
+    const Oid type = HeapTupleHeaderGetTypeId(row);
+    const std::int32_t typmod = HeapTupleHeaderGetTypMod(row);
+    const std::uint64_t row_type = assign_record_type_identifier(type, typmod);
+    auto& known = args.cached<judges>([args] { return judges{args.raw()->flinfo->fn_mcxt}; });
+    if (judge_of_type* fresh = known.find_fresh(wanted, row_type)) {
+        return *fresh;
+    }
+    TupleDesc shape = lookup_rowtype_tupdesc(type, typmod);
+    judge_of_type& looked_again = known.look_again(wanted, shape, row_type);
+    ReleaseTupleDesc(shape);
+    return looked_again;
+}
+
 // May raise: only trivial locals.
-std::span<const field> read_row(judge_of_type& of, HeapTupleHeader row, TupleDesc shape)
+std::span<const field> read_row(judge_of_type& of, HeapTupleHeader row)
 {
     HeapTupleData tuple = {};
     tuple.t_len = HeapTupleHeaderGetDatumLength(row);
     ItemPointerSetInvalid(&tuple.t_self);
     tuple.t_data = row;
-    heap_deform_tuple(&tuple, shape, of.values.data(), of.nulls.get());
+    heap_deform_tuple(&tuple, of.judge.rules().shape(), of.values.data(), of.nulls.get());
     return of.judge.read(of.values.data(), of.nulls.get());
 }
 
-std::vector<std::string> labels_of(const row_judge& judge, std::span<const field> row)
+std::vector<std::string> labels_of(std::span<const checker::breach> found)
 {
     std::vector<std::string> labels;
-    if (!judge.rules().checks().keeps(row)) {
-        for (checker::breach& found : judge.rules().checks().breaches(row)) {
-            labels.push_back(std::move(found.label));
-        }
+    for (const checker::breach& b : found) {
+        labels.push_back(b.label);
     }
     return labels;
 }
@@ -155,12 +184,8 @@ ETL_FUNCTION(etl_violations, args)
     const wanted_rules wanted{args.get<std::string_view>(0), is_short ? "info" : args.get<std::string_view>(2),
                               is_short || args.is_null(3) ? std::string_view{} : args.get<std::string_view>(3)};
     HeapTupleHeader row = DatumGetHeapTupleHeader(args.datum(1));
-    const Oid type = HeapTupleHeaderGetTypeId(row);
-    const std::int32_t typmod = HeapTupleHeaderGetTypMod(row);
-    TupleDesc shape = lookup_rowtype_tupdesc(type, typmod);
-    auto& known = args.cached<judges>([args] { return judges{args.raw()->flinfo->fn_mcxt}; });
-    judge_of_type& judge = known.of(wanted, shape, assign_record_type_identifier(type, typmod));
-    const auto fields = read_row(judge, row, shape);
-    ReleaseTupleDesc(shape);
-    return pg::make_text_array(labels_of(judge.judge, fields));
+    judge_of_type& of = judge_for(args, wanted, row);
+    const auto fields = read_row(of, row);
+    const checker& checks = of.judge.rules().checks();
+    return checks.keeps(fields) ? of.no_violations : pg::make_text_array(labels_of(checks.breaches(fields)));
 }

@@ -235,7 +235,7 @@ SELECT etl.enforce('deal', 'deals', replace => true) \g /dev/null
 SELECT load_condition('price > coalesce("Odd ""name", 3) AND (kind IS NULL OR kind <> ''x'')') \g /dev/null
 SELECT is((error_of($$INSERT INTO deal VALUES (8, E'x"\n', 2, 7)$$)).detail,
           'The row breaks expect_row_condition(price > coalesce("Odd ""name", 3) AND (kind IS NULL OR kind <> ''x'')) '
-          'with {"kind": "x\"\n", "price": 2, "Odd \"name": null}.', 'the values that a condition has read');
+          'with {"kind": "x\"\u000a", "price": 2, "Odd \"name": null}.', 'the values that a condition has read');
 SELECT etl.enforce('deal', 'deals', 'quarantine', replace => true) \g /dev/null
 SELECT load_condition('100 / price > 1') \g /dev/null
 SELECT matches((error_of('INSERT INTO deal VALUES (8, NULL, 0)')).context,

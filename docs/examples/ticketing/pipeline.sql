@@ -214,7 +214,8 @@ SELECT etl.add_step('nightly', 'suite', 'SELECT public.load_transactions_suite(e
 -- One scan that counts what is wrong, and writes the counts down before anything is taken out.
 SELECT etl.add_step('nightly', 'validate', $action$
     INSERT INTO public.validation_results
-    SELECT now(), v.*
+    SELECT now(), v.expectation, v.kwargs, v.severity, v.success, v.element_count, v.missing_count,
+           v.unexpected_count, v.unexpected_percent, v.observed_value, v.partial_unexpected_list, v.exception
     FROM etl.validate('public.transactions_raw', 'transactions') AS v
 $action$, depends_on => '{suite}')
 \g /dev/null

@@ -423,12 +423,15 @@ CREATE TABLE validation_results (
     validated_at        timestamptz NOT NULL DEFAULT now(),
     expectation         text NOT NULL,
     kwargs              jsonb NOT NULL,
+    severity            text NOT NULL,
     success             boolean NOT NULL,
     element_count       bigint,
     missing_count       bigint,
     unexpected_count    bigint,
     unexpected_percent  double precision,
-    partial_unexpected_list jsonb
+    observed_value      jsonb,
+    partial_unexpected_list jsonb,
+    exception           text
 );
 
 COMMENT ON TABLE validation_results IS 'What etl.validate() said of the landing table, night by night.';
