@@ -235,7 +235,9 @@ row_program::row_program(TupleDesc shape, MemoryContext memory) : memory_{memory
     };
     const made parts = call([shape, memory] {
         MemoryContext old = MemoryContextSwitchTo(memory);
-        const made both{MakeSingleTupleTableSlot(shape, &TTSOpsVirtual), CreateStandaloneExprContext()};
+        // A plain copy: in the shape itself a virtual generated column could not be read.
+        const made both{MakeSingleTupleTableSlot(CreateTupleDescCopy(shape), &TTSOpsVirtual),
+                        CreateStandaloneExprContext()};
         MemoryContextSwitchTo(old);
         return both;
     });

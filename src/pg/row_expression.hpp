@@ -51,8 +51,7 @@ class row_expression {
     std::string context_; // the line of errors
 };
 
-// Expressions ready to run on rows of one shape. The expressions, the shape and the memory must outlive it, and it
-// needs no destruction but that of the memory.
+// Expressions ready to run on rows of one shape. The expressions and the memory must outlive it.
 class row_program {
   public:
     row_program(TupleDesc shape, MemoryContext memory);

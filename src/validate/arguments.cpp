@@ -51,6 +51,15 @@ const json& arguments::value(const char* name) const
     return found;
 }
 
+std::string arguments::pattern(const char* name) const
+{
+    const json& found = value(name);
+    if (!found.is_string()) {
+        refuse_value(name, "a string");
+    }
+    return found.get<std::string>();
+}
+
 std::string arguments::text(const char* name) const
 {
     const json& found = value(name);
@@ -90,7 +99,7 @@ std::int64_t arguments::count(const char* name) const
 {
     const auto found = whole_number(value(name));
     if (!found || *found < 0) {
-        refuse_value(name, "a whole number from 0");
+        refuse_value(name, "an integer from 0");
     }
     return *found;
 }

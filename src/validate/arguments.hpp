@@ -19,7 +19,8 @@ class arguments {
 
     bool has(const char* name) const;
 
-    std::string text(const char* name) const; // a non-empty string
+    std::string text(const char* name) const;    // a non-empty string
+    std::string pattern(const char* name) const; // a string
     bool flag(const char* name, bool otherwise = false) const;
     double number(const char* name) const; // "Infinity", "-Infinity" and "NaN" are numbers too
     std::optional<double> number_if(const char* name) const;

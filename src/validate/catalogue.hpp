@@ -20,6 +20,7 @@ const char* name_of(family of);
 // What the value of an argument may be.
 enum class kwarg_kind {
     text,         // a non-empty string
+    pattern,      // a string, which may be empty
     column,       // the name of a column
     columns,      // a non-empty list of them
     column_names, // a list of them that need not exist and may be empty (what a table is compared with)

@@ -16,6 +16,8 @@ constexpr kwarg tail_holdout{"tail_weight_holdout", number, false,
 
 constexpr std::array bounds{the_column, min_literal, max_literal, strict_min, strict_max, parse_strings, output_format};
 constexpr std::array number_bounds{the_column, min_number, max_number, strict_min, strict_max};
+constexpr std::array sum_bounds{the_column, min_number,    max_number,   strict_min,
+                                strict_max, parse_strings, output_format};
 constexpr std::array count_bounds{the_column, min_count, max_count, strict_min, strict_max};
 constexpr std::array set{the_column, value_set, parse_strings};
 constexpr std::array common_set{the_column, value_set,
@@ -29,8 +31,12 @@ constexpr std::array quantile{
     kwarg{"allow_relative_error", anything, false, "ignored: quantiles are exact", "false"}};
 constexpr std::array divergence{
     the_column,
-    kwarg{"partition_object", partition, true,
-          "the expected distribution: \"weights\" with \"values\", or with \"bins\" for numbers"},
+    kwarg{.name = "partition_object",
+          .kind = partition,
+          .required = true,
+          .meaning = "the expected distribution: \"weights\" with \"values\", or with \"bins\" for numbers; null for the "
+                     "column's own",
+          .nullable = true},
     kwarg{.name = "threshold",
           .kind = number,
           .required = true,
@@ -79,11 +85,11 @@ constexpr std::array types{
                      "the least value is within bounds"},
     expectation_type{"expect_column_max_to_be_between", whole_column, false, bounds,
                      "the greatest value is within bounds"},
-    expectation_type{"expect_column_mean_to_be_between", whole_column, false, bounds, "the mean is within bounds"},
+    expectation_type{"expect_column_mean_to_be_between", whole_column, false, sum_bounds, "the mean is within bounds"},
     expectation_type{"expect_column_median_to_be_between", whole_column, false, bounds, "the median is within bounds"},
     expectation_type{"expect_column_stdev_to_be_between", whole_column, false, number_bounds,
                      "the standard deviation is within bounds"},
-    expectation_type{"expect_column_sum_to_be_between", whole_column, false, bounds, "the sum is within bounds"},
+    expectation_type{"expect_column_sum_to_be_between", whole_column, false, sum_bounds, "the sum is within bounds"},
     expectation_type{"expect_column_unique_value_count_to_be_between", whole_column, false, count_bounds,
                      "the number of distinct values is within bounds"},
     expectation_type{"expect_column_proportion_of_unique_values_to_be_between", whole_column, false, number_bounds,

@@ -30,12 +30,12 @@ constexpr std::array in_type_list{the_column, kwarg{.name = "type_list",
                                                     .meaning = "the names of types; null for any",
                                                     .nullable = true}};
 constexpr std::array regex{the_column,
-                           kwarg{"regex", text, true, "the regular expression, found anywhere in the value"}};
+                           kwarg{"regex", pattern, true, "the regular expression, found anywhere in the value"}};
 constexpr kwarg regex_list{"regex_list", texts, true, "the regular expressions"};
 constexpr std::array any_regex{the_column, regex_list, match_on};
 constexpr std::array no_regex{the_column, regex_list};
 constexpr std::array like{the_column,
-                          kwarg{"like_pattern", text, true, "the pattern of LIKE, in which % and _ are wildcards"}};
+                          kwarg{"like_pattern", pattern, true, "the pattern of LIKE, in which % and _ are wildcards"}};
 constexpr kwarg like_list{"like_pattern_list", texts, true, "the patterns of LIKE"};
 constexpr std::array any_like{the_column, like_list, match_on};
 constexpr std::array no_like{the_column, like_list};

@@ -77,6 +77,13 @@ type_facts look_up(Oid type, Oid collation)
     return facts;
 }
 
+// Whether a moment may be written with its offset from UTC. Where it is not, reading it as such does no harm.
+bool may_name_zone(std::string_view text)
+{
+    const auto clock = text.find(':');
+    return clock != std::string_view::npos && text.find_first_of("+-zZTC", clock) != std::string_view::npos;
+}
+
 // Types whose values compare with each other as they are. Others are only comparable with themselves.
 Oid family_of(Oid type)
 {
@@ -154,9 +161,11 @@ class pg_column_type final : public column_type {
     field literal(const std::string& text, const std::string& purpose) override
     {
         const std::string line = "value \"" + text + "\" of " + purpose;
+        const bool is_zoned = facts_.type == TIMESTAMPOID && may_name_zone(text);
         return in_memory(line.c_str(), [&] {
-            const Datum value =
-                OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()), facts_.input_parameter, -1);
+            char* const input = const_cast<char*>(text.c_str());
+            const Datum value = is_zoned ? read_zoned(input)
+                                         : OidInputFunctionCall(facts_.input, input, facts_.input_parameter, -1);
             field made;
             read_field(made, facts_.literal, value, false);
             return made;
@@ -268,6 +277,14 @@ class pg_column_type final : public column_type {
     }
 
   private:
+    // The session's local time at a moment that names its zone, which timestamp's own input passes over.
+    static Datum read_zoned(char* text)
+    {
+        const Datum moment = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+                                                 Int32GetDatum(-1));
+        return DirectFunctionCall1(timestamptz_timestamp, moment);
+    }
+
     static Datum make_text(std::string_view text)
     {
         return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));

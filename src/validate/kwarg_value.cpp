@@ -131,6 +131,8 @@ std::string choices_in_words(std::string_view choices)
 bool suits(const kwarg& what, const json& value)
 {
     switch (what.kind) {
+    case kwarg_kind::pattern:
+        return value.is_string();
     case kwarg_kind::text:
     case kwarg_kind::column:
         return is_text(value);
@@ -194,6 +196,8 @@ bool has_parameter(const json& value)
 std::string kind_in_words(const kwarg& what)
 {
     switch (what.kind) {
+    case kwarg_kind::pattern:
+        return "a string";
     case kwarg_kind::text:
         return "a non-empty string";
     case kwarg_kind::column:
@@ -207,11 +211,11 @@ std::string kind_in_words(const kwarg& what)
     case kwarg_kind::flag:
         return "true or false";
     case kwarg_kind::fraction:
-        return "a number from 0 to 1";
+        return "between 0 and 1";
     case kwarg_kind::number:
         return "a number";
     case kwarg_kind::count:
-        return "a whole number from 0";
+        return "an integer from 0";
     case kwarg_kind::whole:
         return "a whole number";
     case kwarg_kind::literal:

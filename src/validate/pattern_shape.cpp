@@ -3,6 +3,7 @@
 #include "validate/pattern_format.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/cpp_only.hpp"
 
@@ -12,16 +13,36 @@ namespace {
 constexpr charset named = letters | digits | delimiters;
 constexpr int most_kinds = 3; // of delimiters in a pattern of all characters
 
+// Of each byte: the set of it, and whether it is a delimiter.
+struct byte_facts {
+    charset set;
+    bool is_delimiter;
+};
+
+constexpr std::array<byte_facts, 256> facts = [] {
+    std::array<byte_facts, 256> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+        made[i].set.add(static_cast<char>(i));
+        made[i].is_delimiter = delimiters.contains(made[i].set);
+    }
+    return made;
+}();
+
+const byte_facts& facts_of(char c) noexcept
+{
+    return facts[static_cast<unsigned char>(c)];
+}
+
 bool is_delimiter(char c) noexcept
 {
-    return delimiters.has(c);
+    return facts_of(c).is_delimiter;
 }
 
 charset set_of(std::string_view text) noexcept
 {
     charset made;
     for (const char c : text) {
-        made.add(c);
+        made.add(facts_of(c).set);
     }
     return made;
 }
@@ -37,6 +58,12 @@ std::string frame_of(std::string_view text)
 
 bool text_shape::is_narrow() const noexcept
 {
+    return !is_wide() && !characters_.within(letters | digits).empty();
+}
+
+// More characters do not make it narrow again, so what comes in which order does not matter.
+bool text_shape::is_wide() const noexcept
+{
     constexpr charset not_in_brackets = [] {
         charset made;
         for (const char c : {'[', ']', '\\', '^'}) {
@@ -46,8 +73,8 @@ bool text_shape::is_narrow() const noexcept
     }();
     const charset inner = characters_.within(letters | digits);
     const charset between = characters_.within(delimiters);
-    return named.contains(characters_) && !inner.empty() && between.count() <= most_kinds &&
-           between.within(not_in_brackets).empty() && (!between.has(' ') || digits.contains(inner));
+    return !named.contains(characters_) || between.count() > most_kinds || !between.within(not_in_brackets).empty() ||
+           (between.has(' ') && !digits.contains(inner));
 }
 
 // --- gathering -----------------------------------------------------------------------------------------------------
@@ -66,10 +93,15 @@ void text_shape::add(std::string_view text, bool is_padded)
         begin_frame(text);
         has_texts_ = true;
     }
-    formats_ = formats_of(text, formats_);
-    characters_.add(set_of(text));
-    if (is_framed_ && !(named.contains(characters_) && add_framed(text))) {
+    formats_ = formats_ == 0 ? 0 : formats_of(text, formats_);
+    if (is_framed_) {
+        if (add_framed(text)) {
+            return;
+        }
         drop_frame();
+    }
+    if (!is_wide()) {
+        characters_.add(set_of(text));
     }
 }
 
@@ -90,32 +122,32 @@ bool text_shape::add_framed(std::string_view text)
     if (text.size() > most_characters) {
         return false;
     }
-    for (std::size_t i = 0; i < frame_.size(); ++i) {
-        const auto* const end = std::find_if(text.begin(), text.end(), is_delimiter);
-        const auto length = static_cast<std::size_t>(end - text.begin());
-        if (end == text.end() || *end != frame_[i]) {
-            return false;
+    charset seen;
+    std::size_t i = 0;
+    std::size_t length = 0;
+    for (const char c : text) {
+        const byte_facts& of = facts_of(c);
+        seen.add(of.set);
+        if (of.is_delimiter) {
+            if (i == frame_.size() || frame_[i] != c) {
+                return false;
+            }
+            end_part(i++, length);
+            length = 0;
+        } else {
+            (length < most_places ? places_[i * most_places + length] : parts_[i].rest).add(of.set);
+            ++length;
         }
-        add_part(i, text.substr(0, length));
-        text.remove_prefix(length + 1);
     }
-    add_part(frame_.size(), text);
-    return std::ranges::none_of(text, is_delimiter);
+    end_part(i, length);
+    characters_.add(seen);
+    return i == frame_.size() && named.contains(seen);
 }
 
-void text_shape::add_part(std::size_t i, std::string_view text)
+void text_shape::end_part(std::size_t i, std::size_t length)
 {
-    part& to = parts_[i];
-    const auto length = static_cast<std::uint32_t>(text.size());
-    to.shortest = std::min(to.shortest, length);
-    to.longest = std::max(to.longest, length);
-    charset* places = &places_[i * most_places];
-    for (const char c : text.substr(0, most_places)) {
-        places++->add(c);
-    }
-    if (text.size() > most_places) {
-        to.rest.add(set_of(text.substr(most_places)));
-    }
+    parts_[i].shortest = std::min(parts_[i].shortest, static_cast<std::uint32_t>(length));
+    parts_[i].longest = std::max(parts_[i].longest, static_cast<std::uint32_t>(length));
 }
 
 void text_shape::drop_frame()

@@ -123,10 +123,11 @@ class text_shape {
     bool is_narrow() const noexcept;
 
   private:
-    bool is_hopeless() const noexcept { return has_texts_ && !is_framed_ && formats_ == 0 && !is_narrow(); }
+    bool is_hopeless() const noexcept { return has_texts_ && !is_framed_ && formats_ == 0 && is_wide(); }
+    bool is_wide() const noexcept;
     void begin_frame(std::string_view text);
     bool add_framed(std::string_view text);
-    void add_part(std::size_t i, std::string_view text);
+    void end_part(std::size_t i, std::size_t length);
     bool merge_framed(const text_shape& other);
     void drop_frame();
 

@@ -49,9 +49,9 @@ BEGIN
         query := replace(kwargs ->> 'unexpected_rows_query', '{batch}',
                          CASE WHEN source.has_places AND source.rows_sql = format('%s AS validated', source.target)
                               THEN source.target::text ELSE format('(SELECT * FROM %s)', source.rows_sql) END);
-        EXECUTE format('SELECT jsonb_build_object(''count'', count(*), ''rows'', '
+        EXECUTE format(E'SELECT jsonb_build_object(''count'', count(*), ''rows'', '
                        'coalesce(jsonb_agg(to_jsonb(q)) FILTER (WHERE q.n <= 20), ''[]'')) '
-                       E'FROM (SELECT *, row_number() OVER () AS n FROM (%s\n) AS u) AS q', query) INTO fact;
+                       'FROM (SELECT *, row_number() OVER () AS n FROM (%s\n) AS u) AS q', query) INTO fact;
         fact := jsonb_set(fact, '{rows}', (SELECT coalesce(jsonb_agg(r - 'n'), '[]')
                                            FROM jsonb_array_elements(fact -> 'rows') AS r));
     END IF;

@@ -209,12 +209,16 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     IF SQLSTATE ~ '^(40|53|57|58|XX)' OR cardinality(part) = 0 THEN
         RAISE;
-    ELSIF half = 0 THEN
+    END IF;
+    IF told -> 'is_half' IS NULL THEN -- rows that cannot be read at all are nobody's fault
+        PERFORM etl._scan(source, document, '{}', told);
+    END IF;
+    IF half = 0 THEN
         states := '{}';
         faults := jsonb_build_object(part[1], SQLERRM);
     ELSE
-        left_half := etl._scan(source, document, part[:half], told);
-        right_half := etl._scan(source, document, part[half + 1:], told);
+        left_half := etl._scan(source, document, part[:half], told || '{"is_half": true}');
+        right_half := etl._scan(source, document, part[half + 1:], told || '{"is_half": true}');
         states := left_half.states || right_half.states;
         faults := left_half.faults || right_half.faults;
     END IF;

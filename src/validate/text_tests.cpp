@@ -76,7 +76,7 @@ std::unique_ptr<row_test> compile_one(const expectation& what, const columns_vie
                                       const char* kwarg, bool wanted)
 {
     const std::size_t i = find_text(what, columns);
-    text_matcher matches = compile(arguments{what}.text(kwarg), columns.type(i), what);
+    text_matcher matches = compile(arguments{what}.pattern(kwarg), columns.type(i), what);
     if (wanted) {
         return make_text_test(i, std::move(matches));
     }

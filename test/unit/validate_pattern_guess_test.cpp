@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <random>
@@ -235,6 +236,19 @@ TEST(pattern_guess, is_the_same_of_any_parts)
         const std::size_t distinct = std::set<std::string>{from.begin(), from.end()}.size();
         ASSERT_EQ(guess_pattern(parts[1], distinct), guess(from));
     }
+}
+
+TEST(pattern_guess, is_the_same_in_any_order)
+{
+    for (texts some :
+         {texts{"-", "--", "ab"}, texts{"-", "é", "ab-"}, texts{"12", "1 2", "a"}, texts{"", "a.b", "a"}}) {
+        std::ranges::sort(some);
+        const std::string first = guess(some);
+        while (std::ranges::next_permutation(some).found) {
+            EXPECT_EQ(guess(some), first);
+        }
+    }
+    EXPECT_EQ(guess({"-", "--", "ab"}), "^[a-z-]+$");
 }
 
 TEST(pattern_guess, refuses_damaged_shapes)
