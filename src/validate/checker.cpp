@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "validate/profile.hpp"
 
 #include <algorithm>
 #include <array>
@@ -165,6 +166,9 @@ checker::checker(plan from, std::vector<column> columns, const schema_lookup& sc
             }
         }
         tested_ = tested ? rules_.size() : tested_;
+    }
+    for (const metric_spec& spec : profile_metrics(plan_.profiled, columns_.size())) {
+        metrics_.push_back(spec);
     }
 }
 

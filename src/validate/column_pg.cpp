@@ -38,6 +38,8 @@ struct type_facts {
     Oid input_parameter;
     Oid output;
     bool is_array;
+    int16 length;
+    bool by_value;
     TypeCacheEntry* cache;
 };
 
@@ -73,6 +75,7 @@ type_facts look_up(Oid type, Oid collation)
     getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
     facts.is_array = OidIsValid(get_element_type(facts.type));
+    get_typlenbyval(facts.type, &facts.length, &facts.by_value);
     facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
     return facts;
 }
@@ -201,6 +204,17 @@ class pg_column_type final : public column_type {
         return family_of(facts_.type) == family_of(static_cast<const pg_column_type&>(other).facts_.type);
     }
 
+    field keep(const field& value, std::pmr::string& bytes) const override
+    {
+        field made = value;
+        if (!facts_.by_value) {
+            const std::string_view found = pg::call([&] { return bytes_of(datum(value)); });
+            bytes.assign(found);
+            made.raw = reinterpret_cast<std::uintptr_t>(bytes.data());
+        }
+        return made;
+    }
+
     int compare(const field& left, const field& right) const override
     {
         return pg::call([&] {
@@ -301,6 +315,17 @@ class pg_column_type final : public column_type {
         default:
             return OidOutputFunctionCall(facts_.output, value);
         }
+    }
+
+    // Of a type that is passed by reference; detoasted.
+    std::string_view bytes_of(Datum value) const
+    {
+        if (facts_.length == -1) {
+            const auto* from = PG_DETOAST_DATUM(value);
+            return {reinterpret_cast<const char*>(from), VARSIZE(from)};
+        }
+        const char* from = DatumGetPointer(value);
+        return {from, facts_.length > 0 ? static_cast<std::size_t>(facts_.length) : std::strlen(from) + 1};
     }
 
     // What the type's functions take. A value that does not come from a row has its number alone.

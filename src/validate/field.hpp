@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,9 @@ class column_type {
     // A literal of the suite, or the text form of a stored value, read by the type's input function; lives as long as
     // the column_type. The purpose, an expectation, is named where the text is refused.
     virtual field literal(const std::string& text, const std::string& purpose) = 0;
+
+    // A copy of a value of kind other that lies in `bytes`, and lives as long as they are not changed.
+    virtual field keep(const field& value, std::pmr::string& bytes) const = 0;
 
     // The order of the type (and collation), for other and for texts that have a collation of their own.
     virtual int compare(const field& left, const field& right) const = 0;

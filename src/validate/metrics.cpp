@@ -193,7 +193,7 @@ double moments::deviation() const
 
 // --- extremes ------------------------------------------------------------------------------------------------------
 
-void kept_value::assign(const field& value, column_type& type)
+void kept_value::assign(const field& value, const column_type& type)
 {
     value_ = value;
     switch (value.is) {
@@ -206,8 +206,7 @@ void kept_value::assign(const field& value, column_type& type)
         value_.text = bytes_;
         break;
     case field::kind::other:
-        bytes_ = type.text(value);
-        value_ = type.literal(std::string{bytes_}, "a kept value");
+        value_ = type.keep(value, bytes_);
         break;
     default:
         break;
@@ -233,14 +232,14 @@ bool is_sound(std::int64_t weight, std::string_view digits)
 
 } // namespace
 
-void kept_value::write(byte_writer& to) const
+void kept_value::write(byte_writer& to, const column_type& type) const
 {
     to.value(static_cast<std::uint8_t>(value_.is));
     to.value(static_cast<std::uint8_t>(value_.sign));
     to.value(value_.padding);
     to.value(value_.integer);
     to.value(value_.real);
-    to.string(bytes_);
+    to.string(value_.is == field::kind::other ? std::string_view{type.text(value_)} : std::string_view{bytes_});
 }
 
 void kept_value::read(byte_reader& from, column_type& type)
@@ -286,8 +285,8 @@ void extremes::merge(const metric& other)
 
 void extremes::write(byte_writer& to)
 {
-    least_.write(to);
-    greatest_.write(to);
+    least_.write(to, type_);
+    greatest_.write(to, type_);
 }
 
 void extremes::read(byte_reader& from)

@@ -107,8 +107,8 @@ class kept_value {
 
     bool is_empty() const noexcept { return value_.is_null(); }
     const field& value() const noexcept { return value_; }
-    void assign(const field& value, column_type& type);
-    void write(byte_writer& to) const;
+    void assign(const field& value, const column_type& type);
+    void write(byte_writer& to, const column_type& type) const;
     void read(byte_reader& from, column_type& type);
 
   private:

@@ -70,6 +70,7 @@ plan read_members(const json& from)
     made.area = from.at("area").get<std::string>();
     made.facts = read_by_number(from.at("facts"));
     made.look_for = read_by_number(from.at("look_for"));
+    made.profiled = read_by_number(from.value("profiled", json::object()));
     for (const auto& [number, fault] : from.at("faults").items()) {
         made.faults[number_of(number)] = fault.get<std::string>();
     }
@@ -104,6 +105,7 @@ std::string write_plan(const plan& from)
                 {"proven_unique", from.proven_unique},
                 {"facts", write_by_number(from.facts)},
                 {"look_for", write_by_number(from.look_for)},
+                {"profiled", write_by_number(from.profiled)},
                 {"faults", faults},
                 {"table", from.table},
                 {"area", from.area}}

@@ -32,6 +32,7 @@ struct plan {
     std::map<std::size_t, json> facts;         // what was found outside of the scan, by expectation
     std::map<std::size_t, json> look_for;      // of a second scan: what it lists the rows of (outcome::look_for)
     std::map<std::size_t, std::string> faults; // why expectations cannot be decided
+    std::map<std::size_t, json> profiled;      // what is told of columns that are profiled (profile.hpp), by column
     json table = json::object();               // {"columns": [[name, type], …]} of the target, where there is one
     std::string area;                          // where runs lie (pg/spill.hpp), of a state that is being made
 

@@ -225,8 +225,8 @@ void column_profile::write(byte_writer& to)
         prints_.write(to);
     }
     if (gathers_.extremes) {
-        least_.write(to);
-        greatest_.write(to);
+        least_.write(to, type_);
+        greatest_.write(to, type_);
     }
     if (gathers_.texts) {
         to.value(shortest_);

@@ -191,6 +191,21 @@ $$;
 COMMENT ON FUNCTION etl._list_rows(etl._source, text, jsonb, etl._outcome[]) IS
     'The outcomes with the failing rows of those that a first scan could only count: a second scan lists them.';
 
+CREATE FUNCTION etl._missing_columns(source etl._source, document text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(m.number, format(E'column "%s" does not exist\nThe columns are %s.', m.name, (
+               SELECT string_agg(c, ', ') FROM json_object_keys(source.columns) AS c))), '{}')
+    FROM (SELECT r.number, min(c) AS name
+          FROM etl._validation_rules(document) AS r, unnest(r.columns) AS c
+          WHERE r.kind IN ('scan', 'unique', 'ordered') AND source.columns -> c IS NULL
+          GROUP BY r.number) AS m
+$$;
+COMMENT ON FUNCTION etl._missing_columns(etl._source, text) IS
+    'The expectations on columns that the rows do not have, and what to say of each.';
+
 CREATE FUNCTION etl._run_suite(source etl._source, document text, listed int)
 RETURNS SETOF etl._outcome
 LANGUAGE plpgsql STABLE
@@ -210,7 +225,10 @@ BEGIN
            coalesce(array_agg(r.number ORDER BY r.number) FILTER (WHERE r.kind = 'ordered'), '{}')
     INTO scan_part, ordered_part
     FROM etl._validation_rules(document) AS r;
-    told := jsonb_set(told, '{faults}', coalesce(told -> 'faults', '{}') || coalesce(
+    told := jsonb_set(told, '{faults}', coalesce(told -> 'faults', '{}') || etl._missing_columns(source, document));
+    scan_part := ARRAY(SELECT p FROM unnest(scan_part) AS p WHERE NOT told -> 'faults' ? p::text ORDER BY p);
+    ordered_part := ARRAY(SELECT p FROM unnest(ordered_part) AS p WHERE NOT told -> 'faults' ? p::text ORDER BY p);
+    told := jsonb_set(told, '{faults}', told -> 'faults' || coalesce(
         (SELECT jsonb_object_agg(f.number, f.fault)
          FROM (SELECT * FROM etl._compile_faults(source, document, scan_part, told)
                UNION ALL

@@ -19,7 +19,8 @@ namespace {
 std::size_t budget_of(const checker& rules)
 {
     const auto spilling = std::ranges::count_if(rules.metrics(), [](const metric_spec& spec) {
-        return spec.kind == metric_kind::samples || (spec.kind == metric_kind::fingerprints && !spec.proven_unique);
+        return spec.kind == metric_kind::samples || spec.kind == metric_kind::profile ||
+               (spec.kind == metric_kind::fingerprints && !spec.proven_unique);
     });
     const std::size_t all = get_hash_memory_limit();
     return std::max<std::size_t>(all / static_cast<std::size_t>(4 * std::max<std::ptrdiff_t>(spilling, 1)), 65536);
@@ -78,13 +79,24 @@ merging& merging_of(pg::arguments args, std::string_view plan)
     return known;
 }
 
+void require_same_plan(std::string_view plan, const merging& known)
+{
+    if (plan != known.plan) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "validation states of different suites or columns cannot be merged", {},
+                    "Merge states that were made with the same suite, unchanged, over the same columns.");
+    }
+}
+
 void merge_into(validation_state& into, Datum other, merging& known)
 {
     if (const validation_state* found = expanded_validation::find(other)) {
+        require_same_plan(found->plan(), known);
         into.merge(*found);
         return;
     }
     const auto flat = pg::call([other] { return pg::varlena_bytes(other); });
+    require_same_plan(validation_state::plan_of(flat), known);
     pg::context_resource memory;
     const validation_state from{known.rules, flat, room_of(known.rules, &memory, known.store.get())};
     into.merge(from);

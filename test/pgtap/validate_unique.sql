@@ -1,6 +1,6 @@
 -- Uniqueness: what an index proves, what spills, what is listed, and by which keys.
 BEGIN;
-SELECT plan(44);
+SELECT plan(41);
 SET LOCAL timezone = 'UTC';
 
 CREATE FUNCTION pg_temp.suite(VARIADIC expectations text[]) RETURNS void LANGUAGE sql AS $$
@@ -151,8 +151,8 @@ SELECT is((SELECT answers FROM roomy), (
         UNION ALL
         SELECT 2, '20  [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 199991, 199992, 199993, 199994, 199995, 199996, 199997, 199998, '
                   '199999, 200000]'
-        UNION ALL SELECT 3, '0  []'
-        UNION ALL SELECT 4, '0  []'
+        UNION ALL SELECT 3, '0  '
+        UNION ALL SELECT 4, '0  '
         UNION ALL SELECT 5, format(' %s ', (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n) FROM many))
         UNION ALL SELECT 6, ' 199990 ') AS l), 'uniqueness of 200000 rows');
 SET LOCAL work_mem = '64kB';
@@ -164,8 +164,16 @@ SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SELECT is(pg_temp.answers(), (SELECT answers FROM roomy), 'and in parallel');
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'no temporary file is left');
+CREATE FUNCTION pg_temp.stopped() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN pg_temp.answers();
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN SQLERRM;
+END
+$$;
 SET LOCAL statement_timeout = 100;
-SELECT throws_ok('SELECT pg_temp.answers()', '57014', NULL, 'a validation that spills is stopped');
+SELECT is(pg_temp.stopped(), 'canceling statement due to statement timeout', 'a validation that spills is stopped');
 SET LOCAL statement_timeout = 0;
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'no file is left of it');
 SET LOCAL temp_file_limit = '100kB';

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <random>
@@ -180,14 +181,14 @@ class random_column {
     random_column(std::string_view type, std::size_t different, std::size_t rows, std::uint64_t seed) : random_{seed}
     {
         for (std::size_t i = 0; i < different; ++i) {
-            texts_.push_back("k" + std::to_string(random_() % 1000000));
+            const std::string number = std::to_string(random_() % 1000000);
+            texts_.push_back("k" + number);
+            alike_.push_back("K" + number);
+            decimals_.emplace_back(number + ".25");
         }
         while (values_.size() < rows) {
             const std::size_t i = std::min(random_() % different, random_() % different);
-            values_.push_back(random_() % 10 == 0          ? null_field()
-                              : type == "text"             ? text_field(texts_[i])
-                              : type == "double precision" ? real_field(static_cast<double>(i) / 8)
-                                                           : integer_field(static_cast<std::int64_t>(i)));
+            values_.push_back(random_() % 10 == 0 ? null_field() : make(type, i));
         }
     }
 
@@ -195,14 +196,26 @@ class random_column {
     std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
 
   private:
+    field make(std::string_view type, std::size_t i)
+    {
+        if (type == "text" || type == "loose") {
+            return text_field(type == "loose" && random_() % 2 == 0 ? alike_[i] : texts_[i]);
+        }
+        return type == "numeric"            ? decimals_[i].as_field()
+               : type == "double precision" ? real_field(static_cast<double>(i) / 8)
+                                            : integer_field(static_cast<std::int64_t>(i));
+    }
+
     std::mt19937_64 random_;
     std::vector<std::string> texts_;
+    std::vector<std::string> alike_;
+    std::deque<test::decimal_digits> decimals_;
     std::vector<field> values_;
 };
 
 TEST(column_profile, is_the_same_of_any_parts)
 {
-    for (const char* type : {"bigint", "double precision", "text"}) {
+    for (const char* type : {"bigint", "double precision", "numeric", "text", "loose"}) {
         for (const std::size_t different : {1U, 7U, 900U, 1024U, 1025U, 30000U}) {
             one_column column{type};
             random_column from{type, different, 20000, different};
@@ -250,6 +263,20 @@ TEST(column_profile, finds_frequent_texts_by_their_fingerprints)
         EXPECT_EQ(top[i].json, '"' + expected[i].first + '"');
         EXPECT_EQ(top[i].rows, expected[i].second);
     }
+}
+
+TEST(column_profile, of_equal_values_shows_the_one_that_sorts_first)
+{
+    one_column column{"loose"};
+    std::vector values{text_field("b"), text_field("A"), text_field("B"), text_field("a")};
+    do {
+        const profile_summary found = column.of(values)->summarize(10);
+        EXPECT_EQ(found.distinct, 2);
+        EXPECT_EQ(found.least, "A");
+        EXPECT_EQ(found.greatest, "B");
+        EXPECT_EQ(found.top->front().json, "\"A\"");
+        EXPECT_EQ(found.pattern, "^[A-Za-z]$");
+    } while (std::ranges::next_permutation(values, {}, &field::text).found);
 }
 
 TEST(column_profile, gives_up_long_values)
