@@ -15,14 +15,14 @@ RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT trim_scale(CASE WHEN upwards AND c.cut < value THEN c.cut + c.step
-                           WHEN NOT upwards AND c.cut > value THEN c.cut - c.step
+    SELECT trim_scale(CASE WHEN upwards AND c.cut < value THEN c.cut + p.step
+                           WHEN NOT upwards AND c.cut > value THEN c.cut - p.step
                            ELSE c.cut END)
-    FROM (SELECT CASE WHEN value = 0 THEN 0 ELSE 1 - floor(log(abs(value)))::int END AS places) AS p,
-         LATERAL (SELECT trunc(value, p.places) AS cut, ('1e' || -p.places)::numeric AS step) AS c
+    FROM (SELECT CASE WHEN value = 0 THEN 1 ELSE ('5e' || floor(log(abs(value))) - 1)::numeric END AS step) AS p,
+         LATERAL (SELECT value - mod(value, p.step) AS cut) AS c
 $$;
 COMMENT ON FUNCTION etl._rounded_out(numeric, bool) IS
-    'The next number of two significant digits, upwards or downwards; the number itself where it has no more.';
+    'The next round number, upwards or downwards: two significant digits, of which the second is 0 or 5.';
 
 CREATE FUNCTION etl._kind_of_type(type regtype)
 RETURNS text
@@ -110,8 +110,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._suggest_range(etl._column_profile, text, bool) IS
-    'The arguments of expect_column_values_to_be_between for what a profile has seen, with room to grow: two '
-    'significant digits, 0 below values that begin near it, no upper bound for keys and moments; NULL for no bound.';
+    'The arguments of expect_column_values_to_be_between for what a profile has seen, with room to grow: round '
+    'numbers, 0 below values that begin near it, no upper bound for keys and moments; NULL for no bound.';
 
 CREATE FUNCTION etl._suggest_statistics(p etl._column_profile)
 RETURNS TABLE (type text, kwargs json, notes text)
@@ -264,6 +264,16 @@ $$;
 COMMENT ON FUNCTION etl._suggest_for_table(regclass, name[], etl._column_profile[]) IS
     'The rules that a table as a whole suggests; columns are those that were asked for, NULL for all.';
 
+CREATE FUNCTION etl._members_of(object json)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s: %s', to_json(m.key), m.value), ', ' ORDER BY m.n)
+    FROM json_each(object) WITH ORDINALITY AS m (key, value, n)
+$$;
+COMMENT ON FUNCTION etl._members_of(json) IS 'The members of a JSON object as one line.';
+
 CREATE FUNCTION etl._require_kinds(kinds text[])
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -302,9 +312,7 @@ BEGIN
                       FROM etl._profile(etl._table_source(target, where_sql, NULL),
                                         etl._columns_to_profile(target, columns), 20) AS p);
     SELECT string_agg(format(E'\n    {"type": "%s", "kwargs": {%s},\n     "severity": "%s", "notes": %s}', r.type,
-                             (SELECT string_agg(format('%s: %s', to_json(k.key), k.value), ', ' ORDER BY k.n)
-                              FROM json_each(r.kwargs) WITH ORDINALITY AS k (key, value, n)),
-                             r.severity, to_json(r.notes)),
+                             etl._members_of(r.kwargs), r.severity, to_json(r.notes)),
                       ',' ORDER BY r.place, r.ordinality)
     INTO rules
     FROM (SELECT 0 AS place, t.*
@@ -314,10 +322,11 @@ BEGIN
           FROM generate_subscripts(profiled, 1) AS place,
                etl._suggest_for_column(target, profiled[place]) WITH ORDINALITY AS c) AS r
     WHERE r.kind = ANY (kinds);
-    RETURN format(E'{\n  "name": %s,\n  "expectations": [%s\n  ],\n  "meta": %s\n}',
+    RETURN format(E'{\n  "name": %s,\n  "expectations": [%s\n  ],\n  "meta": {%s}\n}',
                   to_json(coalesce(name, (SELECT c.relname::text FROM pg_class AS c WHERE c.oid = target))), rules,
-                  json_build_object('suggested_by', 'pg_etl ' || etl.version(), 'table', target::text,
-                                    'where', where_sql, 'rows', profiled[1].rows, 'at', as_of));
+                  etl._members_of(json_build_object(
+                      'suggested_by', 'pg_etl ' || etl.version(), 'table', target::text, 'where', where_sql,
+                      'rows', profiled[1].rows, 'at', as_of)));
 END
 $$;
 COMMENT ON FUNCTION etl.suggest_suite(regclass, text, text, name[], text[], timestamptz) IS
@@ -326,7 +335,7 @@ COMMENT ON FUNCTION etl.suggest_suite(regclass, text, text, name[], text[], time
     'columns), rows (half to twice as many), types, nulls (no NULL where there is none; up to twice as many where at '
     'most a tenth is NULL), unique (what an index says, and whole numbers, uuids and short texts that all differ), sets (texts '
     'of at most 20 different values, each five times on average; labels of enums), ranges (of numbers, rounded '
-    'outwards to two significant digits; of moments from the first day on), patterns (of texts that have one), '
+    'outwards, as 98.75 to 100; of moments from the first day on), patterns (of texts that have one), '
     'lengths (of other texts), and statistics (mean and standard deviation), which is not among the default ones. '
     'Each rule has a severity and says in its notes what it was made from. Arguments: target, an ordinary or '
     'partitioned table; name of the suite, the table''s own for NULL; where_sql, an SQL condition on the rows; '

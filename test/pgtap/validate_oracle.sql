@@ -102,8 +102,8 @@ LANGUAGE sql AS $$
     SELECT v.number::int, v.success, v.element_count, v.missing_count, v.unexpected_count,
            CASE WHEN v.expectation <> 'expect_column_values_to_be_unique' THEN v.partial_unexpected_list END
     FROM ROWS FROM (etl.validate(target, 'rules', where_sql)) WITH ORDINALITY
-        AS v (expectation, kwargs, success, element_count, missing_count, unexpected_count, percent,
-              partial_unexpected_list, number)
+        AS v (expectation, kwargs, severity, success, element_count, missing_count, unexpected_count,
+              percent, observed, partial_unexpected_list, keys, exception, number)
 $$;
 
 CREATE TABLE truth AS SELECT 'plain' AS target, t.* FROM by_sql('plain') AS t
@@ -123,8 +123,8 @@ SELECT results_eq($$SELECT * FROM by_etl('plain', 'id % 3 = 0') WHERE number NOT
 CREATE TABLE serial_lists AS
 SELECT target::text AS target, v.number, v.partial_unexpected_list
 FROM (VALUES ('plain'::regclass), ('parted')) AS t (target), ROWS FROM (etl.validate(target, 'rules')) WITH ORDINALITY
-    AS v (expectation, kwargs, success, element_count, missing_count, unexpected_count, percent,
-          partial_unexpected_list, number);
+    AS v (expectation, kwargs, severity, success, element_count, missing_count, unexpected_count,
+              percent, observed, partial_unexpected_list, keys, exception, number);
 SELECT is((SELECT string_agg(l.partial_unexpected_list ->> 0, ' ') FROM serial_lists AS l WHERE l.number = 2
              AND l.target = 'plain'),
           (SELECT p.k FROM plain AS p WHERE p.k IN (SELECT k FROM plain GROUP BY k HAVING count(*) > 1)
@@ -169,8 +169,8 @@ SELECT results_eq($$SELECT * FROM by_etl('parted')$$,
 SELECT results_eq($$SELECT v.number, v.partial_unexpected_list
                     FROM (VALUES ('plain'::regclass), ('parted')) AS t (target),
                          ROWS FROM (etl.validate(target, 'rules')) WITH ORDINALITY
-                             AS v (expectation, kwargs, success, element_count, missing_count, unexpected_count,
-                                   percent, partial_unexpected_list, number)$$,
+                             AS v (expectation, kwargs, severity, success, element_count, missing_count, unexpected_count,
+              percent, observed, partial_unexpected_list, keys, exception, number)$$,
                   'SELECT number, partial_unexpected_list FROM serial_lists', 'parallel, the lists as in serial');
 
 -- Merged -------------------------------------------------------------------------------------------------------------
