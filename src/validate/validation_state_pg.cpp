@@ -143,6 +143,9 @@ own_state::own_state(pg::arguments args, const checker& rules, std::string_view 
     }
     const auto flat = args.is_null(0) ? std::span<const std::byte>{}
                                       : pg::call([args] { return pg::varlena_bytes(args.datum(0)); });
+    if (!flat.empty() && validation_state::plan_of(flat) != plan) {
+        throw error(sqlstate::invalid_parameter_value, "the validation state belongs to another suite");
+    }
     datum_ = expanded_validation::create(aggregate_context(args), [&](pg::context_resource* memory) {
         const metric_room room = room_of(rules, memory, store);
         return flat.empty() ? construct(memory, rules, plan, room) : construct(memory, rules, flat, room);

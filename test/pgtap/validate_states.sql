@@ -227,7 +227,7 @@ SELECT is((SELECT split_part(answer(etl._validation_state_step(state(suite('s'))
           '1001', 'and takes one of the same suite, of which it makes a copy');
 DO $$
 BEGIN
-    EXECUTE format('CREATE AGGREGATE forged_start(text, name[], VARIADIC "any") (SFUNC = etl._validation_state_step,
+    EXECUTE format('CREATE AGGREGATE forged_start(text, text[], VARIADIC "any") (SFUNC = etl._validation_state_step,
                     STYPE = etl.validation_state, INITCOND = %L)',
                    forged_plan(plan_of_suite('{"expectations": []}')));
 END $$;
