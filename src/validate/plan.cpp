@@ -70,7 +70,7 @@ plan read_members(const json& from)
     made.area = from.at("area").get<std::string>();
     made.facts = read_by_number(from.at("facts"));
     made.look_for = read_by_number(from.at("look_for"));
-    made.profiled = read_by_number(from.value("profiled", json::object()));
+    made.profiled = read_by_number(from.at("profiled"));
     for (const auto& [number, fault] : from.at("faults").items()) {
         made.faults[number_of(number)] = fault.get<std::string>();
     }

@@ -137,6 +137,7 @@ AS $$
         'facts', coalesce(told -> 'facts', '{}'),
         'faults', coalesce(told -> 'faults', '{}'),
         'look_for', coalesce(told -> 'look_for', '{}'),
+        'profiled', '{}'::json,
         'table', json_build_object('columns', (
             SELECT json_agg(json_build_array(c.key, c.value ->> 0)) FROM json_each(source.columns) AS c)),
         'area', coalesce(told ->> 'area', ''))::text

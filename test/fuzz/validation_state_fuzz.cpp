@@ -38,8 +38,7 @@ void judge_state(const checker& rules, validation_state& state)
 
 void use(std::span<const std::byte> bytes)
 {
-    const checker rules =
-        checker::to_read(read_plan(validation_state::plan_of(bytes)), etl::test::make_fake_type);
+    const checker rules = checker::to_read(read_plan(validation_state::plan_of(bytes)), etl::test::make_fake_type);
     validation_state state{rules, bytes, {}};
     const auto flat = flat_of(state);
     validation_state again{rules, flat, {}};

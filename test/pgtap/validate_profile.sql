@@ -1,5 +1,5 @@
--- etl.profile: known answers, then the same answers by plain SQL on columns of all types and on random tables, serial and
--- parallel, in memory and in files.
+-- etl.profile: known answers, then the same answers by plain SQL on columns of all types and on random tables, serial
+-- and parallel, in memory and in files.
 BEGIN;
 SELECT plan(44);
 SET LOCAL timezone = 'UTC';
@@ -117,8 +117,9 @@ BEGIN
     END IF;
     IF has_order THEN
         EXECUTE format(
-            'SELECT jsonb_build_object(''min'', (SELECT %1$s #>> ''{}'' FROM %2$s WHERE %4$s IS NOT NULL AND %3$s '
-            'ORDER BY %4$s, %5$s LIMIT 1), ''max'', (SELECT %1$s #>> ''{}'' FROM %2$s WHERE %4$s IS NOT NULL AND %3$s '
+            'SELECT jsonb_build_object('
+            '''min'', (SELECT %1$s #>> ''{}'' FROM %2$s WHERE %4$s IS NOT NULL AND %3$s ORDER BY %4$s, %5$s LIMIT 1), '
+            '''max'', (SELECT %1$s #>> ''{}'' FROM %2$s WHERE %4$s IS NOT NULL AND %3$s '
             'ORDER BY %4$s DESC, %5$s LIMIT 1))',
             CASE WHEN type IN ('float4'::regtype, 'float8') THEN format('to_jsonb(%s::text)', c) ELSE shown END,
             target, where_sql, c, place) INTO part;
@@ -127,21 +128,22 @@ BEGIN
     IF is_number OR is_moment THEN
         EXECUTE format(
             'SELECT jsonb_build_object(''quantiles'', jsonb_object(ARRAY[''0.05'', ''0.25'', ''0.50'', ''0.75'', '
-            '''0.95''], array_agg(to_jsonb(q%5$s) #>> ''{}'' ORDER BY n))) FROM (SELECT percentile_disc(%1$L::float8[]) '
-            'WITHIN GROUP (ORDER BY %2$s) AS p FROM %3$s WHERE %4$s) AS d, unnest(d.p) WITH ORDINALITY AS u (q, n)',
+            '''0.95''], array_agg(to_jsonb(q%5$s) #>> ''{}'' ORDER BY n))) '
+            'FROM (SELECT percentile_disc(%1$L::float8[]) WITHIN GROUP (ORDER BY %2$s) AS p '
+            'FROM %3$s WHERE %4$s) AS d, unnest(d.p) WITH ORDINALITY AS u (q, n)',
             '{0.05,0.25,0.5,0.75,0.95}', c, target, where_sql,
             CASE WHEN type = 'numeric'::regtype THEN '::float8' ELSE '' END) INTO part;
-        made := made || jsonb_build_object('quantiles', CASE WHEN made -> 'distinct' <> '0' THEN part -> 'quantiles' END);
+        made := made || CASE WHEN made -> 'distinct' = '0' THEN '{}' ELSE part END;
     END IF;
     IF is_number THEN
-        EXECUTE format('SELECT jsonb_build_object(''mean'', avg(%1$s::numeric), ''stddev'', stddev_samp(%1$s::numeric)) '
-                       'FROM %2$s WHERE %3$s', c, target, where_sql) INTO part;
+        EXECUTE format('SELECT jsonb_build_object(''mean'', avg(%1$s::numeric), '
+                       '''stddev'', stddev_samp(%1$s::float8)) FROM %2$s WHERE %3$s', c, target, where_sql) INTO part;
         made := made || part;
     END IF;
     IF is_text THEN
-        EXECUTE format('SELECT jsonb_build_object(''min_length'', min(length(%1$s)), ''max_length'', max(length(%1$s)), '
-                       '''mean_length'', avg(length(%1$s))::float8) FROM %2$s WHERE %3$s', c, target, where_sql)
-            INTO part;
+        EXECUTE format('SELECT jsonb_build_object(''min_length'', min(length(%1$s)), '
+                       '''max_length'', max(length(%1$s)), ''mean_length'', sum(length(%1$s)) / nullif(count(%1$s), 0)::float8) '
+                       'FROM %2$s WHERE %3$s', c, target, where_sql) INTO part;
         made := made || part;
     END IF;
     RETURN jsonb_strip_nulls(made);
@@ -211,24 +213,30 @@ CREATE TABLE zoo (
     "Odd ""name""" int, mr int4multirange);
 INSERT INTO zoo
 SELECT i % 7, i % 50 - 20, i * 1000000007::int8, CASE WHEN i % 40 = 0 THEN 'NaN' ELSE i % 9 / 8.0 END,
-       CASE i % 30 WHEN 0 THEN 'Infinity' WHEN 1 THEN '-Infinity' WHEN 2 THEN 'NaN' WHEN 3 THEN '-0' ELSE i % 11 / 3.0 END,
+       CASE i % 30 WHEN 0 THEN 'Infinity' WHEN 1 THEN '-Infinity' WHEN 2 THEN 'NaN' WHEN 3 THEN '-0'
+                   ELSE i % 11 / 3.0 END,
        CASE i % 3 WHEN 0 THEN 1.0 WHEN 1 THEN 1.00 ELSE (i % 13)::numeric / 7 END, i % 101, i % 4 = 0,
-       CASE WHEN i % 90 = 0 THEN 'infinity' ELSE date '2024-02-28' + i % 60 END, timestamp '2025-01-01' + i % 8 * interval '1 h',
-       timestamptz '2025-01-01 00:00:00.123456+02' + i % 90 * interval '1 day', time '10:00' + i % 5 * interval '1 min',
-       (time '10:00' + i % 5 * interval '1 min')::timetz, CASE i % 3 WHEN 0 THEN '24:00'::interval WHEN 1 THEN '1 day' ELSE '2 days' END,
-       'k' || i % 60, 'v' || i % 3, 'c' || i % 5, 'w' || i % 20, chr(65 + i % 40), chr(65 + i % 40), chr(65 + i % 2 * 32 + i % 11),
-       md5((i % 200)::text)::uuid, ('10.0.0.' || i % 20)::inet, ('10.' || i % 20 || '.0.0/16')::cidr, '08:00:2b:01:02:03'::macaddr,
-       decode(md5((i % 3)::text), 'hex'), '{}', jsonb_build_object('a', CASE WHEN i % 2 = 0 THEN 1.0 ELSE 1 END), ARRAY[i % 3, 7],
-       ARRAY['a', 'b' || i % 2], (enum_range(NULL::mood))[1 + i % 3], ARRAY['sad', 'ok']::mood[], int4range(i % 4, 9),
-       tstzrange('2025-01-01', '2025-01-02'), ROW(i % 2, 'x')::pair, point(1, i), (i % 7)::text::money, (i % 5)::bit(3),
-       B'10', ('n' || i % 4)::name, i % 12, 'pg_class', '0/16AE7F8', to_tsvector('simple', 'a' || i % 3), chr(65 + i % 3)::"char", '7', i % 17,
+       CASE WHEN i % 90 = 0 THEN 'infinity' ELSE date '2024-02-28' + i % 60 END,
+       timestamp '2025-01-01' + i % 8 * interval '1 h',
+       timestamptz '2025-01-01 00:00:00.123456+02' + i % 90 * interval '1 day',
+       time '10:00' + i % 5 * interval '1 min', (time '10:00' + i % 5 * interval '1 min')::timetz,
+       CASE i % 3 WHEN 0 THEN '24:00'::interval WHEN 1 THEN '1 day' ELSE '2 days' END,
+       'k' || i % 60, 'v' || i % 3, 'c' || i % 5, 'w' || i % 20, chr(65 + i % 40), chr(65 + i % 40),
+       chr(65 + i % 2 * 32 + i % 11), md5((i % 200)::text)::uuid, ('10.0.0.' || i % 20)::inet,
+       ('10.' || i % 20 || '.0.0/16')::cidr, '08:00:2b:01:02:03'::macaddr, decode(md5((i % 3)::text), 'hex'), '{}',
+       jsonb_build_object('a', CASE WHEN i % 2 = 0 THEN 1.0 ELSE 1 END), ARRAY[i % 3, 7], ARRAY['a', 'b' || i % 2],
+       (enum_range(NULL::mood))[1 + i % 3], ARRAY['sad', 'ok']::mood[], int4range(i % 4, 9),
+       tstzrange('2025-01-01', '2025-01-02'), ROW(i % 2, 'x')::pair, point(1, i), (i % 7)::text::money,
+       (i % 5)::bit(3), B'10', ('n' || i % 4)::name, i % 12, 'pg_class', '0/16AE7F8',
+       to_tsvector('simple', 'a' || i % 3), chr(65 + i % 3)::"char", '7', i % 17,
        int4multirange(int4range(1, 2 + i % 3))
 FROM generate_series(1, 3000) AS i;
 INSERT INTO zoo (i2) SELECT NULL FROM generate_series(1, 10);
 SELECT is((SELECT array_agg(column_name) FROM etl.profile('zoo') WHERE "distinct" IS NULL), '{js,pt,m,bi,vb,tv}',
           'columns whose types have no hash function have no different values');
 SELECT is_empty($$SELECT * FROM differences('zoo') AS d
-                  WHERE NOT (d.column_name = 'f8' AND d.ours ~ '^(mean|stddev)')$$, 'columns of all types as SQL has them');
+                  WHERE NOT (d.column_name = 'f8' AND d.ours ~ '^(mean|stddev)')$$,
+                'columns of all types as SQL has them');
 SELECT is((SELECT format('%s %s', mean, stddev) FROM etl.profile('zoo', columns => '{f8}')), 'NaN NaN',
           'infinities have no mean');
 SELECT is_empty($$SELECT * FROM unmatched('zoo')$$, 'every text matches its pattern');
@@ -243,7 +251,8 @@ SELECT is((SELECT string_agg(t ->> 'value', ' ' ORDER BY n) FROM etl.profile('zo
 CREATE TABLE plain (id int, k text, code text, price numeric(12,4), score float8, status text, day date,
                     bought timestamptz, amount numeric, u uuid, moody mood);
 INSERT INTO plain
-SELECT i, 'k' || (random() * 20000)::int, CASE WHEN random() < 0.95 THEN 'EU-' || lpad((random() * 9999)::int::text, 4, '0') END,
+SELECT i, 'k' || (random() * 20000)::int,
+       CASE WHEN random() < 0.95 THEN 'EU-' || lpad((random() * 9999)::int::text, 4, '0') END,
        CASE WHEN random() < 0.98 THEN (random() * 1000 - 5)::numeric(12,4) END,
        CASE WHEN random() < 0.001 THEN 'NaN' WHEN random() < 0.98 THEN random() END,
        CASE WHEN random() < 0.98 THEN (ARRAY['open', 'closed', 'Open', 'é'])[ceil(random() * 4)] END,
@@ -263,7 +272,7 @@ CREATE TABLE serial AS SELECT * FROM etl.profile('plain');
 SELECT is_empty($$SELECT * FROM differences('plain')$$, 'serial, as SQL has it');
 SELECT is_empty($$SELECT * FROM differences('plain', 'id % 5 = 0')$$, 'serial, with a condition');
 SELECT is_empty($$SELECT * FROM unmatched('plain')$$, 'every text matches its pattern');
-SELECT is((SELECT pattern FROM serial WHERE column_name = 'code'), '^EU-[0-9]{4}$', 'and the pattern is the right one');
+SELECT is((SELECT pattern FROM serial WHERE column_name = 'code'), '^EU-[0-9]{4}$', 'and it is the right one');
 SELECT bag_eq('SELECT * FROM etl.profile(''parted'')', 'SELECT * FROM serial', 'a partitioned table');
 SET LOCAL work_mem = '64kB';
 SET LOCAL hash_mem_multiplier = 1;
@@ -305,8 +314,9 @@ CREATE TABLE essay AS SELECT repeat(chr(97 + i % 2) || 'é', 200000) || i AS bod
 SELECT results_eq($$SELECT min_length, max_length, length(min), length(top_values -> 0 ->> 'value')
                     FROM etl.profile('essay', columns => '{body}')$$, $$VALUES (400001, 400001, 668, 668)$$,
                   'long texts are counted whole and shown cut');
-SELECT results_eq($$SELECT "distinct", length(max), top_values -> 0 -> 'count' FROM etl.profile('essay', columns => '{same}')$$,
-                  $$VALUES (1::bigint, 1001, '6'::jsonb)$$, 'and so are those that repeat');
+SELECT results_eq($$SELECT "distinct", length(max), top_values -> 0 -> 'count'
+                    FROM etl.profile('essay', columns => '{same}')$$, $$VALUES (1::bigint, 1001, '6'::jsonb)$$,
+                  'and so are those that repeat');
 
 -- Rights and errors --------------------------------------------------------------------------------------------------
 
@@ -325,7 +335,8 @@ SELECT throws_ok($$SELECT * FROM etl.profile('sale', columns => '{wallets}')$$, 
                  'column "wallets" of table "public.sale" does not exist', 'an unknown column');
 CREATE VIEW look AS SELECT * FROM sale;
 SELECT throws_ok($$SELECT * FROM etl.profile('look')$$, '42809', NULL, 'no table');
-SELECT throws_ok($$SELECT * FROM etl.profile('sale', 'prize > 3')$$, '42703', NULL, 'an unknown column in the condition');
+SELECT throws_ok($$SELECT * FROM etl.profile('sale', 'prize > 3')$$, '42703', NULL,
+                 'an unknown column in the condition');
 SELECT throws_ok($$SELECT * FROM etl._column_profiles('\x00', 10)$$, '22P03', NULL, 'no state');
 
 SELECT * FROM finish();

@@ -1,5 +1,5 @@
--- etl.suggest_suite: what it suggests for a known table, and that the rows that a suite was made from keep it, whatever they
--- are.
+-- etl.suggest_suite: what it suggests for a known table, and that the rows that a suite was made from keep it,
+-- whatever they are.
 BEGIN;
 SELECT plan(41);
 SET LOCAL timezone = 'UTC';
@@ -95,12 +95,14 @@ SELECT lives_ok($$INSERT INTO ticket (id, code, state, price, mood) VALUES (1, '
 SELECT is((SELECT array_agg(expectation || '(' || (kwargs ->> 'column') || ')')
            FROM etl.validate('ticket', 'loaded') WHERE NOT success),
           '{expect_column_values_to_match_regex(code),expect_column_values_to_be_in_set(state),'
-          'expect_column_values_to_be_between(price),expect_column_values_to_not_be_null(sold),expect_column_values_to_not_be_null(note),'
+          'expect_column_values_to_be_between(price),expect_column_values_to_not_be_null(sold),'
+          'expect_column_values_to_not_be_null(note),'
           'expect_column_values_to_not_be_null(heat),expect_column_values_to_not_be_null(extra)}',
           'which another row breaks');
-SELECT is((SELECT count(*) FROM jsonb_array_elements(etl.export_suite('loaded', '0.18')::jsonb -> 'expectations')
+SELECT is((SELECT count(*)
+           FROM jsonb_array_elements(etl.export_suite('loaded', '0.18')::jsonb -> 'expectations')
            WHERE value -> 'meta' ? 'notes'),
-          (SELECT count(*) FROM etl.expectations WHERE suite = 'loaded'), 'Great Expectations 0.18 gets the notes, too');
+          (SELECT count(*) FROM etl.expectations WHERE suite = 'loaded'), '0.18 gets the notes, too');
 
 CREATE TABLE seat (show int, "row" text, price int, PRIMARY KEY (show, "row"));
 INSERT INTO seat SELECT i % 5, 'r' || i / 5, 7 FROM generate_series(1, 50) AS i;
@@ -113,7 +115,7 @@ SELECT is(lines_of('seat', 'statistics'), lines(
     'column_stdev_to_be_between {"column": "price", "max_value": 0, "min_value": 0}'), 'a column of one value');
 
 SELECT results_eq($$SELECT etl._rounded_out(v, false), etl._rounded_out(v, true)
-                    FROM unnest('{0,1,7,9.8,98.75,-98.75,1234,0.012,-0.5,100,1e20,123456789.123456789}'::numeric[]) AS v$$,
+                    FROM unnest('{0,1,7,9.8,98.75,-98.75,1234,0.012,-0.5,100,1e20,123456789.12}'::numeric[]) AS v$$,
                   $$VALUES (0::numeric, 0::numeric), (1, 1), (7, 7), (9.5, 10), (95, 100), (-100, -95), (1000, 1500),
                            (0.01, 0.015), (-0.5, -0.5), (100, 100), (1e20, 1e20), (100000000, 150000000)$$,
                   'round numbers');
@@ -150,18 +152,20 @@ CREATE TABLE edge (
     i2 int2, i8 int8, f4 float4, f8 float8, n numeric, big numeric, nan float8, huge float8, tiny float8, one numeric,
     d date, bc date, ts timestamp, late timestamptz, "Odd ""name"" é" text);
 INSERT INTO edge
-SELECT CASE i % 2 WHEN 0 THEN -32768 ELSE 32767 END, CASE i % 2 WHEN 0 THEN -9223372036854775808 ELSE 9223372036854775807 END,
+SELECT CASE i % 2 WHEN 0 THEN -32768 ELSE 32767 END,
+       CASE i % 2 WHEN 0 THEN -9223372036854775808 ELSE 9223372036854775807 END,
        CASE i % 3 WHEN 0 THEN '3.4028235e38' WHEN 1 THEN '1e-45' ELSE '-0.1' END::float4,
        CASE i % 3 WHEN 0 THEN 'Infinity' WHEN 1 THEN '-Infinity' ELSE '7.25' END::float8,
        CASE i % 3 WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' ELSE '0.1234567890123456789' END::numeric,
        123456789012345678901234567890::numeric * i, 'NaN', 1.7e308, 5e-324, 0.30000000000000004,
-       CASE i % 2 WHEN 0 THEN 'infinity' ELSE '-infinity' END::date, '0044-03-15 BC'::date + i, '2025-01-31 23:59:59.999999',
-       '12025-01-01 00:00+13', '"quoted" \ ' || i
+       CASE i % 2 WHEN 0 THEN 'infinity' ELSE '-infinity' END::date, '0044-03-15 BC'::date + i,
+       '2025-01-31 23:59:59.999999', '12025-01-01 00:00+13', '"quoted" \ ' || i
 FROM generate_series(1, 60) AS i;
 SELECT is_empty($$SELECT * FROM broken('edge')$$, 'values at the edges of their types');
 SELECT is(lines_of('edge', 'ranges'), lines(
     'column_values_to_be_between {"column": "i2", "max_value": 35000, "min_value": -35000}',
-    'column_values_to_be_between {"column": "i8", "max_value": "9223372036854775807", "min_value": "-9223372036854775808"}',
+    'column_values_to_be_between {"column": "i8", "max_value": "9223372036854775807", "min_value": '
+    '"-9223372036854775808"}',
     'column_values_to_be_between {"column": "f4", "min_value": -0.1}',
     'column_values_to_be_between {"column": "big", "max_value": "7500000000000000000000000000000", "min_value": 0}',
     'column_values_to_be_between {"column": "tiny", "max_value": "0.' || repeat('0', 323) || '5", "min_value": "0.'
@@ -174,16 +178,20 @@ CREATE FUNCTION random_column(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT format('CASE WHEN random() >= %s THEN %s END AS c%s',
                   (ARRAY[0, 0, 0, 0.02, 0.3, 1])[ceil(random() * 6)],
                   (ARRAY[
-        'i', 'i * 1000003::int8', '(random() * 10)::int2', '(random() * 1e9 - 5e8)::int', 'random()', 'random()::float4 * 1e10',
-        'exp(random() * 100 - 50)', '(random() * 1000)::numeric(10,3)', '-(random() * 1e6)::numeric', 'random() < 0.5',
-        'CASE WHEN random() < 0.1 THEN ''NaN'' ELSE random() END', 'round(random()::numeric, 1)', 'date ''2024-01-01'' + i',
-        'timestamp ''1999-12-31 23:59'' + random() * interval ''20 years''', 'now() - random() * interval ''1 day''',
-        '(ARRAY[''red'', ''green'', ''dark "blue"'', ''''])[ceil(random() * 4)]', 'md5(i::text)', '''0x'' || left(md5(i::text), 8)',
-        'md5(random()::text)::uuid', 'md5(i::text)::uuid::text', '''u'' || i || ''@example.com''', 'chr(65 + i % 26) || ''-'' || i',
-        'repeat(''é'', i % 30)', '''+49 '' || i', '(''ab'' || i % 30)::char(7)', '(random() * 1e5)::int::text', '''x''::text',
+        'i', 'i * 1000003::int8', '(random() * 10)::int2', '(random() * 1e9 - 5e8)::int', 'random()',
+        'random()::float4 * 1e10', 'exp(random() * 100 - 50)', '(random() * 1000)::numeric(10,3)',
+        '-(random() * 1e6)::numeric', 'random() < 0.5',
+        'CASE WHEN random() < 0.1 THEN ''NaN'' ELSE random() END', 'round(random()::numeric, 1)',
+        'date ''2024-01-01'' + i', 'timestamp ''1999-12-31 23:59'' + random() * interval ''20 years''',
+        'now() - random() * interval ''1 day''',
+        '(ARRAY[''red'', ''green'', ''dark "blue"'', ''''])[ceil(random() * 4)]', 'md5(i::text)',
+        '''0x'' || left(md5(i::text), 8)', 'md5(random()::text)::uuid', 'md5(i::text)::uuid::text',
+        '''u'' || i || ''@example.com''', 'chr(65 + i % 26) || ''-'' || i', 'repeat(''é'', i % 30)',
+        '''+49 '' || i', '(''ab'' || i % 30)::char(7)', '(random() * 1e5)::int::text', '''x''::text',
         'upper(left(md5(i::text), 3)) || ''_'' || i % 9', 'CASE WHEN i % 2 = 0 THEN '''' ELSE ''v'' || i END',
-        'to_char(date ''2025-01-01'' + i, ''YYYY-MM-DD'')', '(ARRAY[''sad'', ''ok''])[1 + i % 2]::mood', 'ARRAY[i]',
-        'jsonb_build_object(''i'', i)', '''{}''::json', 'int4range(i, i + 1)', 'i * interval ''1 min''', '(''10.0.0.'' || i % 256)::inet',
+        'to_char(date ''2025-01-01'' + i, ''YYYY-MM-DD'')', '(ARRAY[''sad'', ''ok''])[1 + i % 2]::mood',
+        'ARRAY[i]', 'jsonb_build_object(''i'', i)', '''{}''::json', 'int4range(i, i + 1)',
+        'i * interval ''1 min''', '(''10.0.0.'' || i % 256)::inet',
         'chr(65 + i % 2 * 32 + i % 4)::text COLLATE anycase', 'decode(md5(i::text), ''hex'')', 'point(i, i)'
     ])[1 + n % 40], n)
 $$;

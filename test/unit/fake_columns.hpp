@@ -60,9 +60,9 @@ class decimal_digits {
     explicit decimal_digits(std::string text)
     {
         if (text == "NaN" || text == "Infinity" || text == "-Infinity") {
-            sign_ = text == "NaN"         ? decimal::sign::not_a_number
+            sign_ = text == "NaN"        ? decimal::sign::not_a_number
                     : text == "Infinity" ? decimal::sign::infinity
-                                          : decimal::sign::negative_infinity;
+                                         : decimal::sign::negative_infinity;
             return;
         }
         if (text.starts_with('-')) {

@@ -18,9 +18,20 @@ inline constexpr std::string_view column_names = "ijrqnmtucldbop";
 
 inline std::vector<validate::column> all_columns()
 {
-    constexpr std::array types{"bigint", "bigint", "double precision", "double precision", "numeric",
-                               "numeric", "text", "text", "character", "loose",
-                               "timestamp without time zone", "boolean", "uuid", "point"};
+    constexpr std::array types{"bigint",
+                               "bigint",
+                               "double precision",
+                               "double precision",
+                               "numeric",
+                               "numeric",
+                               "text",
+                               "text",
+                               "character",
+                               "loose",
+                               "timestamp without time zone",
+                               "boolean",
+                               "uuid",
+                               "point"};
     std::vector<validate::column> made;
     for (std::size_t i = 0; i < types.size(); ++i) {
         made.push_back(fake_column(std::string{column_names[i]}, types[i]));

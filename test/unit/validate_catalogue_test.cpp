@@ -37,7 +37,7 @@ constexpr example examples[] = {
      R"({"column": "a", "type_list": "int64"})", "type_list"},
     {"expect_column_values_to_match_regex", R"({"column": "a", "regex": "^x"})", R"({"column": "a", "regex": ["x"]})",
      "regex"},
-    {"expect_column_values_to_not_match_regex", R"({"column": "a", "regex": "^x"})", R"({"column": "a", "regex": ""})",
+    {"expect_column_values_to_not_match_regex", R"({"column": "a", "regex": "^x"})", R"({"column": "a", "regex": 1})",
      "regex"},
     {"expect_column_values_to_match_regex_list", R"({"column": "a", "regex_list": ["x", "y"], "match_on": "all"})",
      R"({"column": "a", "regex_list": ["x"], "match_on": "some"})", "match_on"},

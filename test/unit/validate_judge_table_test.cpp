@@ -15,8 +15,8 @@ const std::vector<plan_column> columns{{"a", "bigint", ""}};
 judged of(const std::string& type, const std::string& kwargs, json facts = nullptr)
 {
     return {columns, type, kwargs, {{"1"}, {"2"}, {nullptr}}, {.tell = [&facts](plan& told) {
-                told.table = json::parse(
-                    R"({"columns": [["a", "bigint"], ["b", "character varying"], ["c", "jsonb"]]})");
+                told.table =
+                    json::parse(R"({"columns": [["a", "bigint"], ["b", "character varying"], ["c", "jsonb"]]})");
                 if (!facts.is_null()) {
                     told.facts[0] = facts;
                 }
@@ -47,10 +47,9 @@ TEST(judge_table, columns_in_order)
     EXPECT_TRUE(same.is.details.is_null());
     const judged swapped = of("table_columns_to_match_ordered_list", R"({"column_list": ["b", "a"]})");
     EXPECT_FALSE(swapped.is.success);
-    EXPECT_EQ(swapped.is.details.dump(),
-              R"({"mismatched":[{"Expected Column Position":0,"Expected":"b","Found":"a"},)"
-              R"({"Expected Column Position":1,"Expected":"a","Found":"b"},)"
-              R"({"Expected Column Position":2,"Expected":null,"Found":"c"}]})");
+    EXPECT_EQ(swapped.is.details.dump(), R"({"mismatched":[{"Expected Column Position":0,"Expected":"b","Found":"a"},)"
+                                         R"({"Expected Column Position":1,"Expected":"a","Found":"b"},)"
+                                         R"({"Expected Column Position":2,"Expected":null,"Found":"c"}]})");
 }
 
 TEST(judge_table, columns_as_a_set)
@@ -86,8 +85,12 @@ TEST(judge_table, what_a_state_alone_does_not_know)
 
 TEST(judge_table, forged_facts_are_faults)
 {
-    for (const json& table : {json(1), json{{"columns", 1}}, json::parse(R"({"columns": [1]})"), json::parse(R"({"columns": [[1]]})")}) {
-        const judged forged{columns, "column_values_to_be_of_type", R"({"column": "a", "type_": "BIGINT"})", {{"1"}},
+    for (const json& table :
+         {json(1), json{{"columns", 1}}, json::parse(R"({"columns": [1]})"), json::parse(R"({"columns": [[1]]})")}) {
+        const judged forged{columns,
+                            "column_values_to_be_of_type",
+                            R"({"column": "a", "type_": "BIGINT"})",
+                            {{"1"}},
                             {.tell = [&table](plan& told) { told.table = table; }}};
         EXPECT_NE(forged.is.fault, "") << table;
     }
@@ -106,25 +109,45 @@ TEST(judge_table, types)
 
 TEST(type_names, are_sqlalchemys)
 {
-    for (const auto& [type, name] :
-         {std::pair{"integer", "INTEGER"}, {"bigint", "BIGINT"}, {"character varying", "VARCHAR"},
-          {"character", "CHAR"}, {"timestamp with time zone", "TIMESTAMP"}, {"double precision", "DOUBLE_PRECISION"},
-          {"real", "REAL"}, {"integer[]", "ARRAY"}, {"jsonb", "JSONB"}, {"int4range", "INT4RANGE"}}) {
+    for (const auto& [type, name] : {std::pair{"integer", "INTEGER"},
+                                     {"bigint", "BIGINT"},
+                                     {"character varying", "VARCHAR"},
+                                     {"character", "CHAR"},
+                                     {"timestamp with time zone", "TIMESTAMP"},
+                                     {"double precision", "DOUBLE_PRECISION"},
+                                     {"real", "REAL"},
+                                     {"integer[]", "ARRAY"},
+                                     {"jsonb", "JSONB"},
+                                     {"int4range", "INT4RANGE"}}) {
         EXPECT_EQ(great_expectations_name(type), name);
     }
 }
 
 TEST(type_names, old_and_own_names_mean_them_too)
 {
-    for (const auto& [type, wanted] :
-         {std::pair{"INTEGER", "INTEGER"}, {"INTEGER", "int64"}, {"SMALLINT", "int"}, {"VARCHAR", "string"},
-          {"TEXT", "str"}, {"TIMESTAMP", "datetime64"}, {"TIMESTAMP", "datetime64[ns]"}, {"INTEGER", "int4"},
-          {"DOUBLE_PRECISION", "double precision"}, {"VARCHAR", "varchar(20)"}, {"NUMERIC", "decimal"},
-          {"TIMESTAMP", "timestamptz"}, {"JSONB", "JSON"}, {"CITEXT", "TEXT"}, {"BOOLEAN", "bool"}}) {
+    for (const auto& [type, wanted] : {std::pair{"INTEGER", "INTEGER"},
+                                       {"INTEGER", "int64"},
+                                       {"SMALLINT", "int"},
+                                       {"VARCHAR", "string"},
+                                       {"TEXT", "str"},
+                                       {"TIMESTAMP", "datetime64"},
+                                       {"TIMESTAMP", "datetime64[ns]"},
+                                       {"INTEGER", "int4"},
+                                       {"DOUBLE_PRECISION", "double precision"},
+                                       {"VARCHAR", "varchar(20)"},
+                                       {"NUMERIC", "decimal"},
+                                       {"TIMESTAMP", "timestamptz"},
+                                       {"JSONB", "JSON"},
+                                       {"CITEXT", "TEXT"},
+                                       {"BOOLEAN", "bool"}}) {
         EXPECT_TRUE(is_type(type, wanted)) << type << ' ' << wanted;
     }
-    for (const auto& [type, wanted] :
-         {std::pair{"BIGINT", "INTEGER"}, {"TEXT", "VARCHAR"}, {"INTEGER", "NUMERIC"}, {"JSON", "JSONB"}, {"TEXT", ""}, {"TEXT", "no type"}}) {
+    for (const auto& [type, wanted] : {std::pair{"BIGINT", "INTEGER"},
+                                       {"TEXT", "VARCHAR"},
+                                       {"INTEGER", "NUMERIC"},
+                                       {"JSON", "JSONB"},
+                                       {"TEXT", ""},
+                                       {"TEXT", "no type"}}) {
         EXPECT_FALSE(is_type(type, wanted)) << type << ' ' << wanted;
     }
 }

@@ -99,8 +99,13 @@ TEST(judge_rows, a_second_scan_finds_what_repeats)
 {
     const judged first{whole, "column_values_to_be_unique", R"({"column": "x"})", rows_of{"1 2 1 - 3 2"}.rows};
     ASSERT_TRUE(first.is.look_for.contains("repeated"));
-    const judged second{whole, "column_values_to_be_unique", R"({"column": "x"})", rows_of{"1 2 1 - 3 2"}.rows,
-                        {.tell = [&first](plan& told) { told.look_for = {{0, first.is.look_for}}; }}};
+    const judged second{whole,
+                        "column_values_to_be_unique",
+                        R"({"column": "x"})",
+                        rows_of{"1 2 1 - 3 2"}.rows,
+                        {.tell = [&first](plan& told) {
+                            told.look_for = {{0, first.is.look_for}};
+                        }}};
     EXPECT_EQ(second.is.unexpected_count, 4U);
     std::string listed;
     for (const auto& failure : second.is.listed) {
@@ -113,8 +118,10 @@ TEST(judge_rows, a_second_scan_finds_what_repeats)
 
 TEST(judge_rows, proven_uniqueness_needs_no_values)
 {
-    const judged found{whole, "column_values_to_be_unique", R"({"column": "x"})", rows_of{"1 1 -"}.rows,
-                       {.tell = [](plan& told) { told.proven_unique = {0}; }}};
+    const judged found{
+        whole, "column_values_to_be_unique", R"({"column": "x"})", rows_of{"1 1 -"}.rows, {.tell = [](plan& told) {
+            told.proven_unique = {0};
+        }}};
     EXPECT_TRUE(found.is.success) << "the index is believed";
     EXPECT_EQ(found.is.missing_count, 1U);
 }
@@ -122,8 +129,8 @@ TEST(judge_rows, proven_uniqueness_needs_no_values)
 TEST(judge_rows, compound_keys_pass_rows_over_as_told)
 {
     const std::vector<plan_column> two{{"a", "bigint", ""}, {"b", "bigint", ""}};
-    const std::vector<cells> rows{{"1", "1"}, {"1", "1"}, {"1", nullptr}, {"1", nullptr}, {nullptr, nullptr},
-                                  {nullptr, nullptr}};
+    const std::vector<cells> rows{{"1", "1"},     {"1", "1"},         {"1", nullptr},
+                                  {"1", nullptr}, {nullptr, nullptr}, {nullptr, nullptr}};
     struct wanted {
         const char* mode;
         std::uint64_t missing;
@@ -227,9 +234,9 @@ TEST(judge_aggregate, quantiles)
 TEST(judge_aggregate, different_values)
 {
     EXPECT_EQ(of(text, "unique_value_count_to_be_between", R"("min_value": 2, "max_value": 2)", "a b a -"), "keeps 2");
-    EXPECT_EQ(of(text, "proportion_of_unique_values_to_be_between", R"("min_value": 0.5, "max_value": 0.5)",
-                 "a b a b -"),
-              "keeps 0.5");
+    EXPECT_EQ(
+        of(text, "proportion_of_unique_values_to_be_between", R"("min_value": 0.5, "max_value": 0.5)", "a b a b -"),
+        "keeps 0.5");
     EXPECT_EQ(of(text, "proportion_of_unique_values_to_be_between", R"("min_value": 1)", "a a a a"), "breaks 0.25");
 }
 
@@ -248,8 +255,8 @@ TEST(judge_aggregate, sets_of_values)
                                        {"[]", "++-"}}) {
         std::string found;
         for (const char* type : {"be_in_set", "contain_set", "equal_set"}) {
-            const auto answer = of(whole, std::string{"distinct_values_to_"} + type,
-                                   std::string{R"("value_set": )"} + set, "2 1 - 2");
+            const auto answer =
+                of(whole, std::string{"distinct_values_to_"} + type, std::string{R"("value_set": )"} + set, "2 1 - 2");
             EXPECT_TRUE(answer.ends_with(" [1,2]")) << answer;
             found += answer.starts_with("keeps") ? '+' : '-';
         }
@@ -281,8 +288,8 @@ TEST(judge_aggregate, of_no_values)
         }
         EXPECT_EQ(of(whole, "unique_value_count_to_be_between", R"("max_value": 1)", values), "keeps 0");
         EXPECT_EQ(of(whole, "unique_value_count_to_be_between", R"("min_value": 1)", values), "breaks 0");
-        EXPECT_TRUE(of(whole, "proportion_of_unique_values_to_be_between", R"("min_value": 0)", values)
-                        .starts_with("keeps 0"));
+        EXPECT_TRUE(
+            of(whole, "proportion_of_unique_values_to_be_between", R"("min_value": 0)", values).starts_with("keeps 0"));
         EXPECT_EQ(of(whole, "distinct_values_to_be_in_set", R"("value_set": [1])", values), "keeps []");
         EXPECT_EQ(of(whole, "distinct_values_to_contain_set", R"("value_set": [1])", values), "breaks []");
         EXPECT_EQ(of(whole, "distinct_values_to_equal_set", R"("value_set": [1])", values), "breaks []");
@@ -309,16 +316,23 @@ TEST(judge_aggregate, decimals_beyond_doubles)
 
 TEST(judge, tells_why_nothing_is_decided)
 {
-    const judged broken{whole, "column_max_to_be_between", R"({"column": "x", "max_value": 1})", rows_of{"1"}.rows,
+    const judged broken{whole,
+                        "column_max_to_be_between",
+                        R"({"column": "x", "max_value": 1})",
+                        rows_of{"1"}.rows,
                         {.tell = [](plan& told) {
                             told.part.clear();
                             told.faults[0] = "column \"x\" is broken";
                         }}};
     EXPECT_EQ(broken.is.fault, "column \"x\" is broken");
     EXPECT_FALSE(broken.is.success);
-    const judged elsewhere{whole, "column_max_to_be_between", R"({"column": "x", "max_value": 1})", rows_of{"1"}.rows,
+    const judged elsewhere{whole,
+                           "column_max_to_be_between",
+                           R"({"column": "x", "max_value": 1})",
+                           rows_of{"1"}.rows,
                            {.tell = [](plan& told) { told.part.clear(); }}};
-    EXPECT_TRUE(elsewhere.is.fault.starts_with("expect_column_max_to_be_between(x) is decided by etl.validate() alone"));
+    EXPECT_TRUE(
+        elsewhere.is.fault.starts_with("expect_column_max_to_be_between(x) is decided by etl.validate() alone"));
     EXPECT_EQ(judged(whole, "column_max_to_be_between", R"({"column": "x", "max_value": "dear"})", rows_of{"1"}.rows)
                   .is.fault.substr(0, 11),
               "no number: ");

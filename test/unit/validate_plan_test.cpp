@@ -63,10 +63,13 @@ TEST(plan, refuses_what_is_none)
             EXPECT_THROW((name == "area" ? throw error("", "") : read_plan(other.dump())), error) << name;
         }
     }
-    for (const auto& [name, value] :
-         {std::pair{"listed", json(1 << 25)}, {"seed", json("-x")}, {"seed", json("99999999999999999999")},
-          {"facts", json{{"x", 1}}}, {"faults", json{{"1", 1}}}, {"columns", json{{"a", "b"}}},
-          {"part", json{"1"}}}) {
+    for (const auto& [name, value] : {std::pair{"listed", json(1 << 25)},
+                                      {"seed", json("-x")},
+                                      {"seed", json("99999999999999999999")},
+                                      {"facts", json{{"x", 1}}},
+                                      {"faults", json{{"1", 1}}},
+                                      {"columns", json{{"a", "b"}}},
+                                      {"part", json{"1"}}}) {
         json other = parsed;
         other[name] = value;
         EXPECT_THROW(read_plan(other.dump()), error) << name << value;
@@ -89,8 +92,8 @@ TEST(checker, refuses_a_part_that_the_suite_does_not_have)
 TEST(checker, refuses_columns_that_are_not_there)
 {
     plan told;
-    told.document = R"({"expectations": [)" +
-                    expectation("column_max_to_be_between", R"({"column": "b", "max_value": 1})") + "]}";
+    told.document =
+        R"({"expectations": [)" + expectation("column_max_to_be_between", R"({"column": "b", "max_value": 1})") + "]}";
     told.columns = {{"a", "bigint", ""}};
     told.part = {0};
     try {
@@ -110,8 +113,8 @@ TEST(checker, measures_once_what_several_ask_for)
             expectation("column_sum_to_be_between", R"({"column": "a", "min_value": 1})") + ',' +
             expectation("column_stdev_to_be_between", R"({"column": "a", "min_value": 1})") + ',' +
             expectation("column_value_z_scores_to_be_less_than",
-                        R"({"column": "a", "threshold": 3, "double_sided": true})") + ',' +
-            expectation("column_median_to_be_between", R"({"column": "a", "min_value": 1})") + ',' +
+                        R"({"column": "a", "threshold": 3, "double_sided": true})") +
+            ',' + expectation("column_median_to_be_between", R"({"column": "a", "min_value": 1})") + ',' +
             expectation("column_mean_to_be_between", R"({"column": "b", "min_value": 1})") + ',' +
             expectation("column_mean_to_be_between",
                         R"({"column": "a", "min_value": 1, "row_condition": "a > 1", "condition_parser": "sql"})")};
@@ -159,14 +162,13 @@ TEST(checker, names_what_a_row_breaks)
     columns.push_back(test::fake_column("t", "text"));
     columns.push_back(test::fake_column("(a > 5)", "boolean"));
     const checker checks{
-        parse_suite(R"({"expectations": [)" +
-                    expectation("column_values_to_be_between", R"({"column": "a", "max_value": 3})") + ',' +
-                    expectation("column_values_to_be_unique", R"({"column": "a"})") + ',' +
-                    expectation("column_values_to_match_regex", R"({"column": "t", "regex": "^x",
-                                "row_condition": "a > 5", "condition_parser": "sql"})") + ',' +
-                    expectation("column_pair_values_to_be_equal", R"({"column_A": "a", "column_B": "a"})") + ',' +
-                    expectation("select_column_values_to_be_unique_within_record",
-                                R"({"column_list": ["a", "a"]})") + "]}"),
+        parse_suite(
+            R"({"expectations": [)" + expectation("column_values_to_be_between", R"({"column": "a", "max_value": 3})") +
+            ',' + expectation("column_values_to_be_unique", R"({"column": "a"})") + ',' +
+            expectation("column_values_to_match_regex", R"({"column": "t", "regex": "^x",
+                                "row_condition": "a > 5", "condition_parser": "sql"})") +
+            ',' + expectation("column_pair_values_to_be_equal", R"({"column_A": "a", "column_B": "a"})") + ',' +
+            expectation("select_column_values_to_be_unique_within_record", R"({"column_list": ["a", "a"]})") + "]}"),
         std::move(columns), [](const std::string&) { return std::nullopt; }};
     auto broken = [&checks](std::int64_t a, const char* t) {
         const std::array row{test::integer_field(a), test::text_field(t), test::integer_field(a > 5)};

@@ -116,9 +116,10 @@ TEST(unique_within_record, compares_all_with_all)
     EXPECT_EQ(test.of("ijnr", {"1", "2", "3", "1"}), wrong);
     EXPECT_EQ(test.of("ijnr", {"1", "2", "2.00", "4"}), wrong);
     EXPECT_EQ(test.of("ijnr", {"1", nullptr, nullptr, "4"}), kept) << "two NULLs are not equal";
-    EXPECT_EQ(refusal("select_column_values_to_be_unique_within_record", R"({"column_list": ["i", "t"]})"),
-              "42804: expect_select_column_values_to_be_unique_within_record needs columns of one type, but \"i\" is of "
-              "type bigint and \"t\" of type text");
+    EXPECT_EQ(
+        refusal("select_column_values_to_be_unique_within_record", R"({"column_list": ["i", "t"]})"),
+        "42804: expect_select_column_values_to_be_unique_within_record needs columns of one type, but \"i\" is of "
+        "type bigint and \"t\" of type text");
 }
 
 TEST(sum, is_exact_but_of_floats)
@@ -199,15 +200,16 @@ class search {
 
 TEST(search, finds_rows_of_repeated_values)
 {
-    const search one{"column_values_to_be_unique", R"({"column": "i"})",
+    const search one{"column_values_to_be_unique",
+                     R"({"column": "i"})",
                      {{"repeated", search::prints({{5, ""}, {-1, ""}, {3, ""}})}}};
     for (const std::int64_t value : {5, -1, 3}) {
         EXPECT_EQ(one.of(test::integer_field(value), {}), wrong) << value;
     }
     EXPECT_EQ(one.of(test::integer_field(4), {}), kept);
     EXPECT_EQ(one.of({}, {}), missing);
-    const search several{"compound_columns_to_be_unique", R"({"column_list": ["i", "t"]})",
-                         {{"repeated", search::prints({{5, "a"}})}}};
+    const search several{
+        "compound_columns_to_be_unique", R"({"column_list": ["i", "t"]})", {{"repeated", search::prints({{5, "a"}})}}};
     EXPECT_EQ(several.of(test::integer_field(5), test::text_field("a")), wrong);
     EXPECT_EQ(several.of(test::integer_field(5), test::text_field("b")), kept);
     EXPECT_EQ(several.of(test::integer_field(5), {}), kept);

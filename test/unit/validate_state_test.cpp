@@ -14,8 +14,11 @@ using test::flat_of;
 using test::validation_run;
 
 // Every metric and some tests; conditions are columns too.
-const std::vector<plan_column> columns{{"i", "bigint", ""},  {"n", "numeric", ""},        {"t", "text", ""},
-                                       {"r", "double precision", ""}, {"(i > 0)", "boolean", ""}};
+const std::vector<plan_column> columns{{"i", "bigint", ""},
+                                       {"n", "numeric", ""},
+                                       {"t", "text", ""},
+                                       {"r", "double precision", ""},
+                                       {"(i > 0)", "boolean", ""}};
 
 std::string all_expectations()
 {
@@ -23,7 +26,8 @@ std::string all_expectations()
     std::string made;
     for (const std::string& one :
          {expectation("column_values_to_be_between", R"({"column": "i", "max_value": 3})"),
-          expectation("column_values_to_match_regex", R"({"column": "t", "regex": "^[a-m]", "mostly": 0.5)" + condition),
+          expectation("column_values_to_match_regex",
+                      R"({"column": "t", "regex": "^[a-m]", "mostly": 0.5)" + condition),
           expectation("column_values_to_not_be_null", R"({"column": "n"})"),
           expectation("column_pair_values_a_to_be_greater_than_b", R"({"column_A": "i", "column_B": "n"})"),
           expectation("multicolumn_sum_to_equal", R"({"column_list": ["i", "n", "r"], "sum_total": 1})"),
@@ -52,16 +56,15 @@ std::vector<field> random_row(const validation_run& run, std::mt19937& random)
     const std::string text(1 + random() % 2, static_cast<char>('a' + random() % 20));
     auto maybe = [&random](const std::string& value) { return random() % 10 == 0 ? nullptr : value.c_str(); };
     const char* i = maybe(whole);
-    return run.row({i, maybe(part), maybe(text), maybe(part),
-                    i == nullptr ? nullptr : number > 0 ? "true" : "false"});
+    return run.row({i, maybe(part), maybe(text), maybe(part), i == nullptr ? nullptr : number > 0 ? "true" : "false"});
 }
 
 std::string answers(const validation_run& run, validation_state& state)
 {
     std::string made;
     for (const outcome& o : run.judge(state)) {
-        made += o.what->label() + ' ' + std::to_string(o.success) + ' ' +
-                std::to_string(o.element_count.value_or(0)) + ' ' + std::to_string(o.missing_count.value_or(0)) + ' ' +
+        made += o.what->label() + ' ' + std::to_string(o.success) + ' ' + std::to_string(o.element_count.value_or(0)) +
+                ' ' + std::to_string(o.missing_count.value_or(0)) + ' ' +
                 std::to_string(o.unexpected_count.value_or(0)) + ' ' + o.observed_value.dump() + o.look_for.dump() +
                 o.fault;
         for (const auto& failure : o.listed) {
@@ -195,9 +198,8 @@ TEST(validation_state, refuses_bytes_that_are_cut_or_more)
 TEST(validation_state, refuses_forged_bytes_or_lives_with_them)
 {
     const validation_run run{columns, all_expectations()};
-    const auto state = run.state_of({{"1", "2.5", "a", "1", "true"},
-                                     {"5", nullptr, "z", "nan", "true"},
-                                     {"5", "-1", nullptr, "7", "true"}});
+    const auto state = run.state_of(
+        {{"1", "2.5", "a", "1", "true"}, {"5", nullptr, "z", "nan", "true"}, {"5", "-1", nullptr, "7", "true"}});
     const auto flat = flat_of(*state);
     const std::size_t body = 16 + run.text.size();
     std::mt19937 random{9};
@@ -220,8 +222,7 @@ struct stopped {};
 
 TEST(validation_state, can_be_stopped)
 {
-    const validation_run run{{{"i", "bigint", ""}},
-                             expectation("column_values_to_be_unique", R"({"column": "i"})")};
+    const validation_run run{{{"i", "bigint", ""}}, expectation("column_values_to_be_unique", R"({"column": "i"})")};
     metric_room room = run.room();
     room.poll = [] { throw stopped{}; };
     validation_state state{run.rules(), run.text, room};

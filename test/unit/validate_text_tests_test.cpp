@@ -82,11 +82,10 @@ TEST(json, by_schema)
 
 TEST(text_tests, refuse_columns_that_do_not_fit)
 {
-    for (const auto& [type, kwargs] :
-         {std::pair{"match_regex", R"({"column": "i", "regex": "1"})"},
-          {"match_like_pattern", R"({"column": "i", "like_pattern": "1"})"},
-          {"match_strftime_format", R"({"column": "i", "strftime_format": "%Y"})"},
-          {"be_dateutil_parseable", R"({"column": "i"})"}}) {
+    for (const auto& [type, kwargs] : {std::pair{"match_regex", R"({"column": "i", "regex": "1"})"},
+                                       {"match_like_pattern", R"({"column": "i", "like_pattern": "1"})"},
+                                       {"match_strftime_format", R"({"column": "i", "strftime_format": "%Y"})"},
+                                       {"be_dateutil_parseable", R"({"column": "i"})"}}) {
         EXPECT_EQ(refusal(std::string{"column_values_to_"} + type, kwargs),
                   std::string{"42804: expect_column_values_to_"} + type +
                       " needs a column of text, but \"i\" is of type bigint");
@@ -96,8 +95,8 @@ TEST(text_tests, refuse_columns_that_do_not_fit)
               "type bigint");
     EXPECT_TRUE(refusal("column_values_to_match_strftime_format", R"({"column": "t", "strftime_format": "%!"})")
                     .starts_with("22023"));
-    EXPECT_TRUE(refusal("column_values_to_match_like_pattern", R"({"column": "l", "like_pattern": "a"})")
-                    .starts_with("0A000"))
+    EXPECT_TRUE(
+        refusal("column_values_to_match_like_pattern", R"({"column": "l", "like_pattern": "a"})").starts_with("0A000"))
         << "a collation that overlooks case";
     EXPECT_TRUE(refusal("column_values_to_match_json_schema", R"({"column": "t", "json_schema": {"type": "no type"}})")
                     .starts_with("22023"));

@@ -101,9 +101,10 @@ TEST(set, a_fraction_is_no_whole_number)
 
 TEST(set, of_texts_has_texts_alone)
 {
-    EXPECT_EQ(refusal("column_values_to_be_in_set", R"({"column": "t", "value_set": ["a", 1]})"),
-              "42804: expect_column_values_to_be_in_set(t) compares value_set with a column of type text, but not all of "
-              "it is text");
+    EXPECT_EQ(
+        refusal("column_values_to_be_in_set", R"({"column": "t", "value_set": ["a", 1]})"),
+        "42804: expect_column_values_to_be_in_set(t) compares value_set with a column of type text, but not all of "
+        "it is text");
     EXPECT_TRUE(refusal("column_values_to_be_between", R"({"column": "t", "min_value": 1})").starts_with("42804"));
 }
 
@@ -183,11 +184,10 @@ TEST(between, fractions_bound_whole_numbers)
 
 TEST(between, infinite_and_huge_bounds_of_whole_numbers)
 {
-    for (const char* kwargs : {R"("min_value": "-Infinity", "max_value": "Infinity")",
-                               R"("min_value": -1e300, "max_value": 1e300)",
-                               R"("min_value": "-Infinity", "strict_min": true)",
-                               R"("max_value": "Infinity", "strict_max": true)",
-                               R"("max_value": 9223372036854775808)"}) {
+    for (const char* kwargs :
+         {R"("min_value": "-Infinity", "max_value": "Infinity")", R"("min_value": -1e300, "max_value": 1e300)",
+          R"("min_value": "-Infinity", "strict_min": true)", R"("max_value": "Infinity", "strict_max": true)",
+          R"("max_value": 9223372036854775808)"}) {
         one_test test{"column_values_to_be_between", std::string{R"({"column": "i", )"} + kwargs + '}'};
         for (const char* value : {"-9223372036854775808", "0", "9223372036854775807"}) {
             EXPECT_TRUE(test.keeps('i', value)) << kwargs << ' ' << value;
@@ -308,8 +308,9 @@ TEST(value_tests, refuse_columns_that_do_not_fit)
               "42703: expect_column_values_to_be_null expects column \"x\", which is not among the given ones");
     EXPECT_EQ(refusal("column_value_lengths_to_equal", R"({"column": "i", "value": 1})"),
               "42804: expect_column_value_lengths_to_equal needs a column of text, but \"i\" is of type bigint");
-    EXPECT_EQ(refusal("column_values_to_be_in_set", R"({"column": "p", "value_set": [1]})"),
-              "42804: expect_column_values_to_be_in_set(p) needs a type with an order, but the column is of type point");
+    EXPECT_EQ(
+        refusal("column_values_to_be_in_set", R"({"column": "p", "value_set": [1]})"),
+        "42804: expect_column_values_to_be_in_set(p) needs a type with an order, but the column is of type point");
 }
 
 } // namespace

@@ -1,0 +1,131 @@
+-- What etl.validate is asked for: formats, keys, parameters, queries, documents; and what goes wrong for one
+-- expectation alone.
+BEGIN;
+SELECT plan(30);
+SET LOCAL timezone = 'UTC';
+
+CREATE TABLE sale (id int PRIMARY KEY, gone int, w text, price numeric);
+ALTER TABLE sale DROP COLUMN gone;
+INSERT INTO sale SELECT i, CASE WHEN i % 10 > 0 THEN 'w' || i % 3 END, i FROM generate_series(1, 100) AS i;
+SELECT etl.load_suite('{"name": "s", "expectations": [
+    {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "w", "value_set": ["w0", "w1"]}},
+    {"type": "expect_column_max_to_be_between", "kwargs": {"column": "price", "max_value": {"$PARAMETER": "most"}}},
+    {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 100}}]}') \g /dev/null
+
+-- Formats and keys ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.first(result_format text, most int) RETURNS text LANGUAGE sql AS $$
+    SELECT format('%s %s %s %s', v.success, v.unexpected_count, jsonb_array_length(v.partial_unexpected_list),
+                  jsonb_array_length(v.failing_keys))
+    FROM etl.validate('sale', 's', result_format => result_format, params => '{"most": 100}',
+                      max_failing_keys => most) AS v LIMIT 1
+$$;
+SELECT is(pg_temp.first('BASIC', 1000), 'f 30 20 30', 'BASIC');
+SELECT is(pg_temp.first('SUMMARY', 1000), 'f 30 20 30', 'SUMMARY');
+SELECT is(pg_temp.first('COMPLETE', 1000), 'f 30 20 30', 'COMPLETE');
+SELECT is(left(pg_temp.first('BOOLEAN_ONLY', 1000), 1), 'f', 'BOOLEAN_ONLY has the verdict');
+SELECT is(pg_temp.first('SUMMARY', 0), 'f 30 20 0', 'no key at all');
+SELECT is(pg_temp.first('SUMMARY', 5), 'f 30 20 5', 'five keys');
+SELECT is(pg_temp.first('SUMMARY', NULL), 'f 30 20 30', 'all keys');
+SELECT throws_ok($$SELECT pg_temp.first('SUMMARY', -1)$$, '22023',
+                 'max_failing_keys must not be negative, but it is -1', 'fewer keys than none');
+SELECT throws_ok($$SELECT pg_temp.first('summary', 1)$$, '22023', NULL, 'an unknown format');
+SELECT throws_ok($$SELECT pg_temp.first(NULL, 1)$$, '22023', NULL, 'no format');
+SELECT throws_ok($$SELECT * FROM etl.validate('sale', 's', key_columns => '{gone}', params => '{"most": 1}')$$, '42703',
+                 NULL, 'a dropped column is no key');
+
+-- Parameters ----------------------------------------------------------------------------------------------------------
+
+SELECT results_eq($$SELECT success, observed_value FROM etl.validate('sale', 's', params => '{"most": 99}') OFFSET 1$$,
+                  $$VALUES (false, '100'::jsonb), (true, '100')$$, 'a parameter');
+SELECT throws_ok($$SELECT * FROM etl.validate('sale', 's')$$, '22023', NULL, 'a parameter without a value');
+
+-- Queries -------------------------------------------------------------------------------------------------------------
+
+SELECT results_eq($$SELECT success, element_count, unexpected_count, failing_keys
+                    FROM etl.validate_query('SELECT w, id AS n, price FROM public.sale WHERE id <= 10 ORDER BY id', 's',
+                                            key_columns => '{n}', params => '{"most": 100}') LIMIT 1$$,
+                  $$VALUES (false, 10::bigint, 3::bigint, '[{"n": 2}, {"n": 5}, {"n": 8}]'::jsonb)$$, 'a query');
+SELECT throws_ok($$SELECT * FROM etl.validate_query('DELETE FROM public.sale', 's', params => '{"most": 1}')$$, '22023',
+                 NULL, 'a query that is no SELECT');
+SELECT throws_ok($$SELECT * FROM etl.validate_query('SELECT 1; SELECT 2', 's', params => '{"most": 1}')$$, '22023',
+                 NULL, 'two queries');
+SELECT throws_ok($$SELECT * FROM etl.validate_query('SELECT 1 AS w', 's', key_columns => '{n}',
+                                                    params => '{"most": 1}')$$, '42703', NULL,
+                 'a key that the query does not return');
+
+-- Documents -----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE document AS SELECT etl.validate_json('sale', 's', params => '{"most": 100}') AS d;
+SELECT is((SELECT d -> 'success' FROM document), 'false', 'the document says whether all is well');
+SELECT is((SELECT d -> 'statistics' FROM document),
+          '{"evaluated_expectations": 3, "successful_expectations": 2, "unsuccessful_expectations": 1,
+            "success_percent": 66.66666666666667}', 'and how often');
+SELECT is((SELECT jsonb_array_length(d -> 'results') FROM document), 3, 'and each result');
+SELECT is((SELECT d #> '{results,0,result,partial_unexpected_counts}' FROM document), '[{"value": "w2", "count": 20}]',
+          'how often a value failed, of the first 20');
+SELECT is((SELECT d #> '{results,1,result}' FROM document), '{"observed_value": 100}', 'what was observed');
+SELECT is((SELECT etl.validate_json('sale', 's', result_format => 'COMPLETE', params => '{"most": 100}')
+           #> '{results,0,result}' ? 'unexpected_list'), true, 'COMPLETE has the list of all');
+SELECT is((SELECT etl.validate_json('sale', 's', result_format => 'BOOLEAN_ONLY', params => '{"most": 100}')
+           #> '{results,0,result}'), '{}', 'BOOLEAN_ONLY has nothing');
+
+-- One broken expectation ----------------------------------------------------------------------------------------------
+
+SELECT etl.load_suite('{"name": "broken", "expectations": [
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "w", "mostly": 0.9}},
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "gone"}},
+    {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "w", "regex": "("}},
+    {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "w", "min_value": 1}},
+    {"type": "expect_row_condition", "kwargs": {"condition": "1 / (id - 50) < 2"}},
+    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "id", "max_value": 50,
+        "row_condition": "nonsense > 1", "condition_parser": "sql"}},
+    {"type": "expect_table_row_count_to_equal_other_table", "kwargs": {"other_table_name": "no_such_table"}},
+    {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}]}') \g /dev/null
+SELECT results_eq($$SELECT success, exception IS NULL FROM etl.validate('sale', 'broken')$$,
+                  $$VALUES (true, true), (false, false), (false, false), (false, false), (false, false), (false, false),
+                           (false, false), (true, true)$$,
+                  'what is broken tells so in its own row, and the others are decided');
+SELECT matches((SELECT exception FROM etl.validate('sale', 'broken') OFFSET 4 LIMIT 1), 'division by zero',
+               'an error on a row');
+SELECT throws_ok($$SELECT * FROM etl.validate('sale', 'broken', where_sql => '1 / (id - 50) < 2')$$, '22012', NULL,
+                 'an error of the rows themselves is no expectation''s');
+
+-- Who may see what ----------------------------------------------------------------------------------------------------
+
+CREATE ROLE etl_test_reader;
+GRANT SELECT ON sale TO etl_test_reader;
+ALTER TABLE sale ENABLE ROW LEVEL SECURITY;
+CREATE POLICY first_ten ON sale TO etl_test_reader USING (id <= 10);
+SET LOCAL ROLE etl_test_reader;
+SELECT etl.load_suite('{"name": "mine", "expectations": [
+    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 8}},
+    {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "w"}}]}') \g /dev/null
+SELECT results_eq($$SELECT element_count, unexpected_count, failing_keys FROM etl.validate('sale', 'mine')$$,
+                  $$VALUES (10::bigint, 2::bigint, '[{"id": 9}, {"id": 10}]'::jsonb),
+                           (10, 9, '[{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}, {"id": 5}, {"id": 6}, {"id": 7},
+                                     {"id": 8}, {"id": 9}]')$$, 'row security hides rows');
+RESET ROLE;
+REVOKE SELECT ON sale FROM etl_test_reader;
+GRANT SELECT (id, price, w) ON sale TO etl_test_reader;
+SET LOCAL ROLE etl_test_reader;
+SELECT throws_ok($$SELECT * FROM etl.validate('sale', 'mine')$$, '42501', NULL, 'no SELECT, no validation');
+RESET ROLE;
+
+-- Observed values at the edges of their types -------------------------------------------------------------------------
+
+CREATE TABLE edge (n numeric, f float8, t text COLLATE "und-x-icu", c char(5), i bigint);
+INSERT INTO edge VALUES ('1e400', 'NaN', 'b', 'b', 9223372036854775807), (2, 1, 'Ä', 'a', -9223372036854775808);
+SELECT etl.load_suite(format('{"name": "edge", "expectations": [%s]}', string_agg(
+    format('{"type": "expect_column_%s_to_be_between", "kwargs": {"column": "%s", "min_value": %s}}', m, c,
+           CASE WHEN c IN ('t', 'c') THEN '"A"' ELSE '0' END), ',' ORDER BY c, m))) FROM (VALUES
+    ('max', 'n'), ('sum', 'n'), ('max', 'f'), ('max', 't'), ('min', 't'), ('max', 'c'), ('max', 'i'), ('sum', 'i'))
+    AS e (m, c) \g /dev/null
+SELECT results_eq($$SELECT success, left(observed_value #>> '{}', 20), exception FROM etl.validate('edge', 'edge')$$,
+                  $$VALUES (true, 'b', NULL), (false, 'NaN', NULL), (true, '9223372036854775807', NULL),
+                           (false, '-1', NULL), (true, '10000000000000000000', NULL),
+                           (true, '10000000000000000000', NULL), (true, 'b', NULL), (true, 'Ä', NULL)$$,
+                  'numbers beyond doubles, NaN, the least and greatest texts of a language');
+
+SELECT * FROM finish();
+ROLLBACK;
