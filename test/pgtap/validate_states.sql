@@ -196,8 +196,8 @@ $$;
 CREATE FUNCTION plan_of_suite(suite text, more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
     SELECT replace((jsonb_build_object('suite', '?', 'columns', '[]'::jsonb, 'part', '[]'::jsonb, 'listed', 20,
                                        'seed', '0', 'proven_unique', '[]'::jsonb, 'facts', '{}'::jsonb,
-                                       'look_for', '{}'::jsonb, 'faults', '{}'::jsonb, 'table', '{}'::jsonb,
-                                       'area', '') || more)::text, '"?"', suite)
+                                       'look_for', '{}'::jsonb, 'faults', '{}'::jsonb, 'profiled', '{}'::jsonb,
+                                       'table', '{}'::jsonb, 'area', '') || more)::text, '"?"', suite)
 $$;
 SELECT lives_ok($$SELECT * FROM etl.report(forged_plan(plan_of_suite('{"expectations": []}'))::etl.validation_state)$$,
                 'a plan that is one');

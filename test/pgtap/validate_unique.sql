@@ -163,7 +163,12 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SELECT is(pg_temp.answers(), (SELECT answers FROM roomy), 'and in parallel');
-SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'no temporary file is left');
+-- Directories of temporary files that this session has made; other sessions may have theirs.
+CREATE FUNCTION pg_temp.own_files() RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false) AS name
+    WHERE name LIKE 'pgsql\_tmp' || pg_backend_pid() || '.%'
+$$;
+SELECT is(pg_temp.own_files(), 0::bigint, 'no temporary file is left');
 CREATE FUNCTION pg_temp.stopped() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN pg_temp.answers();
@@ -175,7 +180,7 @@ $$;
 SET LOCAL statement_timeout = 100;
 SELECT is(pg_temp.stopped(), 'canceling statement due to statement timeout', 'a validation that spills is stopped');
 SET LOCAL statement_timeout = 0;
-SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'no file is left of it');
+SELECT is(pg_temp.own_files(), 0::bigint, 'no file is left of it');
 SET LOCAL temp_file_limit = '100kB';
 SELECT throws_ok('SELECT pg_temp.answers()', '53400', NULL, 'temp_file_limit counts: the files are there');
 SET LOCAL temp_file_limit = -1;
