@@ -3,9 +3,11 @@
 #
 #   test/bench/run.sh [name …]       the folders test/bench/NAME (all of them when none is named)
 #
-# A benchmark is a folder: etl.sql is ours, every other file a rival, setup.sql what they need. All of them run in turn
-# in one session on the same rows: once to warm up, when their answers are also compared, then BENCH_ROUNDS times. The
-# rows are those of docs/examples/ticketing at the size BENCH_ROWS. Last come the micro-benchmarks of the core.
+# A benchmark is a folder: etl.sql is ours, every other .sql file a rival, setup.sql what they need. All of them run in
+# turn in one session on the same rows: once to warm up, when their answers are also compared, then BENCH_ROUNDS times.
+# A file that begins with "-- Not compared" answers something else. What ends with .duck is a statement for DuckDB, over
+# a Parquet copy of the landing table; it runs in its place among the others where npm can install DuckDB. The rows are
+# those of docs/examples/ticketing at the size BENCH_ROWS. Last come the micro-benchmarks of the core.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -32,6 +34,30 @@ load() {
         sql -c 'VACUUM ANALYZE'
 }
 
+# DuckDB's package from npm, and the copy of the landing table that it reads. Without npm there is no such rival.
+duckdb_ready=
+prepare_duckdb() {
+    export DUCKDB_MODULE=$BUILD/duckdb
+    mkdir -p "$DUCKDB_MODULE"
+    [ -d "$DUCKDB_MODULE/node_modules/@duckdb" ] ||
+        npm install --silent --no-audit --no-fund --prefix "$DUCKDB_MODULE" @duckdb/node-api > /dev/null || return
+    sql -c "\\copy public.transactions_raw TO '$work/raw.csv' WITH (FORMAT csv, HEADER)" &&
+        node test/bench/duckdb.mjs load "$work/raw.csv" "$work/raw.parquet" && rm "$work/raw.csv"
+}
+
+# What a variant is run by, in psql's words: its seconds are in the variable "seconds" then.
+timed() {
+    local name=$1 variant=$2
+    if [ -e "test/bench/$name/$variant.duck" ]; then
+        printf '\\set seconds `node test/bench/duckdb.mjs run %s %s %s`\n' \
+            "test/bench/$name/$variant.duck" "$work/raw.parquet" "$work/$name.$variant.answer"
+        return
+    fi
+    echo 'SELECT clock_timestamp() AS started \gset'
+    echo "\\i test/bench/$name/$variant.sql"
+    echo "SELECT extract(epoch FROM clock_timestamp() - :'started') AS seconds \gset"
+}
+
 # The psql script of a benchmark: setup, warm-up with the answers kept, the rounds, the table.
 script() {
     local name=$1 variant round
@@ -41,14 +67,14 @@ script() {
     printf '%s\n' '\o /dev/null'
     [ ! -e "test/bench/$name/setup.sql" ] || echo "\\i test/bench/$name/setup.sql"
     for variant in "$@"; do
-        printf '%s\n' "\\o $work/$name.$variant.answer" "\\i test/bench/$name/$variant.sql"
+        printf '%s\n' "\\o $work/$name.$variant.answer"
+        timed "$name" "$variant"
     done
     printf '%s\n' '\o /dev/null'
     for ((round = 1; round <= rounds; round++)); do
         for variant in "$@"; do
-            echo 'SELECT clock_timestamp() AS started \gset'
-            echo "\\i test/bench/$name/$variant.sql"
-            echo "INSERT INTO measured VALUES ('$variant', extract(epoch FROM clock_timestamp() - :'started'));"
+            timed "$name" "$variant"
+            echo "INSERT INTO measured VALUES ('$variant', :seconds);"
         done
     done
     printf '%s\n' '\o' '\pset format aligned' '\pset tuples_only off' '\pset footer off'
@@ -68,19 +94,29 @@ ORDER BY variant <> 'etl', 2;
 SQL
 }
 
-benchmark() {
-    local name=$1 variant variants=(etl)
-    for variant in "test/bench/$name"/*.sql; do
-        variant=$(basename "$variant" .sql)
+# The variants of a benchmark but ours.
+rivals() {
+    local path variant
+    for path in "test/bench/$1"/*.sql ${duckdb_ready:+"test/bench/$1"/*.duck}; do
+        variant=$(basename "$path")
         case $variant in
-            etl | setup) ;;
-            *) variants+=("$variant") ;;
+            etl.sql | setup.sql) ;;
+            *) echo "${variant%.*}" ;;
         esac
     done
+}
+
+is_compared() {
+    ! grep -q '^-- Not compared' "test/bench/$1/$2".*
+}
+
+benchmark() {
+    local name=$1 variant variants
+    mapfile -t variants < <(echo etl; rivals "$name")
     printf '\n%s\n' "$name"
     script "$name" "${variants[@]}" | sql
     for variant in "${variants[@]:1}"; do
-        cmp -s "$work/$name.etl.answer" "$work/$name.$variant.answer" ||
+        ! is_compared "$name" "$variant" || cmp -s "$work/$name.etl.answer" "$work/$name.$variant.answer" ||
             { echo "$variant gives another answer:"; diff "$work/$name."{etl,"$variant"}.answer | head; return 1; }
     done
 }
@@ -109,6 +145,11 @@ mkdir "$step_log"
 step 'extension: build and stage' cluster_stage "$work/stage"
 step 'cluster: initdb and start' cluster_start "$work" --durable -o shared_buffers=1GB -o work_mem=64MB -o jit=off
 step "data: $rows transactions" load
+if ! command -v npm > /dev/null; then
+    step_skip 'DuckDB' 'no npm'
+elif step 'DuckDB, and its Parquet copy' prepare_duckdb; then
+    duckdb_ready=yes
+fi
 for name in "${names[@]}"; do
     benchmark "$name"
 done

@@ -1,1 +1,0 @@
-SELECT v.unexpected_count FROM etl.validate('public.transactions_raw', 'bench_unique') AS v;
