@@ -104,6 +104,18 @@ std::int64_t arguments::count(const char* name) const
     return *found;
 }
 
+std::optional<std::int64_t> arguments::whole_if(const char* name) const
+{
+    if (!has(name)) {
+        return std::nullopt;
+    }
+    const auto found = whole_number(value(name));
+    if (!found) {
+        refuse_value(name, "a whole number");
+    }
+    return found;
+}
+
 std::optional<std::int64_t> arguments::count_if(const char* name) const
 {
     return has(name) ? std::optional{count(name)} : std::nullopt;

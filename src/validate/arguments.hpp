@@ -25,6 +25,7 @@ class arguments {
     double number(const char* name) const; // "Infinity", "-Infinity" and "NaN" are numbers too
     std::optional<double> number_if(const char* name) const;
     std::int64_t count(const char* name) const; // a whole number from 0
+    std::optional<std::int64_t> whole_if(const char* name) const;
     std::optional<std::int64_t> count_if(const char* name) const;
     std::optional<std::string> literal(const char* name) const; // text that the column's input function reads
     std::vector<std::string> literals(const char* name) const;  // NULLs left out

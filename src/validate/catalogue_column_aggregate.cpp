@@ -18,7 +18,6 @@ constexpr std::array bounds{the_column, min_literal, max_literal, strict_min, st
 constexpr std::array number_bounds{the_column, min_number, max_number, strict_min, strict_max};
 constexpr std::array sum_bounds{the_column, min_number,    max_number,   strict_min,
                                 strict_max, parse_strings, output_format};
-constexpr std::array count_bounds{the_column, min_count, max_count, strict_min, strict_max};
 constexpr std::array set{the_column, value_set, parse_strings};
 constexpr std::array common_set{the_column, value_set,
                                 kwarg{"ties_okay", flag, false,
@@ -42,10 +41,12 @@ constexpr std::array divergence{
           .required = true,
           .meaning = "the greatest divergence that is right; null for any",
           .nullable = true},
-    kwarg{"bucketize_data", flag, false, "whether a partition of bins counts the values by them", "true"},
+    kwarg{"bucketize_data", flag, false, "whether numbers are counted in bins, and not one by one", "true"},
     tail_holdout,
     kwarg{"internal_weight_holdout", number, false, "the weight set aside for bins that the partition gives none",
-          "0"}};
+          "0"},
+    kwarg{"min_value", number, false, "ignored: threshold decides"},
+    kwarg{"max_value", number, false, "ignored: threshold decides"}};
 constexpr std::array chisquare{
     the_column,
     kwarg{"partition_object", partition, true, "the expected distribution: \"values\" and their \"weights\""},
@@ -90,7 +91,7 @@ constexpr std::array types{
     expectation_type{"expect_column_stdev_to_be_between", whole_column, false, number_bounds,
                      "the standard deviation is within bounds"},
     expectation_type{"expect_column_sum_to_be_between", whole_column, false, sum_bounds, "the sum is within bounds"},
-    expectation_type{"expect_column_unique_value_count_to_be_between", whole_column, false, count_bounds,
+    expectation_type{"expect_column_unique_value_count_to_be_between", whole_column, false, number_bounds,
                      "the number of distinct values is within bounds"},
     expectation_type{"expect_column_proportion_of_unique_values_to_be_between", whole_column, false, number_bounds,
                      "the distinct values are a part, from 0 to 1, of all values that is within bounds"},

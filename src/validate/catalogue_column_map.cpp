@@ -22,8 +22,10 @@ constexpr std::array of_type{the_column,
                              kwarg{.name = "type_",
                                    .kind = text,
                                    .required = true,
-                                   .meaning = "the name of a type: PostgreSQL's, Great Expectations' or pandas'",
-                                   .older = "type"}};
+                                   .meaning = "the name of a type: PostgreSQL's, Great Expectations' or pandas'; "
+                                              "null for any",
+                                   .older = "type",
+                                   .nullable = true}};
 constexpr std::array in_type_list{the_column, kwarg{.name = "type_list",
                                                     .kind = texts,
                                                     .required = true,

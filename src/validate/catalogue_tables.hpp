@@ -34,8 +34,8 @@ inline constexpr kwarg min_literal{"min_value", kwarg_kind::literal, false, "the
 inline constexpr kwarg max_literal{"max_value", kwarg_kind::literal, false, "the upper bound; none without it"};
 inline constexpr kwarg min_number{"min_value", kwarg_kind::number, false, "the lower bound; none without it"};
 inline constexpr kwarg max_number{"max_value", kwarg_kind::number, false, "the upper bound; none without it"};
-inline constexpr kwarg min_count{"min_value", kwarg_kind::count, false, "the least number; none without it"};
-inline constexpr kwarg max_count{"max_value", kwarg_kind::count, false, "the greatest number; none without it"};
+inline constexpr kwarg min_count{"min_value", kwarg_kind::whole, false, "the least number; none without it"};
+inline constexpr kwarg max_count{"max_value", kwarg_kind::whole, false, "the greatest number; none without it"};
 inline constexpr kwarg strict_min{"strict_min", kwarg_kind::flag, false, "whether min_value itself is too low",
                                   "false"};
 inline constexpr kwarg strict_max{"strict_max", kwarg_kind::flag, false, "whether max_value itself is too high",

@@ -53,9 +53,13 @@ bool has_bins(const expectation& what)
 std::vector<metric_kind> kinds_of(const expectation& what, const columns_view& columns)
 {
     const std::string_view name = what.type->name;
+    if (counts_some_rows(what)) {
+        return {metric_kind::row_count};
+    }
     if (name == "expect_column_kl_divergence_to_be_less_than") {
+        const arguments given{what};
         const bool continuous =
-            has_bins(what) || (!arguments{what}.has("partition_object") &&
+            has_bins(what) || (!given.has("partition_object") && given.flag("bucketize_data", true) &&
                                columns.type(columns.find(what.columns[0], what)).measures() == measure::number);
         return {continuous ? metric_kind::samples : metric_kind::value_counts};
     }
@@ -96,6 +100,7 @@ void require_fit(const expectation& what, metric_kind kind, const columns_view& 
     case metric_kind::value_counts:
         require_type(type.is_hashable(), what, "a type with a hash function", columns, i);
         break;
+    case metric_kind::row_count:
     case metric_kind::profile: // of no expectation
         break;
     }
@@ -116,6 +121,11 @@ std::vector<column> make_columns(const plan& from, const type_factory& make_type
 }
 
 } // namespace
+
+bool counts_some_rows(const expectation& what)
+{
+    return std::string_view{what.type->name}.starts_with("expect_table_row_count") && !what.condition.empty();
+}
 
 bool is_row_test(const expectation& what)
 {

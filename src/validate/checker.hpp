@@ -79,6 +79,9 @@ class checker {
 // The metrics that an expectation is judged by; none for those that tests or facts decide.
 std::vector<metric_spec> metrics_of(const expectation& what, const columns_view& columns);
 
+// Whether it is about the number of rows that meet a condition, which a scan counts; that of all rows it knows anyway.
+bool counts_some_rows(const expectation& what);
+
 // Whether rows are tested one by one.
 bool is_row_test(const expectation& what);
 

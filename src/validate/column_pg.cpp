@@ -80,11 +80,15 @@ type_facts look_up(Oid type, Oid collation)
     return facts;
 }
 
-// Whether a moment may be written with its offset from UTC. Where it is not, reading it as such does no harm.
+// Whether a moment may name its offset from UTC or its zone: behind the time of day, which begins with the blank or the T
+// behind a digit. Where it does not, reading it as such does no harm.
 bool may_name_zone(std::string_view text)
 {
-    const auto clock = text.find(':');
-    return clock != std::string_view::npos && text.find_first_of("+-zZTC", clock) != std::string_view::npos;
+    const auto day = text.find_first_of("0123456789");
+    const auto clock = text.find_first_of(" Tt", std::min(day, text.size()));
+    return clock != std::string_view::npos &&
+           text.find_first_of("+-/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", clock + 1) !=
+               std::string_view::npos;
 }
 
 // Types whose values compare with each other as they are. Others are only comparable with themselves.

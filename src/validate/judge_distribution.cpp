@@ -177,20 +177,31 @@ std::array<double, 4> quartiles(const evidence& from, std::uint64_t values)
 }
 
 // Without a partition there is nothing to diverge from: the column's own is reported.
+// The values of a column in their order, and the part of each.
+json categories_of(const evidence& from)
+{
+    const auto& found = from.measured<value_counts>();
+    found.require_complete(from.what.label());
+    std::vector<std::pair<json, double>> parts;
+    found.each([&](const fingerprint&, const value_counts::counted& value) {
+        parts.emplace_back(value_of(value.json, from.what),
+                           static_cast<double>(value.rows) / static_cast<double>(found.values));
+    });
+    std::ranges::sort(parts);
+    json made{{"values", json::array()}, {"weights", json::array()}};
+    for (const auto& [value, weight] : parts) {
+        made["values"].push_back(value);
+        made["weights"].push_back(weight);
+    }
+    return made;
+}
+
 void judge_own_partition(const evidence& from, outcome& to)
 {
     to.success = true;
     to.observed_value = 0;
     if (from.rules->metrics()[from.decided->metrics[0]].kind == metric_kind::value_counts) {
-        const auto& found = from.measured<value_counts>();
-        found.require_complete(from.what.label());
-        json values = json::array();
-        json weights = json::array();
-        for (const value_counts::counted* value : found.by_count()) {
-            values.push_back(value_of(value->json, from.what));
-            weights.push_back(static_cast<double>(value->rows) / static_cast<double>(found.values));
-        }
-        const json partition{{"values", values}, {"weights", weights}};
+        const json partition = categories_of(from);
         to.details = {{"observed_partition", partition}, {"expected_partition", partition}};
         return;
     }
@@ -269,6 +280,13 @@ void judge_parameterized(const evidence& from, outcome& to)
     to.success = found.p_value >= p;
 }
 
+bool has_tails(const json& partition)
+{
+    const auto tails =
+        partition.contains("tail_weights") ? numbers_of(partition.at("tail_weights")) : std::vector<double>{};
+    return std::ranges::any_of(tails, [](double weight) { return weight > 0; });
+}
+
 void judge_bootstrapped(const evidence& from, outcome& to)
 {
     const arguments given{from.what};
@@ -277,7 +295,7 @@ void judge_bootstrapped(const evidence& from, outcome& to)
     if (!partition.contains("bins")) {
         refuse(from, "Invalid continuous partition object: it has no bins");
     }
-    if (partition.contains("tail_weights")) {
+    if (has_tails(partition)) {
         refuse(from, "Partition cannot have tail weights -- endpoints must be finite");
     }
     const auto bins = numbers_of(partition.at("bins"));

@@ -68,8 +68,8 @@ void judge_exists(const evidence& from, outcome& to)
 void judge_column_count(const evidence& from, outcome& to)
 {
     const std::size_t count = column_names(from).size();
-    to.observed_value = count;
     to.success = is_wanted_count(from.what, count);
+    to.observed_value = count;
 }
 
 void judge_ordered_list(const evidence& from, outcome& to)
@@ -101,7 +101,7 @@ void judge_column_set(const evidence& from, outcome& to)
 {
     const auto names = column_names(from);
     const arguments given{from.what};
-    const auto listed = given.texts("column_set");
+    const auto listed = given.has("column_set") ? given.texts("column_set") : std::vector<std::string>{};
     const std::set<std::string> wanted{listed.begin(), listed.end()};
     const std::set<std::string> found{names.begin(), names.end()};
     std::vector<std::string> missing;
@@ -111,12 +111,6 @@ void judge_column_set(const evidence& from, outcome& to)
     to.observed_value = found;
     const bool exact = given.flag("exact_match", true);
     json mismatched = json::object();
-    if (!given.has("column_set")) { // every column is one too many, which Great Expectations calls missing
-        to.success = !exact;
-        mismatched["missing"] = names;
-        to.details = exact ? json{{"mismatched", mismatched}} : json();
-        return;
-    }
     if (!unexpected.empty()) {
         mismatched["unexpected"] = unexpected;
     }
@@ -142,10 +136,23 @@ void judge_type(const evidence& from, outcome& to)
 
 // --- rows ----------------------------------------------------------------------------------------------------------
 
+// Rows of the table; with a row_condition, those that meet it.
+std::uint64_t counted_rows(const evidence& from)
+{
+    if (!counts_some_rows(from.what)) {
+        return from.rows;
+    }
+    if (from.decided == nullptr) {
+        throw error(sqlstate::feature_not_supported, from.what.label() + " is decided by etl.validate() alone");
+    }
+    return from.measured<row_count>().rows;
+}
+
 void judge_row_count(const evidence& from, outcome& to)
 {
-    to.observed_value = from.rows;
-    to.success = is_wanted_count(from.what, from.rows);
+    const std::uint64_t rows = counted_rows(from);
+    to.success = is_wanted_count(from.what, rows);
+    to.observed_value = rows;
 }
 
 const json& fact_of(const evidence& from)
@@ -160,8 +167,9 @@ const json& fact_of(const evidence& from)
 void judge_other_table(const evidence& from, outcome& to)
 {
     const auto other = fact_of(from).at("other").get<std::uint64_t>();
-    to.observed_value = {{"self", from.rows}, {"other", other}};
-    to.success = from.rows == other;
+    const std::uint64_t rows = counted_rows(from);
+    to.observed_value = {{"self", rows}, {"other", other}};
+    to.success = rows == other;
 }
 
 void judge_query(const evidence& from, outcome& to)

@@ -92,8 +92,10 @@ bool destroy_as(metric* gone, std::pmr::memory_resource* memory)
 
 metric* make_metric(const metric_spec& spec, const columns_view& columns, const metric_room& room)
 {
-    const std::size_t first = spec.columns.front();
+    const std::size_t first = spec.columns.empty() ? 0 : spec.columns.front();
     switch (spec.kind) {
+    case metric_kind::row_count:
+        return construct<row_count>(room.memory);
     case metric_kind::moments:
         return construct<moments>(room.memory, first, room.memory);
     case metric_kind::extremes:
@@ -112,7 +114,7 @@ metric* make_metric(const metric_spec& spec, const columns_view& columns, const 
 
 void destroy_metric(metric* gone, std::pmr::memory_resource* memory) noexcept
 {
-    static_cast<void>(destroy_as<moments>(gone, memory) || destroy_as<extremes>(gone, memory) ||
+    static_cast<void>(destroy_as<row_count>(gone, memory) || destroy_as<moments>(gone, memory) || destroy_as<extremes>(gone, memory) ||
                       destroy_as<samples>(gone, memory) || destroy_as<fingerprints>(gone, memory) ||
                       destroy_as<value_counts>(gone, memory) || destroy_as<column_profile>(gone, memory));
 }

@@ -24,6 +24,7 @@
 namespace etl::validate {
 
 enum class metric_kind : std::uint8_t {
+    row_count,    // the rows alone, of no column
     moments,      // count, sum, sum of squares
     extremes,     // least and greatest value
     samples,      // all values of a number or moment, sorted
@@ -77,6 +78,14 @@ class metric {
 // The metric of a spec; lives in the room's memory.
 metric* make_metric(const metric_spec& spec, const columns_view& columns, const metric_room& room);
 void destroy_metric(metric* gone, std::pmr::memory_resource* memory) noexcept;
+
+class row_count final : public metric {
+  public:
+    void add(std::span<const field> /*row*/) override {}
+    void merge(const metric& /*other*/) override {}
+    void write(byte_writer& /*to*/) override {}
+    void read(byte_reader& /*from*/) override {}
+};
 
 class moments final : public metric {
   public:

@@ -181,8 +181,20 @@ pair_of find_pair(const expectation& what, const columns_view& columns)
     return {chosen[0], chosen[1], value_order::of(what, columns, chosen)};
 }
 
+// Great Expectations' SQL refuses the argument, too; without effect it would compare texts as texts.
+void refuse_text_as_moments(const expectation& what, const columns_view& columns)
+{
+    const bool is_text = columns.type(columns.find(what.columns[0], what)).kind() == field::kind::text;
+    if (is_text && arguments{what}.flag("parse_strings_as_datetimes")) {
+        throw error(sqlstate::feature_not_supported,
+                    what.label() + " cannot compare texts as moments (parse_strings_as_datetimes)", {},
+                    "Validate a query that casts the columns to timestamptz.");
+    }
+}
+
 std::unique_ptr<row_test> compile_greater(const expectation& what, const columns_view& columns)
 {
+    refuse_text_as_moments(what, columns);
     return make_record_test(
         what, columns, ignored_rows::all_missing,
         [pair = find_pair(what, columns), or_equal = arguments{what}.flag("or_equal")](std::span<const field> row) {
@@ -222,14 +234,15 @@ std::unique_ptr<row_test> compile_pair_set(const expectation& what, const column
     column_type& type_a = columns.type(a);
     column_type& type_b = columns.type(b);
     const arguments given{what};
+    const bool any = !given.has("value_pairs_set"); // null: every pair is as expected
     std::vector<std::pair<field, field>> members;
-    for (const json& member : given.value("value_pairs_set")) {
+    for (const json& member : any ? json::array() : given.value("value_pairs_set")) {
         members.emplace_back(literal_or_null(member[0], type_a, given, what),
                              literal_or_null(member[1], type_b, given, what));
     }
     return make_record_test(what, columns, ignored_rows::all_missing,
                             [=, &type_a, &type_b, members = std::move(members)](std::span<const field> row) {
-                                return std::ranges::any_of(members, [&](const auto& member) {
+                                return any || std::ranges::any_of(members, [&](const auto& member) {
                                     return are_equal(type_a, row[a], member.first) &&
                                            are_equal(type_b, row[b], member.second);
                                 });

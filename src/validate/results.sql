@@ -93,7 +93,8 @@ AS $$
            CASE WHEN f.counts THEN o.element_count END, CASE WHEN f.counts THEN o.missing_count END,
            CASE WHEN f.counts THEN o.unexpected_count END, CASE WHEN f.counts THEN o.unexpected_percent END,
            CASE WHEN f.counts THEN o.observed_value::jsonb END,
-           CASE WHEN f.counts THEN etl._first_of(o.failing_values::json, 20) END,
+           CASE WHEN f.counts THEN etl._first_of(coalesce(o.details::json -> 'unexpected_rows', o.failing_values::json), 20)
+           END,
            CASE WHEN f.counts THEN etl._first_of(o.failing_keys::json, max_failing_keys) END,
            o.fault
     FROM unnest(outcomes) AS o

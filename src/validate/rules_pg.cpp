@@ -32,7 +32,7 @@ const char* kind_of(const expectation& what)
     }
     switch (what.type->of) {
     case family::table:
-        return "table";
+        return counts_some_rows(what) ? "scan" : "table";
     case family::query:
         return "query";
     default:

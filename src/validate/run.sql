@@ -33,27 +33,50 @@ COMMENT ON FUNCTION etl._is_proven_unique(regclass, text[]) IS
     'Whether a unique index proves that no two rows have the same values in these columns: valid, checked at once, '
     'over all rows, with the equality of the columns'' types, on some or all of the columns.';
 
-CREATE FUNCTION etl._fact_of(source etl._source, kind text, kwargs jsonb)
+CREATE FUNCTION etl._braces_undoubled(query text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN regexp_replace(query, '\{batch\}|\{\{|\}\}', '', 'g') ~ '[{}]' THEN query
+                ELSE replace(replace(query, '{{', '{'), '}}', '}') END
+$$;
+COMMENT ON FUNCTION etl._braces_undoubled(text) IS
+    'A query as Great Expectations reads it: with Python''s str.format, in which a literal brace is written twice. '
+    'A query that has a single brace beside {batch} was not written for it, and stays as it is.';
+
+CREATE FUNCTION etl._rows_query(source etl._source, query text, condition text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(E'WITH _validated_batch AS (SELECT validated.* FROM %s%s)\n'
+                  'SELECT jsonb_build_object(''count'', count(*), ''rows'', '
+                  'coalesce(jsonb_agg(q.shown) FILTER (WHERE q.shown IS NOT NULL), ''[]'')) '
+                  'FROM (SELECT CASE WHEN row_number() OVER () <= 20 THEN to_jsonb(u.*) END AS shown '
+                  'FROM (%s\n) AS u) AS q',
+                  CASE WHEN condition IS NULL THEN source.rows_sql
+                       ELSE format('(SELECT validated.* FROM %s) AS validated', source.rows_sql) END,
+                  ' WHERE (' || condition || E'\n)',
+                  replace(etl._braces_undoubled(regexp_replace(query, '[\s;]+$', '')), '{batch}', '_validated_batch'))
+$$;
+COMMENT ON FUNCTION etl._rows_query(etl._source, text, text) IS
+    'The statement that counts the rows of an unexpected_rows_query and shows the first 20. {batch} stands for the rows '
+    'of the source that meet the condition, under a name, so that the query may write it wherever a table may stand.';
+
+CREATE FUNCTION etl._fact_of(source etl._source, kind text, kwargs jsonb, condition text)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     fact jsonb;
-    query text;
 BEGIN
     IF kind = 'other_table' THEN
         EXECUTE format('SELECT jsonb_build_object(''other'', count(*)) FROM %s',
                        etl._table_named(source.target, kwargs ->> 'other_table_name')) INTO fact;
     ELSE
-        query := replace(kwargs ->> 'unexpected_rows_query', '{batch}',
-                         CASE WHEN source.has_places AND source.rows_sql = format('%s AS validated', source.target)
-                              THEN source.target::text ELSE format('(SELECT * FROM %s)', source.rows_sql) END);
-        EXECUTE format(E'SELECT jsonb_build_object(''count'', count(*), ''rows'', '
-                       'coalesce(jsonb_agg(to_jsonb(q)) FILTER (WHERE q.n <= 20), ''[]'')) '
-                       'FROM (SELECT *, row_number() OVER () AS n FROM (%s\n) AS u) AS q', query) INTO fact;
-        fact := jsonb_set(fact, '{rows}', (SELECT coalesce(jsonb_agg(r - 'n'), '[]')
-                                           FROM jsonb_array_elements(fact -> 'rows') AS r));
+        EXECUTE etl._rows_query(source, kwargs ->> 'unexpected_rows_query', condition) INTO fact;
     END IF;
     RETURN jsonb_build_object('fact', fact);
 EXCEPTION WHEN OTHERS THEN
@@ -63,7 +86,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN jsonb_build_object('fault', SQLERRM);
 END
 $$;
-COMMENT ON FUNCTION etl._fact_of(etl._source, text, jsonb) IS
+COMMENT ON FUNCTION etl._fact_of(etl._source, text, jsonb, text) IS
     'What an expectation needs to know beyond the rows: {"fact": the count of another table, or count and first rows '
     'of a query}, or {"fault": why not}.';
 
@@ -144,9 +167,9 @@ DECLARE
     rule record;
     fact jsonb;
 BEGIN
-    FOR rule IN SELECT r.number, r.kind, r.columns, r.kwargs FROM etl._validation_rules(document) AS r LOOP
+    FOR rule IN SELECT r.* FROM etl._validation_rules(document) AS r LOOP
         IF rule.kind IN ('other_table', 'query') THEN
-            fact := etl._fact_of(source, rule.kind, rule.kwargs::jsonb);
+            fact := etl._fact_of(source, rule.kind, rule.kwargs::jsonb, rule.condition);
             told := jsonb_set(told, ARRAY[CASE WHEN fact ? 'fault' THEN 'faults' ELSE 'facts' END],
                               coalesce(told -> CASE WHEN fact ? 'fault' THEN 'faults' ELSE 'facts' END, '{}')
                               || jsonb_build_object(rule.number, coalesce(fact -> 'fault', fact -> 'fact')));
@@ -221,7 +244,8 @@ DECLARE
     outcomes etl._outcome[];
 BEGIN
     told := told || jsonb_build_object('area', etl._open_spill());
-    SELECT coalesce(array_agg(r.number ORDER BY r.number) FILTER (WHERE r.kind IN ('scan', 'unique')), '{}'),
+    SELECT coalesce(array_agg(r.number ORDER BY r.number) FILTER (
+               WHERE r.kind IN ('scan', 'unique') OR r.kind = 'other_table' AND r.condition IS NOT NULL), '{}'),
            coalesce(array_agg(r.number ORDER BY r.number) FILTER (WHERE r.kind = 'ordered'), '{}')
     INTO scan_part, ordered_part
     FROM etl._validation_rules(document) AS r;

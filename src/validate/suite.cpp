@@ -47,7 +47,8 @@ void require_kwargs(const expectation_type& of, const json& kwargs)
         }
     }
     if (of.needs_bound && kwargs.value("min_value", json{}).is_null() && kwargs.value("max_value", json{}).is_null()) {
-        refuse(std::string{of.name} + " needs \"min_value\" or \"max_value\" or both");
+        refuse(std::string{of.name} + " needs \"min_value\" or \"max_value\" or both",
+               "min_value and max_value cannot both be None.");
     }
 }
 

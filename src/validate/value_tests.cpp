@@ -95,8 +95,8 @@ length_bounds read_lengths(const expectation& what)
         made.least = made.most = given.count("value");
         return made;
     }
-    made.least = given.count_if("min_value").value_or(made.least) + (given.flag("strict_min") ? 1 : 0);
-    if (const auto most = given.count_if("max_value")) {
+    made.least = given.whole_if("min_value").value_or(made.least) + (given.flag("strict_min") ? 1 : 0);
+    if (const auto most = given.whole_if("max_value")) {
         made.most = *most - (given.flag("strict_max") ? 1 : 0);
     }
     return made;
