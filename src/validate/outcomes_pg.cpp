@@ -113,6 +113,17 @@ void put_outcome(pg::result_set& rows, const outcome& o)
     row.finish(rows);
 }
 
+bool has_places(const read_validation& read)
+{
+    for (std::size_t i = 0; i < read.rules().tested().size(); ++i) {
+        const auto listed = read.state().tested(i).listed();
+        if (!listed.empty() && listed.front().position.table == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 std::span<const Datum> states_of(Datum array)
 {
     struct elements {
@@ -151,6 +162,16 @@ ETL_FUNCTION(etl_outcomes, args)
         pg::poll();
     }
     return rows.finish();
+}
+
+ETL_FUNCTION(etl_have_places, args)
+{
+    for (const Datum state : states_of(args.datum(0))) {
+        if (!has_places(read_validation{state, CurrentMemoryContext})) {
+            return BoolGetDatum(false);
+        }
+    }
+    return BoolGetDatum(true);
 }
 
 // The JSON of one value, as states write those of failing rows.

@@ -16,7 +16,6 @@ AS $$
        AND EXISTS (
         SELECT
         FROM pg_index AS i
-        JOIN pg_opclass AS o ON o.oid = ANY (i.indclass::oid[])
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indimmediate
           AND i.indpred IS NULL AND i.indexprs IS NULL
           AND NOT EXISTS (
@@ -26,12 +25,14 @@ AS $$
               JOIN pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
               LEFT JOIN pg_opclass AS c ON c.oid = k.opclass
               WHERE k.number <= i.indnkeyatts
-                AND (NOT a.attname = ANY (columns) OR k.collation_id <> a.attcollation OR NOT c.opcdefault))
+                AND (NOT a.attname = ANY (columns) OR k.collation_id <> a.attcollation OR NOT c.opcdefault
+                     OR NOT (cardinality(columns) = 1 OR a.attnotnull OR i.indnullsnotdistinct)))
         )
 $$;
 COMMENT ON FUNCTION etl._is_proven_unique(regclass, text[]) IS
     'Whether a unique index proves that no two rows have the same values in these columns: valid, checked at once, '
-    'over all rows, with the equality of the columns'' types, on some or all of the columns.';
+    'over all rows, with the equality of the columns'' types, on some or all of the columns. Of several columns NULL is '
+    'a value like any other, which an index must know, too.';
 
 CREATE FUNCTION etl._braces_undoubled(query text)
 RETURNS text
