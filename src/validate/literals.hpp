@@ -23,7 +23,8 @@ class value_set {
     bool is_possible() const noexcept { return is_possible_; }
 
   private:
-    // Texts where equal means identical: a few are compared one by one, many are looked up by their hash.
+    // Texts where equal means identical: a few are compared one by one, by their sizes and first bytes, which nearly
+    // always decides; many are looked up by their hash.
     class text_set {
       public:
         void add(std::string_view text);
@@ -37,9 +38,15 @@ class value_set {
                 return XXH3_64bits(text.data(), text.size());
             }
         };
+        struct short_member {
+            std::uint64_t first; // up to eight bytes of the text
+            std::string text;
+        };
         static constexpr std::size_t few = 8;
 
-        std::vector<std::string> few_; // all of them, up to that number
+        static std::uint64_t first_bytes(std::string_view text) noexcept;
+
+        std::vector<short_member> few_; // all of them, up to that number
         std::unordered_set<std::string, text_hash, std::equal_to<>> all_;
     };
 

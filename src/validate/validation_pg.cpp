@@ -184,9 +184,11 @@ class argument_locator final : public row_locator {
 
 void read_row(pg::arguments args, scan& of)
 {
-    for (std::size_t i = 0; i < of.row.size(); ++i) {
-        const int argument = of.first_value + static_cast<int>(i);
-        read_field(of.row[i], of.readings[i], args.datum(argument), args.is_null(argument));
+    const std::span row{of.row}; // what is written to it may not be seen to leave the vectors as they are
+    const std::span readings{std::as_const(of.readings)};
+    int argument = of.first_value;
+    for (std::size_t i = 0; i < row.size(); ++i, ++argument) {
+        read_field(row[i], readings[i], args.datum(argument), args.is_null(argument));
     }
 }
 
