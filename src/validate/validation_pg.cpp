@@ -16,6 +16,7 @@ extern "C" {
 }
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -129,17 +130,30 @@ scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext mem
 
 // --- rows ------------------------------------------------------------------------------------------------------------
 
-// The tuple that an aggregate is fed with, when it comes straight from a table: its slot knows where it lies. Else
-// nullptr.
-const TupleTableSlot* table_slot(pg::arguments args)
+struct place {
+    Oid table;
+    ItemPointerData tid;
+};
+
+// Where the row lies that an aggregate is fed with, when it comes straight from a table: its slot knows. The first row of
+// a group is copied to a slot that does not know the table, but then the copy itself does.
+std::optional<place> place_of_row(pg::arguments args)
 {
     const Node* caller = args.raw()->context;
     if (caller == nullptr || !IsA(caller, AggState)) {
-        return nullptr;
+        return std::nullopt;
     }
-    const auto* aggregate = reinterpret_cast<const AggState*>(caller);
-    const TupleTableSlot* slot = aggregate->tmpcontext->ecxt_outertuple;
-    return slot != nullptr && ItemPointerIsValid(&slot->tts_tid) ? slot : nullptr;
+    TupleTableSlot* slot = reinterpret_cast<const AggState*>(caller)->tmpcontext->ecxt_outertuple;
+    if (slot == nullptr) {
+        return std::nullopt;
+    }
+    place found{slot->tts_tableOid, slot->tts_tid};
+    if (!OidIsValid(found.table) && (TTS_IS_BUFFERTUPLE(slot) || TTS_IS_HEAPTUPLE(slot))) {
+        if (const HeapTupleData* copy = reinterpret_cast<const HeapTupleTableSlot*>(slot)->tuple) {
+            found = {copy->t_tableOid, copy->t_self};
+        }
+    }
+    return OidIsValid(found.table) && ItemPointerIsValid(&found.tid) ? std::optional{found} : std::nullopt;
 }
 
 class argument_locator final : public row_locator {
@@ -152,9 +166,9 @@ class argument_locator final : public row_locator {
         if (scan_.ctid >= 0 && !args_.is_null(scan_.ctid)) {
             set_place(made, reinterpret_cast<ItemPointer>(DatumGetPointer(args_.datum(scan_.ctid))));
             made.table = scan_.tableoid < 0 ? 0 : DatumGetObjectId(args_.datum(scan_.tableoid));
-        } else if (const TupleTableSlot* slot = table_slot(args_)) {
-            set_place(made, &slot->tts_tid);
-            made.table = slot->tts_tableOid;
+        } else if (const auto found = place_of_row(args_)) {
+            set_place(made, &found->tid);
+            made.table = found->table;
         } else { // nowhere: in the order in which they come
             made.block = static_cast<std::uint32_t>(scan_.rows >> 16);
             made.offset = static_cast<std::uint16_t>(scan_.rows);
