@@ -65,6 +65,7 @@ bool evaluation::check_elements(const array_rules& by, value of, const place* wh
 bool evaluation::check_contains(const array_rules& by, value of, const place* where, evaluated* seen)
 {
     const bool unbounded = by.contained.most >= of.size();
+    seen = by.contains_evaluates ? seen : nullptr;
     std::uint64_t found = 0;
     std::uint32_t index = 0;
     for (const value each : elements(of)) {

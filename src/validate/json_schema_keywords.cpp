@@ -250,6 +250,7 @@ bool compiler::read_array_keyword(rules& into, const located& from, keyword whic
         return true;
     case keyword::contains:
         made(into.arrays).contains = link(content, "contains");
+        into.arrays->contains_evaluates = from.home->in.version >= draft::draft2020_12;
         return true;
     case keyword::min_contains:
         made(into.arrays).contained.least = count_of(content, "minContains");
