@@ -195,7 +195,7 @@ bool compiler::read_string_keyword(rules& into, const located& from, keyword whi
         return true;
     case keyword::format: {
         const bool asserted = assert_formats_ || (from.home->in.vocabularies & vocabulary::format_assertion) != 0;
-        if (const auto check = asserted ? find_format(text_of(content, "format")) : nullptr) {
+        if (const auto check = asserted ? find_format(text_of(content, "format"), from.home->in.version) : nullptr) {
             made(into.strings).format = check;
             into.strings->format_name = content.text();
         }
