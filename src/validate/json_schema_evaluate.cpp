@@ -209,7 +209,7 @@ bool evaluation::check_string(const string_rules& by, value of, const place* whe
     }
     if ((verdict || is_collecting()) && by.pattern != nullptr && !by.pattern->matches(text)) {
         verdict = refuse(where, "pattern", [&] {
-            return excerpt(of) + " does not match " + printable('"' + by.pattern->pattern() + '"');
+            return excerpt(of) + " does not match " + '"' + pattern_excerpt(by.pattern->pattern()) + '"';
         });
     }
     if ((verdict || is_collecting()) && by.format != nullptr && !by.format(text)) {
