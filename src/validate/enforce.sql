@@ -171,6 +171,30 @@ $$;
 COMMENT ON FUNCTION etl._require_not_inherited(regclass, text) IS
     'Raises (42710) when the suite is enforced on a table of which this one is a partition.';
 
+CREATE FUNCTION etl._hold_suite(suite text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    document text;
+BEGIN
+    LOOP
+        -- Changes nothing. A lock alone would not reach a transaction with an older snapshot, whose guard does not
+        -- see the trigger that is made here: that one gets 40001 now.
+        UPDATE etl.suite AS s SET loaded_at = s.loaded_at
+        WHERE s.name = suite AND s.owner = current_user
+        RETURNING s.document INTO document;
+        EXIT WHEN FOUND;
+        PERFORM etl._suite_document(suite); -- says what is wrong, unless the suite has come back this moment
+    END LOOP;
+    RETURN document;
+END
+$$;
+COMMENT ON FUNCTION etl._hold_suite(text) IS
+    'The document of a suite of the current role, which nobody else changes or drops before this transaction has '
+    'ended; errors as of etl._suite_document.';
+
 -- What is said at the definition -------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._tell_left_out(target regclass, document text)
@@ -320,8 +344,11 @@ BEGIN
     PERFORM etl._require_flag(replace, 'replace');
     PERFORM etl._require_enforcement_mode(mode, tag_column, add_column, min_severity);
     PERFORM etl._require_enforcer(target);
-    document := etl._suite_document(suite);
-    PERFORM FROM etl.suite AS s WHERE s.name = enforce.suite FOR KEY SHARE; -- nobody drops it meanwhile
+    -- Two that enforce at once take turns. DROP TRIGGER and ADD COLUMN want the stronger lock, and to ask for it later
+    -- would be a deadlock with a transaction that reads now and writes then.
+    EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', target,
+                   CASE WHEN replace OR add_column THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
+    document := etl._hold_suite(suite);
     PERFORM etl._require_not_inherited(target, suite);
     IF etl._enforceable(target, suite, document, min_severity, params::text) = 0 THEN
         RAISE EXCEPTION USING
@@ -403,6 +430,9 @@ AS $$
 DECLARE
     enforced etl.enforcements;
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN NEW; -- held by etl._hold_suite
+    END IF;
     FOR enforced IN SELECT * FROM etl.enforcements AS e WHERE e.suite = OLD.name AND e.owner = OLD.owner LOOP
         IF TG_OP = 'DELETE' OR NEW.name <> OLD.name OR NEW.owner <> OLD.owner THEN
             RAISE EXCEPTION USING
