@@ -7,6 +7,7 @@ extern "C" {
 #include <access/htup_details.h>
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
+#include <utils/builtins.h>
 #include <utils/fmgrprotos.h>
 }
 
@@ -20,7 +21,7 @@ namespace {
 // --- storing -------------------------------------------------------------------------------------------------------
 
 struct set_aside_row {
-    Oid table;
+    Datum table;
     Datum suite;
     Datum row;
     Datum reasons;
@@ -31,21 +32,31 @@ struct set_aside_row {
 // May raise.
 void store(const set_aside_row& what)
 {
-    static constexpr std::array<Oid, 6> types{REGCLASSOID, TEXTOID, JSONBOID, TEXTARRAYOID, TEXTOID, TEXTOID};
+    static constexpr std::array<Oid, 6> types{TEXTOID, TEXTOID, JSONBOID, TEXTARRAYOID, TEXTOID, TEXTOID};
     static pg::own_query query{"quarantined_rows",
                                "INSERT INTO etl.quarantined_rows (relation, suite, \"row\", reasons, operation, owner) "
-                               "VALUES (etl._relation_name($1), $2, $3, $4, $5, $6::pg_catalog.name)",
+                               "VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.name)",
                                types};
-    const std::array values{
-        ObjectIdGetDatum(what.table), what.suite, what.row, what.reasons, what.operation, what.owner};
+    const std::array values{what.table, what.suite, what.row, what.reasons, what.operation, what.owner};
     query.execute(values.data());
+}
+
+Oid own_function(const char* signature)
+{
+    return DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(signature)));
+}
+
+// The name under which rows of a table are kept. May raise.
+const char* kept_name(Oid table)
+{
+    const Oid function = own_function("etl._relation_name(pg_catalog.regclass)");
+    return TextDatumGetCString(OidFunctionCall1(function, ObjectIdGetDatum(table)));
 }
 
 // etl._row_as_json, ready to be called with rows of one type. May raise.
 void find_row_as_json(FmgrInfo* to, Oid row_type, MemoryContext memory)
 {
-    const Oid function =
-        DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum("etl._row_as_json(pg_catalog.record)")));
+    const Oid function = own_function("etl._row_as_json(pg_catalog.record)");
     MemoryContext old = MemoryContextSwitchTo(memory);
     FmgrInfo found = {};
     fmgr_info(function, &found);
@@ -121,7 +132,10 @@ set_aside_writer::set_aside_writer(Relation table, Oid root, std::string suite, 
 
 void set_aside_writer::write(const pg::row_trigger& call, const row_judge& judged, Datum reasons)
 {
-    const set_aside_row what{root_,
+    if (name_.empty()) {
+        name_ = pg::call([this] { return kept_name(root_); });
+    }
+    const set_aside_row what{pg::make_text(name_),
                              pg::make_text(suite_),
                              as_json(call, judged),
                              reasons,
