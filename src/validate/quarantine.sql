@@ -25,7 +25,7 @@ CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation text NOT NULL,
     suite text NOT NULL,
-    "row" jsonb NOT NULL,
+    "row" jsonb NOT NULL CHECK (jsonb_typeof("row") = 'object'),
     reasons text[] NOT NULL,
     operation text NOT NULL DEFAULT 'quarantine' CHECK (operation IN ('quarantine', 'insert', 'update')),
     quarantined_at timestamptz NOT NULL DEFAULT now(),
@@ -47,18 +47,16 @@ SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows_quarantine_id_s
 
 CREATE FUNCTION etl._row_as_json("row" record)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE C STRICT STABLE
 SET search_path = pg_catalog, pg_temp
 SET extra_float_digits = 1
 SET datestyle = 'ISO, YMD'
 SET intervalstyle = 'postgres'
-AS $$
-BEGIN
-    RETURN to_jsonb("row");
-END
-$$;
+AS 'MODULE_PATHNAME', 'etl_row_as_json';
 COMMENT ON FUNCTION etl._row_as_json(record) IS
-    'A row as JSON from which jsonb_populate_record makes the same row, whatever the session''s settings are.';
+    'A row as JSON from which etl.release_quarantined makes the same row, whatever the session''s settings are: as '
+    'to_jsonb, but values of json and jsonb, and of types that have a cast to json, are texts, as their output '
+    'functions write them, and so are arrays and composites that hold such. Errors: 54000 a row of more than 256 MB.';
 
 CREATE FUNCTION etl._refuse_quarantine_cascades(target regclass, suite text)
 RETURNS void
@@ -179,29 +177,64 @@ $$;
 COMMENT ON FUNCTION etl._require_released_columns(regclass, text[]) IS
     'Raises (42703) when a table lacks what quarantined rows have.';
 
+CREATE FUNCTION etl._is_json(type regtype)
+RETURNS bool
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE base(type) AS (
+        SELECT type::oid
+        UNION ALL
+        SELECT t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
+    )
+    SELECT bool_or(b.type IN ('json'::regtype, 'jsonb'::regtype)) FROM base AS b
+$$;
+COMMENT ON FUNCTION etl._is_json(regtype) IS 'Whether a type is json or jsonb, or a domain over one of them.';
+
+CREATE FUNCTION etl._released_values(relation regclass, keys text[])
+RETURNS TABLE (number int2, name text, "value" text, source text, generated text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH live AS (
+        SELECT a.attnum, quote_ident(a.attname) AS name, format_type(a.atttypid, a.atttypmod) AS type,
+               a.attname = ANY (keys) AS given, a.attgenerated <> '' AS is_generated,
+               etl._is_json(a.atttypid) AS is_json,
+               coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) AS expression,
+               CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %s', a.attcollation::regcollation)
+                    ELSE '' END AS collated
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT attnum, name,
+           CASE WHEN is_generated THEN NULL
+                WHEN given THEN format('j.%s::%s%s', name, type, collated)
+                ELSE format('(%s)::%s%s', coalesce(expression, 'NULL'), type, collated) END,
+           CASE WHEN given AND NOT is_generated
+                THEN format('%s %s', name, CASE WHEN is_json THEN 'text' ELSE type END) END,
+           CASE WHEN is_generated THEN expression END
+    FROM live
+$$;
+COMMENT ON FUNCTION etl._released_values(regclass, text[]) IS
+    'The columns of a table for rows from JSON with the given keys: the value, which is that of the JSON (j) or the '
+    'default, and how the JSON is read; or the expression of a generated column.';
+
 CREATE FUNCTION etl._released_row(relation regclass, keys text[])
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH live AS (
-        SELECT a.attnum, a.attname, quote_ident(a.attname) AS name, a.attgenerated <> '' AS generated,
-               pg_get_expr(d.adbin, d.adrelid) AS expression,
-               CASE WHEN a.attname <> ALL (keys) AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
-               END AS filled
-        FROM pg_attribute AS a
-        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-    )
+    -- Not jsonb_populate_record: that wants values of domains that are not null for what the JSON lacks.
     SELECT format(
-        'SELECT ROW(%s)::%s AS r FROM jsonb_populate_record(%s, p."row" - %L::text[]) AS s',
-        string_agg(CASE WHEN generated THEN '(' || expression || ')' ELSE 's.' || name END, ', ' ORDER BY attnum),
+        'SELECT ROW(%s)::%s AS r FROM (SELECT %s FROM %s) AS s',
+        string_agg(coalesce('(' || v.generated || ')', 's.' || v.name), ', ' ORDER BY v.number),
         relation,
-        CASE WHEN bool_or(filled IS NOT NULL)
-             THEN format('ROW(%s)::%s', string_agg(coalesce(filled, 'NULL'), ', ' ORDER BY attnum), relation)
-             ELSE format('NULL::%s', relation) END,
-        coalesce(array_agg(attname::text) FILTER (WHERE generated), '{}'))
-    FROM live
+        string_agg(v."value" || ' AS ' || v.name, ', ' ORDER BY v.number),
+        coalesce('jsonb_to_record(p."row") AS j (' || string_agg(v.source, ', ' ORDER BY v.number) || ')',
+                 '(SELECT p."row") AS j'))
+    FROM etl._released_values(relation, keys) AS v
 $$;
 COMMENT ON FUNCTION etl._released_row(regclass, text[]) IS
     'A query for the row (r) that the JSON p."row" with the given keys is in the table: columns that the JSON lacks '

@@ -5,15 +5,22 @@
 
 extern "C" {
 #include <access/htup_details.h>
+#include <access/transam.h>
 #include <catalog/pg_type.h>
+#include <funcapi.h>
 #include <nodes/makefuncs.h>
+#include <parser/parse_coerce.h>
 #include <utils/builtins.h>
+#include <utils/fmgroids.h>
 #include <utils/fmgrprotos.h>
+#include <utils/lsyscache.h>
+#include <utils/typcache.h>
 }
 
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 
 namespace etl::validate {
 namespace {
@@ -53,20 +60,156 @@ const char* kept_name(Oid table)
     return TextDatumGetCString(OidFunctionCall1(function, ObjectIdGetDatum(table)));
 }
 
-// etl._row_as_json, ready to be called with rows of one type. May raise.
-void find_row_as_json(FmgrInfo* to, Oid row_type, MemoryContext memory)
+// --- rows as JSON --------------------------------------------------------------------------------------------------
+
+// Whether jsonb has a place for every value of a type, and the type's input makes the same value of it again. It has
+// none for what json may hold, as "\u0000"; JSON's null is none of SQL's; and what a cast to json makes of a value is
+// anything. May raise.
+bool fits_into_json(Oid type)
 {
-    const Oid function = own_function("etl._row_as_json(pg_catalog.record)");
+    const Oid base = getBaseType(type);
+    if (base == JSONOID || base == JSONBOID) {
+        return false;
+    }
+    const Oid element = get_element_type(base);
+    if (OidIsValid(element)) {
+        return fits_into_json(element);
+    }
+    if (type_is_rowtype(base)) {
+        TupleDesc columns = lookup_rowtype_tupdesc_copy(base, -1);
+        const auto fits = [columns](int i) {
+            return TupleDescAttr(columns, i)->attisdropped || fits_into_json(TupleDescAttr(columns, i)->atttypid);
+        };
+        int i = 0;
+        while (i < columns->natts && fits(i)) {
+            ++i;
+        }
+        return i == columns->natts;
+    }
+    Oid cast = InvalidOid;
+    return base < FirstNormalObjectId ||
+           find_coercion_pathway(JSONOID, base, COERCION_EXPLICIT, &cast) != COERCION_PATH_FUNC;
+}
+
+// to_jsonb, which asks of which type its argument is, ready to be called. May raise.
+void find_to_jsonb(FmgrInfo* to, Oid row_type, MemoryContext memory)
+{
     MemoryContext old = MemoryContextSwitchTo(memory);
-    FmgrInfo found = {};
-    fmgr_info(function, &found);
-    // PL/pgSQL asks of which type the record is.
+    fmgr_info(F_TO_JSONB, to);
     auto* argument = makeNullConst(row_type, -1, InvalidOid);
-    fmgr_info_set_expr(reinterpret_cast<Node*>(makeFuncExpr(function, JSONBOID, list_make1(argument), InvalidOid,
+    fmgr_info_set_expr(reinterpret_cast<Node*>(makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument), InvalidOid,
                                                             InvalidOid, COERCE_EXPLICIT_CALL)),
-                       &found);
+                       to);
     MemoryContextSwitchTo(old);
-    *to = found;
+}
+
+// Makes JSON of the rows of one type: what does not fit is a text.
+class json_maker {
+  public:
+    json_maker(HeapTupleHeader row, MemoryContext memory);
+
+    bool is_for(HeapTupleHeader row) const;
+    Datum make(HeapTupleHeader row);
+
+  private:
+    void prepare(HeapTupleHeader row, MemoryContext memory);
+    HeapTuple with_texts(HeapTupleHeader row);
+
+    std::uint64_t type_ = 0;
+    TupleDesc row_ = nullptr;
+    TupleDesc written_ = nullptr; // the row's, with texts
+    bool has_texts_ = false;
+    FmgrInfo to_jsonb_ = {};
+    std::vector<FmgrInfo> outputs_; // of columns that become texts
+    std::vector<Datum> values_;
+    std::unique_ptr<bool[]> nulls_;
+};
+
+// May raise.
+std::uint64_t type_of(HeapTupleHeader row)
+{
+    return assign_record_type_identifier(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+}
+
+json_maker::json_maker(HeapTupleHeader row, MemoryContext memory)
+{
+    pg::call([&] {
+        type_ = type_of(row);
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        row_ = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+        written_ = CreateTupleDescCopy(row_);
+        MemoryContextSwitchTo(old);
+    });
+    outputs_.resize(static_cast<std::size_t>(row_->natts));
+    values_.resize(outputs_.size());
+    nulls_ = std::make_unique<bool[]>(outputs_.size());
+    pg::call([&] { prepare(row, memory); });
+}
+
+// May raise.
+void json_maker::prepare(HeapTupleHeader row, MemoryContext memory)
+{
+    for (int i = 0; i < row_->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(row_, i);
+        if (column->attisdropped || fits_into_json(column->atttypid)) {
+            continue;
+        }
+        Oid output = InvalidOid;
+        bool is_varlena = false;
+        getTypeOutputInfo(column->atttypid, &output, &is_varlena);
+        fmgr_info_cxt(output, &outputs_[static_cast<std::size_t>(i)], memory);
+        TupleDescInitEntry(written_, static_cast<AttrNumber>(i + 1), NameStr(column->attname), TEXTOID, -1, 0);
+        has_texts_ = true;
+    }
+    if (has_texts_) {
+        written_->tdtypeid = RECORDOID;
+        written_->tdtypmod = -1;
+        BlessTupleDesc(written_);
+    }
+    find_to_jsonb(&to_jsonb_, has_texts_ ? RECORDOID : HeapTupleHeaderGetTypeId(row), memory);
+}
+
+bool json_maker::is_for(HeapTupleHeader row) const
+{
+    return pg::call([row] { return type_of(row); }) == type_;
+}
+
+// May raise.
+HeapTuple json_maker::with_texts(HeapTupleHeader row)
+{
+    HeapTupleData tuple = {};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+    tuple.t_data = row;
+    ItemPointerSetInvalid(&tuple.t_self);
+    heap_deform_tuple(&tuple, row_, values_.data(), nulls_.get());
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+        if (OidIsValid(outputs_[i].fn_oid) && !nulls_[i]) {
+            values_[i] = CStringGetTextDatum(OutputFunctionCall(&outputs_[i], values_[i]));
+        }
+    }
+    return heap_form_tuple(written_, values_.data(), nulls_.get());
+}
+
+void explain_limits(void* /*unused*/)
+{
+    if (geterrcode() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {
+        errhint("etl.quarantined_rows takes rows of up to 256 MB. Let etl.enforce reject or tag larger ones.");
+    }
+}
+
+Datum json_maker::make(HeapTupleHeader row)
+{
+    return pg::call([this, row] {
+        ErrorContextCallback callback = {};
+        callback.previous = error_context_stack;
+        callback.callback = explain_limits;
+        error_context_stack = &callback;
+        const Datum given =
+            has_texts_ ? heap_copy_tuple_as_datum(with_texts(row), written_) : HeapTupleHeaderGetDatum(row);
+        const Datum made = FunctionCall1(&to_jsonb_, given);
+        error_context_stack = callback.previous;
+        return made;
+    });
 }
 
 // --- counting ------------------------------------------------------------------------------------------------------
@@ -145,7 +288,7 @@ void set_aside_writer::write(const pg::row_trigger& call, const row_judge& judge
     count(root_, suite_, call.is_update());
 }
 
-// The row as jsonb_populate_record reads it. Made with the rights of the current role, as types may bring functions of
+// The row as etl.release_quarantined reads it. Made with the rights of the current role, as types may bring functions of
 // their own. What the row has of generated columns is not theirs yet: they are as they were judged, or NULL where the
 // suite does not read them.
 Datum set_aside_writer::as_json(const pg::row_trigger& call, const row_judge& judged)
@@ -162,7 +305,7 @@ Datum set_aside_writer::as_json(const pg::row_trigger& call, const row_judge& ju
     TupleDesc shape = RelationGetDescr(call.table());
     return pg::call([&, nulls = nulls.get(), count = static_cast<int>(numbers.size())] {
         if (!OidIsValid(row_as_json_.fn_oid)) {
-            find_row_as_json(&row_as_json_, shape->tdtypeid, memory_);
+            fmgr_info_cxt(own_function("etl._row_as_json(pg_catalog.record)"), &row_as_json_, memory_);
         }
         HeapTuple row = call.row();
         if (count > 0) {
@@ -191,3 +334,16 @@ void tell_set_aside(Oid table, std::string_view suite)
 }
 
 } // namespace etl::validate
+
+using namespace etl;
+using namespace etl::validate;
+
+ETL_FUNCTION(etl_row_as_json, args)
+{
+    const HeapTupleHeader row = DatumGetHeapTupleHeader(args.datum(0));
+    auto& maker = args.cached<std::optional<json_maker>>([] { return std::optional<json_maker>{}; });
+    if (!maker || !maker->is_for(row)) {
+        maker.emplace(row, args.raw()->flinfo->fn_mcxt);
+    }
+    return maker->make(row);
+}

@@ -1,6 +1,6 @@
 -- etl.enforce: rows that break a suite are refused, set aside or tagged, whatever statement stores them.
 BEGIN;
-SELECT plan(156);
+SELECT plan(157);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error; -- test/isolation/specs/enforce.spec shows the notices
 
@@ -287,6 +287,17 @@ SELECT results_eq('SELECT id, wallet, price FROM sale ORDER BY 1',
                   $$VALUES (1, 'a', 1::numeric), (4, 'd', 0.5), (5, 'e', 3.5), (8, 'h', 8)$$, 'ON CONFLICT DO UPDATE');
 SELECT results_eq($$SELECT "row" -> 'price', operation FROM set_aside OFFSET 4$$,
                   $$VALUES ('-6'::jsonb, 'update'), ('-7', 'insert')$$, 'at its first step or at its second');
+
+-- What has no place in quarantine.
+CREATE TABLE huge (price int, t text);
+SELECT load('huge', json_build_array(
+    expect('column_values_to_be_between', '{"column": "price", "min_value": 0}'))) \g /dev/null
+SELECT etl.enforce('huge', 'huge', 'quarantine') \g /dev/null
+SELECT results_eq($$SELECT (e).state, (e).hint FROM error_of(
+                        'INSERT INTO huge VALUES (-1, repeat(''x'', 268435456))') AS e$$, $$VALUES (
+                  '54000',
+                  'etl.quarantined_rows takes rows of up to 256 MB. Let etl.enforce reject or tag larger ones.')$$,
+                  'a row that is too large is an error');
 
 -- A row that a foreign key changes cannot stay behind.
 CREATE TABLE shop (id int PRIMARY KEY);

@@ -1,7 +1,7 @@
 -- etl.release_quarantined: rows that have been mended go back, each is in one place or the other, and no table and no
 -- row is taken for what it is not.
 BEGIN;
-SELECT plan(61);
+SELECT plan(70);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error;
 
@@ -115,8 +115,25 @@ SELECT results_eq('SELECT * FROM changed WHERE a = 9', 'VALUES (4, 9, 18, 10, NU
 INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
 VALUES ('public.changed', 'changed', '{"a": "nine", "F f": 1}', '{}');
 SELECT throws_ok('SELECT etl.release_quarantined()', '22P02', NULL, 'a value that is none of its column''s type');
-UPDATE etl.quarantined_rows SET "row" = '[1]';
-SELECT throws_ok('SELECT etl.release_quarantined()', '22023', NULL, 'a row that is no object');
+SELECT throws_ok($$UPDATE etl.quarantined_rows SET "row" = '[1]'$$, '23514', NULL, 'a row is an object');
+DELETE FROM etl.quarantined_rows;
+
+-- Domains that are not null, of columns that the JSON has, that have a default, or that have neither.
+CREATE DOMAIN code AS text NOT NULL;
+CREATE DOMAIN level AS int NOT NULL DEFAULT 3;
+CREATE TABLE coded (
+    id int PRIMARY KEY, code code, level level, more int DEFAULT 4,
+    upper text COLLATE "C" GENERATED ALWAYS AS (upper(code::text COLLATE "C") || more) STORED);
+SELECT at_least('coded', 'level', 3) \g /dev/null
+INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
+VALUES ('public.coded', 'coded', '{"id": 1, "code": "a"}', '{}');
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)',
+                  'a domain that is not null, beside columns that the row lacks');
+SELECT results_eq('SELECT id, code::text, level::int, more, upper FROM coded',
+                  $$VALUES (1, 'a', 3, 4, 'A4' COLLATE "C")$$, 'which have the defaults of their columns and domains');
+INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons) VALUES ('public.coded', 'coded', '{"id": 2}', '{}');
+SELECT throws_ok('SELECT etl.release_quarantined()', '23502', 'domain public.code does not allow null values',
+                 'or have none');
 DELETE FROM etl.quarantined_rows;
 
 -- Keys ----------------------------------------------------------------------------------------------------------------
@@ -257,6 +274,35 @@ UPDATE every_type_before SET id = 1;
 SET LOCAL datestyle = 'ISO';
 SET LOCAL intervalstyle = 'postgres';
 SELECT bag_eq('SELECT * FROM every_type', 'SELECT * FROM every_type_before', 'come back as they were');
+
+-- Types of which jsonb has no place for every value, or whose JSON is not what their input reads.
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE FUNCTION mood_json(mood) RETURNS json LANGUAGE sql AS $$SELECT json_build_object('mood', $1::text)$$;
+CREATE CAST (mood AS json) WITH FUNCTION mood_json(mood);
+CREATE DOMAIN doc AS json CHECK (VALUE::text <> '1');
+CREATE TYPE note AS (doc json, mood mood);
+CREATE TABLE odd_types (id int, j json, d doc, b jsonb, m mood, ms mood[], js json[], n note, big numeric, f float8);
+INSERT INTO odd_types VALUES
+    (-1, '{"b":  1, "a": "\u0000", "a": 2}', '"\u0000"', '{"a": [1.10]}', 'sad', '{sad,NULL}', '{"\"\\u0000\"",NULL}',
+     ROW('"\u0000"', 'ok'), 1e300 + 1, 'Infinity'),
+    (-1, 'null', 'null', 'null', NULL, '{}', NULL, NULL, 'NaN', 0.1),
+    (-1, '"null"', ' 2', '"null"', NULL, '[2:3]={ok,sad}', '{}', ROW(NULL, NULL), NULL, NULL);
+CREATE TABLE odd_types_before AS TABLE odd_types;
+SELECT at_least('odd', 'id', 0) \g /dev/null
+SELECT is(etl.quarantine('odd_types', 'odd'), 3::bigint, 'rows of odd types are taken out');
+SELECT etl.enforce('odd_types', 'odd', 'quarantine') \g /dev/null
+SELECT lives_ok('INSERT INTO odd_types TABLE odd_types_before', 'and set aside');
+SELECT mend('odd', '{"id": 1}') \g /dev/null
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (6::bigint, 0::bigint)', 'and come back');
+UPDATE odd_types_before SET id = 1;
+SELECT results_eq('SELECT o::text, count(*) FROM odd_types AS o GROUP BY 1 ORDER BY 1',
+                  'SELECT o::text, 2::bigint FROM odd_types_before AS o ORDER BY 1', 'to the letter');
+-- Mended with JSON instead of a text.
+INSERT INTO odd_types (id, b) VALUES (-1, '{"a": 1}');
+SELECT mend('odd', '{"id": 2, "j": {"a": [1]}, "b": {"a": 2}, "js": [{"a": 1}, null]}') \g /dev/null
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)', 'a document is mended');
+SELECT results_eq('SELECT j::text, b, js::text FROM odd_types WHERE id = 2',
+                  $$VALUES ('{"a": [1]}', '{"a": 2}'::jsonb, '{"{\"a\": 1}",NULL}')$$, 'by any document');
 
 -- Roles ---------------------------------------------------------------------------------------------------------------
 
