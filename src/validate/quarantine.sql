@@ -450,17 +450,22 @@ AS $$
 DECLARE
     message text;
     detail text;
+    schema_name text;
+    table_name text;
+    constraint_name text;
 BEGIN
     SELECT * INTO released, still_broken FROM etl._release_rows(source, suite, keys, filter, overwrite);
 EXCEPTION
     WHEN unique_violation THEN
-        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, schema_name = SCHEMA_NAME,
+            table_name = TABLE_NAME, constraint_name = CONSTRAINT_NAME;
         RAISE EXCEPTION USING
             ERRCODE = 'unique_violation',
             MESSAGE = message,
             DETAIL = detail,
             HINT = 'Leave the row out with the filter, or call etl.release_quarantined(…, overwrite => true) to let it '
-                   'replace the stored row of the same primary key.';
+                   'replace the stored row of the same primary key.',
+            SCHEMA = schema_name, TABLE = table_name, CONSTRAINT = constraint_name;
 END
 $$;
 COMMENT ON FUNCTION etl._release_part(text, text, text[], text, bool) IS
@@ -484,6 +489,7 @@ AS $$
 DECLARE
     part record;
     counts record;
+    finished bool := false;
 BEGIN
     PERFORM etl._require_flag(overwrite, 'overwrite');
     PERFORM etl._require_flag(dry_run, 'dry_run');
@@ -504,11 +510,15 @@ BEGIN
             released := released + counts.released;
             still_broken := still_broken + counts.still_broken;
         END LOOP;
+        finished := true;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
         END IF;
     EXCEPTION
-        WHEN SQLSTATE 'ETL00' THEN NULL; -- rolled back, counts kept
+        WHEN SQLSTATE 'ETL00' THEN -- rolled back, counts kept
+            IF NOT (dry_run AND finished) THEN
+                RAISE; -- of a trigger of the table
+            END IF;
     END;
     RETURN NEXT;
 END

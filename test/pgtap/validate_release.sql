@@ -1,7 +1,7 @@
 -- etl.release_quarantined: rows that have been mended go back, each is in one place or the other, and no table and no
 -- row is taken for what it is not.
 BEGIN;
-SELECT plan(76);
+SELECT plan(79);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error;
 
@@ -191,6 +191,23 @@ SELECT results_eq('SELECT * FROM etl.release_quarantined(overwrite => true)', 'V
 SELECT results_eq('SELECT * FROM numbered ORDER BY id', 'VALUES (1, 1), (2, 1)', 'are not one');
 SELECT results_eq('SELECT * FROM computed', $$VALUES (30, 3, 'newer')$$, 'a computed key is a key');
 
+CREATE FUNCTION place_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    schema_name text;
+    table_name text;
+    constraint_name text;
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS schema_name = SCHEMA_NAME, table_name = TABLE_NAME, constraint_name = CONSTRAINT_NAME;
+    RETURN concat_ws('.', schema_name, table_name, constraint_name);
+END
+$$;
+INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
+VALUES ('public.computed', 'numbered', '{"a": 3, "note": "new"}', '{}');
+SELECT is(place_of('SELECT etl.release_quarantined()'), 'public.computed.computed_pkey', 'the key is named');
+DELETE FROM etl.quarantined_rows;
+
 CREATE TABLE shop (id int PRIMARY KEY);
 ALTER TABLE stock ADD FOREIGN KEY (shop) REFERENCES shop NOT VALID;
 INSERT INTO stock VALUES (9, 9, -9);
@@ -234,6 +251,19 @@ UPDATE etl.quarantined_rows SET "row" = jsonb_set("row", '{price}', '9');
 SELECT throws_ok('SELECT etl.release_quarantined()', '09000', '1 of 2 rows were held back from table "public.guarded"',
                  'a trigger of the user''s that swallows rows');
 SELECT is((SELECT count(*) FROM set_aside), 2::bigint, 'does not lose one');
+DELETE FROM etl.quarantined_rows;
+
+-- An error of a trigger, under the code that ends a dry run.
+CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'mine';
+END
+$$;
+CREATE TABLE failing (id int);
+CREATE TRIGGER fail BEFORE INSERT ON failing FOR EACH ROW EXECUTE FUNCTION failing();
+INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons) VALUES ('public.failing', 'high', '{"id": 9}', '{}');
+SELECT throws_ok('SELECT etl.release_quarantined()', 'ETL00', 'mine', 'the error of a trigger is an error');
+SELECT throws_ok('SELECT etl.release_quarantined(dry_run => true)', 'ETL00', 'mine', 'in a dry run, too');
 DELETE FROM etl.quarantined_rows;
 
 -- Many rows.
