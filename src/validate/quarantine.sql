@@ -365,7 +365,7 @@ AS $$
     SELECT format($sql$
         picked AS MATERIALIZED (
             SELECT quarantine_id, "row", reasons, suite FROM etl.quarantined_rows
-            WHERE relation = %1$L AND suite = %2$L AND etl._json_keys("row") = %3$L AND %4$s
+            WHERE relation = %1$L AND suite = %2$L AND owner = current_user AND etl._json_keys("row") = %3$L AND %4$s
             ORDER BY quarantine_id
             FOR UPDATE
         ), judged AS MATERIALIZED (
@@ -501,7 +501,7 @@ BEGIN
     BEGIN
         FOR part IN EXECUTE format(
             'SELECT relation, suite, etl._json_keys("row") AS keys FROM etl.quarantined_rows
-             WHERE %s AND %s
+             WHERE owner = current_user AND %s AND %s
              GROUP BY 1, 2, 3 ORDER BY min(quarantine_id)',
             coalesce('(' || filter || E'\n)', 'true'),
             CASE WHEN target IS NULL THEN 'true' ELSE format('relation = %L', etl._relation_name(target)) END)

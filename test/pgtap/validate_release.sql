@@ -1,7 +1,7 @@
 -- etl.release_quarantined: rows that have been mended go back, each is in one place or the other, and no table and no
 -- row is taken for what it is not.
 BEGIN;
-SELECT plan(79);
+SELECT plan(81);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error;
 
@@ -390,7 +390,12 @@ SELECT throws_ok('SELECT etl.release_quarantined()', '42501', 'permission denied
 SET LOCAL ROLE etl_release_ann;
 SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (1::bigint, 0::bigint)', 'the table''s owner may');
 SELECT results_eq('SELECT * FROM ann.item ORDER BY id', 'VALUES (0), (1)', 'store them');
+INSERT INTO ann.item VALUES (-2);
+SELECT mend('anns', '{"id": 2}') \g /dev/null
 RESET ROLE;
+SELECT results_eq('SELECT * FROM etl.release_quarantined()', 'VALUES (0::bigint, 0::bigint)',
+                  'a superuser releases rows of its own');
+SELECT isnt_empty($$SELECT FROM etl.quarantined_rows WHERE owner = 'etl_release_ann'$$, 'though it sees all');
 
 SELECT * FROM finish();
 ROLLBACK;
