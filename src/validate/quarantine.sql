@@ -55,8 +55,9 @@ SET intervalstyle = 'postgres'
 AS 'MODULE_PATHNAME', 'etl_row_as_json';
 COMMENT ON FUNCTION etl._row_as_json(record) IS
     'A row as JSON from which etl.release_quarantined makes the same row, whatever the session''s settings are: as '
-    'to_jsonb, but values of json and jsonb, and of types that have a cast to json, are texts, as their output '
-    'functions write them, and so are arrays and composites that hold such. Errors: 54000 a row of more than 256 MB.';
+    'to_jsonb, but values of json, and of types that have a cast to json, are texts, as their output functions write '
+    'them, and so are arrays and composites that hold such, or jsonb, and a jsonb that is a string or null. Errors: '
+    '54000 a row of more than 256 MB.';
 
 CREATE FUNCTION etl._refuse_quarantine_cascades(target regclass, suite text)
 RETURNS void

@@ -13,12 +13,14 @@ extern "C" {
 #include <utils/builtins.h>
 #include <utils/fmgroids.h>
 #include <utils/fmgrprotos.h>
+#include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/typcache.h>
 }
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -62,7 +64,7 @@ const char* kept_name(Oid table)
 
 // --- rows as JSON --------------------------------------------------------------------------------------------------
 
-// Whether jsonb has a place for every value of a type, and the type's input makes the same value of it again. It has
+// Whether to_jsonb has a place for every value of a type, and the type's input makes the same value of it again. It has
 // none for what json may hold, as "\u0000"; JSON's null is none of SQL's; and what a cast to json makes of a value is
 // anything. May raise.
 bool fits_into_json(Oid type)
@@ -103,6 +105,23 @@ void find_to_jsonb(FmgrInfo* to, Oid row_type, MemoryContext memory)
     MemoryContextSwitchTo(old);
 }
 
+// A document as jsonb keeps it. A string, which would be taken for the text of a document, and JSON's null, which would
+// be taken for SQL's, are strings of their text. May raise.
+Datum document_as_json(FmgrInfo* output, Datum document)
+{
+    JsonbValue scalar = {};
+    if (!JsonbExtractScalar(&DatumGetJsonbP(document)->root, &scalar) ||
+        (scalar.type != jbvString && scalar.type != jbvNull)) {
+        return document;
+    }
+    char* text = OutputFunctionCall(output, document);
+    JsonbValue made = {};
+    made.type = jbvString;
+    made.val.string.val = text;
+    made.val.string.len = static_cast<int>(std::strlen(text));
+    return JsonbPGetDatum(JsonbValueToJsonb(&made));
+}
+
 // Makes JSON of the rows of one type: what does not fit is a text.
 class json_maker {
   public:
@@ -120,7 +139,7 @@ class json_maker {
     TupleDesc written_ = nullptr; // the row's, with texts
     bool has_texts_ = false;
     FmgrInfo to_jsonb_ = {};
-    std::vector<FmgrInfo> outputs_; // of columns that become texts
+    std::vector<FmgrInfo> outputs_; // of columns that become texts, and of documents
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
 };
@@ -158,7 +177,9 @@ void json_maker::prepare(HeapTupleHeader row, MemoryContext memory)
         bool is_varlena = false;
         getTypeOutputInfo(column->atttypid, &output, &is_varlena);
         fmgr_info_cxt(output, &outputs_[static_cast<std::size_t>(i)], memory);
-        TupleDescInitEntry(written_, static_cast<AttrNumber>(i + 1), NameStr(column->attname), TEXTOID, -1, 0);
+        if (getBaseType(column->atttypid) != JSONBOID) {
+            TupleDescInitEntry(written_, static_cast<AttrNumber>(i + 1), NameStr(column->attname), TEXTOID, -1, 0);
+        }
         has_texts_ = true;
     }
     if (has_texts_) {
@@ -184,7 +205,9 @@ HeapTuple json_maker::with_texts(HeapTupleHeader row)
     heap_deform_tuple(&tuple, row_, values_.data(), nulls_.get());
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
         if (OidIsValid(outputs_[i].fn_oid) && !nulls_[i]) {
-            values_[i] = CStringGetTextDatum(OutputFunctionCall(&outputs_[i], values_[i]));
+            const bool is_document = TupleDescAttr(written_, static_cast<int>(i))->atttypid != TEXTOID;
+            values_[i] = is_document ? document_as_json(&outputs_[i], values_[i])
+                                     : CStringGetTextDatum(OutputFunctionCall(&outputs_[i], values_[i]));
         }
     }
     return heap_form_tuple(written_, values_.data(), nulls_.get());
@@ -288,9 +311,9 @@ void set_aside_writer::write(const pg::row_trigger& call, const row_judge& judge
     count(root_, suite_, call.is_update());
 }
 
-// The row as etl.release_quarantined reads it. Made with the rights of the current role, as types may bring functions of
-// their own. What the row has of generated columns is not theirs yet: they are as they were judged, or NULL where the
-// suite does not read them.
+// The row as etl.release_quarantined reads it. Made with the rights of the current role, as types may bring functions
+// of their own. What the row has of generated columns is not theirs yet: they are as they were judged, or NULL where
+// the suite does not read them.
 Datum set_aside_writer::as_json(const pg::row_trigger& call, const row_judge& judged)
 {
     std::vector<Datum> values;

@@ -1,7 +1,7 @@
 -- etl.release_quarantined: rows that have been mended go back, each is in one place or the other, and no table and no
 -- row is taken for what it is not.
 BEGIN;
-SELECT plan(81);
+SELECT plan(82);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error;
 
@@ -351,6 +351,8 @@ INSERT INTO odd_types VALUES
 CREATE TABLE odd_types_before AS TABLE odd_types;
 SELECT at_least('odd', 'id', 0) \g /dev/null
 SELECT is(etl.quarantine('odd_types', 'odd'), 3::bigint, 'rows of odd types are taken out');
+SELECT results_eq($$SELECT "row" -> 'b' FROM set_aside$$,
+                  $$VALUES ('{"a": [1.10]}'::jsonb), ('"null"'), ('"\"null\""')$$, 'a document is one in quarantine');
 SELECT etl.enforce('odd_types', 'odd', 'quarantine') \g /dev/null
 SELECT lives_ok('INSERT INTO odd_types TABLE odd_types_before', 'and set aside');
 SELECT mend('odd', '{"id": 1}') \g /dev/null
