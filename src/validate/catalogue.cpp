@@ -17,6 +17,13 @@ using enum kwarg_kind;
 
 constexpr kwarg mostly{"mostly", fraction, false, "the least part of the values, from 0 to 1, that must be right", "1"};
 
+constexpr kwarg ignored_rows{.name = "ignore_row_if",
+                             .kind = choice,
+                             .required = false,
+                             .meaning = "accepted; a NULL of a single column is missing anyway",
+                             .choices = "never value_is_missing both_values_are_missing either_value_is_missing "
+                                        "all_values_are_missing any_value_is_missing"};
+
 // What every expectation may have.
 constexpr std::array common{
     kwarg{"row_condition", condition, false, "the rows to look at; all without it"},
@@ -79,6 +86,9 @@ std::vector<const kwarg*> expectation_type::kwargs() const
     }
     if (has_mostly()) {
         made.push_back(&mostly);
+    }
+    if (of == family::column_map || of == family::row) {
+        made.push_back(&ignored_rows);
     }
     for (const kwarg& k : common) {
         made.push_back(&k);

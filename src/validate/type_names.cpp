@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "core/cpp_only.hpp"
 
@@ -73,9 +74,11 @@ constexpr std::array synonyms{
     named{"decimal", "NUMERIC"},
     named{"varchar", "VARCHAR"},
     named{"bpchar", "CHAR"},
-    named{"timestamptz", "TIMESTAMP"},
-    named{"timetz", "TIME"},
 };
+
+// PostgreSQL's short names of types that share a class with another.
+constexpr std::array spelled_out{named{"timestamptz", "timestamp with time zone"},
+                                 named{"timetz", "time with time zone"}};
 
 char upper(char c)
 {
@@ -97,6 +100,24 @@ bool is_listed(std::string_view name, std::string_view list)
         at = end + 1;
     }
     return false;
+}
+
+// What only PostgreSQL says: a type with or without time zone, an array of some type, one of a schema. Such a name means
+// that type alone. nullopt for all other names.
+std::optional<bool> is_exactly(std::string_view type, std::string_view name)
+{
+    for (const named& entry : spelled_out) {
+        if (entry.first == name) {
+            return type == entry.second;
+        }
+    }
+    if (name.ends_with("[]")) {
+        return type.ends_with("[]") && is_type(type.substr(0, type.size() - 2), name.substr(0, name.size() - 2));
+    }
+    if (name.ends_with(" time zone") || name.find('.') != std::string_view::npos) {
+        return type == name;
+    }
+    return std::nullopt;
 }
 
 // char(3) is character, timestamp(3) without time zone is one without.
@@ -127,7 +148,8 @@ std::string great_expectations_name(std::string_view type)
 bool is_type(std::string_view type, std::string_view wanted)
 {
     const std::string class_name = great_expectations_name(type);
-    std::string name = without_modifier(wanted);
+    constexpr std::string_view catalog = "pg_catalog.";
+    std::string name = without_modifier(wanted.starts_with(catalog) ? wanted.substr(catalog.size()) : wanted);
     if (class_name == name ||
         std::ranges::any_of(derived, [&](const named& d) { return d.first == class_name && d.second == name; })) {
         return true;
@@ -137,6 +159,9 @@ bool is_type(std::string_view type, std::string_view wanted)
     std::transform(name.begin(), name.end(), name.begin(), lower);
     if (name == type || is_class) {
         return name == type;
+    }
+    if (const auto exact = is_exactly(type, name)) {
+        return *exact;
     }
     const auto means = [&](const named& entry) { return entry.first == name && is_listed(class_name, entry.second); };
     return std::ranges::any_of(aliases, means) || std::ranges::any_of(synonyms, means) ||
