@@ -15,6 +15,7 @@ namespace etl {
 namespace sqlstate {
 inline constexpr char feature_not_supported[] = "0A000";
 inline constexpr char numeric_value_out_of_range[] = "22003";
+inline constexpr char null_value_not_allowed[] = "22004";
 inline constexpr char invalid_parameter_value[] = "22023";
 inline constexpr char invalid_transaction_termination[] = "2D000";
 inline constexpr char invalid_text_representation[] = "22P02";

@@ -46,18 +46,6 @@ void describe_current_exception(failure& out) noexcept;
 // Raises the described error; PostgreSQL takes it from here.
 [[noreturn]] void report(const failure& what);
 
-template <class Body>
-auto boundary(Body&& body) -> decltype(body())
-{
-    failure what;
-    try {
-        return body();
-    } catch (...) {
-        describe_current_exception(what);
-    }
-    report(what);
-}
-
 namespace detail {
 
 // Where PostgreSQL stood before a call(), to be put back when its error has been caught.
@@ -88,6 +76,20 @@ class handler_frame {
 static_assert(std::is_trivially_destructible_v<handler_frame>);
 
 } // namespace detail
+
+template <class Body>
+auto boundary(Body&& body) -> decltype(body())
+{
+    const detail::handler_frame caller;
+    failure what;
+    try {
+        return body();
+    } catch (...) {
+        describe_current_exception(what);
+    }
+    caller.leave(); // a C++ exception from within call() has passed its frame by
+    report(what);
+}
 
 // Runs f, which calls PostgreSQL, while C++ objects are alive. Costs some nanoseconds: sigsetjmp without the signal
 // mask, which PostgreSQL does not change while it raises an error.

@@ -5,9 +5,11 @@
 // aggregate: into a table, to another process, through a function that knows only flat values. So the SQL type stays
 // a concrete one, and the core works on vectors and maps instead of offsets into bytes.
 //
-// T lives in a memory context of its own below the aggregate's, which is freed with it and counted by HashAgg. It is
-// constructed with a memory_resource over that context and must keep all its memory there. It writes its flat form by
-// write(std::pmr::vector<std::byte>&).
+// The states of an aggregate share one memory context below the aggregate's, which is freed with it and counted by
+// HashAgg: PostgreSQL walks all contexts below its own for every new group, and keeps an object that it is given in
+// place if the object's context lies right below. So none of these states can be freed alone by PostgreSQL, and the
+// functions of an aggregate must never answer one of them by another object. T is constructed with a memory_resource
+// over that context and must keep all its memory there. It writes its flat form by write(std::pmr::vector<std::byte>&).
 #pragma once
 
 #include "pg/function.hpp"
@@ -45,15 +47,14 @@ class expanded_state {
         return VARATT_IS_EXTERNAL_EXPANDED_RW(reinterpret_cast<varlena*>(DatumGetPointer(value)));
     }
 
-    // A new object below a context: make(memory) returns a T* that is allocated in the memory.
+    // A new object of an aggregate, in the context of its states: make(memory) returns a T* that is allocated in the
+    // memory.
     template <class Make>
-    static Datum create(MemoryContext parent, Make&& make)
+    static Datum create(MemoryContext aggregate, Make&& make)
     {
-        MemoryContext own = call([parent] {
-            return AllocSetContextCreate(parent, "pg_etl state", ALLOCSET_START_SMALL_SIZES);
-        });
-        auto* made = construct_in<holder>(own, own);
-        EOH_init_header(made, &methods, own);
+        MemoryContext shared = call([aggregate] { return context_below(aggregate); });
+        auto* made = construct_in<holder>(shared, shared);
+        EOH_init_header(made, &methods, shared);
         made->object = make(&made->memory);
         return EOHPGetRWDatum(made);
     }
@@ -75,10 +76,18 @@ class expanded_state {
         std::pmr::vector<std::byte> flat; // between the two methods
     };
 
-    static holder& of(ExpandedObjectHeader* header)
+    // PostgreSQL adds children at the front, and this one comes with the first state.
+    static MemoryContext context_below(MemoryContext aggregate)
     {
-        return *static_cast<holder*>(header);
+        MemoryContext child = aggregate->firstchild;
+        while (child != nullptr && child->name != context_name) {
+            child = child->nextchild;
+        }
+        return child != nullptr ? child
+                                : AllocSetContextCreateInternal(aggregate, context_name, ALLOCSET_DEFAULT_SIZES);
     }
+
+    static holder& of(ExpandedObjectHeader* header) { return *static_cast<holder*>(header); }
 
     static Size flat_size(ExpandedObjectHeader* header)
     {
@@ -102,6 +111,7 @@ class expanded_state {
     }
 
     static constexpr ExpandedObjectMethods methods = {flat_size, flatten};
+    static constexpr char context_name[] = "pg_etl states"; // known by its address
 };
 
 } // namespace etl::pg

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace etl::pg {
@@ -59,12 +60,22 @@ class arguments {
     Oid type(int i) const { return get_fn_expr_argtype(fcinfo_->flinfo, i); }
     Oid collation() const noexcept { return fcinfo_->fncollation; }
 
-    // The argument as a C++ value: bool, int32_t, int64_t (also timestamptz), double, std::string_view (text),
-    // std::span<const std::byte> (bytea and the like). Detoasting may raise: phase one only.
+    // An argument that must not be NULL. Whatever a function is made for, any role may call it with NULL, unless it is
+    // STRICT.
+    Datum given(int i) const
+    {
+        if (is_null(i)) [[unlikely]] {
+            refuse_null(i);
+        }
+        return datum(i);
+    }
+
+    // The argument, not NULL, as a C++ value: bool, int32_t, int64_t (also timestamptz), double, std::string_view
+    // (text), std::span<const std::byte> (bytea and the like). Detoasting may raise: phase one only.
     template <class T>
     T get(int i) const
     {
-        const Datum value = datum(i);
+        const Datum value = given(i);
         if constexpr (std::is_same_v<T, bool>) {
             return DatumGetBool(value);
         } else if constexpr (std::is_same_v<T, std::int32_t>) {
@@ -106,6 +117,11 @@ class arguments {
     }
 
   private:
+    [[noreturn]] static void refuse_null(int i)
+    {
+        throw error(sqlstate::null_value_not_allowed, "argument " + std::to_string(i + 1) + " must not be NULL");
+    }
+
     FunctionCallInfo fcinfo_;
 };
 

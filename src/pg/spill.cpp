@@ -17,21 +17,57 @@ constexpr char configuration_limit_exceeded[] = "53400";
 
 static_assert(std::has_unique_object_representations_v<FileSet>, "its bytes travel to the workers");
 
+// A directory that this process has made, in a list of all of them.
 struct spill_directory {
     MemoryContextCallback callback;
     FileSet files;
+    spill_directory* previous;
+    spill_directory* next;
 };
 
-void delete_files(void* files)
+spill_directory* own_directories = nullptr;
+
+void add_directory(spill_directory* made)
 {
-    FileSetDeleteAll(static_cast<FileSet*>(files));
+    made->previous = nullptr;
+    made->next = own_directories;
+    if (made->next != nullptr) {
+        made->next->previous = made;
+    }
+    own_directories = made;
 }
 
-// Who may have made a directory that this process writes to.
-bool is_own_or_leader(pid_t pid)
+void forget_directory(const spill_directory* gone)
+{
+    (gone->previous != nullptr ? gone->previous->next : own_directories) = gone->next;
+    if (gone->next != nullptr) {
+        gone->next->previous = gone->previous;
+    }
+}
+
+void delete_directory(void* gone)
+{
+    auto* directory = static_cast<spill_directory*>(gone);
+    forget_directory(directory);
+    FileSetDeleteAll(&directory->files);
+}
+
+spill_directory* find_own(std::span<const std::byte> bytes)
+{
+    spill_directory* at = own_directories;
+    while (at != nullptr && !std::ranges::equal(bytes, std::as_bytes(std::span{&at->files, 1}))) {
+        at = at->next;
+    }
+    return at;
+}
+
+// Whether the leader of this worker may have made a directory. The worker cannot know which it has made, but that the
+// bytes are such as to be used.
+bool may_be_leaders(const FileSet& files)
 {
     const PGPROC* leader = MyProc->lockGroupLeader;
-    return pid == MyProcPid || (leader != nullptr && pid == leader->pid);
+    return leader != nullptr && leader != MyProc && files.creator_pid == leader->pid && files.ntablespaces >= 1 &&
+           files.ntablespaces <= static_cast<int>(std::size(files.tablespaces));
 }
 
 FileSet read_directory(std::span<const std::byte> bytes)
@@ -40,8 +76,7 @@ FileSet read_directory(std::span<const std::byte> bytes)
     if (bytes.size() == sizeof files) {
         std::memcpy(&files, bytes.data(), sizeof files);
     }
-    if (bytes.size() != sizeof files || !is_own_or_leader(files.creator_pid) || files.ntablespaces < 1 ||
-        files.ntablespaces > static_cast<int>(std::size(files.tablespaces))) {
+    if (bytes.size() != sizeof files || !(find_own(bytes) != nullptr || may_be_leaders(files))) {
         throw error(sqlstate::invalid_parameter_value, "these bytes do not name a directory for this query's files",
                     "A spill directory is made by the function that runs the query, and is of use to it alone.");
     }
@@ -73,10 +108,18 @@ std::span<const std::byte> make_spill_directory(MemoryContext owner)
 {
     auto* made = static_cast<spill_directory*>(allocate_in(owner, sizeof(spill_directory)));
     call([made] { FileSetInit(&made->files); });
-    made->callback.func = delete_files;
-    made->callback.arg = &made->files;
+    add_directory(made);
+    made->callback.func = delete_directory;
+    made->callback.arg = made;
     MemoryContextRegisterResetCallback(owner, &made->callback);
     return std::as_bytes(std::span{&made->files, 1});
+}
+
+void clear_spill_directory(std::span<const std::byte> directory)
+{
+    if (spill_directory* found = find_own(directory)) {
+        call([found] { FileSetDeleteAll(&found->files); });
+    }
 }
 
 file_run_store::file_run_store(std::span<const std::byte> directory, MemoryContext memory)

@@ -28,10 +28,13 @@ namespace etl::pg {
 // The bytes that name a new directory. They live as long as the context, and so do the files.
 std::span<const std::byte> make_spill_directory(MemoryContext owner);
 
+// Removes the files of a directory that this process has made, before its context goes. Other bytes do nothing.
+void clear_spill_directory(std::span<const std::byte> directory);
+
 class file_run_store final : public run_store {
   public:
     // Takes the bytes of a directory, which this process or the leader of its parallel query has made: any other is
-    // refused, for the bytes are an SQL function's argument. What the store needs lies in `memory`.
+    // refused, for the bytes are an SQL function's argument, and anybody's. What the store needs lies in `memory`.
     file_run_store(std::span<const std::byte> directory, MemoryContext memory);
 
     void append(std::span<const std::byte> bytes) override;

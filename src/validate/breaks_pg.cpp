@@ -19,6 +19,8 @@ extern "C" {
 namespace etl::validate {
 namespace {
 
+constexpr int deepest_expectation = 62; // as in a suite
+
 // An expectation at work on the rows of one type.
 struct rule_on_rows {
     std::string expectation;
@@ -30,7 +32,9 @@ struct rule_on_rows {
 
 rule_on_rows compile(std::string_view expectation, TupleDesc shape, std::uint64_t row_type, MemoryContext memory)
 {
-    const json document{{"name", "one expectation"}, {"expectations", {json::parse(expectation)}}};
+    const json document{
+        {"name", "one expectation"},
+        {"expectations", json::array({parse_json(expectation, "an expectation", deepest_expectation)})}};
     const Oid relation = shape->tdtypeid == RECORDOID
                              ? InvalidOid
                              : pg::call([type = shape->tdtypeid] { return get_typ_typrelid(type); });
@@ -62,7 +66,7 @@ using namespace etl::validate;
 ETL_FUNCTION(etl_breaks, args)
 {
     const auto expectation = args.get<std::string_view>(0);
-    HeapTupleHeader row = DatumGetHeapTupleHeader(args.datum(1));
+    HeapTupleHeader row = DatumGetHeapTupleHeader(args.given(1));
     const Oid type = HeapTupleHeaderGetTypeId(row);
     const std::int32_t typmod = HeapTupleHeaderGetTypMod(row);
     TupleDesc shape = lookup_rowtype_tupdesc(type, typmod);

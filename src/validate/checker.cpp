@@ -78,7 +78,7 @@ passed_over ignored_by(const expectation& what)
         return what.type->of == family::column_pair ? passed_over::none : passed_over::any_missing;
     }
     const std::string name = given.has("ignore_row_if") ? given.text("ignore_row_if") : "all_values_are_missing";
-    return name == "all_values_are_missing"  ? passed_over::all_missing
+    return name == "all_values_are_missing" ? passed_over::all_missing
            : name == "any_value_is_missing" ? passed_over::any_missing
                                             : passed_over::none;
 }
@@ -111,13 +111,31 @@ int condition_of(const expectation& what, const columns_view& columns)
     return what.condition.empty() ? -1 : static_cast<int>(columns.find('(' + what.condition + ')', what));
 }
 
-std::vector<column> make_columns(const plan& from, const type_factory& make_type)
+std::vector<column> make_columns(const plan& from, const type_factory& make_type, poll_fn poll)
 {
     std::vector<column> made;
     for (const plan_column& column : from.columns) {
+        poll();
         made.push_back({column.name, make_type(column)});
     }
     return made;
+}
+
+// A second scan looks for values that repeat, or for numbers beyond bounds. A forged plan may look for anything.
+void require_search(const expectation& what, const json& sought, const columns_view& columns)
+{
+    const metric_kind found_by = sought.contains("repeated") ? metric_kind::fingerprints : metric_kind::samples;
+    const auto specs = metrics_of(what, columns);
+    if (!sought.is_object() || std::ranges::find(specs, found_by, &metric_spec::kind) == specs.end()) {
+        refuse_state("etl.validation_state", "Its plan looks for values that its suite does not speak of.");
+    }
+}
+
+void require_profile(const metric_spec& spec, const columns_view& columns)
+{
+    if (!spec.sought.empty() && !columns.type(spec.columns.front()).is_hashable()) {
+        refuse_state("etl.validation_state", "Its plan looks for values of a type that has no hash function.");
+    }
 }
 
 } // namespace
@@ -149,25 +167,27 @@ std::vector<metric_spec> metrics_of(const expectation& what, const columns_view&
     return made;
 }
 
-checker checker::to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas)
+checker checker::to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas, poll_fn poll)
 {
-    auto columns = make_columns(from, make_type);
-    return {std::move(from), std::move(columns), schemas, true};
+    auto columns = make_columns(from, make_type, poll);
+    return {std::move(from), std::move(columns), schemas, true, poll};
 }
 
-checker checker::to_read(plan from, const type_factory& make_type)
+checker checker::to_read(plan from, const type_factory& make_type, poll_fn poll)
 {
-    auto columns = make_columns(from, make_type);
-    return {std::move(from), std::move(columns), [](const std::string&) { return std::nullopt; }, false};
+    auto columns = make_columns(from, make_type, poll);
+    return {std::move(from), std::move(columns), [](const std::string&) { return std::nullopt; }, false, poll};
 }
 
-checker::checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests)
+checker::checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests,
+                 poll_fn poll)
     : plan_{std::move(from)}, suite_{parse_suite(plan_.document)}, columns_{std::move(columns)}
 {
     const columns_view view{columns_, schemas};
     rules_.reserve(plan_.part.size());
     for (const bool tested : {true, false}) {
         for (const std::size_t number : plan_.part) {
+            poll();
             if (number >= suite_.expectations.size()) {
                 refuse_state("etl.validation_state", "Its plan speaks of expectations that its suite does not have.");
             }
@@ -178,6 +198,7 @@ checker::checker(plan from, std::vector<column> columns, const schema_lookup& sc
         tested_ = tested ? rules_.size() : tested_;
     }
     for (const metric_spec& spec : profile_metrics(plan_.profiled, columns_.size())) {
+        require_profile(spec, view);
         metrics_.push_back(spec);
     }
 }
@@ -194,6 +215,17 @@ checker::checker(suite rules, std::vector<column> columns, const schema_lookup& 
     tested_ = rules_.size();
 }
 
+std::unique_ptr<row_test> checker::compile(std::size_t number, const columns_view& columns) const
+{
+    const expectation& what = suite_.expectations[number];
+    const auto sought = plan_.look_for.find(number);
+    if (sought == plan_.look_for.end()) {
+        return compile_test(what, columns);
+    }
+    require_search(what, sought->second, columns);
+    return compile_search(what, sought->second, plan_.seed, columns);
+}
+
 void checker::add_rule(std::size_t number, const columns_view& columns, bool compiles_tests)
 {
     const expectation& what = suite_.expectations[number];
@@ -203,9 +235,7 @@ void checker::add_rule(std::size_t number, const columns_view& columns, bool com
     made.condition = condition_of(what, columns);
     made.is_tested = is_tested(number);
     if (made.is_tested && compiles_tests) {
-        const auto sought = plan_.look_for.find(number);
-        made.test = sought == plan_.look_for.end() ? compile_test(what, columns)
-                                                   : compile_search(what, sought->second, plan_.seed, columns);
+        made.test = compile(number, columns);
         if (made.test == nullptr) {
             throw error(sqlstate::feature_not_supported, what.label() + " cannot be decided row by row");
         }

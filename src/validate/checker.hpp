@@ -15,9 +15,9 @@ namespace etl::validate {
 // One expectation that a scan decides.
 struct rule {
     const expectation* what = nullptr;
-    std::size_t number = 0; // in the suite, from 0
-    int condition = -1;     // the column of its row_condition
-    bool is_tested = false; // row by row; otherwise by its metrics
+    std::size_t number = 0;         // in the suite, from 0
+    int condition = -1;             // the column of its row_condition
+    bool is_tested = false;         // row by row; otherwise by its metrics
     std::unique_ptr<row_test> test; // of a checker that is made to scan
     std::vector<std::size_t> metrics;
 };
@@ -30,11 +30,13 @@ struct row_step {
 
 class checker {
   public:
-    // To scan: tests are compiled, too. Throws etl::error where the suite does not fit the columns.
-    static checker to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas);
+    // To scan: tests are compiled, too. Throws etl::error where the suite does not fit the columns. Plans may be a
+    // stranger's, and long: poll is called for every column and expectation.
+    static checker to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas,
+                           poll_fn poll = never_poll);
 
     // To merge and report what others have scanned.
-    static checker to_read(plan from, const type_factory& make_type);
+    static checker to_read(plan from, const type_factory& make_type, poll_fn poll = never_poll);
 
     // Of row-level expectations only, without a plan: for single rows.
     checker(suite rules, std::vector<column> columns, const schema_lookup& schemas);
@@ -43,7 +45,7 @@ class checker {
     const suite& rules_of() const noexcept { return suite_; }
     std::span<const rule> rules() const noexcept { return rules_; }
     std::span<const rule> tested() const noexcept { return {rules_.data(), tested_}; } // come first
-    std::span<const row_step> steps() const noexcept { return steps_; }               // of those
+    std::span<const row_step> steps() const noexcept { return steps_; }                // of those
     std::span<const metric_spec> metrics() const noexcept { return metrics_; }
     std::span<const column> columns() const noexcept { return columns_; }
 
@@ -62,7 +64,8 @@ class checker {
     bool keeps(std::span<const field> row) const;
 
   private:
-    checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests);
+    checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests, poll_fn poll);
+    std::unique_ptr<row_test> compile(std::size_t number, const columns_view& columns) const;
     void add_rule(std::size_t number, const columns_view& columns, bool compiles_tests);
     bool is_tested(std::size_t number) const;
     std::size_t metric_number(const metric_spec& spec);

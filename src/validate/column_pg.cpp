@@ -5,6 +5,7 @@
 #include "validate/json_schema_pg.hpp"
 
 extern "C" {
+#include <access/htup_details.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
 #include <lib/stringinfo.h>
@@ -17,6 +18,7 @@ extern "C" {
 #include <utils/lsyscache.h>
 #include <utils/numeric.h>
 #include <utils/pg_locale.h>
+#include <utils/syscache.h>
 #include <utils/typcache.h>
 }
 
@@ -403,6 +405,19 @@ bool takes_utf8()
     return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
 }
 
+// With its schema, whatever the search path is: a state is read elsewhere, and much later. May raise.
+const char* qualified_collation(Oid collation)
+{
+    HeapTuple found = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+    if (!HeapTupleIsValid(found)) { // dropped meanwhile: PostgreSQL refuses the number when it is read as a name
+        return DatumGetCString(DirectFunctionCall1(regcollationout, ObjectIdGetDatum(collation)));
+    }
+    const auto* of = reinterpret_cast<Form_pg_collation>(GETSTRUCT(found));
+    const char* name = quote_qualified_identifier(get_namespace_name(of->collnamespace), NameStr(of->collname));
+    ReleaseSysCache(found);
+    return name;
+}
+
 } // namespace
 
 suite read_suite(std::string_view document)
@@ -428,30 +443,26 @@ plan_column describe_column(std::string name, Oid type, Oid collation)
         const char* collation;
     };
     const names found = pg::call([=] {
-        names made = {format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY), ""};
-        if (OidIsValid(collation)) {
-            made.collation = DatumGetCString(DirectFunctionCall1(regcollationout, ObjectIdGetDatum(collation)));
-        }
-        return made;
+        return names{format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY),
+                     OidIsValid(collation) ? qualified_collation(collation) : ""};
     });
     return {std::move(name), found.type, found.collation};
 }
 
+Oid type_of(const plan_column& from)
+{
+    return pg::call(
+        [&from] { return DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(from.type.c_str()))); });
+}
+
 std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryContext memory)
 {
-    struct oids {
-        Oid type;
-        Oid collation;
-    };
-    const oids found = pg::call([&from] {
-        oids made = {DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(from.type.c_str()))), InvalidOid};
-        if (!from.collation.empty()) {
-            made.collation =
-                DatumGetObjectId(DirectFunctionCall1(regcollationin, CStringGetDatum(from.collation.c_str())));
-        }
-        return made;
+    const Oid collation = pg::call([&from] {
+        return from.collation.empty()
+                   ? InvalidOid
+                   : DatumGetObjectId(DirectFunctionCall1(regcollationin, CStringGetDatum(from.collation.c_str())));
     });
-    return make_column_type(found.type, found.collation, memory);
+    return make_column_type(type_of(from), collation, memory);
 }
 
 std::optional<std::string> registered_schema(const std::string& uri)
@@ -493,6 +504,7 @@ std::vector<reading> readings_of(const checker& checks, std::span<const Oid> typ
 {
     std::vector<reading> made;
     for (std::size_t i = 0; i < types.size(); ++i) {
+        pg::poll();
         const Oid base = pg::call([type = types[i]] { return getBaseType(type); });
         made.push_back(checks.needs_value(i) ? reading_of(base) : reading::presence);
     }

@@ -19,6 +19,7 @@ std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryCon
 // A column as plans write it, and the column_type of one that a plan names. A type or collation that is gone is
 // PostgreSQL's to report.
 plan_column describe_column(std::string name, Oid type, Oid collation);
+Oid type_of(const plan_column& from);
 std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryContext memory);
 
 // Texts of registered JSON schemas, read with the caller's rights.

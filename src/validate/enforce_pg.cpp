@@ -281,7 +281,7 @@ ETL_FUNCTION(etl_report_enforcement, args)
 // How many expectations of a suite are enforced on a table, once they have been compiled for it.
 ETL_FUNCTION(etl_enforceable, args)
 {
-    const Oid table = DatumGetObjectId(args.datum(0));
+    const Oid table = DatumGetObjectId(args.given(0));
     const auto name = args.get<std::string_view>(1);
     const auto document = args.get<std::string_view>(2);
     const auto severity = args.get<std::string_view>(3);

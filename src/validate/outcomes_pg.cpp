@@ -83,8 +83,7 @@ Datum make_row_ids(const std::vector<failures::failure>& listed)
         values[i] = PointerGetDatum(&places[i]);
     }
     return pg::call([values, count = static_cast<int>(listed.size())] {
-        return PointerGetDatum(
-            construct_array(values, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+        return PointerGetDatum(construct_array(values, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
     });
 }
 
@@ -145,6 +144,22 @@ std::span<const Datum> states_of(Datum array)
 using namespace etl;
 using namespace etl::validate;
 
+namespace {
+
+// A state names expectations by their numbers.
+void require_one_suite(std::span<const scanned> scans)
+{
+    const auto document_of = [](const scanned& scan) -> const std::string& { return scan.rules->made_from().document; };
+    for (const scanned& scan : scans) {
+        if (document_of(scan) != document_of(scans.front())) {
+            throw error(sqlstate::invalid_parameter_value,
+                        "validation states of different suites have no common report");
+        }
+    }
+}
+
+} // namespace
+
 ETL_FUNCTION(etl_outcomes, args)
 {
     pg::result_set rows{args};
@@ -157,6 +172,7 @@ ETL_FUNCTION(etl_outcomes, args)
     if (scans.empty()) {
         return rows.finish();
     }
+    require_one_suite(scans);
     for (const outcome& o : judge(scans)) {
         put_outcome(rows, o);
         pg::poll();

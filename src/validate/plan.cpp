@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "core/cpp_only.hpp"
 
@@ -33,8 +34,8 @@ std::vector<plan_column> read_columns(const json& from)
 {
     std::vector<plan_column> made;
     for (const json& column : from) {
-        made.push_back({column.at(0).get<std::string>(), column.at(1).get<std::string>(),
-                        column.at(2).get<std::string>()});
+        made.push_back(
+            {column.at(0).get<std::string>(), column.at(1).get<std::string>(), column.at(2).get<std::string>()});
     }
     return made;
 }
@@ -65,7 +66,7 @@ plan read_members(const json& from)
     made.part = from.at("part").get<std::vector<std::size_t>>();
     made.listed = from.at("listed").get<std::uint32_t>();
     made.seed = std::stoull(from.at("seed").get<std::string>());
-    made.proven_unique = from.at("proven_unique").get<std::vector<std::size_t>>();
+    made.proven_unique = from.at("proven_unique").get<std::set<std::size_t>>();
     made.table = from.at("table");
     made.area = from.at("area").get<std::string>();
     made.facts = read_by_number(from.at("facts"));
@@ -74,18 +75,14 @@ plan read_members(const json& from)
     for (const auto& [number, fault] : from.at("faults").items()) {
         made.faults[number_of(number)] = fault.get<std::string>();
     }
-    if (made.listed > most_listed) {
+    const bool ascends = std::ranges::adjacent_find(made.part, std::greater_equal{}) == made.part.end();
+    if (!ascends || made.listed > most_listed) {
         refuse();
     }
     return made;
 }
 
 } // namespace
-
-bool plan::is_proven(std::size_t number) const
-{
-    return std::ranges::find(proven_unique, number) != proven_unique.end();
-}
 
 std::string write_plan(const plan& from)
 {

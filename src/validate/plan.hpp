@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,11 @@ struct plan_column {
 struct plan {
     std::string document; // of the suite, parameters bound
     std::vector<plan_column> columns;
-    std::vector<std::size_t> part; // the expectations that this scan decides, by their numbers from 0
+    std::vector<std::size_t> part; // the expectations that this scan decides, by their numbers from 0, ascending
     std::uint32_t listed = 20;     // failing rows that are kept of each expectation
     std::uint64_t seed = 0;        // of fingerprints; states of one seed can be merged
 
-    std::vector<std::size_t> proven_unique;    // expectations of which an index proves that no value repeats
+    std::set<std::size_t> proven_unique;       // expectations of which an index proves that no value repeats
     std::map<std::size_t, json> facts;         // what was found outside of the scan, by expectation
     std::map<std::size_t, json> look_for;      // of a second scan: what it lists the rows of (outcome::look_for)
     std::map<std::size_t, std::string> faults; // why expectations cannot be decided
@@ -36,7 +37,7 @@ struct plan {
     json table = json::object();               // {"columns": [[name, type], …]} of the target, where there is one
     std::string area;                          // where runs lie (pg/spill.hpp), of a state that is being made
 
-    bool is_proven(std::size_t number) const;
+    bool is_proven(std::size_t number) const { return proven_unique.contains(number); }
 };
 
 std::string write_plan(const plan& from);

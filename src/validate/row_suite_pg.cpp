@@ -15,6 +15,7 @@ extern "C" {
 #include <pgtime.h>
 #include <utils/fmgrprotos.h>
 #include <utils/lsyscache.h>
+#include <utils/pg_locale.h>
 #include <utils/rel.h>
 }
 
@@ -194,7 +195,7 @@ std::string with_parameters(std::string document, std::string_view values)
 
 row_suite::settings row_suite::settings::now()
 {
-    return {session_timezone, DateStyle, DateOrder, IntervalStyle};
+    return {session_timezone, DateStyle, DateOrder, IntervalStyle, locale_monetary};
 }
 
 row_suite::row_suite(row_rules rules, const row_kind& rows)

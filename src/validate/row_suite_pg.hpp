@@ -56,12 +56,13 @@ class row_suite {
   private:
     friend class row_judge;
 
-    // How literals of moments are read.
+    // How literals of moments and of money are read.
     struct settings {
         const void* timezone;
         int date_style;
         int date_order;
         int interval_style;
+        std::string monetary;
 
         static settings now();
         friend bool operator==(const settings&, const settings&) = default;

@@ -3,25 +3,33 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
-#include <algorithm>
-
 #include "core/cpp_only.hpp"
 
 namespace etl::validate {
 
 const schema_lookup columns_view::no_schemas = [](const std::string&) { return std::nullopt; };
 
+std::size_t columns_view::position(const std::string& name) const
+{
+    if (by_name_.empty()) {
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            by_name_.try_emplace(columns_[i].name, i);
+        }
+    }
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? size() : found->second;
+}
+
 bool columns_view::has(const std::string& name) const
 {
-    return std::ranges::any_of(columns_, [&](const column& c) { return c.name == name; });
+    return position(name) < size();
 }
 
 std::size_t columns_view::find(const std::string& name, const expectation& what) const
 {
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-        if (columns_[i].name == name) {
-            return i;
-        }
+    const std::size_t i = position(name);
+    if (i < size()) {
+        return i;
     }
     std::vector<std::string> names;
     for (const column& c : columns_) {

@@ -11,13 +11,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace etl::validate {
 
 enum class verdict : std::uint8_t {
     as_expected,
-    missing,    // NULL, or a row that ignore_row_if passes over: neither right nor wrong
+    missing, // NULL, or a row that ignore_row_if passes over: neither right nor wrong
     unexpected,
 };
 
@@ -51,8 +53,12 @@ class columns_view {
   private:
     static const schema_lookup no_schemas;
 
+    // Where a column is, or size(). The names are put in order with the first that is asked for.
+    std::size_t position(const std::string& name) const;
+
     std::span<const column> columns_;
     const schema_lookup& schemas_;
+    mutable std::unordered_map<std::string_view, std::size_t> by_name_; // of columns of one name the first
 };
 
 class row_test {

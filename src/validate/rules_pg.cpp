@@ -9,8 +9,6 @@
 
 extern "C" {
 #include <catalog/pg_type.h>
-#include <miscadmin.h>
-#include <storage/fileset.h>
 #include <utils/memutils.h>
 }
 
@@ -79,8 +77,8 @@ ETL_FUNCTION(etl_validation_rules, args)
                           order.empty() ? Datum{0} : pg::make_text_array(order),
                           kind == "ordered" ? pg::make_text(previous_name(what)) : Datum{0},
                           pg::make_text(what.kwargs.dump())};
-        std::array nulls{false, false, false, what.condition.empty(), test.empty(), order.empty(),
-                         kind != "ordered", false};
+        std::array nulls{false, false, false, what.condition.empty(), test.empty(), order.empty(), kind != "ordered",
+                         false};
         rows.put(values, nulls);
         ++number;
     }
@@ -109,12 +107,8 @@ ETL_FUNCTION(etl_open_spill, args)
 ETL_FUNCTION(etl_close_spill, args)
 {
     const auto directory = from_hex(args.get<std::string_view>(0));
-    FileSet files;
-    if (directory && directory->size() == sizeof files) {
-        std::memcpy(&files, directory->data(), sizeof files);
-        if (files.creator_pid == MyProcPid) {
-            pg::call([&files] { FileSetDeleteAll(&files); });
-        }
+    if (directory) {
+        pg::clear_spill_directory(*directory);
     }
     return Datum{0};
 }

@@ -1,4 +1,5 @@
 // The aggregates that scan rows into a validation state.
+#include "core/text.hpp"
 #include "pg/text_array.hpp"
 #include "validate/column_pg.hpp"
 #include "validate/validation_state_pg.hpp"
@@ -82,7 +83,7 @@ struct scan {
     int ctid = -1;                 // arguments that tell where a row lies
     int tableoid = -1;
     int keys = -1;
-    std::uint64_t rows = 0; // seen, for rows that lie nowhere
+    std::uint64_t rows = 0;           // seen, for rows that lie nowhere
     std::unique_ptr<run_store> store; // where runs go; none where states stay in memory
 };
 
@@ -95,6 +96,22 @@ std::vector<Oid> types_of(pg::arguments args, int first, std::size_t count)
     return made;
 }
 
+// The plan is an argument as well, and anybody's: the types that it names must be those of the values.
+void require_types(const plan& told, std::span<const Oid> types)
+{
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        const plan_column& column = told.columns[i];
+        const Oid named = type_of(column);
+        const bool is_same = pg::call([=, given = types[i]] { return getBaseType(given) == getBaseType(named); });
+        if (!is_same) {
+            throw error(sqlstate::datatype_mismatch,
+                        "column " + in_quotes(column.name) + " is of type " + column.type +
+                            " in the plan of the scan, and of type " +
+                            pg::call([given = types[i]] { return format_type_be(given); }) + " in the rows");
+        }
+    }
+}
+
 scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext memory)
 {
     const std::size_t given = static_cast<std::size_t>(args.count() - first_value);
@@ -104,12 +121,13 @@ scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext mem
                                                            std::to_string(given) + " values");
     }
     const std::vector<Oid> types = types_of(args, first_value, given);
+    require_types(told, types);
     std::string text = write_plan(told);
     auto store = open_runs(told.area, memory);
     scan made{.settled = {},
               .first_value = first_value,
               .plan = std::move(text),
-              .rules = checker::to_scan(std::move(told), types_in(memory), registered_schema),
+              .rules = checker::to_scan(std::move(told), types_in(memory), registered_schema, pg::poll),
               .readings = {},
               .row = std::vector<field>(given),
               .store = std::move(store)};
@@ -121,7 +139,7 @@ scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext mem
             made.ctid = argument;
         } else if (name == "tableoid" && types[i] == OIDOID) {
             made.tableoid = argument;
-        } else if (name == "(keys)") {
+        } else if (name == "(keys)" && types[i] == TEXTOID) {
             made.keys = argument;
         }
     }
@@ -235,8 +253,9 @@ void require_given(pg::arguments args, std::initializer_list<int> arguments)
 // The plan of etl.validation_state(state, document, names, value…): all that the suite has.
 plan plan_of_call(pg::arguments args, int suite_argument, int names_argument, int first_value)
 {
+    const auto document = args.get<std::string_view>(suite_argument);
     plan made;
-    made.document = std::string{args.get<std::string_view>(suite_argument)};
+    made.document = std::string{document};
     const auto names = pg::read_text_array(args.datum(names_argument));
     for (std::size_t i = 0; i < names.size(); ++i) {
         const int argument = first_value + static_cast<int>(i);

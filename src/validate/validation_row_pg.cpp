@@ -39,20 +39,22 @@ class arrival final : public row_locator {
 class row_scan {
   public:
     row_scan(std::string name, TupleDesc shape, MemoryContext memory)
-        : name_{std::move(name)}, shape_{pg::call([=] { return copy_in(shape, memory); })},
-          type_{assign_record_type_identifier(shape->tdtypeid, shape->tdtypmod)}, values_(width()),
-          nulls_{std::make_unique<bool[]>(width())}
+        : name_{std::move(name)}, shape_{pg::call([=] { return copy_in(shape, memory); })}, type_{pg::call([shape] {
+              return assign_record_type_identifier(shape->tdtypeid, shape->tdtypmod);
+          })},
+          values_(width()), nulls_{std::make_unique<bool[]>(width())}
     {
         const std::array given{std::string_view{name_}};
         plan told;
-        told.document = bind_parameters(
-            pg::query_text("SELECT etl._suite_document($1)", given).value_or(std::string{}), {});
+        told.document =
+            bind_parameters(pg::query_text("SELECT etl._suite_document($1)", given).value_or(std::string{}), {});
         const suite rules = read_suite(told.document);
         add_columns(rules, told);
         add_conditions(rules, told, memory);
         fill_part(told, rules);
         plan_ = write_plan(told);
-        rules_ = std::make_unique<checker>(checker::to_scan(std::move(told), types_in(memory), registered_schema));
+        rules_ =
+            std::make_unique<checker>(checker::to_scan(std::move(told), types_in(memory), registered_schema, pg::poll));
         readings_ = readings_of(*rules_, types_);
         row_.resize(types_.size());
     }

@@ -32,7 +32,8 @@ bool is_passed_over(const metric_spec& spec, std::span<const field> row)
 } // namespace
 
 validation_state::validation_state(const checker& rules, std::string_view plan, const metric_room& room)
-    : memory_{room.memory}, plan_{plan, room.memory}, failures_{room.memory}, metrics_{room.memory}
+    : memory_{room.memory}, rules_{&rules}, poll_{room.poll}, plan_{plan, room.memory}, failures_{room.memory},
+      metrics_{room.memory}
 {
     const columns_view columns{rules.columns()};
     metric_room seeded = room;
@@ -164,9 +165,11 @@ void validation_state::read(byte_reader& from)
         from.refuse("Its counters contradict each other.");
     }
     for (failures& found : failures_) {
+        poll_();
         found.read(from, rows_);
     }
     for (metric* gathered : metrics_) {
+        poll_();
         gathered->rows = from.value<std::uint64_t>();
         gathered->values = from.value<std::uint64_t>();
         if (gathered->rows > rows_ || gathered->values > gathered->rows) {

@@ -28,7 +28,7 @@ class validation_state {
     static constexpr std::uint32_t version = 2;
     static constexpr const char* type_name = "etl.validation_state";
 
-    // Of no rows. `rules` may be another object in every call, made from the same plan.
+    // Of no rows. The rules, and where the room lies, must outlive the state: its metrics use them.
     validation_state(const checker& rules, std::string_view plan, const metric_room& room);
 
     // Reads a flat value, which may be a stranger's: throws where it is no state of this plan.
@@ -50,6 +50,7 @@ class validation_state {
     void write(std::pmr::vector<std::byte>& to);
 
     std::string_view plan() const noexcept { return plan_; }
+    bool is_of(const checker& rules) const noexcept { return rules_ == &rules; }
     std::uint64_t rows() const noexcept { return rows_; }
     const failures& tested(std::size_t rule) const { return failures_[rule]; }
     metric& measured(std::size_t i) const { return *metrics_[i]; }
@@ -60,6 +61,8 @@ class validation_state {
     void read(byte_reader& from);
 
     std::pmr::memory_resource* memory_;
+    const checker* rules_;
+    poll_fn poll_;
     std::pmr::string plan_;
     std::uint64_t rows_ = 0;
     std::pmr::vector<failures> failures_;

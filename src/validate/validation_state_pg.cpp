@@ -10,6 +10,8 @@ extern "C" {
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 namespace etl::validate {
 namespace {
@@ -40,65 +42,95 @@ validation_state* construct(std::pmr::memory_resource* memory, auto&&... args)
         std::forward<decltype(args)>(args)...);
 }
 
+// The context of the aggregate that calls; nullptr elsewhere.
 MemoryContext aggregate_context(pg::arguments args)
 {
     MemoryContext made = nullptr;
-    return AggCheckCallContext(args.raw(), &made) != 0 ? made : CurrentMemoryContext;
+    return AggCheckCallContext(args.raw(), &made) != 0 ? made : nullptr;
 }
 
-// What combining needs of a plan, kept from state to state.
+[[noreturn]] void refuse_plan()
+{
+    throw error(sqlstate::invalid_parameter_value, "the validation state belongs to another suite");
+}
+
+// Objects among them: whatever is to be read again is read as bytes.
+std::span<const std::byte> flat_bytes(Datum state)
+{
+    return pg::call([state] { return pg::varlena_bytes(state); });
+}
+
+// --- merging -------------------------------------------------------------------------------------------------------
+
+// What combining needs of a plan.
 struct merging {
-    std::string plan;
     std::unique_ptr<run_store> store;
     checker rules;
 };
 
-merging make_merging(std::string_view plan, MemoryContext memory)
-{
-    validate::plan told = read_plan(plan);
-    auto store = open_runs(told.area, memory);
-    return {std::string{plan}, std::move(store), checker::to_read(std::move(told), types_in(memory))};
-}
+// By plan, in the calling expression. The states of an aggregate use what was made for their plan until the query ends:
+// a hashed GROUP BY has states of many plans at a time.
+class mergings {
+  public:
+    explicit mergings(MemoryContext memory) : memory_{memory} {}
 
-// The plan of a state, flat or not. May raise: phase one.
+    using known = std::pair<const std::string, merging>;
+
+    // `are_kept`: states of this plan outlive the call.
+    const known& of(std::string_view plan, bool are_kept)
+    {
+        if (last_ != nullptr && last_->first == plan) {
+            return *last_;
+        }
+        const std::string key{plan};
+        auto found = by_plan_.find(key);
+        if (found == by_plan_.end()) {
+            if (!are_kept && by_plan_.size() >= most_kept_for_calls) {
+                by_plan_.clear();
+            }
+            found = by_plan_.try_emplace(key, make(plan)).first;
+        }
+        return *(last_ = &*found);
+    }
+
+  private:
+    static constexpr std::size_t most_kept_for_calls = 16;
+
+    merging make(std::string_view plan) const
+    {
+        validate::plan told = read_plan(plan);
+        auto store = open_runs(told.area, memory_);
+        return {std::move(store), checker::to_read(std::move(told), types_in(memory_), pg::poll)};
+    }
+
+    MemoryContext memory_;
+    std::unordered_map<std::string, merging> by_plan_;
+    const known* last_ = nullptr;
+};
+
+// The plan of a state, flat or not.
 std::string_view plan_of(Datum state)
 {
-    if (const validation_state* found = expanded_validation::find(state)) {
-        return found->plan();
-    }
-    return validation_state::plan_of(pg::varlena_bytes(state));
+    const validation_state* found = expanded_validation::find(state);
+    return found != nullptr ? found->plan() : validation_state::plan_of(flat_bytes(state));
 }
 
-merging& merging_of(pg::arguments args, std::string_view plan)
+void require_same_plan(std::string_view plan, std::string_view known)
 {
-    MemoryContext memory = args.raw()->flinfo->fn_mcxt;
-    auto& known = args.cached<merging>([plan, memory] { return make_merging(plan, memory); });
-    if (known.plan != plan) {
-        known = make_merging(plan, memory);
-    }
-    return known;
-}
-
-void require_same_plan(std::string_view plan, const merging& known)
-{
-    if (plan != known.plan) {
+    if (plan != known) {
         throw error(sqlstate::invalid_parameter_value,
                     "validation states of different suites or columns cannot be merged", {},
                     "Merge states that were made with the same suite, unchanged, over the same columns.");
     }
 }
 
-void merge_into(validation_state& into, Datum other, merging& known)
+void merge_into(validation_state& into, Datum other, const mergings::known& known)
 {
-    if (const validation_state* found = expanded_validation::find(other)) {
-        require_same_plan(found->plan(), known);
-        into.merge(*found);
-        return;
-    }
-    const auto flat = pg::call([other] { return pg::varlena_bytes(other); });
-    require_same_plan(validation_state::plan_of(flat), known);
+    const auto flat = flat_bytes(other);
+    require_same_plan(validation_state::plan_of(flat), known.first);
+    const merging& with = known.second;
     pg::context_resource memory;
-    const validation_state from{known.rules, flat, room_of(known.rules, &memory, known.store.get())};
+    const validation_state from{with.rules, flat, room_of(with.rules, &memory, with.store.get())};
     into.merge(from);
 }
 
@@ -137,35 +169,51 @@ void fill_part(plan& told, const suite& rules)
 
 own_state::own_state(pg::arguments args, const checker& rules, std::string_view plan, run_store* store)
 {
-    if (!args.is_null(0) && expanded_validation::is_own(args.datum(0)) &&
-        expanded_validation::find(args.datum(0)) != nullptr) {
+    const bool is_object = !args.is_null(0) && expanded_validation::is_own(args.datum(0));
+    state_ = is_object ? expanded_validation::find(args.datum(0)) : nullptr;
+    if (state_ != nullptr && state_->is_of(rules)) { // only this call, within an aggregate, can have made it
         datum_ = args.datum(0);
         return;
     }
-    const auto flat = args.is_null(0) ? std::span<const std::byte>{}
-                                      : pg::call([args] { return pg::varlena_bytes(args.datum(0)); });
-    if (!flat.empty() && validation_state::plan_of(flat) != plan) {
-        throw error(sqlstate::invalid_parameter_value, "the validation state belongs to another suite");
+    MemoryContext aggregate = aggregate_context(args);
+    if (is_object && aggregate != nullptr) { // which would free the object, and with it all others
+        refuse_plan();
     }
-    datum_ = expanded_validation::create(aggregate_context(args), [&](pg::context_resource* memory) {
+    const auto flat = args.is_null(0) ? std::span<const std::byte>{} : flat_bytes(args.datum(0));
+    if (!flat.empty() && validation_state::plan_of(flat) != plan) {
+        refuse_plan();
+    }
+    auto make = [&](std::pmr::memory_resource* memory) {
         const metric_room room = room_of(rules, memory, store);
         return flat.empty() ? construct(memory, rules, plan, room) : construct(memory, rules, flat, room);
-    });
+    };
+    if (aggregate != nullptr) {
+        datum_ = expanded_validation::create(aggregate, make);
+        state_ = expanded_validation::find(datum_);
+    } else {
+        for_call_ = {make(&memory_), gone_with{&memory_}};
+        state_ = for_call_.get();
+    }
+}
+
+Datum own_state::datum() const
+{
+    if (for_call_ == nullptr) {
+        return datum_;
+    }
+    std::pmr::vector<std::byte> flat{for_call_.get_deleter().memory};
+    for_call_->write(flat);
+    pg::require_value_size(flat.size());
+    return pg::make_varlena(flat);
 }
 
 read_validation::read_validation(Datum state, MemoryContext memory) : memory_{memory}
 {
-    validation_state* found = expanded_validation::find(state);
-    const auto flat =
-        found != nullptr ? std::span<const std::byte>{} : pg::call([state] { return pg::varlena_bytes(state); });
-    plan told = read_plan(found != nullptr ? found->plan() : validation_state::plan_of(flat));
+    const auto flat = flat_bytes(state);
+    plan told = read_plan(validation_state::plan_of(flat));
     store_ = open_runs(told.area, memory);
-    rules_ = std::make_unique<checker>(checker::to_read(std::move(told), types_in(memory)));
-    if (found == nullptr) {
-        own_ = std::make_unique<validation_state>(*rules_, flat, room_of(*rules_, &memory_, store_.get()));
-        found = own_.get();
-    }
-    state_ = found;
+    rules_ = std::make_unique<checker>(checker::to_read(std::move(told), types_in(memory), pg::poll));
+    state_ = std::make_unique<validation_state>(*rules_, flat, room_of(*rules_, &memory_, store_.get()));
 }
 
 } // namespace etl::validate
@@ -182,7 +230,7 @@ void check_foreign(std::span<const std::byte> flat)
     if (!told.area.empty()) {
         refuse_state(validation_state::type_name, "It is of a validation that is still running.");
     }
-    const checker rules = checker::to_read(std::move(told), types_in(CurrentMemoryContext));
+    const checker rules = checker::to_read(std::move(told), types_in(CurrentMemoryContext), pg::poll);
     pg::context_resource memory;
     const validation_state read{rules, flat, room_of(rules, &memory, nullptr)};
 }
@@ -199,8 +247,9 @@ ETL_FUNCTION(etl_validation_state_combine, args)
     if (args.is_null(0)) {
         return args.datum(1);
     }
-    merging& known = merging_of(args, plan_of(args.datum(0)));
-    const own_state state{args, known.rules, known.plan, known.store.get()};
+    auto& all = args.cached<mergings>([args] { return args.raw()->flinfo->fn_mcxt; });
+    const auto& known = all.of(plan_of(args.datum(0)), aggregate_context(args) != nullptr);
+    const own_state state{args, known.second.rules, known.first, known.second.store.get()};
     merge_into(*state, args.datum(1), known);
     return state.datum();
 }
@@ -210,7 +259,8 @@ ETL_FUNCTION(etl_empty_validation_state, args)
 {
     const auto text = args.get<std::string_view>(0);
     pg::context_resource memory;
-    const checker rules = checker::to_scan(read_plan(text), types_in(CurrentMemoryContext), registered_schema);
+    const checker rules =
+        checker::to_scan(read_plan(text), types_in(CurrentMemoryContext), registered_schema, pg::poll);
     validation_state empty{rules, text, room_of(rules, &memory, nullptr)};
     std::pmr::vector<std::byte> flat{&memory};
     empty.write(flat);

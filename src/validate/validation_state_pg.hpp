@@ -24,16 +24,33 @@ type_factory types_in(MemoryContext memory);
 void fill_part(plan& told, const suite& rules);
 
 // The state of a transition, ready to be changed: a new one, the object of the last row, or one made of flat bytes.
+//
+// Only within an aggregate is it an object that outlives the call: PostgreSQL frees that before it frees the calling
+// expression, where the rules and the store lie that the state uses. Elsewhere nobody knows how long a value is kept,
+// so it is made for the call, and the result is flat.
 class own_state {
   public:
     own_state(pg::arguments args, const checker& rules, std::string_view plan, run_store* store);
 
-    validation_state* operator->() const { return expanded_validation::find(datum_); }
-    validation_state& operator*() const { return *expanded_validation::find(datum_); }
-    Datum datum() const noexcept { return datum_; }
+    validation_state* operator->() const { return state_; }
+    validation_state& operator*() const { return *state_; }
+
+    // The result.
+    Datum datum() const;
 
   private:
-    Datum datum_;
+    struct gone_with {
+        std::pmr::memory_resource* memory;
+        void operator()(validation_state* gone) const
+        {
+            std::pmr::polymorphic_allocator<validation_state>{memory}.delete_object(gone);
+        }
+    };
+
+    pg::context_resource memory_;
+    std::unique_ptr<validation_state, gone_with> for_call_{nullptr, gone_with{&memory_}}; // outside of aggregates
+    validation_state* state_ = nullptr;
+    Datum datum_ = 0;
 };
 
 // A state that is only read, with the rules of its plan. The value must outlive it.
@@ -48,8 +65,7 @@ class read_validation {
     pg::context_resource memory_;
     std::unique_ptr<run_store> store_;
     std::unique_ptr<checker> rules_;
-    std::unique_ptr<validation_state> own_; // where the value is flat
-    validation_state* state_ = nullptr;
+    std::unique_ptr<validation_state> state_;
 };
 
 } // namespace etl::validate

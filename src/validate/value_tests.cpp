@@ -159,8 +159,10 @@ std::unique_ptr<row_test> compile_order(const expectation& what, const columns_v
     if (!columns.has(previous_name(what))) {
         return nullptr; // another query brings it
     }
-    return std::make_unique<order_test>(i, columns.find(previous_name(what), what), columns.type(i), increasing,
-                                        arguments{what}.flag("strictly"));
+    const std::size_t previous = columns.find(previous_name(what), what);
+    require_type(columns.type(previous).is_comparable_with(columns.type(i)), what, "values of one type", columns,
+                 previous);
+    return std::make_unique<order_test>(i, previous, columns.type(i), increasing, arguments{what}.flag("strictly"));
 }
 
 } // namespace

@@ -183,7 +183,7 @@ ETL_FUNCTION(etl_violations, args)
     const bool is_short = args.count() < 4; // etl.violations, not etl._violations
     const wanted_rules wanted{args.get<std::string_view>(0), is_short ? "info" : args.get<std::string_view>(2),
                               is_short || args.is_null(3) ? std::string_view{} : args.get<std::string_view>(3)};
-    HeapTupleHeader row = DatumGetHeapTupleHeader(args.datum(1));
+    HeapTupleHeader row = DatumGetHeapTupleHeader(args.given(1));
     judge_of_type& of = judge_for(args, wanted, row);
     const auto fields = read_row(of, row);
     const checker& checks = of.judge.rules().checks();

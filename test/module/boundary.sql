@@ -10,6 +10,8 @@ CREATE FUNCTION boundary_alive() RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_throw(text) RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_raise(int) RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_raise_past_handlers() RETURNS text LANGUAGE c STRICT AS :'library';
+CREATE FUNCTION boundary_throw_in_call() RETURNS int LANGUAGE c STRICT AS :'library';
+CREATE FUNCTION boundary_take(int, text) RETURNS int LANGUAGE c AS :'library';
 CREATE FUNCTION boundary_cursor(text) RETURNS bigint LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_loop() RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_exhaust() RETURNS int LANGUAGE c STRICT AS :'library';
@@ -33,7 +35,7 @@ EXCEPTION WHEN OTHERS OR query_canceled THEN
 END
 $$;
 
-SELECT plan(19);
+SELECT plan(23);
 
 SELECT is(fields($$SELECT boundary_throw('etl')$$), '42704|thrown by C++|The detail.|The hint.',
           'a C++ error keeps SQLSTATE, message, detail and hint');
@@ -49,6 +51,12 @@ SELECT is(fields('SELECT boundary_raise(50)'), '22012|raised by PostgreSQL|The d
           'a PostgreSQL error under live objects arrives intact');
 SELECT is(fields('SELECT boundary_raise_past_handlers()'), '22012|raised by PostgreSQL|The detail.|The hint.',
           'handlers of std::exception do not stop it');
+SELECT is(fields('SELECT boundary_throw_in_call()'), '42704|thrown by C++|The detail.|The hint.',
+          'a C++ error from within a call of PostgreSQL arrives');
+SELECT is(fields('SELECT boundary_take(NULL, ''x'')'), '22004|argument 1 must not be NULL||',
+          'a function that is not STRICT refuses NULL');
+SELECT is(fields('SELECT boundary_take(1, NULL)'), '22004|argument 2 must not be NULL||', 'by the argument''s number');
+SELECT is(boundary_take(1, 'x'), 2, 'and takes all else');
 SELECT is(fields($$SELECT boundary_cursor('SELECT 1 / (500 - i) FROM generate_series(1, 1000) AS i')$$),
           '22012|division by zero||', 'so does one from the middle of a cursor');
 SELECT is(boundary_cursor('SELECT generate_series(1, 1000)'), 1000::bigint, 'and SPI works afterwards');

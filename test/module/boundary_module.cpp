@@ -96,6 +96,19 @@ ETL_FUNCTION(boundary_raise_past_handlers, args)
     return args.null_result();
 }
 
+// C++ throws from within a call(), below the frame that PostgreSQL would jump to.
+ETL_FUNCTION(boundary_throw_in_call, args)
+{
+    const tracked object;
+    etl::pg::call([] { throw_kind("etl"); });
+    return args.null_result();
+}
+
+ETL_FUNCTION(boundary_take, args)
+{
+    return args.result(args.get<std::int32_t>(0) + static_cast<std::int32_t>(args.get<std::string_view>(1).size()));
+}
+
 // A query that fails in the middle of a cursor, under live objects.
 ETL_FUNCTION(boundary_cursor, args)
 {

@@ -14,7 +14,7 @@ plan full_plan()
     plan made;
     made.document = R"({"name":"s \"é\"","expectations":[{"type":"expect_column_to_exist","kwargs":{"column":"a"}}]})";
     made.columns = {{"a", "bigint", ""}, {"(a > 1)", "boolean", ""}, {"t \"x\"", "text", "pg_catalog.\"C\""}};
-    made.part = {0, 3, 2};
+    made.part = {0, 2, 3};
     made.listed = 7;
     made.seed = ~std::uint64_t{0};
     made.proven_unique = {2};
@@ -69,11 +69,22 @@ TEST(plan, refuses_what_is_none)
                                       {"facts", json{{"x", 1}}},
                                       {"faults", json{{"1", 1}}},
                                       {"columns", json{{"a", "b"}}},
-                                      {"part", json{"1"}}}) {
+                                      {"part", json{"1"}},
+                                      {"part", json{0, 0}},
+                                      {"part", json{3, 2}}}) {
         json other = parsed;
         other[name] = value;
         EXPECT_THROW(read_plan(other.dump()), error) << name << value;
     }
+}
+
+TEST(plan, may_say_twice_what_is_proven)
+{
+    json told = json::parse(write_plan(full_plan()));
+    told["proven_unique"] = json{5, 2, 5};
+    const plan read = read_plan(told.dump());
+    EXPECT_TRUE(read.is_proven(2) && read.is_proven(5));
+    EXPECT_FALSE(read.is_proven(3));
 }
 
 checker to_read(plan told)
@@ -87,6 +98,40 @@ TEST(checker, refuses_a_part_that_the_suite_does_not_have)
     EXPECT_THROW(to_read(told), error);
     told.part = {};
     EXPECT_NO_THROW(to_read(told));
+}
+
+int polls = 0;
+
+TEST(checker, can_be_stopped_between_columns_and_expectations)
+{
+    const std::string of_a = expectation("column_max_to_be_between", R"({"column": "a", "max_value": 1})");
+    plan told;
+    told.document = R"({"expectations": [)" + of_a + ", " + of_a + "]}";
+    told.columns = {{"a", "bigint", ""}, {"b", "bigint", ""}, {"c", "bigint", ""}};
+    told.part = {0, 1};
+    checker::to_read(told, test::make_fake_type, [] { ++polls; });
+    EXPECT_GE(polls, 5);
+}
+
+TEST(checker, refuses_a_search_for_what_its_suite_does_not_speak_of)
+{
+    plan told;
+    told.document = R"({"expectations": [)" + expectation("column_values_to_be_unique", R"({"column": "a"})") + ", " +
+                    expectation("column_values_to_be_null", R"({"column": "a"})") + ", " +
+                    expectation("table_row_count_to_be_between", R"({"min_value": 1})") + "]}";
+    told.columns = {{"a", "bigint", ""}};
+    auto search = [&told](std::size_t number, const char* sought) {
+        plan made = told;
+        made.part = {number};
+        made.look_for[number] = json::parse(sought);
+        checker::to_scan(made, test::make_fake_type, [](const std::string&) { return std::nullopt; });
+    };
+    EXPECT_NO_THROW(search(0, R"({"repeated": ""})"));
+    EXPECT_THROW(search(0, R"({"least": 1})"), error);
+    EXPECT_THROW(search(0, "7"), error);
+    EXPECT_THROW(search(1, R"({"repeated": ""})"), error);
+    EXPECT_THROW(search(2, R"({"repeated": ""})"), error);
+    EXPECT_THROW(search(2, "{}"), error);
 }
 
 TEST(checker, refuses_columns_that_are_not_there)
