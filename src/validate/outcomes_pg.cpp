@@ -83,8 +83,7 @@ Datum make_row_ids(const std::vector<failures::failure>& listed)
         values[i] = PointerGetDatum(&places[i]);
     }
     return pg::call([values, count = static_cast<int>(listed.size())] {
-        return PointerGetDatum(
-            construct_array(values, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+        return PointerGetDatum(construct_array(values, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
     });
 }
 
@@ -102,7 +101,7 @@ void put_outcome(pg::result_set& rows, const outcome& o)
     row.count(o.unexpected_count);
     row.real(o.unexpected_percent);
     row.json_text(o.observed_value);
-    row.json_text(o.details);
+    o.details_text.empty() ? row.json_text(o.details) : row.text(o.details_text);
     const bool has_keys = !o.listed.empty() && !o.listed.front().keys.empty();
     row.text(o.unexpected_count ? json_array(o.listed, &failures::failure::values) : std::string{});
     row.text(has_keys ? json_array(o.listed, &failures::failure::keys) : std::string{});
