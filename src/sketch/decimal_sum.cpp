@@ -17,6 +17,9 @@ constexpr int least_weight = -4096;
 
 constexpr std::uint8_t negative_flag = 8; // in the flat form, beside the specials
 
+// Digits of a quotient that decide how it is rounded: two doubles' middle has at most 768 decimal ones.
+constexpr std::size_t deciding_digits = 200;
+
 // Passes carries on; afterwards every word but the last, which has the sign, is a digit.
 void carry_words(std::span<std::int64_t> words)
 {
@@ -162,6 +165,32 @@ double decimal_sum::rounded() const
         return (specials_ & infinity) != 0 ? infinite : -infinite;
     }
     return nearest_double(normal().view());
+}
+
+// By hand, digit by digit. A quotient that does not end is cut behind more digits than any double's neighbourhood
+// needs; one more that is not zero says on which side of them it lies.
+double decimal_sum::mean(std::uint64_t values) const
+{
+    if (!is_finite()) {
+        return rounded();
+    }
+    const number sum = normal();
+    number quotient{sum.is_negative, sum.weight, {}};
+    unsigned __int128 rest = 0;
+    for (std::size_t i = 0; i < sum.digits.size() || (rest > 0 && quotient.digits.size() < deciding_digits); ++i) {
+        rest = rest * base + static_cast<unsigned>(i < sum.digits.size() ? sum.digits[i] : 0);
+        const auto digit = static_cast<std::int16_t>(rest / values);
+        rest %= values;
+        if (digit == 0 && quotient.digits.empty()) {
+            --quotient.weight;
+        } else {
+            quotient.digits.push_back(digit);
+        }
+    }
+    if (rest > 0) {
+        quotient.digits.push_back(1);
+    }
+    return nearest_double(quotient.view());
 }
 
 void decimal_sum::write(byte_writer& to) const

@@ -36,8 +36,9 @@ class decimal_sum {
     // Plain decimal notation with at least so many places after the point; NaN, Infinity or -Infinity.
     std::string to_string(int places = 0) const;
 
-    // The nearest double.
+    // The nearest double, and that of the sum divided by a number of values, 1 at least.
     double rounded() const;
+    double mean(std::uint64_t values) const;
 
     // The flat form is the same for the same sum: flags u8, weight i32, digits u32, i16 each.
     void write(byte_writer& to) const;

@@ -35,6 +35,8 @@ namespace detail {
 
 inline constexpr std::uint64_t fingerprint_seed = 0x70675f65746c0001; // "pg_etl" and the layout's number
 
+inline const char somewhere = 0; // its address is another in every server
+
 // The finalizer of Steele, Lea and Flood's SplitMix64 ("Fast splittable pseudorandom number generators", 2014): a
 // bijection of 64 bits whose every input bit reaches every output bit.
 constexpr std::uint64_t mix64(std::uint64_t x) noexcept
@@ -69,5 +71,14 @@ inline fingerprint fingerprint_of_uuid(const std::byte* uuid) noexcept
     const auto right = load<std::uint64_t>(uuid + sizeof left);
     return {detail::mix64(left ^ detail::mix64(right)), right};
 }
+
+// For hash tables of fingerprints that may be a stranger's: where the library lies in memory, which he does not know,
+// keeps him from choosing many that share a slot.
+struct print_hash {
+    std::size_t operator()(const fingerprint& of) const noexcept
+    {
+        return detail::mix64(of.low ^ detail::mix64(of.high ^ reinterpret_cast<std::uintptr_t>(&detail::somewhere)));
+    }
+};
 
 } // namespace etl

@@ -12,27 +12,33 @@ using key_list = std::span<const Key>;
 template <class Key>
 using several_list = std::span<const key_rows<Key>>;
 
-constexpr auto comes_before = [](const auto& a, const auto& b) { return is_before(a, b); };
 constexpr auto entry_comes_before = [](const auto& a, const auto& b) { return is_before(a.key, b.key); };
 
 // How many of the sorted keys, from the first on, are the same.
 template <class Key>
-std::size_t same_as_first(key_list<Key> keys)
+std::size_t same_as_first(key_list<Key> keys, poller& stop)
 {
     std::size_t same = 1;
     while (same < keys.size() && keys[same] == keys.front()) {
         ++same;
+        stop.tick();
     }
     return same;
 }
 
 template <class Key>
-std::size_t count_repeated(key_list<Key> sorted)
+std::size_t count_repeated(key_list<Key> sorted, poll_fn poll)
 {
     std::size_t repeated = 0;
-    for (std::size_t i = 1; i < sorted.size(); ++i) {
-        repeated += sorted[i] == sorted[i - 1] && (i == 1 || sorted[i - 1] != sorted[i - 2]);
-    }
+    std::size_t same = 1; // how many of the keys before are the same
+    const Key* last = nullptr;
+    in_pieces(sorted, poll, [&](key_list<Key> piece) {
+        for (const Key& key : piece) {
+            same = last != nullptr && key == *last ? same + 1 : 1;
+            repeated += same == 2;
+            last = &key;
+        }
+    });
     return repeated;
 }
 
@@ -54,7 +60,7 @@ template <class Key>
 class lists_merger {
   public:
     lists_merger(std::pmr::vector<Key>& single, std::pmr::vector<key_rows<Key>>& several, poll_fn poll)
-        : single_{single}, several_{several}, stop_{poll}
+        : single_{single}, several_{several}, poll_{poll}, stop_{poll}
     {
     }
 
@@ -120,12 +126,19 @@ class lists_merger {
             y += rank_y <= rank_x;
             stop_.tick();
         }
-        single_.insert(single_.end(), x, a.end());
-        single_.insert(single_.end(), y, b.end());
+        append(a.subspan(static_cast<std::size_t>(x - a.begin())));
+        append(b.subspan(static_cast<std::size_t>(y - b.begin())));
+    }
+
+    void append(key_list<Key> rest)
+    {
+        in_pieces(rest, poll_,
+                  [this](key_list<Key> piece) { single_.insert(single_.end(), piece.begin(), piece.end()); });
     }
 
     std::pmr::vector<Key>& single_;
     std::pmr::vector<key_rows<Key>>& several_;
+    poll_fn poll_;
     poller stop_;
 };
 
@@ -134,36 +147,43 @@ class lists_merger {
 template <class Key>
 void sort_and_join(std::pmr::vector<Key>& keys, std::pmr::vector<key_rows<Key>>& several, poll_fn poll)
 {
-    if (!std::is_sorted(keys.begin(), keys.end(), comes_before)) {
+    if (!is_ascending(key_list<Key>{keys}, poll)) {
         sort_keys(std::span{keys}, poll);
     }
-    const std::size_t repeated = count_repeated(key_list<Key>{keys});
+    const std::size_t repeated = count_repeated(key_list<Key>{keys}, poll);
     if (repeated == 0) {
         return;
     }
     several.reserve(several.size() + repeated);
+    poller stop{poll};
     auto to = keys.begin();
     for (key_list<Key> rest{keys}; !rest.empty();) {
         const Key key = rest.front();
-        const std::size_t rows = same_as_first(rest);
+        const std::size_t rows = same_as_first(rest, stop);
         if (rows == 1) {
             *to++ = key;
         } else {
             several.push_back({key, rows});
         }
         rest = rest.subspan(rows);
+        stop.tick();
     }
     keys.erase(to, keys.end());
 }
 
 template <class Key>
-void sort_and_join(std::pmr::vector<key_rows<Key>>& several)
+void sort_and_join(std::pmr::vector<key_rows<Key>>& several, poll_fn poll)
 {
     if (several.empty()) {
         return;
     }
-    if (!std::is_sorted(several.begin(), several.end(), entry_comes_before)) {
-        std::sort(several.begin(), several.end(), entry_comes_before);
+    poller stop{poll};
+    const auto before = [&stop](const key_rows<Key>& a, const key_rows<Key>& b) {
+        stop.tick();
+        return is_before(a.key, b.key);
+    };
+    if (!std::is_sorted(several.begin(), several.end(), before)) {
+        std::sort(several.begin(), several.end(), before);
     }
     auto to = several.begin();
     for (auto from = to + 1; from != several.end(); ++from) {
@@ -172,6 +192,7 @@ void sort_and_join(std::pmr::vector<key_rows<Key>>& several)
         } else {
             *++to = *from;
         }
+        stop.tick();
     }
     several.erase(to + 1, several.end());
 }
@@ -208,13 +229,13 @@ bool are_sound(const key_lists<Key>& lists, poll_fn poll)
 }
 
 template void sort_and_join(std::pmr::vector<fingerprint>&, std::pmr::vector<key_rows<fingerprint>>&, poll_fn);
-template void sort_and_join(std::pmr::vector<key_rows<fingerprint>>&);
+template void sort_and_join(std::pmr::vector<key_rows<fingerprint>>&, poll_fn);
 template void merge_lists(key_lists<fingerprint>, key_lists<fingerprint>, std::pmr::vector<fingerprint>&,
                           std::pmr::vector<key_rows<fingerprint>>&, poll_fn);
 template bool are_sound(const key_lists<fingerprint>&, poll_fn);
 
 template void sort_and_join(std::pmr::vector<std::uint64_t>&, std::pmr::vector<key_rows<std::uint64_t>>&, poll_fn);
-template void sort_and_join(std::pmr::vector<key_rows<std::uint64_t>>&);
+template void sort_and_join(std::pmr::vector<key_rows<std::uint64_t>>&, poll_fn);
 template void merge_lists(key_lists<std::uint64_t>, key_lists<std::uint64_t>, std::pmr::vector<std::uint64_t>&,
                           std::pmr::vector<key_rows<std::uint64_t>>&, poll_fn);
 template bool are_sound(const key_lists<std::uint64_t>&, poll_fn);

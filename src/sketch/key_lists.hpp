@@ -37,7 +37,7 @@ void sort_and_join(std::pmr::vector<Key>& keys, std::pmr::vector<key_rows<Key>>&
 
 // The same for keys that come with their rows already: afterwards every key is there once.
 template <class Key>
-void sort_and_join(std::pmr::vector<key_rows<Key>>& several);
+void sort_and_join(std::pmr::vector<key_rows<Key>>& several, poll_fn poll);
 
 // Merges into two empty vectors, whose keys are disjoint then.
 template <class Key>

@@ -39,13 +39,15 @@ void sort_small(std::span<Key> keys)
 }
 
 template <class Key>
-std::uint64_t differing_bits(std::span<const Key> keys)
+std::uint64_t differing_bits(std::span<const Key> keys, poll_fn poll)
 {
     const std::uint64_t first = head_of(keys.front());
     std::uint64_t differing = 0;
-    for (const Key& key : keys) {
-        differing |= head_of(key) ^ first;
-    }
+    in_pieces(keys, poll, [&](std::span<const Key> piece) {
+        for (const Key& key : piece) {
+            differing |= head_of(key) ^ first;
+        }
+    });
     return differing;
 }
 
@@ -64,30 +66,44 @@ using borders = std::array<std::size_t, most_buckets + 1>;
 // One pass of the American flag sort (McIlroy, Bostic, McIlroy: "Engineering Radix Sort", 1993): counts the buckets,
 // then moves every key into its bucket by swapping along the cycles of the permutation.
 template <class Key>
-borders distribute(std::span<Key> keys, unsigned shift, unsigned bits)
+borders distribute(std::span<Key> keys, unsigned shift, unsigned bits, poll_fn poll)
 {
     const std::size_t buckets = std::size_t{1} << bits;
     const auto digit = [shift, buckets](const Key& key) { return head_of(key) >> shift & (buckets - 1); };
     borders starts;
     std::fill_n(starts.begin(), buckets + 1, 0);
-    for (const Key& key : keys) {
-        ++starts[digit(key) + 1];
-    }
+    in_pieces(std::span<const Key>{keys}, poll, [&](std::span<const Key> piece) {
+        for (const Key& key : piece) {
+            ++starts[digit(key) + 1];
+        }
+    });
     for (std::size_t i = 0; i < buckets; ++i) {
         starts[i + 1] += starts[i];
     }
     std::array<std::size_t, most_buckets> next;
     std::copy_n(starts.begin(), buckets, next.begin());
+    poller stop{poll};
     for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
         while (next[bucket] < starts[bucket + 1]) {
             Key held = keys[next[bucket]];
             for (std::size_t home = digit(held); home != bucket; home = digit(held)) {
                 std::swap(held, keys[next[home]++]);
+                stop.tick();
             }
             keys[next[bucket]++] = held;
         }
     }
     return starts;
+}
+
+template <class Key>
+void sort_by_comparing(std::span<Key> keys, poll_fn poll)
+{
+    poller stop{poll};
+    std::sort(keys.begin(), keys.end(), [&stop](const Key& a, const Key& b) {
+        stop.tick();
+        return is_before(a, b);
+    });
 }
 
 template <class Key>
@@ -97,17 +113,16 @@ void sort(std::span<Key> keys, poll_fn poll)
         sort_small(keys);
         return;
     }
-    const std::uint64_t differing = differing_bits(std::span<const Key>{keys});
+    const std::uint64_t differing = differing_bits(std::span<const Key>{keys}, poll);
     if (differing == 0) { // one key many times; or fingerprints that share a half, which chance does not bring
-        const auto before = [](const Key& a, const Key& b) { return is_before(a, b); };
-        if (!std::is_sorted(keys.begin(), keys.end(), before)) {
-            std::sort(keys.begin(), keys.end(), before);
+        if (!is_ascending(std::span<const Key>{keys}, poll)) {
+            sort_by_comparing(keys, poll);
         }
         return;
     }
     const auto width = static_cast<unsigned>(std::bit_width(differing));
     const unsigned bits = std::min(digit_bits(keys.size()), width);
-    const borders starts = distribute(keys, width - bits, bits);
+    const borders starts = distribute(keys, width - bits, bits, poll);
     for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
         sort(keys.subspan(starts[i], starts[i + 1] - starts[i]), poll);
     }
@@ -117,6 +132,24 @@ void sort(std::span<Key> keys, poll_fn poll)
 }
 
 } // namespace
+
+template <class Key>
+bool is_ascending(std::span<const Key> keys, poll_fn poll)
+{
+    bool ascends = true;
+    const Key* last = nullptr;
+    in_pieces(keys, poll, [&](std::span<const Key> piece) {
+        for (std::size_t i = 1; ascends && i < piece.size(); ++i) {
+            ascends = !is_before(piece[i], piece[i - 1]);
+        }
+        ascends = ascends && (last == nullptr || !is_before(piece.front(), *last));
+        last = &piece.back();
+    });
+    return ascends;
+}
+
+template bool is_ascending(std::span<const fingerprint>, poll_fn);
+template bool is_ascending(std::span<const std::uint64_t>, poll_fn);
 
 void sort_keys(std::span<fingerprint> keys, poll_fn poll)
 {

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "sketch/fingerprint.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -39,8 +40,26 @@ constexpr bool is_before(const Key& a, const Key& b) noexcept
     return rank_of(a) < rank_of(b);
 }
 
+// Walks over keys in pieces, with a poll after each, so that the loop over a piece stays as fast as it can be.
+template <class Key, class F>
+void in_pieces(std::span<const Key> keys, poll_fn poll, F&& f)
+{
+    constexpr std::size_t piece = 65536;
+    while (!keys.empty()) {
+        const auto next = keys.first(std::min(keys.size(), piece));
+        f(next);
+        keys = keys.subspan(next.size());
+        if (!keys.empty()) {
+            poll();
+        }
+    }
+}
+
+template <class Key>
+bool is_ascending(std::span<const Key> keys, poll_fn poll);
+
 // Sorts in place, in linear time: buckets by the first byte in which the keys differ, then by the next, then small
-// sorts. Keys of few different values cost one pass. Polls now and then.
+// sorts. Keys of few different values cost one pass. Polls within every pass.
 void sort_keys(std::span<fingerprint> keys, poll_fn poll);
 void sort_keys(std::span<std::uint64_t> keys, poll_fn poll);
 

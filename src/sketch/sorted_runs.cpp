@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t most_hot_keys = 16384;
 constexpr std::size_t first_pending = 1024;
 constexpr std::size_t most_small_runs = 256;
+constexpr std::size_t largest_flat = std::size_t{1} << 20;
 
 std::uint64_t sum_of_rows(std::uint64_t a, std::uint64_t b)
 {
@@ -97,7 +98,7 @@ template <class Key>
 void sorted_runs<Key>::sort_pending()
 {
     sort_and_join(pending_, pending_several_, poll_);
-    sort_and_join(pending_several_);
+    sort_and_join(pending_several_, poll_);
 }
 
 // Merges what is pending, sorted by now, with what is settled: in memory while that is a third of the budget, for then
@@ -260,6 +261,15 @@ void sorted_runs<Key>::write(byte_writer& to)
     to.values(std::span<const Key>{settled_});
     to.count(settled_several_.size());
     to.values(std::span<const entry>{settled_several_});
+}
+
+template <class Key>
+void sorted_runs<Key>::write_small(byte_writer& to)
+{
+    if (store_ != nullptr && flat_size() > largest_flat) {
+        spill();
+    }
+    write(to);
 }
 
 template <class Key>

@@ -93,6 +93,10 @@ class sorted_runs {
     std::size_t flat_size();
     void write(byte_writer& to);
 
+    // The same, but what is large goes to the store first, where there is one: so a worker's state stays small on its
+    // way to the leader.
+    void write_small(byte_writer& to);
+
     // Reads a flat form into an empty object. Its bytes are a stranger's: runs are refused where it has no store.
     void read(byte_reader& from);
 

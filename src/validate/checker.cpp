@@ -71,18 +71,6 @@ std::vector<metric_kind> kinds_of(const expectation& what, const columns_view& c
     return {};
 }
 
-passed_over ignored_by(const expectation& what)
-{
-    const arguments given{what};
-    if (what.type->of != family::multicolumn) {
-        return what.type->of == family::column_pair ? passed_over::none : passed_over::any_missing;
-    }
-    const std::string name = given.has("ignore_row_if") ? given.text("ignore_row_if") : "all_values_are_missing";
-    return name == "all_values_are_missing" ? passed_over::all_missing
-           : name == "any_value_is_missing" ? passed_over::any_missing
-                                            : passed_over::none;
-}
-
 void require_fit(const expectation& what, metric_kind kind, const columns_view& columns, std::size_t i)
 {
     const column_type& type = columns.type(i);
@@ -95,6 +83,7 @@ void require_fit(const expectation& what, metric_kind kind, const columns_view& 
         break;
     case metric_kind::extremes:
         require_type(type.is_ordered(), what, "a type with an order", columns, i);
+        require_type(type.is_storable(), what, "a type without a domain inside that has a condition", columns, i);
         break;
     case metric_kind::fingerprints:
     case metric_kind::value_counts:

@@ -2,7 +2,11 @@
 
 #include "core/text.hpp"
 #include "pg/error_context.hpp"
+#include "pg/portable_settings.hpp"
+#include "validate/datum_pg.hpp"
+#include "validate/fingerprint_pg.hpp"
 #include "validate/json_schema_pg.hpp"
+#include "validate/stored_types_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -34,12 +38,11 @@ struct type_facts {
     Oid type; // what a domain is made of
     Oid collation;
     bool deterministic;
-    bool bytewise; // the collation orders texts by their bytes
+    bool bytewise;   // the collation orders texts by their bytes
     reading literal; // how to read what `input` makes
     Oid input;
     Oid input_parameter;
     Oid output;
-    bool is_array;
     int16 length;
     bool by_value;
     TypeCacheEntry* cache;
@@ -76,21 +79,9 @@ type_facts look_up(Oid type, Oid collation)
     facts.literal = reading_of(literal_type(facts.type));
     getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
-    facts.is_array = OidIsValid(get_element_type(facts.type));
     get_typlenbyval(facts.type, &facts.length, &facts.by_value);
     facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
     return facts;
-}
-
-// Whether a moment may name its offset from UTC or its zone: behind the time of day, which begins with the blank or the T
-// behind a digit. Where it does not, reading it as such does no harm.
-bool may_name_zone(std::string_view text)
-{
-    const auto day = text.find_first_of("0123456789");
-    const auto clock = text.find_first_of(" Tt", std::min(day, text.size()));
-    return clock != std::string_view::npos &&
-           text.find_first_of("+-/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", clock + 1) !=
-               std::string_view::npos;
 }
 
 // Types whose values compare with each other as they are. Others are only comparable with themselves.
@@ -107,37 +98,6 @@ Oid family_of(Oid type)
     default:
         return type;
     }
-}
-
-// What an array's own hash leaves out: {1,2} and {{1,2}} are not equal.
-std::uint64_t shape_hash(Datum value)
-{
-    const ArrayType* array = DatumGetArrayTypeP(value);
-    const auto numbers = static_cast<std::size_t>(ARR_NDIM(array)) * 2; // lengths, then lower bounds
-    return fingerprint_of(std::as_bytes(std::span{ARR_DIMS(array), numbers})).low;
-}
-
-// numeric_recv's form: number of digits, weight, sign and display scale, then the digits.
-Datum make_numeric(const decimal& value)
-{
-    StringInfoData form;
-    initStringInfo(&form);
-    const auto sign = value.is == decimal::sign::positive            ? 0x0000
-                      : value.is == decimal::sign::negative          ? 0x4000
-                      : value.is == decimal::sign::not_a_number      ? 0xC000
-                      : value.is == decimal::sign::infinity          ? 0xD000
-                                                                     : 0xF000;
-    const int scale = std::max(0, 4 * (value.count() - value.weight - 1));
-    pq_sendint16(&form, static_cast<std::uint16_t>(value.count()));
-    pq_sendint16(&form, static_cast<std::uint16_t>(value.weight));
-    pq_sendint16(&form, static_cast<std::uint16_t>(sign));
-    pq_sendint16(&form, static_cast<std::uint16_t>(scale));
-    for (int i = 0; i < value.count(); ++i) {
-        pq_sendint16(&form, static_cast<std::uint16_t>(value.digit(i)));
-    }
-    return DirectFunctionCall1(
-        numeric_trim_scale, DirectFunctionCall3(numeric_recv, PointerGetDatum(&form), ObjectIdGetDatum(InvalidOid),
-                                                Int32GetDatum(-1)));
 }
 
 class pg_column_type final : public column_type {
@@ -173,12 +133,41 @@ class pg_column_type final : public column_type {
         const bool is_zoned = facts_.type == TIMESTAMPOID && may_name_zone(text);
         return in_memory(line.c_str(), [&] {
             char* const input = const_cast<char*>(text.c_str());
-            const Datum value = is_zoned ? read_zoned(input)
+            const Datum value = is_zoned ? read_zoned_timestamp(input)
                                          : OidInputFunctionCall(facts_.input, input, facts_.input_parameter, -1);
             field made;
             read_field(made, facts_.literal, value, false);
             return made;
         });
+    }
+
+    bool is_storable() const override
+    {
+        return pg::call([type = facts_.type] { return reads_no_code(type); });
+    }
+
+    std::string stored(const field& value) const override
+    {
+        return pg::call_portably(
+            [&] { return static_cast<const char*>(OidOutputFunctionCall(facts_.output, datum(value))); });
+    }
+
+    field read_stored(const std::string& text) override
+    {
+        if (!is_storable()) {
+            throw error(sqlstate::feature_not_supported, "a validation state must not hold values of type " + name(),
+                        "Reading them would run the conditions of a domain inside.");
+        }
+        const Datum value = pg::call_portably([&] {
+            MemoryContext old = MemoryContextSwitchTo(memory_);
+            const Datum made =
+                OidInputFunctionCall(facts_.input, const_cast<char*>(text.c_str()), facts_.input_parameter, -1);
+            MemoryContextSwitchTo(old);
+            return made;
+        });
+        field made;
+        read_field(made, reading::other, value, false);
+        return made;
     }
 
     measure measures() const override
@@ -229,12 +218,21 @@ class pg_column_type final : public column_type {
         });
     }
 
-    fingerprint hash(const field& value) const override
+    fingerprint hash(const field& value, std::uint64_t seed) const override
     {
         if (facts_.type == UUIDOID) {
             return fingerprint_of_uuid(reinterpret_cast<const std::byte*>(DatumGetPointer(datum(value))));
         }
-        return pg::call([&] { return own_hash(datum(value)); });
+        fingerprint made = {};
+        if (!pg::call([&] { return print(own_printer(), datum(value), seed, made); })) {
+            throw error(sqlstate::feature_not_supported, "a value of type " + name() + " has no hash function");
+        }
+        return made;
+    }
+
+    bool equal_looks_same() const override
+    {
+        return pg::call([this] { return are_bytes_printed(own_printer()); });
     }
 
     bool equal_means_identical() const override { return facts_.deterministic; }
@@ -296,15 +294,9 @@ class pg_column_type final : public column_type {
         return json(made);
     }
 
-  private:
-    // The session's local time at a moment that names its zone, which timestamp's own input passes over.
-    static Datum read_zoned(char* text)
-    {
-        const Datum moment = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
-                                                 Int32GetDatum(-1));
-        return DirectFunctionCall1(timestamptz_timestamp, moment);
-    }
+    poll_fn poll() const override { return pg::poll; }
 
+  private:
     static Datum make_text(std::string_view text)
     {
         return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
@@ -361,16 +353,15 @@ class pg_column_type final : public column_type {
         }
     }
 
-    fingerprint own_hash(Datum value) const
+    // Made for the first value. May raise.
+    printer& own_printer() const
     {
-        const std::uint64_t shape = facts_.is_array ? shape_hash(value) : 0;
-        return {extended_hash(value, 1) ^ shape, extended_hash(value, 2)};
-    }
-
-    std::uint64_t extended_hash(Datum value, std::int64_t seed) const
-    {
-        return DatumGetUInt64(
-            FunctionCall2Coll(&facts_.cache->hash_extended_proc_finfo, facts_.collation, value, Int64GetDatum(seed)));
+        if (printer_ == nullptr) {
+            MemoryContext old = MemoryContextSwitchTo(memory_);
+            printer_ = make_printer(facts_.type, facts_.collation);
+            MemoryContextSwitchTo(old);
+        }
+        return *printer_;
     }
 
     bool is_json_number(const std::string& text) const
@@ -392,6 +383,7 @@ class pg_column_type final : public column_type {
     type_facts facts_;
     reading how_;
     MemoryContext memory_;
+    mutable printer* printer_ = nullptr;
 };
 
 bool is_ascii(const std::string& text)

@@ -223,6 +223,7 @@ AS $$
                                  ELSE jsonb_build_object('details', o.details::jsonb) END
                 ELSE etl._counts_of(o) || etl._lists_of(
                          o, source, f.chosen, CASE WHEN jsonb_typeof(f.given) = 'object' THEN f.given END, query)
+                     || CASE WHEN o.details IS NULL THEN '{}' ELSE jsonb_build_object('details', o.details::jsonb) END
                 END
     FROM (SELECT g.given,
                  coalesce(CASE jsonb_typeof(g.given) WHEN 'object' THEN g.given ->> 'result_format'

@@ -16,6 +16,13 @@ bool lies_before(const failures::failure& a, const failures::failure& b)
     return a.position < b.position;
 }
 
+// About what one takes: texts of 15 bytes lie within it.
+std::size_t bytes_of(const failures::failure& one)
+{
+    const auto beside = [](const std::pmr::string& text) { return text.size() > 15 ? text.size() + 17 : 0; };
+    return sizeof one + beside(one.values) + beside(one.keys);
+}
+
 } // namespace
 
 void failures::insert(row_position position, std::string_view values, std::string_view keys)
@@ -24,14 +31,33 @@ void failures::insert(row_position position, std::string_view values, std::strin
     const bool was_full = first_.size() == most_;
     if (was_full) {
         std::pop_heap(first_.begin(), first_.end(), lies_before);
+        bytes_ -= bytes_of(first_.back());
         first_.pop_back();
     }
     first_.push_back({position, std::pmr::string{values, memory}, std::pmr::string{keys, memory}});
+    bytes_ += bytes_of(first_.back());
     if (was_full) {
         std::push_heap(first_.begin(), first_.end(), lies_before);
     } else if (first_.size() == most_) {
         std::make_heap(first_.begin(), first_.end(), lies_before);
     }
+    if (bytes_ > budget_) {
+        cut();
+    }
+}
+
+// From now on as many are kept as fit, but for one that always does.
+void failures::cut()
+{
+    if (first_.size() < most_) {
+        std::make_heap(first_.begin(), first_.end(), lies_before);
+    }
+    while (bytes_ > budget_ && first_.size() > 1) {
+        std::pop_heap(first_.begin(), first_.end(), lies_before);
+        bytes_ -= bytes_of(first_.back());
+        first_.pop_back();
+    }
+    most_ = static_cast<std::uint32_t>(first_.size());
 }
 
 void failures::merge(const failures& other)
@@ -40,7 +66,7 @@ void failures::merge(const failures& other)
     missing += other.missing;
     unexpected += other.unexpected;
     for (const failure& found : other.listed()) {
-        if (most_ > 0 && (first_.size() < most_ || found.position < first_.front().position)) {
+        if (is_among_first(found.position)) {
             insert(found.position, found.values, found.keys);
         }
     }
@@ -78,7 +104,10 @@ void failures::read(byte_reader& from, std::uint64_t rows)
         position.block = from.value<std::uint32_t>();
         position.offset = from.value<std::uint16_t>();
         const auto values = from.string();
-        insert(position, values, from.string());
+        const auto keys = from.string();
+        if (is_among_first(position)) {
+            insert(position, values, keys);
+        }
     }
 }
 

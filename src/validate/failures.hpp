@@ -4,6 +4,7 @@
 #include "core/byte_io.hpp"
 #include "validate/field.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory_resource>
@@ -30,7 +31,13 @@ class failures {
         std::pmr::string keys;   // JSON, or empty
     };
 
-    failures(std::uint32_t most_listed, std::pmr::memory_resource* memory) : most_{most_listed}, first_{memory} {}
+    // How much memory the list may take at least. A larger one is cut to those that are first by then.
+    static constexpr std::size_t least_budget = std::size_t{64} << 20;
+
+    failures(std::uint32_t most_listed, std::pmr::memory_resource* memory, std::size_t budget = 0)
+        : most_{most_listed}, budget_{std::max(budget, least_budget)}, first_{memory}
+    {
+    }
 
     std::uint64_t passed_over = 0; // rows that the condition does not admit
     std::uint64_t missing = 0;
@@ -45,7 +52,7 @@ class failures {
             return;
         }
         const row_position position = where.position();
-        if (first_.size() < most_ || position < first_.front().position) {
+        if (is_among_first(position)) {
             insert(position, values(), where.keys());
         }
     }
@@ -58,9 +65,16 @@ class failures {
     std::vector<failure> listed() const;
 
   private:
+    bool is_among_first(row_position position) const
+    {
+        return most_ > 0 && (first_.size() < most_ || position < first_.front().position);
+    }
     void insert(row_position position, std::string_view values, std::string_view keys);
+    void cut();
 
     std::uint32_t most_;
+    std::size_t budget_;
+    std::size_t bytes_ = 0;
     std::pmr::vector<failure> first_; // a heap once it is full: the last by position in front
 };
 

@@ -64,10 +64,6 @@ class few_values {
     void read(byte_reader& from);
 
   private:
-    struct print_hash {
-        std::size_t operator()(const fingerprint& of) const noexcept { return of.low ^ of.high; }
-    };
-
     bool insert(fingerprint print, std::uint64_t rows, std::string_view json);
     void show(counted& value, std::string_view json);
 

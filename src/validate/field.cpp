@@ -57,10 +57,10 @@ fingerprint of_real(double value, std::uint64_t seed) noexcept
 
 fingerprint of_decimal(const decimal& value, std::uint64_t seed) noexcept
 {
-    const auto scale = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(value.weight)) << 8) |
-                       static_cast<std::uint64_t>(value.digits.empty() && value.is == decimal::sign::negative
-                                                      ? decimal::sign::positive
-                                                      : value.is);
+    const auto scale =
+        (static_cast<std::uint64_t>(static_cast<std::uint32_t>(value.weight)) << 8) |
+        static_cast<std::uint64_t>(value.digits.empty() && value.is == decimal::sign::negative ? decimal::sign::positive
+                                                                                               : value.is);
     const bool is_scaled = !value.digits.empty() || !value.is_finite();
     return seeded(value.digits, seed ^ detail::mix64(is_scaled ? scale + 1 : 0));
 }
@@ -82,7 +82,23 @@ fingerprint print_of(const column_type& type, const field& value, std::uint64_t 
         }
         [[fallthrough]];
     default:
-        return type.hash(value);
+        return type.hash(value, seed);
+    }
+}
+
+bool equals_look_same(const column_type& type, const field& value)
+{
+    switch (value.is) {
+    case field::kind::real:
+        return value.real != 0;
+    case field::kind::decimal:
+        return false;
+    case field::kind::text:
+        return type.equal_means_identical();
+    case field::kind::other:
+        return type.equal_looks_same();
+    default:
+        return true;
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/decimal.hpp"
+#include "core/error.hpp"
 #include "sketch/fingerprint.hpp"
 #include "validate/regex.hpp"
 
@@ -30,8 +31,8 @@ struct field {
     std::uint32_t padding = 0;                    // blanks that follow the text in memory
     std::int64_t integer = 0;                     // of a decimal its weight
     double real = 0;
-    std::string_view text{};                      // of a decimal its digits
-    std::uintptr_t raw = 0;                       // PostgreSQL's own form, for the type's operators
+    std::string_view text{}; // of a decimal its digits
+    std::uintptr_t raw = 0;  // PostgreSQL's own form, for the type's operators
 
     bool is_null() const noexcept { return is == kind::null; }
     bool is_true() const noexcept { return is == kind::integer && integer != 0; }
@@ -60,9 +61,17 @@ class column_type {
     virtual bool is_hashable() const = 0;
     virtual bool is_comparable_with(const column_type& other) const = 0;
 
-    // A literal of the suite, or the text form of a stored value, read by the type's input function; lives as long as
-    // the column_type. The purpose, an expectation, is named where the text is refused.
+    // A literal of the suite, read by the type's input function; lives as long as the column_type. The purpose, an
+    // expectation, is named where the text is refused.
     virtual field literal(const std::string& text, const std::string& purpose) = 0;
+
+    // Whether whoever reads a literal runs nobody's code: not where a domain inside the type has a condition. States
+    // hold no values of other types, and judging them reads no literals of these.
+    virtual bool is_storable() const { return true; }
+
+    // A value of kind other as states write it, the same in every session, and read again.
+    virtual std::string stored(const field& value) const { return text(value); }
+    virtual field read_stored(const std::string& text) { return literal(text, "a stored validation state"); }
 
     // A copy of a value of kind other that lies in `bytes`, and lives as long as they are not changed.
     virtual field keep(const field& value, std::pmr::string& bytes) const = 0;
@@ -71,7 +80,10 @@ class column_type {
     virtual int compare(const field& left, const field& right) const = 0;
 
     // Equal values have equal fingerprints; for text without a deterministic collation, and other.
-    virtual fingerprint hash(const field& value) const = 0;
+    virtual fingerprint hash(const field& value, std::uint64_t seed) const = 0;
+
+    // Whether values that equal a value of kind other have its JSON, too.
+    virtual bool equal_looks_same() const { return false; }
 
     // Whether texts are equal only when their bytes are (a deterministic collation), and ordered as those are.
     virtual bool equal_means_identical() const = 0;
@@ -90,6 +102,9 @@ class column_type {
     virtual std::string text(const field& value) const = 0;
     virtual std::string json(const field& value) const = 0;
     virtual std::string json_of_measure(std::int64_t whole) const = 0; // of an integer kind's 64-bit value
+
+    // What a loop over a long value calls.
+    virtual poll_fn poll() const { return never_poll; }
 };
 
 // Code points of valid UTF-8: every byte but the continuation bytes starts one.
@@ -132,6 +147,9 @@ inline int compare_fields(const column_type& type, const field& left, const fiel
 
 // Equal values of a column have equal fingerprints. The seed is the same for all rows that are compared.
 fingerprint print_of(const column_type& type, const field& value, std::uint64_t seed);
+
+// Whether all values that equal this one have the same JSON: 1.0 and 1.00 are equal, and so are -0 and 0.
+bool equals_look_same(const column_type& type, const field& value);
 
 // A number as the nearest double; only for columns that measure something.
 inline double real_of(const field& value)

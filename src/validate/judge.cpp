@@ -82,6 +82,19 @@ json value_of(std::string_view text, const expectation& what)
                 what.label() + " has values beyond ASCII, which need a database in UTF8");
 }
 
+void require_storable(const column_type& type, const expectation& what)
+{
+    if (!type.is_storable()) {
+        throw error(sqlstate::feature_not_supported, what.label() + " reads values of type " + type.name() +
+                                                         ", which would run the conditions of a domain inside");
+    }
+}
+
+void note_partial_list(outcome& to, const std::string& why)
+{
+    to.details["partial_list"] = why;
+}
+
 std::vector<outcome> judge(std::span<const scanned> scans)
 {
     const plan& told = scans[0].rules->made_from();

@@ -4,7 +4,9 @@
 // and judge_association.cpp distributions, judge_table.cpp the table itself.
 #pragma once
 
+#include "validate/extremes.hpp"
 #include "validate/validation_state.hpp"
+#include "validate/value_counts.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -29,19 +31,20 @@ struct outcome {
 
     json observed_value; // null where there is none
     json details;
-    std::string fault; // why nothing is decided
+    std::string details_text; // instead of details, as JSON, where they are long
+    std::string fault;        // why nothing is decided
 };
 
 // What is known of one expectation: by whom it was scanned, if by anybody.
 struct evidence {
     const expectation& what;
     std::size_t number;
-    const plan& told;             // by any of the scans
-    std::uint64_t rows;           // of the table
-    const checker* rules;         // of the scan that decided it; nullptr where none did
-    validation_state* state;      // of that scan
+    const plan& told;        // by any of the scans
+    std::uint64_t rows;      // of the table
+    const checker* rules;    // of the scan that decided it; nullptr where none did
+    validation_state* state; // of that scan
     const rule* decided = nullptr;
-    std::size_t rule_number = 0;  // among the tested ones
+    std::size_t rule_number = 0; // among the tested ones
 
     // The metric of a kind that the expectation asked for.
     template <class M>
@@ -80,6 +83,12 @@ void set_counts(outcome& to, std::uint64_t rows, std::uint64_t missing, std::uin
 // A value that a metric has as JSON. A number that no double holds is its text. Throws feature_not_supported where it is
 // not UTF-8, as texts of other encodings are not.
 json value_of(std::string_view text, const expectation& what);
+
+// Throws feature_not_supported where reading the expectation's literals would run somebody's code (is_storable()).
+void require_storable(const column_type& type, const expectation& what);
+
+// Says in the details that not all failing rows are listed, and why.
+void note_partial_list(outcome& to, const std::string& why);
 
 // Whether a number lies within min_value and max_value (and strict_min, strict_max) of the expectation.
 bool is_within(const expectation& what, double value);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/cpp_only.hpp"
@@ -98,6 +100,21 @@ json json_of_sample(const evidence& from, const field& value)
                                             : number_as_json(value.real);
 }
 
+// Whether a moment is one of the infinities, which are a date's or a timestamp's first and last whole number.
+bool is_infinite(const column_type& type, std::int64_t moment)
+{
+    using day = std::numeric_limits<std::int32_t>;
+    using microsecond = std::numeric_limits<std::int64_t>;
+    return type.name() == "date" ? moment == day::min() || moment == day::max()
+                                 : moment == microsecond::min() || moment == microsecond::max();
+}
+
+// There is none between an infinite moment and another: then it is the lower one.
+std::int64_t middle_of(const column_type& type, std::int64_t low, std::int64_t high)
+{
+    return is_infinite(type, low) || is_infinite(type, high) ? low : std::midpoint(low, high);
+}
+
 void judge_median(const evidence& from, outcome& to)
 {
     auto& found = from.measured<samples>();
@@ -110,7 +127,7 @@ void judge_median(const evidence& from, outcome& to)
     const field high = field_of_key(keys[1], type.kind());
     if (type.measures() == measure::moment) {
         field middle = low;
-        middle.integer = low.integer + (high.integer - low.integer) / 2;
+        middle.integer = middle_of(type, low.integer, high.integer);
         to.observed_value = json_of_sample(from, middle);
         to.success = bounds::read_any(type_of(from), from.what).hold(middle);
     } else if (found.values % 2 == 1) {
@@ -236,6 +253,7 @@ wanted_values wanted_by(const evidence& from, std::uint64_t seed)
     }
     column_type& type = type_of(from);
     require_comparable(type, from.what, "value_set");
+    require_storable(type, from.what);
     const value_set wanted{type, arguments{from.what}.literals("value_set"), from.what.label()};
     for (const field& member : wanted.members()) {
         const fingerprint print = print_of(type, member, seed);
@@ -245,28 +263,42 @@ wanted_values wanted_by(const evidence& from, std::uint64_t seed)
     return made;
 }
 
-// Values as JSON in Python's order: numbers by value, texts by code points.
-json sorted_values(std::vector<json> values)
+using counted_values = std::vector<std::pair<json, std::uint64_t>>;
+
+// In Python's order: numbers by value, texts by code points.
+void sort_values(counted_values& values, poll_fn poll)
 {
-    std::sort(values.begin(), values.end(), [](const json& a, const json& b) {
-        return a.is_string() && b.is_string() ? a.get_ref<const std::string&>() < b.get_ref<const std::string&>()
-                                              : a < b;
+    poller stop{poll};
+    std::sort(values.begin(), values.end(), [&stop](const auto& a, const auto& b) {
+        stop.tick();
+        return a.first.is_string() && b.first.is_string()
+                   ? a.first.template get_ref<const std::string&>() < b.first.template get_ref<const std::string&>()
+                   : a.first < b.first;
     });
-    return values;
 }
 
-json value_counts_as_json(const value_counts& from, const expectation& what)
+// Takes the values.
+json list_of(counted_values&& values)
 {
-    json values = json::array();
-    std::vector<std::pair<json, std::uint64_t>> counted;
-    from.each([&](const fingerprint&, const value_counts::counted& value) {
-        counted.emplace_back(value_of(value.json, what), value.rows);
-    });
-    std::sort(counted.begin(), counted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [value, rows] : counted) {
-        values.push_back({{"value", value}, {"count", rows}});
+    json made = json::array();
+    made.get_ref<json::array_t&>().reserve(values.size());
+    for (auto& [value, rows] : values) {
+        made.push_back(std::move(value));
     }
-    return {{"value_counts", values}};
+    return made;
+}
+
+// Written at once: as an object each value would take many times its size.
+std::string value_counts_text(const counted_values& values, poll_fn poll)
+{
+    poller stop{poll};
+    std::string made{R"({"value_counts":[)"};
+    for (const auto& [value, rows] : values) {
+        made += made.back() == '[' ? "" : ",";
+        made += R"({"value":)" + value.dump() + R"(,"count":)" + std::to_string(rows) + '}';
+        stop.tick();
+    }
+    return made + "]}";
 }
 
 void judge_distinct_set(const evidence& from, outcome& to)
@@ -274,17 +306,19 @@ void judge_distinct_set(const evidence& from, outcome& to)
     const auto& found = from.measured<value_counts>();
     found.require_complete(from.what.label());
     const std::string_view name = from.what.type->name;
-    std::vector<json> values;
+    counted_values values;
+    values.reserve(found.distinct());
     std::size_t known = 0;
     const bool given = arguments{from.what}.has("value_set");
     const auto wanted = wanted_by(from, found.seed());
     const bool any = name.ends_with("to_be_in_set") && (!given || arguments{from.what}.value("value_set").empty());
     found.each([&](const fingerprint& print, const value_counts::counted& value) {
-        values.push_back(value_of(value.json, from.what));
+        values.emplace_back(value_of(value.json, from.what), value.rows);
         known += wanted.contains(print) ? 1 : 0;
     });
-    to.observed_value = sorted_values(std::move(values));
-    to.details = value_counts_as_json(found, from.what);
+    sort_values(values, found.poll());
+    to.details_text = value_counts_text(values, found.poll());
+    to.observed_value = list_of(std::move(values));
     const bool within = known == found.distinct();
     const bool complete = wanted.possible && known == wanted.prints.size();
     to.success = any || (name.ends_with("to_be_in_set")     ? within
@@ -296,19 +330,20 @@ void judge_most_common(const evidence& from, outcome& to)
 {
     const auto& found = from.measured<value_counts>();
     found.require_complete(from.what.label());
-    const auto by_count = found.by_count();
     const auto wanted = wanted_by(from, found.seed());
-    std::vector<json> modes;
+    std::uint64_t most = 0;
+    found.each([&most](const fingerprint&, const value_counts::counted& value) { most = std::max(most, value.rows); });
+    counted_values modes;
     std::size_t known = 0;
     found.each([&](const fingerprint& print, const value_counts::counted& value) {
-        if (value.rows == by_count.front()->rows) { // each() has nothing to say where there is no value
-            modes.push_back(value_of(value.json, from.what));
+        if (value.rows == most) {
+            modes.emplace_back(value_of(value.json, from.what), value.rows);
             known += wanted.contains(print) ? 1 : 0;
         }
     });
-    const std::size_t count = modes.size();
-    to.observed_value = sorted_values(std::move(modes));
-    to.success = arguments{from.what}.flag("ties_okay") ? known > 0 : known == 1 && count == 1;
+    sort_values(modes, found.poll());
+    to.success = arguments{from.what}.flag("ties_okay") ? known > 0 : known == 1 && modes.size() == 1;
+    to.observed_value = list_of(std::move(modes));
 }
 
 } // namespace

@@ -114,9 +114,11 @@ void judge_association(const evidence& from, outcome& to)
     const binning of_right{given, "bins_B", "n_bins_B", right};
     std::map<std::string, std::size_t> columns;
     std::map<std::string, std::map<std::string, std::uint64_t>> cross;
+    poller stop{found.poll()};
     for (const auto& [both, rows] : pairs) {
         columns.try_emplace(of_right.of(both.at(1)), 0);
         cross[of_left.of(both.at(0))][of_right.of(both.at(1))] += rows;
+        stop.tick();
     }
     std::size_t next = 0;
     for (auto& [name, number] : columns) {

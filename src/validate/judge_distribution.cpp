@@ -59,6 +59,7 @@ categories read_categories(const evidence& from)
     }
     const arguments given{from.what};
     column_type& type = type_of(from);
+    require_storable(type, from.what);
     std::map<std::pair<std::uint64_t, std::uint64_t>, bool> expected;
     for (const json& value : partition.at("values")) {
         const field literal = type.literal(given.literal_of("partition_object", value), from.what.label());

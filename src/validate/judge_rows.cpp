@@ -11,8 +11,8 @@
 namespace etl::validate {
 namespace {
 
-// What a scan that looks for repeated values keeps in memory; of more than these, some are listed.
-constexpr std::size_t most_suspects = 100'000;
+// What a scan that looks for repeated values keeps in memory, 16 bytes each; of more than these, some are listed.
+constexpr std::size_t most_suspects = 250'000;
 
 std::string repeated_as_hex(fingerprints& of)
 {
@@ -56,6 +56,10 @@ void judge_tested(const evidence& from, outcome& to)
     const failures& found = from.state->tested(from.rule_number);
     set_counts(to, from.state->rows() - found.passed_over, found.missing, found.unexpected);
     to.listed = found.listed();
+    if (to.listed.size() < std::min<std::uint64_t>(found.unexpected, from.told.listed)) {
+        note_partial_list(to, "the list of failing rows takes more memory than there is: it has the first " +
+                                  std::to_string(to.listed.size()));
+    }
 }
 
 void judge_repeated(const evidence& from, outcome& to)
@@ -65,6 +69,10 @@ void judge_repeated(const evidence& from, outcome& to)
     set_counts(to, prints.rows, prints.rows - prints.values, found.rows);
     if (found.rows > 0) {
         to.look_for = {{"repeated", repeated_as_hex(prints)}};
+    }
+    if (found.repeating > most_suspects && from.told.listed > 0) {
+        note_partial_list(to, std::to_string(found.repeating) + " values repeat: the rows of " +
+                                  std::to_string(most_suspects) + " of them, others in every run, are listed");
     }
 }
 

@@ -1,6 +1,8 @@
 #include "validate/metrics.hpp"
 
+#include "validate/extremes.hpp"
 #include "validate/profile.hpp"
+#include "validate/value_counts.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,42 +38,6 @@ std::string shortest_text(double value)
     return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr};
 }
 
-// Large ones go to a file where there is one: so a worker's state stays small on its way to the leader.
-template <class Key>
-void write_runs(sorted_runs<Key>& keys, bool spills, byte_writer& to)
-{
-    constexpr std::size_t small = std::size_t{1} << 20;
-    if (spills && keys.flat_size() > small) {
-        keys.spill();
-    }
-    keys.write(to);
-}
-
-// The JSON of each of some columns, as an array where there are several.
-std::string json_of_columns(std::span<const field> row, std::span<const std::size_t> columns,
-                            std::span<const column_type* const> types)
-{
-    if (columns.size() == 1) {
-        return types[0]->json(row[columns[0]]);
-    }
-    std::string made{"["};
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        const field& value = row[columns[i]];
-        made += i > 0 ? ", " : "";
-        made += value.is_null() ? "null" : types[i]->json(value);
-    }
-    return made + ']';
-}
-
-std::vector<const column_type*> types_of(const metric_spec& spec, const columns_view& columns)
-{
-    std::vector<const column_type*> types;
-    for (const std::size_t i : spec.columns) {
-        types.push_back(&columns.type(i));
-    }
-    return types;
-}
-
 template <class T, class... Args>
 metric* construct(std::pmr::memory_resource* memory, Args&&... args)
 {
@@ -89,6 +55,44 @@ bool destroy_as(metric* gone, std::pmr::memory_resource* memory)
 }
 
 } // namespace
+
+std::vector<const column_type*> types_of(const metric_spec& spec, const columns_view& columns)
+{
+    std::vector<const column_type*> types;
+    for (const std::size_t i : spec.columns) {
+        types.push_back(&columns.type(i));
+    }
+    return types;
+}
+
+passed_over ignored_by(const expectation& what)
+{
+    const arguments given{what};
+    if (what.type->of != family::multicolumn) {
+        return what.type->of == family::column_pair ? passed_over::none : passed_over::any_missing;
+    }
+    const std::string name = given.has("ignore_row_if") ? given.text("ignore_row_if") : "all_values_are_missing";
+    return name == "all_values_are_missing" ? passed_over::all_missing
+           : name == "any_value_is_missing" ? passed_over::any_missing
+                                            : passed_over::none;
+}
+
+bool is_passed_over(std::span<const field> row, std::span<const std::size_t> columns, passed_over ignored)
+{
+    if (columns.size() == 1) {
+        return row[columns[0]].is_null();
+    }
+    const auto is_null = [row](std::size_t i) { return row[i].is_null(); };
+    switch (ignored) {
+    case passed_over::any_missing:
+        return std::ranges::any_of(columns, is_null);
+    case passed_over::all_missing:
+        return std::ranges::all_of(columns, is_null);
+    case passed_over::none:
+        break;
+    }
+    return false;
+}
 
 metric* make_metric(const metric_spec& spec, const columns_view& columns, const metric_room& room)
 {
@@ -114,9 +118,10 @@ metric* make_metric(const metric_spec& spec, const columns_view& columns, const 
 
 void destroy_metric(metric* gone, std::pmr::memory_resource* memory) noexcept
 {
-    static_cast<void>(destroy_as<row_count>(gone, memory) || destroy_as<moments>(gone, memory) || destroy_as<extremes>(gone, memory) ||
-                      destroy_as<samples>(gone, memory) || destroy_as<fingerprints>(gone, memory) ||
-                      destroy_as<value_counts>(gone, memory) || destroy_as<column_profile>(gone, memory));
+    static_cast<void>(destroy_as<row_count>(gone, memory) || destroy_as<moments>(gone, memory) ||
+                      destroy_as<extremes>(gone, memory) || destroy_as<samples>(gone, memory) ||
+                      destroy_as<fingerprints>(gone, memory) || destroy_as<value_counts>(gone, memory) ||
+                      destroy_as<column_profile>(gone, memory));
 }
 
 // --- moments -------------------------------------------------------------------------------------------------------
@@ -183,121 +188,15 @@ std::string moments::sum() const
     }
 }
 
+// Of decimals their own sum is divided: nearest doubles may cancel each other out.
 double moments::mean() const
 {
-    return etl::mean(reals_, values);
+    return kind_ == field::kind::decimal && decimals_.is_finite() ? decimals_.mean(values) : etl::mean(reals_, values);
 }
 
 double moments::deviation() const
 {
     return std::sqrt(sample_variance(reals_, squares_, values));
-}
-
-// --- extremes ------------------------------------------------------------------------------------------------------
-
-void kept_value::assign(const field& value, const column_type& type)
-{
-    value_ = value;
-    switch (value.is) {
-    case field::kind::text:
-        bytes_ = value.padded_text();
-        value_.text = std::string_view{bytes_}.substr(0, value.text.size());
-        break;
-    case field::kind::decimal:
-        bytes_ = value.text;
-        value_.text = bytes_;
-        break;
-    case field::kind::other:
-        value_ = type.keep(value, bytes_);
-        break;
-    default:
-        break;
-    }
-    if (value.is != field::kind::other) {
-        value_.raw = 0;
-    }
-}
-
-namespace {
-
-// Whether weight and digits are such as numeric has.
-bool is_sound(std::int64_t weight, std::string_view digits)
-{
-    const decimal value{.digits = digits};
-    for (int i = 0; i < value.count(); ++i) {
-        if (value.digit(i) < 0 || value.digit(i) > 9999) {
-            return false;
-        }
-    }
-    return digits.size() % 2 == 0 && weight == static_cast<std::int16_t>(weight);
-}
-
-} // namespace
-
-void kept_value::write(byte_writer& to, const column_type& type) const
-{
-    to.value(static_cast<std::uint8_t>(value_.is));
-    to.value(static_cast<std::uint8_t>(value_.sign));
-    to.value(value_.padding);
-    to.value(value_.integer);
-    to.value(value_.real);
-    to.string(value_.is == field::kind::other ? std::string_view{type.text(value_)} : std::string_view{bytes_});
-}
-
-void kept_value::read(byte_reader& from, column_type& type)
-{
-    field made;
-    const auto kind = from.value<std::uint8_t>();
-    const auto sign = from.value<std::uint8_t>();
-    made.padding = from.value<std::uint32_t>();
-    made.integer = from.value<std::int64_t>();
-    made.real = from.value<double>();
-    bytes_ = from.string();
-    made.is = static_cast<field::kind>(kind);
-    made.sign = static_cast<decimal::sign>(sign);
-    if ((made.is != field::kind::null && made.is != type.kind()) ||
-        sign > static_cast<std::uint8_t>(decimal::sign::negative_infinity) ||
-        made.padding > bytes_.size() || (made.padding > 0 && made.is != field::kind::text) ||
-        (made.is == field::kind::decimal && !is_sound(made.integer, bytes_))) {
-        from.refuse("Its least or greatest value is damaged.");
-    }
-    made.text = std::string_view{bytes_}.substr(0, bytes_.size() - made.padding);
-    value_ = made.is == field::kind::other ? type.literal(std::string{bytes_}, "a stored validation state") : made;
-}
-
-void extremes::include(const field& value)
-{
-    if (least_.is_empty() || compare_fields(type_, value, least_.value()) < 0) {
-        least_.assign(value, type_);
-    }
-    if (greatest_.is_empty() || compare_fields(type_, value, greatest_.value()) > 0) {
-        greatest_.assign(value, type_);
-    }
-}
-
-void extremes::merge(const metric& other)
-{
-    const auto& from = static_cast<const extremes&>(other);
-    for (const field* value : {&from.least(), &from.greatest()}) {
-        if (!value->is_null()) {
-            include(*value);
-        }
-    }
-}
-
-void extremes::write(byte_writer& to)
-{
-    least_.write(to, type_);
-    greatest_.write(to, type_);
-}
-
-void extremes::read(byte_reader& from)
-{
-    least_.read(from, type_);
-    greatest_.read(from, type_);
-    if (least_.is_empty() != greatest_.is_empty()) {
-        from.refuse("Its least and greatest values contradict each other.");
-    }
 }
 
 // --- samples -------------------------------------------------------------------------------------------------------
@@ -328,7 +227,7 @@ void samples::merge(const metric& other)
 
 void samples::write(byte_writer& to)
 {
-    write_runs(keys_, spills_, to);
+    keys_.write_small(to);
 }
 
 void samples::read(byte_reader& from)
@@ -362,7 +261,7 @@ fingerprint print_of_row(std::span<const field> row, std::span<const std::size_t
 
 fingerprints::fingerprints(const metric_spec& spec, const columns_view& columns, const metric_room& room)
     : columns_{spec.columns}, types_{types_of(spec, columns)}, seed_{room.seed}, proven_{spec.proven_unique},
-      spills_{room.store != nullptr}, prints_{room.memory, room.budget, room.store, room.poll}
+      prints_{room.memory, room.budget, room.store, room.poll}
 {
 }
 
@@ -380,7 +279,7 @@ void fingerprints::merge(const metric& other)
 
 void fingerprints::write(byte_writer& to)
 {
-    write_runs(prints_, spills_, to);
+    prints_.write_small(to);
 }
 
 void fingerprints::read(byte_reader& from)
@@ -415,117 +314,6 @@ std::vector<fingerprint> fingerprints::repeated(std::size_t most)
             made.push_back(found.key);
         }
         return made.size() < most;
-    });
-    return made;
-}
-
-// --- counted values ------------------------------------------------------------------------------------------------
-
-value_counts::value_counts(const metric_spec& spec, const columns_view& columns, const metric_room& room)
-    : columns_{spec.columns}, types_{types_of(spec, columns)}, seed_{room.seed}, counts_{room.memory}
-{
-}
-
-std::string value_counts::json_of(std::span<const field> row) const
-{
-    return json_of_columns(row, columns_, types_);
-}
-
-void value_counts::add(std::span<const field> row)
-{
-    const fingerprint print = print_of_row(row, columns_, types_, seed_);
-    const auto found = counts_.find(print);
-    if (found != counts_.end()) {
-        ++found->second.rows;
-    } else if (!overflowed_) {
-        count(print, json_of(row), 1);
-    }
-}
-
-void value_counts::count(fingerprint print, std::string_view json, std::uint64_t rows)
-{
-    auto* memory = counts_.get_allocator().resource();
-    const auto [at, is_new] = counts_.try_emplace(print, counted{std::pmr::string{memory}, 0});
-    if (is_new) {
-        at->second.json = json;
-    }
-    at->second.rows += rows;
-    if (counts_.size() > most_values) {
-        overflowed_ = true;
-        counts_.clear();
-    }
-}
-
-void value_counts::merge(const metric& other)
-{
-    const auto& from = static_cast<const value_counts&>(other);
-    overflowed_ = overflowed_ || from.overflowed_;
-    if (overflowed_) {
-        counts_.clear();
-        return;
-    }
-    for (const auto& [print, value] : from.counts_) {
-        if (overflowed_) {
-            return;
-        }
-        count(print, value.json, value.rows);
-    }
-}
-
-void value_counts::write(byte_writer& to)
-{
-    to.value(static_cast<std::uint8_t>(overflowed_ ? 1 : 0));
-    to.count(counts_.size());
-    std::vector<std::pair<fingerprint, const counted*>> ordered; // the same bytes for the same values
-    each([&ordered](const fingerprint& print, const counted& value) { ordered.emplace_back(print, &value); });
-    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-        return a.first.high != b.first.high ? a.first.high < b.first.high : a.first.low < b.first.low;
-    });
-    for (const auto& [print, value] : ordered) {
-        to.value(print);
-        to.value(value->rows);
-        to.string(value->json);
-    }
-}
-
-void value_counts::read(byte_reader& from)
-{
-    overflowed_ = from.flag();
-    std::uint64_t rows = 0;
-    for (std::size_t left = from.count(sizeof(fingerprint) + 2 * sizeof(std::uint64_t)); left > 0; --left) {
-        const auto print = from.value<fingerprint>();
-        const auto times = from.value<std::uint64_t>();
-        if (times == 0 || times > values - rows || overflowed_ || counts_.contains(print)) {
-            from.refuse("Its counted values contradict each other.");
-        }
-        rows += times;
-        count(print, from.string(), times);
-    }
-    if (!overflowed_ && rows != values) {
-        from.refuse("Its counted values are not as many as its values.");
-    }
-}
-
-void value_counts::require_complete(const std::string& purpose) const
-{
-    if (overflowed_) {
-        throw error(sqlstate::program_limit_exceeded,
-                    purpose + " found more than " + std::to_string(most_values) + " different values");
-    }
-}
-
-std::uint64_t value_counts::rows_of(fingerprint print) const
-{
-    const auto found = counts_.find(print);
-    return found == counts_.end() ? 0 : found->second.rows;
-}
-
-std::vector<const value_counts::counted*> value_counts::by_count() const
-{
-    std::vector<const counted*> made;
-    each([&made](const fingerprint&, const counted& value) { made.push_back(&value); });
-    std::sort(made.begin(), made.end(), [](const counted* a, const counted* b) {
-        return a->rows != b->rows ? a->rows > b->rows : a->json < b->json;
     });
     return made;
 }

@@ -2,7 +2,7 @@
 //
 // As in Great Expectations, a metric is computed once and serves every expectation that asks for it: mean, sum and
 // standard deviation of a column read one `moments`. Each is exact, and merging the metrics of any split of the rows
-// gives the metric of all rows.
+// gives the metric of all rows. Extremes and counted values have files of their own.
 #pragma once
 
 #include "core/byte_io.hpp"
@@ -18,7 +18,6 @@
 #include <memory_resource>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace etl::validate {
@@ -35,6 +34,10 @@ enum class metric_kind : std::uint8_t {
 
 // Which rows a metric passes over, by how many of its columns are NULL.
 enum class passed_over : std::uint8_t { any_missing, all_missing, none };
+
+// What an expectation says of it, and whether a row with these columns is passed over.
+passed_over ignored_by(const expectation& what);
+bool is_passed_over(std::span<const field> row, std::span<const std::size_t> columns, passed_over ignored);
 
 struct metric_spec {
     metric_kind kind;
@@ -75,6 +78,9 @@ class metric {
     virtual void read(byte_reader& from) = 0;
 };
 
+// The types of a metric's columns.
+std::vector<const column_type*> types_of(const metric_spec& spec, const columns_view& columns);
+
 // The metric of a spec; lives in the room's memory.
 metric* make_metric(const metric_spec& spec, const columns_view& columns, const metric_room& room);
 void destroy_metric(metric* gone, std::pmr::memory_resource* memory) noexcept;
@@ -97,8 +103,8 @@ class moments final : public metric {
     void read(byte_reader& from) override;
 
     std::string sum() const;  // decimal text, exact but for floats; NaN and Infinity are possible
-    double mean() const;      // of at least one value
-    double deviation() const; // of a sample, of at least two values
+    double mean() const;      // of at least one value; exact, and rounded once
+    double deviation() const; // of a sample, of at least two values; of decimals that of the nearest doubles
 
   private:
     std::size_t column_;
@@ -109,50 +115,10 @@ class moments final : public metric {
     exact_square_sum squares_;
 };
 
-// One value that outlives its row.
-class kept_value {
-  public:
-    explicit kept_value(std::pmr::memory_resource* memory) : bytes_{memory} {}
-
-    bool is_empty() const noexcept { return value_.is_null(); }
-    const field& value() const noexcept { return value_; }
-    void assign(const field& value, const column_type& type);
-    void write(byte_writer& to, const column_type& type) const;
-    void read(byte_reader& from, column_type& type);
-
-  private:
-    field value_;
-    std::pmr::string bytes_;
-};
-
-class extremes final : public metric {
-  public:
-    extremes(std::size_t column, column_type& type, std::pmr::memory_resource* memory)
-        : column_{column}, type_{type}, least_{memory}, greatest_{memory}
-    {
-    }
-
-    void add(std::span<const field> row) override { include(row[column_]); }
-    void merge(const metric& other) override;
-    void write(byte_writer& to) override;
-    void read(byte_reader& from) override;
-
-    const field& least() const noexcept { return least_.value(); }
-    const field& greatest() const noexcept { return greatest_.value(); }
-
-  private:
-    void include(const field& value);
-
-    std::size_t column_;
-    column_type& type_;
-    kept_value least_;
-    kept_value greatest_;
-};
-
 class samples final : public metric {
   public:
     samples(std::size_t column, const metric_room& room)
-        : column_{column}, spills_{room.store != nullptr}, keys_{room.memory, room.budget, room.store, room.poll}
+        : column_{column}, keys_{room.memory, room.budget, room.store, room.poll}
     {
     }
 
@@ -175,7 +141,6 @@ class samples final : public metric {
 
   private:
     std::size_t column_;
-    bool spills_;
     sorted_runs<std::uint64_t> keys_;
 };
 
@@ -205,65 +170,11 @@ class fingerprints final : public metric {
     std::vector<const column_type*> types_;
     std::uint64_t seed_;
     bool proven_;
-    bool spills_;
     sorted_runs<fingerprint> prints_;
 };
 
 // The fingerprint of some columns of a row, NULLs included: what `fingerprints` counts.
 fingerprint print_of_row(std::span<const field> row, std::span<const std::size_t> columns,
                          std::span<const column_type* const> types, std::uint64_t seed);
-
-class value_counts final : public metric {
-  public:
-    struct counted {
-        std::pmr::string json; // of the value, or of an array of several
-        std::uint64_t rows;
-    };
-
-    // How many different values are kept. A column with more is no category: what asks for its values fails.
-    static constexpr std::size_t most_values = 1'000'000;
-
-    value_counts(const metric_spec& spec, const columns_view& columns, const metric_room& room);
-
-    void add(std::span<const field> row) override;
-    void merge(const metric& other) override;
-    void write(byte_writer& to) override;
-    void read(byte_reader& from) override;
-
-    std::size_t distinct() const noexcept { return counts_.size(); }
-    std::uint64_t seed() const noexcept { return seed_; }
-
-    // Of a column with too many values to be kept as categories: throws program_limit_exceeded.
-    void require_complete(const std::string& purpose) const;
-
-    // The most frequent first; values of one frequency in the order of their JSON.
-    std::vector<const counted*> by_count() const;
-
-    // Rows of one value.
-    std::uint64_t rows_of(fingerprint print) const;
-
-    // In no order: f(fingerprint, counted).
-    template <class F>
-    void each(F&& f) const
-    {
-        for (const auto& [print, value] : counts_) {
-            f(print, value);
-        }
-    }
-
-  private:
-    struct print_hash {
-        std::size_t operator()(const fingerprint& of) const noexcept { return of.low; }
-    };
-
-    std::string json_of(std::span<const field> row) const;
-    void count(fingerprint print, std::string_view json, std::uint64_t rows);
-
-    std::vector<std::size_t> columns_;
-    std::vector<const column_type*> types_;
-    std::uint64_t seed_;
-    bool overflowed_ = false;
-    std::pmr::unordered_map<fingerprint, counted, print_hash> counts_;
-};
 
 } // namespace etl::validate

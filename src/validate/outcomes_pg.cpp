@@ -101,7 +101,7 @@ void put_outcome(pg::result_set& rows, const outcome& o)
     row.count(o.unexpected_count);
     row.real(o.unexpected_percent);
     row.json_text(o.observed_value);
-    row.json_text(o.details);
+    o.details_text.empty() ? row.json_text(o.details) : row.text(o.details_text);
     const bool has_keys = !o.listed.empty() && !o.listed.front().keys.empty();
     row.text(o.unexpected_count ? json_array(o.listed, &failures::failure::values) : std::string{});
     row.text(has_keys ? json_array(o.listed, &failures::failure::keys) : std::string{});

@@ -84,7 +84,7 @@ column_profile::gathering column_profile::gathering_of(const column_type& type, 
     return {.keys = is_whole || is_decimal,
             .prints = !is_whole && type.is_hashable(),
             .sums = type.measures() == measure::number,
-            .extremes = !is_whole && type.is_ordered(),
+            .extremes = !is_whole && type.is_ordered() && type.is_storable(),
             .texts = kind == field::kind::text};
 }
 
@@ -156,7 +156,7 @@ void column_profile::include(const field& value)
 {
     auto goes_beyond = [&](const kept_value& kept, int sign) {
         const int order = kept.is_empty() ? 1 : sign * compare_fields(type_, value, kept.value());
-        return order > 0 || (order == 0 && !identical_ && looks_less(value, kept.value()));
+        return order > 0 || (order == 0 && !identical_ && looks_less(type_, value, kept.value()));
     };
     if (goes_beyond(least_, -1)) {
         least_.assign(value, type_);
@@ -164,12 +164,6 @@ void column_profile::include(const field& value)
     if (goes_beyond(greatest_, 1)) {
         greatest_.assign(value, type_);
     }
-}
-
-// Of equal values.
-bool column_profile::looks_less(const field& value, const field& than) const
-{
-    return value.is == field::kind::text ? value.text < than.text : type_.text(value) < type_.text(than);
 }
 
 // Numeric without the zeros at its end, which do not make it another value.
@@ -215,14 +209,14 @@ void column_profile::merge(const metric& other)
 void column_profile::write(byte_writer& to)
 {
     if (gathers_.keys) {
-        keys_.write(to);
+        keys_.write_small(to);
     }
     if (gathers_.sums) {
         sums_.write(to);
     }
     if (gathers_.prints) {
         few_.write(to);
-        prints_.write(to);
+        prints_.write_small(to);
     }
     if (gathers_.extremes) {
         least_.write(to, type_);

@@ -8,6 +8,7 @@
 // All of it is exact, bounded like every metric, and the same for any split of the rows.
 #pragma once
 
+#include "validate/extremes.hpp"
 #include "validate/few_values.hpp"
 #include "validate/json.hpp"
 #include "validate/metrics.hpp"
@@ -85,7 +86,6 @@ class column_profile final : public metric {
     bool add_print(const field& value);
     void add_text(const field& value, bool is_new);
     void include(const field& value);
-    bool looks_less(const field& value, const field& than) const;
     std::string json_of(const field& value) const;
     field value_of_key(std::uint64_t key) const;
     std::string json_of_key(std::uint64_t key) const;

@@ -31,9 +31,10 @@ bool precedes(const fingerprint& a, const fingerprint& b)
 
 class repeated_test final : public row_test {
   public:
+    // Passes over the rows that the metric has passed over.
     repeated_test(std::vector<fingerprint> prints, std::uint64_t seed, std::vector<std::size_t> columns,
-                  const columns_view& view)
-        : prints_{std::move(prints)}, seed_{seed}
+                  passed_over ignored, const columns_view& view)
+        : prints_{std::move(prints)}, seed_{seed}, ignored_{ignored}
     {
         std::sort(prints_.begin(), prints_.end(), precedes);
         for (const std::size_t i : columns) {
@@ -44,8 +45,7 @@ class repeated_test final : public row_test {
 
     verdict test(std::span<const field> row) const override
     {
-        const auto is_null = [row](std::size_t i) { return row[i].is_null(); };
-        if (std::ranges::all_of(subjects, is_null)) {
+        if (is_passed_over(row, subjects, ignored_)) {
             return verdict::missing;
         }
         const fingerprint print = print_of_row(row, subjects, types_, seed_);
@@ -57,6 +57,7 @@ class repeated_test final : public row_test {
     std::vector<fingerprint> prints_;
     std::vector<const column_type*> types_;
     std::uint64_t seed_;
+    passed_over ignored_;
 };
 
 class beyond_test final : public row_test {
@@ -88,10 +89,10 @@ std::unique_ptr<row_test> compile_search(const expectation& what, const json& so
 {
     if (sought.contains("repeated")) {
         return std::make_unique<repeated_test>(read_prints(sought["repeated"].get<std::string>()), seed,
-                                               columns.find_all(what.columns, what), columns);
+                                               columns.find_all(what.columns, what), ignored_by(what), columns);
     }
-    return std::make_unique<beyond_test>(columns.find(what.columns[0], what),
-                                         sought.value("least", -HUGE_VAL), sought.value("greatest", HUGE_VAL));
+    return std::make_unique<beyond_test>(columns.find(what.columns[0], what), sought.value("least", -HUGE_VAL),
+                                         sought.value("greatest", HUGE_VAL));
 }
 
 } // namespace etl::validate

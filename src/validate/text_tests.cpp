@@ -150,10 +150,50 @@ std::unique_ptr<row_test> make_json_test(const expectation& what, const columns_
     return std::make_unique<json_test<Kept>>(i, type, std::move(kept));
 }
 
-// What Python's json.loads takes: JSON, and NaN and the infinities.
-bool is_json_to_python(std::string_view text)
+poll_fn poll_of(const expectation& what, const columns_view& columns)
 {
-    return json::accept(text) || json::accept(quote_unusual_numbers(text));
+    return columns.type(columns.find(what.columns[0], what)).poll();
+}
+
+// Only whether a text is JSON, with a poll between its parts: a text may be long.
+class json_acceptor final : public json::json_sax_t {
+  public:
+    explicit json_acceptor(poll_fn poll) : stop_{poll} {}
+
+    bool null() override { return go_on(); }
+    bool boolean(bool) override { return go_on(); }
+    bool number_integer(number_integer_t) override { return go_on(); }
+    bool number_unsigned(number_unsigned_t) override { return go_on(); }
+    bool number_float(number_float_t, const string_t&) override { return go_on(); }
+    bool string(string_t&) override { return go_on(); }
+    bool binary(binary_t&) override { return go_on(); }
+    bool start_object(std::size_t) override { return go_on(); }
+    bool key(string_t&) override { return go_on(); }
+    bool end_object() override { return go_on(); }
+    bool start_array(std::size_t) override { return go_on(); }
+    bool end_array() override { return go_on(); }
+    bool parse_error(std::size_t, const std::string&, const json::exception&) override { return false; }
+
+  private:
+    bool go_on()
+    {
+        stop_.tick();
+        return true;
+    }
+
+    poller stop_;
+};
+
+bool is_json(std::string_view text, poll_fn poll)
+{
+    json_acceptor acceptor{poll};
+    return json::sax_parse(text, &acceptor);
+}
+
+// What Python's json.loads takes: JSON, and NaN and the infinities.
+bool is_json_to_python(std::string_view text, poll_fn poll)
+{
+    return is_json(text, poll) || is_json(quote_unusual_numbers(text), poll);
 }
 
 strptime_format read_format(const expectation& what)
@@ -169,8 +209,9 @@ std::unique_ptr<row_test> compile_schema_test(const expectation& what, const col
 {
     const json& given = arguments{what}.value("json_schema");
     const std::string text = given.is_string() ? given.get<std::string>() : given.dump();
+    const json_schema_options options{.draft = {}, .poll = poll_of(what, columns)};
     return make_json_test(what, columns,
-                          [schema = json_schema::compile(text, columns.schemas())](std::string_view document) {
+                          [schema = json_schema::compile(text, columns.schemas(), options)](std::string_view document) {
                               return schema->is_valid(document);
                           });
 }
@@ -184,7 +225,9 @@ std::unique_ptr<row_test> compile_text_test(const expectation& what, const colum
         return compile_schema_test(what, columns);
     }
     if (name == "expect_column_values_to_be_json_parseable") {
-        return make_json_test(what, columns, [](std::string_view text) { return is_json_to_python(text); });
+        return make_json_test(what, columns, [poll = poll_of(what, columns)](std::string_view text) {
+            return is_json_to_python(text, poll);
+        });
     }
     if (name == "expect_column_values_to_match_strftime_format") {
         return make_text_test(find_text(what, columns),

@@ -12,23 +12,6 @@ namespace {
 
 constexpr std::uint64_t most_rows = std::numeric_limits<std::int64_t>::max(); // a count is a bigint
 
-bool is_passed_over(const metric_spec& spec, std::span<const field> row)
-{
-    if (spec.columns.size() == 1) {
-        return row[spec.columns[0]].is_null();
-    }
-    const auto is_null = [row](std::size_t i) { return row[i].is_null(); };
-    switch (spec.ignored) {
-    case passed_over::any_missing:
-        return std::ranges::any_of(spec.columns, is_null);
-    case passed_over::all_missing:
-        return std::ranges::all_of(spec.columns, is_null);
-    case passed_over::none:
-        break;
-    }
-    return false;
-}
-
 } // namespace
 
 validation_state::validation_state(const checker& rules, std::string_view plan, const metric_room& room)
@@ -40,7 +23,7 @@ validation_state::validation_state(const checker& rules, std::string_view plan, 
     seeded.seed = rules.made_from().seed;
     failures_.reserve(rules.tested().size());
     for (std::size_t i = 0; i < rules.tested().size(); ++i) {
-        failures_.emplace_back(rules.made_from().listed, room.memory);
+        failures_.emplace_back(rules.made_from().listed, room.memory, room.store == nullptr ? 0 : room.budget);
     }
     metrics_.reserve(rules.metrics().size());
     for (const metric_spec& spec : rules.metrics()) {
@@ -113,7 +96,7 @@ void validation_state::measure_row(const checker& rules, std::span<const field> 
         }
         metric& gathered = *metrics_[i];
         ++gathered.rows;
-        if (!is_passed_over(spec, row)) {
+        if (!is_passed_over(row, spec.columns, spec.ignored)) {
             ++gathered.values;
             gathered.add(row);
         }

@@ -1,7 +1,7 @@
 -- etl.validate with known answers: expectations on single rows and uniqueness over every type, tables of every shape,
 -- and what is refused. Expectations on columns as a whole are in validate_aggregates.sql.
 BEGIN;
-SELECT plan(147);
+SELECT plan(158);
 SET LOCAL timezone = 'UTC';
 SET LOCAL datestyle = 'German';  -- no answer depends on it
 
@@ -409,6 +409,77 @@ FROM (VALUES
     ('values_to_match_regex', '{"column": "t", "regex": "a{2,1}"}',
      'invalid regular expression: invalid repetition count(s)', 'a faulty count')
 ) AS c (expectation, kwargs, message, what);
+
+-- Extremes and means --------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.observed(expectation text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM etl.load_suite(format('{"name": "observed", "expectations": [{"type": "expect_column_%s",
+                                     "kwargs": {"column": "v"}}]}', expectation), replace => true);
+    RETURN (SELECT coalesce(observed_value, to_jsonb(exception)) FROM etl.validate_query(query, 'observed'));
+END
+$$;
+SELECT is(pg_temp.observed('median_to_be_between',
+                             $$SELECT v::timestamp FROM (VALUES ('-infinity'), ('infinity')) AS m (v)$$),
+          '"-infinity"', 'between the infinite moments lies none');
+SELECT is(pg_temp.observed('median_to_be_between',
+                             $$SELECT v::date FROM (VALUES ('2024-05-01'), ('infinity')) AS m (v)$$),
+          '"2024-05-01"', 'nor between a day and an infinite one');
+SELECT is(pg_temp.observed('mean_to_be_between', 'SELECT v::numeric FROM (VALUES (1e20 + 1), (-1e20)) AS m (v)'), '0.5',
+          'the mean of numeric is that of its digits');
+SELECT is(pg_temp.observed('min_to_be_between', $$SELECT ('0.' || repeat('1', 16383))::numeric AS v$$),
+          '0.1111111111111111', 'the least of numbers with as many decimals as there may be');
+CREATE TABLE longest AS SELECT ('0.' || repeat('1', 16383))::numeric AS n;
+SELECT is((SELECT length(min) FROM etl.profile('longest')), 16385, 'and in a profile');
+
+-- A state is read as it was written, whatever the sessions have set.
+CREATE FUNCTION pg_temp.least_states() RETURNS SETOF etl.validation_state LANGUAGE sql AS $$
+    SELECT etl.validation_state('{"expectations": [
+        {"type": "expect_column_min_to_be_between", "kwargs": {"column": "d"}},
+        {"type": "expect_column_min_to_be_between", "kwargs": {"column": "f"}},
+        {"type": "expect_column_min_to_be_between", "kwargs": {"column": "i"}},
+        {"type": "expect_column_min_to_be_between", "kwargs": {"column": "r"}}]}', '{d,f,i,r}', d, f, i, r)
+    FROM (VALUES ('{2020-03-05}'::date[], '{0.12345678901234566}'::float8[], '{1 mon -3 days}'::interval[],
+                  '{etl.suite}'::regclass[])) AS v (d, f, i, r)
+$$;
+CREATE TABLE least (s etl.validation_state);
+SET LOCAL datestyle = 'SQL, DMY';
+SET LOCAL extra_float_digits = -5;
+SET LOCAL intervalstyle = 'sql_standard';
+SET LOCAL search_path = etl, public;
+INSERT INTO public.least SELECT * FROM pg_temp.least_states();
+SET LOCAL datestyle = 'ISO, MDY';
+SET LOCAL extra_float_digits = 1;
+SET LOCAL intervalstyle = 'postgres';
+SET LOCAL search_path = public;
+SELECT is((SELECT string_agg(coalesce(observed_value ->> 0, exception), ' ') FROM least, etl.report(s)),
+          '{2020-03-05} {0.12345678901234566} {"1 mon -3 days"} {etl.suite}', 'least values in a stored state');
+
+-- The condition of a domain inside a type is its owner's code, which no reader of a state is to run.
+CREATE FUNCTION is_seen(date) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('etl_test.seen', 'yes', true);
+    RETURN true;
+END
+$$;
+CREATE DOMAIN watched AS date CHECK (is_seen(VALUE));
+CREATE DOMAIN plain AS date;
+CREATE TABLE domains (v watched[], p plain[]);
+INSERT INTO domains VALUES ('{2020-01-01}', '{2020-01-01}');
+SELECT set_config('etl_test.seen', 'no', true) \g /dev/null
+SELECT is(pg_temp.observed('min_to_be_between', 'SELECT v FROM public.domains'),
+          '"expect_column_min_to_be_between needs a type without a domain inside that has a condition, but \"v\" is of '
+          'type public.watched[]"', 'no extremes of a type with a watched domain inside');
+SELECT is(pg_temp.observed('min_to_be_between', 'SELECT p AS v FROM public.domains'), '"{2020-01-01}"',
+          'those of a domain without a condition are as of any type');
+SELECT results_eq($$SELECT "distinct", min FROM etl.profile('domains')$$,
+                  $$VALUES (1::bigint, NULL), (1, '{2020-01-01}')$$, 'and in a profile');
+SELECT etl.load_suite('{"name": "observed", "expectations": [{"type": "expect_column_distinct_values_to_be_in_set",
+                         "kwargs": {"column": "v", "value_set": ["{2020-01-01}"]}}]}', replace => true) \g /dev/null
+SELECT is((SELECT exception FROM etl.validate('domains', 'observed')),
+          'expect_column_distinct_values_to_be_in_set(v) reads values of type public.watched[], which would run the '
+          'conditions of a domain inside', 'nor are literals of it read where a state is judged');
+SELECT is(current_setting('etl_test.seen'), 'no', 'its condition has not run');
 
 SELECT * FROM finish();
 ROLLBACK;

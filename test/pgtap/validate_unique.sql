@@ -1,6 +1,6 @@
 -- Uniqueness: what an index proves, what spills, what is listed, and by which keys.
 BEGIN;
-SELECT plan(41);
+SELECT plan(58);
 SET LOCAL timezone = 'UTC';
 
 CREATE FUNCTION pg_temp.suite(VARIADIC expectations text[]) RETURNS void LANGUAGE sql AS $$
@@ -114,6 +114,7 @@ SELECT is((SELECT failing_keys FROM etl.validate('parted', 'one')), '[{"id": 1},
 -- Types ---------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE pair AS (x int, y text);
+CREATE TYPE pg_temp.deep AS (x int, a numeric[]);
 CREATE TABLE odd (c pair, a int[], r int4range, b bool, f float8, n numeric, j jsonb, p point);
 INSERT INTO odd VALUES ((1, 'a'), '{1,2}', '[1,3)', true, 'NaN', 'NaN', '{"a": 1}', '(1,1)'),
                        ((1, 'b'), '{{1,2}}', '[1,2]', false, '-0', 0.00, '{"a": 1.0}', '(1,1)'),
@@ -126,6 +127,63 @@ SELECT pg_temp.suite(pg_temp.unique_of('p'), pg_temp.unique_of('b')) \g /dev/nul
 SELECT is(pg_temp.counted('odd'),
           'expect_column_values_to_be_unique needs a type with a hash function, but "p" is of type point, 4 2 0',
           'a type without a hash function is the exception of its own expectation');
+
+-- How many different values etl.profile and PostgreSQL see, which compares what it finds.
+CREATE FUNCTION pg_temp.same_count(what text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    seen bigint;
+    found bigint;
+BEGIN
+    EXECUTE format('CREATE TABLE counted AS SELECT v FROM (%s) AS s (v)', query);
+    SELECT count(DISTINCT v) INTO found FROM counted;
+    SELECT p."distinct" INTO seen FROM etl.profile('counted') AS p;
+    DROP TABLE counted;
+    RETURN is(seen, found, 'different values: ' || what);
+END
+$$;
+SELECT pg_temp.same_count(c.what, c.query) FROM (VALUES
+    ('jsonb', $$SELECT v::jsonb FROM unnest('{1,-1,1.0,"[[1],2]","[[1,2]]","[1,2]","[1,[2]]","{}","[]","null","[null]",
+        "\"1\"","{\"a\": 1}","{\"a\": -1}","{\"a\": [1]}"}'::text[]) AS v$$),
+    ('numeric[]', $$VALUES ('{1,-1}'::numeric[]), ('{-1,1}'), ('{1.0,-1.00}'), ('{{1,-1}}'), ('{1,NULL}'), ('{NULL,1}'),
+        ('{}'), ('[2:3]={1,-1}')$$),
+    ('integer[]', $$VALUES ('{1,NULL,2}'::int[]), ('{1,2}'), ('{{1,2}}'), (('{1,NULL}'::int[])[1:1]), ('{1}')$$),
+    ('double precision[]', $$VALUES ('{0,-0}'::float8[]), ('{0,0}'), ('{NaN,1}'), ('{NaN,-1}')$$),
+    ('char(3)[]', $$VALUES ('{a,"b  "}'::char(3)[]), ('{"a ",b}'), ('{"a ",c}')$$),
+    ('numrange', $$VALUES ('[1,2]'::numrange), ('[-1,2]'), ('[-2,1]'), ('[1,2)'), ('[1.0,2.00]'), ('empty'), ('(,)'),
+        ('(2,2)')$$),
+    ('nummultirange', $$VALUES ('{[1,2],[3,4]}'::nummultirange), ('{[-1,2],[3,4]}'), ('{[1,2.0],[3,4]}'), ('{}'),
+        ('{[1,2)}')$$),
+    ('interval', $$VALUES ('1 mon'::interval), ('30 days'), ('720 hours'), ('-1 mon'), ('1 day')$$),
+    ('a record with an array', $$SELECT c FROM (SELECT (x, a)::pg_temp.deep FROM (VALUES (1, '{1}'::numeric[]),
+        (1, '{1.0}'),
+        (1, '{{1}}'), (1, '{-1}'), (NULL, '{1}'), (1, NULL)) AS v (x, a)) AS s (c)$$),
+    ('time of day', $$SELECT '0:00'::time + i * interval '0.086399 s' FROM generate_series(1, 1000000) AS i$$),
+    ('open ranges of moments', $$SELECT tstzrange('2020-01-01'::timestamptz + i * interval '0.7 s', NULL)
+        FROM generate_series(1, 500000) AS i$$),
+    ('names', 'SELECT typname FROM pg_type'),
+    ('oidvector', 'SELECT proargtypes FROM pg_proc')
+) AS c (what, query);
+SELECT pg_temp.suite('{"type": "expect_column_distinct_values_to_be_in_set",
+                       "kwargs": {"column": "j", "value_set": ["1"]}}') \g /dev/null
+CREATE TABLE signed (id int PRIMARY KEY, j jsonb, a int, b int);
+INSERT INTO signed VALUES (1, '1', NULL, NULL), (2, '-1', NULL, NULL), (3, '1', 5, NULL);
+SELECT ok((SELECT NOT success FROM etl.validate('signed', 'one')), '-1 is not in a set of 1');
+SELECT pg_temp.suite('{"type": "expect_compound_columns_to_be_unique",
+                       "kwargs": {"column_list": ["a", "b"], "ignore_row_if": "never"}}') \g /dev/null
+SELECT results_eq($$SELECT unexpected_count, failing_keys FROM etl.validate('signed', 'one')$$,
+                  $$VALUES (2::bigint, '[{"id": 1}, {"id": 2}]'::jsonb)$$, 'rows of NULLs that count are listed, too');
+
+-- More values repeat than the search for their rows takes.
+CREATE TABLE repeating AS SELECT i AS id, i / 2 AS v FROM generate_series(2, 500003) AS i;
+SELECT pg_temp.suite(pg_temp.unique_of('v')) \g /dev/null
+SELECT is((SELECT d #>> '{results,0,result,details,partial_list}' FROM etl.validate_json('repeating', 'one') AS d),
+          '250001 values repeat: the rows of 250000 of them, others in every run, are listed',
+          'a list that is not whole says so');
+DELETE FROM repeating WHERE v = 1;
+SELECT results_eq($$SELECT d #> '{results,0,result,details}', d #> '{results,0,result,unexpected_index_list,0,id}'
+                    FROM etl.validate_json('repeating', 'one', key_columns => '{id}', max_failing_keys => 1,
+                                           result_format => 'COMPLETE') AS d$$,
+                  $$VALUES (NULL::jsonb, '4'::jsonb)$$, 'one that is whole begins with the first row');
 
 -- Spilled -------------------------------------------------------------------------------------------------------------
 

@@ -113,6 +113,9 @@ class decimal_digits {
     std::string bytes_;
 };
 
+// What loops over long values call.
+inline poll_fn fake_poll = never_poll;
+
 class fake_type final : public validate::column_type {
     using field = validate::field;
 
@@ -164,7 +167,7 @@ class fake_type final : public validate::column_type {
 
     field keep(const field& value, std::pmr::string&) const override { return value; } // kept() keeps them all
     int compare(const field& left, const field& right) const override { return folded(left).compare(folded(right)); }
-    fingerprint hash(const field& value) const override { return fingerprint_of(folded(value)); }
+    fingerprint hash(const field& value, std::uint64_t) const override { return fingerprint_of(folded(value)); }
     bool equal_means_identical() const override { return name_ != "loose"; }
     bool ordered_by_bytes() const override { return name_ != "loose"; }
     std::size_t length(std::string_view text) const override { return validate::utf8_length(text); }
@@ -205,6 +208,8 @@ class fake_type final : public validate::column_type {
     }
 
     std::string json_of_measure(std::int64_t whole) const override { return json(integer_field(whole)); }
+
+    poll_fn poll() const override { return fake_poll; }
 
   private:
     const std::string& kept(const std::string& text) { return texts_.emplace_back(text); }

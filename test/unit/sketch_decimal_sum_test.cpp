@@ -148,6 +148,23 @@ TEST(DecimalSum, RoundsToTheNearestDouble)
     EXPECT_EQ(sum_of({}).rounded(), 0);
 }
 
+TEST(DecimalSum, IsDividedAndRoundedOnce)
+{
+    EXPECT_EQ(sum_of({"100000000000000000001", "-100000000000000000000"}).mean(2), 0.5);
+    EXPECT_EQ(sum_of({"1"}).mean(3), 1.0 / 3.0);
+    EXPECT_EQ(sum_of({"-2"}).mean(3), -2.0 / 3.0);
+    EXPECT_EQ(sum_of({"1"}).mean(30000), 1.0 / 30000.0);
+    EXPECT_EQ(sum_of({"40000"}).mean(4), 10000.0);
+    EXPECT_EQ(sum_of({}).mean(7), 0.0);
+    EXPECT_EQ(sum_of({"1"}).mean(std::numeric_limits<std::uint64_t>::max()), 0x1p-64);
+    const std::string middle{"9007199254740993"}; // between two doubles, of which the even one is the lower
+    EXPECT_EQ(sum_of({middle, middle, middle}).mean(3), 9007199254740992.0);
+    EXPECT_EQ(sum_of({middle, middle, middle + '.' + std::string(300, '0') + '1'}).mean(3), 9007199254740994.0);
+    decimal_sum infinite = sum_of({"5"});
+    infinite.add(special(decimal::sign::infinity));
+    EXPECT_EQ(infinite.mean(2), INFINITY);
+}
+
 TEST(DecimalSum, TakesSpecialValuesAsPostgresDoes)
 {
     decimal_sum sum = sum_of({"5"});

@@ -274,6 +274,26 @@ TYPED_TEST(SortedRuns, AreStoppedByThePoll)
     EXPECT_THROW(add_many(), stop);
 }
 
+// Between two polls lie no more keys than some tenths of a millisecond take.
+TYPED_TEST(SortedRuns, SortWithManyPolls)
+{
+    static std::uint64_t polls = 0;
+    constexpr std::uint64_t many = 1'000'000;
+    const auto polls_of = [&](auto number_of) {
+        std::vector<TypeParam> keys;
+        for (std::uint64_t i = 0; i < many; ++i) {
+            keys.push_back(key_from<TypeParam>(number_of(i)));
+        }
+        polls = 0;
+        etl::sort_keys(std::span{keys}, [] { ++polls; });
+        EXPECT_TRUE(etl::is_ascending(std::span<const TypeParam>{keys}, etl::never_poll));
+        return polls;
+    };
+    EXPECT_GT(polls_of([](std::uint64_t i) { return etl::detail::mix64(i); }), 100U) << "spread";
+    EXPECT_GT(polls_of([](std::uint64_t i) { return i % 2; }), 100U) << "of two values";
+    EXPECT_GT(polls_of([](std::uint64_t) { return 1; }), 10U) << "of one value";
+}
+
 TYPED_TEST(SortedRuns, RefuseADamagedRun)
 {
     memory_run_store store;

@@ -93,6 +93,33 @@ TEST(failures, any_split_merges_to_the_whole)
     }
 }
 
+TEST(failures, keep_the_first_ones_that_fit_into_memory)
+{
+    constexpr std::uint32_t many = 20'000;
+    const std::string values(5000, 'v');
+    const auto gather = [&](auto number_of) {
+        failures made = none(1 << 24);
+        for (std::uint32_t i = 0; i < many; ++i) {
+            ++made.unexpected;
+            made.list(row{number_of(i)}, [&] { return values; });
+        }
+        return made;
+    };
+    for (const bool backwards : {false, true}) {
+        const auto kept = gather([=](std::uint32_t i) { return backwards ? many - 1 - i : i; }).listed();
+        EXPECT_GT(kept.size(), failures::least_budget / 6000);
+        EXPECT_LT(kept.size(), many);
+        EXPECT_EQ(kept.front().keys, "0");
+        EXPECT_EQ(std::string{kept.back().keys}, std::to_string(kept.size() - 1));
+    }
+    const failures whole = gather([](std::uint32_t i) { return i; });
+    failures back = none(1 << 24);
+    const auto flat = flat_of(whole);
+    byte_reader from{flat, "a state"};
+    back.read(from, many);
+    EXPECT_EQ(back.listed().size(), whole.listed().size());
+}
+
 TEST(failures, round_trip_and_go_on)
 {
     failures found = none(3);

@@ -63,6 +63,24 @@ TEST(judge_rows, counts_and_percent)
     EXPECT_EQ(counts("values_to_not_be_null", R"("mostly": 1)", ""), "keeps 0 - 0 -");
 }
 
+TEST(judge_rows, say_where_a_list_is_not_whole)
+{
+    constexpr std::int64_t values = 250'001;
+    const auto details_of = [](std::int64_t repeating) {
+        const test::validation_run run{whole,
+                                       test::expectation("column_values_to_be_unique", R"({"column": "x"})"),
+                                       {.tell = [](plan& told) { told.listed = 20; }}};
+        const auto state = run.empty();
+        for (std::int64_t i = 0; i < 2 * repeating; ++i) {
+            run.add(*state, {test::integer_field(i / 2)}, static_cast<std::size_t>(i));
+        }
+        return run.judge(*state).at(0).details;
+    };
+    EXPECT_EQ(details_of(values).value("partial_list", ""),
+              "250001 values repeat: the rows of 250000 of them, others in every run, are listed");
+    EXPECT_TRUE(details_of(values - 1).is_null());
+}
+
 TEST(judge_rows, mostly_is_met_exactly_at_its_edge)
 {
     const auto of = [](double mostly, int right, int wrong, int missing) {
@@ -209,6 +227,14 @@ TEST(judge_aggregate, median)
     EXPECT_EQ(of(whole, "median_to_be_between", R"("min_value": 5)", "5"), "keeps 5");
     EXPECT_EQ(of(real, "median_to_be_between", R"("max_value": 1)", "1 nan 0"), "keeps 1.0");
     EXPECT_EQ(of(moment, "median_to_be_between", R"("max_value": "15")", "10 20"), "keeps \"15\"");
+    const std::string first{"-9223372036854775808"};
+    const std::string last{"9223372036854775807"};
+    EXPECT_EQ(of(moment, "median_to_be_between", R"("max_value": "15")", first + ' ' + last), "keeps \"" + first + '"')
+        << "between infinite moments lies none";
+    EXPECT_EQ(of(moment, "median_to_be_between", R"("min_value": "15")", "20 " + last), "keeps \"20\"");
+    EXPECT_EQ(of(moment, "median_to_be_between", R"("min_value": "-1")", "-9223372036854775807 9223372036854775806"),
+              "keeps \"-1\"")
+        << "far apart";
 }
 
 // 19 ones and a hundred: a quantile is the first value whose cumulative part is at least so great.
@@ -267,7 +293,7 @@ TEST(judge_aggregate, sets_of_values)
     const judged counted{text, "column_distinct_values_to_be_in_set", R"({"column": "x", "value_set": null})",
                          rows_of{"b a b -"}.rows};
     EXPECT_TRUE(counted.is.success) << "null is every set";
-    EXPECT_EQ(counted.is.details.dump(), R"({"value_counts":[{"value":"a","count":1},{"value":"b","count":2}]})");
+    EXPECT_EQ(counted.is.details_text, R"({"value_counts":[{"value":"a","count":1},{"value":"b","count":2}]})");
 }
 
 TEST(judge_aggregate, most_common)

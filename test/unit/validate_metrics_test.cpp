@@ -2,10 +2,12 @@
 #include "unit/fake_columns.hpp"
 #include "unit/memory_run_store.hpp"
 
-#include "validate/metrics.hpp"
+#include "validate/extremes.hpp"
+#include "validate/value_counts.hpp"
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <random>
 
@@ -230,6 +232,100 @@ TEST(value_counts, keep_values_with_their_rows)
         found += std::string{value->json} + '*' + std::to_string(value->rows) + ' ';
     }
     EXPECT_EQ(found, "\"b\"*3 \"a\"*2 \"\"*1 \"c\"*1 ");
+}
+
+TEST(moments, mean_of_numeric_is_that_of_its_digits)
+{
+    const auto made = gatherer{metric_kind::moments, "numeric"}.of({"100000000000000000001", "-100000000000000000000"});
+    EXPECT_EQ(gatherer::as<moments>(made).mean(), 0.5) << "its nearest doubles cancel each other out";
+}
+
+TEST(extremes, show_the_same_of_equal_values_in_any_order)
+{
+    const auto least = [](const char* type, const std::vector<std::string>& values) {
+        const gatherer with{metric_kind::extremes, type};
+        const auto made = with.make();
+        const auto parts = {with.of({values[0]}), with.of({values[1]})};
+        for (const auto& part : parts) {
+            gatherer::merge(*made, *part);
+        }
+        return test::fake_type{type}.text(gatherer::as<extremes>(made).least());
+    };
+    EXPECT_EQ(least("loose", {"b", "B"}), "B");
+    EXPECT_EQ(least("loose", {"B", "b"}), "B");
+    EXPECT_EQ(least("double precision", {"0", "-0"}), "-0");
+    EXPECT_EQ(least("double precision", {"-0", "0"}), "-0");
+}
+
+TEST(value_counts, show_the_same_of_equal_values_in_any_order)
+{
+    const auto shown = [](const char* type, const std::vector<std::string>& values) {
+        const gatherer with{metric_kind::value_counts, type};
+        const auto made = with.of(values);
+        const auto merged = with.of({values.back()});
+        gatherer::merge(*merged, *with.of({values.front()}));
+        const auto& json = gatherer::as<value_counts>(made).by_count().at(0)->json;
+        EXPECT_EQ(gatherer::as<value_counts>(merged).by_count().at(0)->json, json);
+        return std::string{json};
+    };
+    EXPECT_EQ(shown("loose", {"b", "B"}), "\"B\"");
+    EXPECT_EQ(shown("loose", {"B", "b"}), "\"B\"");
+    EXPECT_EQ(shown("double precision", {"0", "-0"}), "-0");
+    EXPECT_EQ(shown("double precision", {"-0", "0"}), "-0");
+}
+
+TEST(value_counts, end_where_values_take_too_much_memory)
+{
+    const gatherer with{metric_kind::value_counts, "text"};
+    const auto made = with.make();
+    std::vector<field> row(2);
+    std::string text(90, 'x'); // the fake type shows 100 bytes
+    const std::size_t enough = value_counts::least_budget / 200;
+    for (std::size_t i = 0; i < enough + enough / 2; ++i) {
+        text.replace(0, 8, std::to_string(10'000'000 + i));
+        row[0] = test::text_field(text);
+        ++made->rows;
+        ++made->values;
+        made->add(row);
+    }
+    EXPECT_THROW(gatherer::as<value_counts>(made).require_complete("a test"), error);
+}
+
+TEST(value_counts, are_walked_with_a_poll)
+{
+    struct stop {};
+    metric_room room;
+    room.poll = [] { throw stop{}; };
+    const gatherer with{metric_kind::value_counts, "bigint", 1, room};
+    const auto made = with.make();
+    std::vector<field> row(2);
+    for (std::size_t i = 0; i < 10'000; ++i) {
+        row[0] = test::integer_field(static_cast<std::int64_t>(i));
+        made->add(row);
+    }
+    EXPECT_THROW(gatherer::as<value_counts>(made).each([](const auto&, const auto&) {}), stop);
+    EXPECT_THROW(gatherer::as<value_counts>(made).by_count(), stop);
+}
+
+// What a forged state may hold: fingerprints of one low half, and of halves that cancel each other out.
+TEST(value_counts, of_forged_fingerprints_are_read_in_time)
+{
+    constexpr std::uint64_t many = 200'000;
+    for (const bool is_cancelled : {false, true}) {
+        std::pmr::vector<std::byte> flat;
+        byte_writer to{flat};
+        to.value(std::uint8_t{0});
+        to.count(many);
+        for (std::uint64_t i = 0; i < many; ++i) {
+            to.value(fingerprint{is_cancelled ? i : 1, i});
+            to.value(std::uint64_t{1});
+            to.string("1");
+        }
+        const auto begun = std::chrono::steady_clock::now();
+        const auto made = gatherer{metric_kind::value_counts, "bigint"}.read(flat, many);
+        EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds{3});
+        EXPECT_EQ(gatherer::as<value_counts>(made).distinct(), many);
+    }
 }
 
 TEST(value_counts, end_where_a_column_is_no_category)

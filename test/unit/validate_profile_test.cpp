@@ -297,6 +297,22 @@ TEST(column_profile, gives_up_long_values)
 
 // --- a stranger's bytes --------------------------------------------------------------------------------------------
 
+TEST(column_profile, writes_what_is_large_into_its_store)
+{
+    test::memory_run_store store;
+    one_column whole{"bigint"};
+    const auto made = whole.make({.budget = 64 << 20, .store = &store});
+    for (std::int64_t i = 0; i < 500'000; ++i) {
+        const field value = integer_field(i * 7919);
+        one_column::add(*made, std::span{&value, 1});
+    }
+    std::pmr::vector<std::byte> flat;
+    byte_writer writer{flat};
+    made->write(writer);
+    EXPECT_LT(flat.size(), 1U << 20);
+    EXPECT_GT(store.files(), 0U);
+}
+
 TEST(column_profile, refuses_damaged_bytes)
 {
     std::mt19937_64 random{11};

@@ -198,6 +198,15 @@ class search {
     std::unique_ptr<row_test> test_;
 };
 
+fingerprint test_print(const field& i, const field& t)
+{
+    const test::fake_type whole{"bigint"};
+    const test::fake_type text{"text"};
+    const std::array row{i, t};
+    return print_of_row(row, std::array<std::size_t, 2>{0, 1}, std::array<const column_type*, 2>{&whole, &text},
+                        search::seed);
+}
+
 TEST(search, finds_rows_of_repeated_values)
 {
     const search one{"column_values_to_be_unique",
@@ -213,6 +222,20 @@ TEST(search, finds_rows_of_repeated_values)
     EXPECT_EQ(several.of(test::integer_field(5), test::text_field("a")), wrong);
     EXPECT_EQ(several.of(test::integer_field(5), test::text_field("b")), kept);
     EXPECT_EQ(several.of(test::integer_field(5), {}), kept);
+}
+
+TEST(search, passes_over_what_the_first_scan_passed_over)
+{
+    const std::array prints{test_print({}, {})};
+    const json sought{{"repeated", to_hex(std::as_bytes(std::span{prints}))}};
+    const auto of = [&](const char* ignored) {
+        return search{"compound_columns_to_be_unique",
+                      std::string{R"({"column_list": ["i", "t"], "ignore_row_if": ")"} + ignored + "\"}", sought}
+            .of({}, {});
+    };
+    EXPECT_EQ(of("never"), wrong) << "rows of NULLs alone repeat";
+    EXPECT_EQ(of("all_values_are_missing"), missing);
+    EXPECT_EQ(of("any_value_is_missing"), missing);
 }
 
 TEST(search, finds_rows_beyond_bounds)

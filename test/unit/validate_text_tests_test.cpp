@@ -80,6 +80,26 @@ TEST(json, by_schema)
     EXPECT_FALSE(test.keeps('t', "no JSON"));
 }
 
+TEST(json, of_one_long_text_is_read_with_polls)
+{
+    struct stop {};
+    std::string document{"[0"};
+    for (int i = 0; i < 200'000; ++i) {
+        document += ",0";
+    }
+    document += ']';
+    const auto throws = [&](const std::string& type, const std::string& more) {
+        test::fake_poll = [] { throw stop{}; };
+        one_test polled{type, R"({"column": "t")" + more + '}'};
+        test::fake_poll = never_poll;
+        EXPECT_THROW(polled.keeps('t', document.c_str()), stop) << type;
+        one_test unpolled{type, R"({"column": "t")" + more + '}'};
+        EXPECT_TRUE(unpolled.keeps('t', document.c_str())) << type;
+    };
+    throws("column_values_to_be_json_parseable", "");
+    throws("column_values_to_match_json_schema", R"(, "json_schema": {"type": "array", "items": {"type": "integer"}})");
+}
+
 TEST(text_tests, refuse_columns_that_do_not_fit)
 {
     for (const auto& [type, kwargs] : {std::pair{"match_regex", R"({"column": "i", "regex": "1"})"},

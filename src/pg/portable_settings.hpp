@@ -1,0 +1,29 @@
+// Settings under which the text of a value is the same in every session, and is read back as the same value: those that
+// pg_dump sets, and a search_path of system objects alone, so that names come with their schemas.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include <utils/guc.h>
+}
+
+namespace etl::pg {
+
+// Sets them for what follows, until AtEOXact_GUC() of the level. May raise.
+void set_portable_settings();
+
+// call(f) under these settings.
+template <class F>
+auto call_portably(F&& f)
+{
+    return call([&f] {
+        const int level = NewGUCNestLevel();
+        set_portable_settings();
+        auto made = f();
+        AtEOXact_GUC(true, level);
+        return made;
+    });
+}
+
+} // namespace etl::pg
