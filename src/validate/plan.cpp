@@ -33,8 +33,8 @@ std::vector<plan_column> read_columns(const json& from)
 {
     std::vector<plan_column> made;
     for (const json& column : from) {
-        made.push_back({column.at(0).get<std::string>(), column.at(1).get<std::string>(),
-                        column.at(2).get<std::string>()});
+        made.push_back(
+            {column.at(0).get<std::string>(), column.at(1).get<std::string>(), column.at(2).get<std::string>()});
     }
     return made;
 }
@@ -61,6 +61,9 @@ plan read_members(const json& from)
 {
     plan made;
     made.document = from.at("suite").dump();
+    if (from.contains("numbers")) {
+        made.numbers = from.at("numbers").get<std::vector<std::size_t>>();
+    }
     made.columns = read_columns(from.at("columns"));
     made.part = from.at("part").get<std::vector<std::size_t>>();
     made.listed = from.at("listed").get<std::uint32_t>();
@@ -87,6 +90,11 @@ bool plan::is_proven(std::size_t number) const
     return std::ranges::find(proven_unique, number) != proven_unique.end();
 }
 
+std::size_t plan::number_in_suite(std::size_t number) const noexcept
+{
+    return number < numbers.size() ? numbers[number] : number;
+}
+
 std::string write_plan(const plan& from)
 {
     json columns = json::array();
@@ -97,19 +105,22 @@ std::string write_plan(const plan& from)
     for (const auto& [number, fault] : from.faults) {
         faults[std::to_string(number)] = fault;
     }
-    return json{{"suite", json::parse(from.document)},
-                {"columns", columns},
-                {"part", from.part},
-                {"listed", from.listed},
-                {"seed", std::to_string(from.seed)},
-                {"proven_unique", from.proven_unique},
-                {"facts", write_by_number(from.facts)},
-                {"look_for", write_by_number(from.look_for)},
-                {"profiled", write_by_number(from.profiled)},
-                {"faults", faults},
-                {"table", from.table},
-                {"area", from.area}}
-        .dump();
+    json made{{"suite", json::parse(from.document)},
+              {"columns", columns},
+              {"part", from.part},
+              {"listed", from.listed},
+              {"seed", std::to_string(from.seed)},
+              {"proven_unique", from.proven_unique},
+              {"facts", write_by_number(from.facts)},
+              {"look_for", write_by_number(from.look_for)},
+              {"profiled", write_by_number(from.profiled)},
+              {"faults", faults},
+              {"table", from.table},
+              {"area", from.area}};
+    if (!from.numbers.empty()) {
+        made["numbers"] = from.numbers;
+    }
+    return made.dump();
 }
 
 plan read_plan(std::string_view text)
