@@ -29,7 +29,10 @@ packages_of() {
     case $1 in
         build) echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev "postgresql-server-dev-$2" ;;
         server) echo "$pg" "$pg-cron" ;;
-        test) echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl ;;
+        test)
+            echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl \
+                libtest-json-schema-acceptance-perl
+            ;;
         lint) echo clang-format clang-tidy shellcheck cmake libgtest-dev ;;
         bench) echo cmake libgtest-dev libbenchmark-dev ;;
         fuzz) echo clang libclang-rt-dev cmake ;;

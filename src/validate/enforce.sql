@@ -150,26 +150,50 @@ COMMENT ON FUNCTION etl._require_tag_column(regclass, text, name, bool) IS
     'Checks that the table has the column as text[] (42703, 42804) and that no other suite writes it (42710), or adds '
     'it.';
 
-CREATE FUNCTION etl._require_not_inherited(target regclass, suite text)
+CREATE FUNCTION etl._require_quarantinable(target regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    above regclass := (SELECT e.relation FROM etl.enforcements AS e
-                       WHERE e.relation IN (SELECT pg_partition_ancestors(target)) AND e.relation <> target
-                         AND e.suite = _require_not_inherited.suite LIMIT 1);
 BEGIN
-    IF above IS NOT NULL THEN
+    PERFORM etl._require_permanent(target); -- its rows would outlive it
+    IF (SELECT c.relispartition FROM pg_class AS c WHERE c.oid = target) THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_object',
-            MESSAGE = format('suite "%s" is enforced on table "%s" already', suite, target),
-            DETAIL = format('It is a partition of "%s".', above);
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s" is a partition', target),
+            DETAIL = 'An UPDATE that moves a row into it has taken the row out of another partition, where it would '
+                     'be missing.',
+            HINT = format('Enforce the suite on "%s", or give another mode.', pg_partition_root(target));
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._require_not_inherited(regclass, text) IS
-    'Raises (42710) when the suite is enforced on a table of which this one is a partition.';
+COMMENT ON FUNCTION etl._require_quarantinable(regclass) IS
+    'Raises (42809) when rows cannot be kept out of a table and released into it later: it is temporary, or a '
+    'partition, to which rows come from other partitions.';
+
+CREATE FUNCTION etl._hold_suite(suite text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    document text;
+BEGIN
+    LOOP
+        -- Changes nothing. A lock alone would not reach a transaction with an older snapshot, whose guard does not
+        -- see the trigger that is made here: that one gets 40001 now.
+        UPDATE etl.suite AS s SET loaded_at = s.loaded_at
+        WHERE s.name = suite AND s.owner = current_user
+        RETURNING s.document INTO document;
+        EXIT WHEN FOUND;
+        PERFORM etl._suite_document(suite); -- says what is wrong, unless the suite has come back this moment
+    END LOOP;
+    RETURN document;
+END
+$$;
+COMMENT ON FUNCTION etl._hold_suite(text) IS
+    'The document of a suite of the current role, which nobody else changes or drops before this transaction has '
+    'ended; errors as of etl._suite_document.';
 
 -- What is said at the definition -------------------------------------------------------------------------------------
 
@@ -222,6 +246,40 @@ $$;
 COMMENT ON FUNCTION etl._skip_enforcement(etl.enforcements, etl.enforcements) IS
     'What etl.enforce(…, if_not_exists => true) says of an enforcement that is there.';
 
+CREATE FUNCTION etl._is_covered(wanted etl.enforcements, if_not_exists bool)
+RETURNS bool
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relative etl.enforcements;
+    is_above bool;
+BEGIN
+    SELECT e.* INTO relative FROM etl.enforcements AS e
+    WHERE e.relation IN (SELECT relid FROM pg_partition_tree(wanted.relation)
+                         UNION SELECT pg_partition_ancestors(wanted.relation))
+      AND e.relation <> wanted.relation AND e.suite = wanted.suite LIMIT 1;
+    IF relative.suite IS NULL THEN
+        RETURN false;
+    END IF;
+    is_above := relative.relation IN (SELECT pg_partition_ancestors(wanted.relation));
+    IF is_above AND if_not_exists THEN
+        PERFORM etl._skip_enforcement(wanted, relative);
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'duplicate_object',
+        MESSAGE = format('suite "%s" is enforced on table "%s" already', wanted.suite,
+                         CASE WHEN is_above THEN wanted.relation ELSE relative.relation END),
+        DETAIL = CASE WHEN is_above THEN format('It is a partition of "%s".', relative.relation)
+                      ELSE format('That is a partition of "%s".', wanted.relation) END,
+        HINT = format('SELECT etl.remove_enforcement(%L, %L); ends that.', relative.relation, wanted.suite);
+END
+$$;
+COMMENT ON FUNCTION etl._is_covered(etl.enforcements, bool) IS
+    'Whether the suite is enforced on a table of which this one is a partition, which is an error (42710) unless '
+    'if_not_exists. Raises it, too, where the suite is enforced on one of this table''s partitions.';
+
 -- Definition ---------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._enforcement_trigger(kind text, suite text)
@@ -234,6 +292,28 @@ $$;
 COMMENT ON FUNCTION etl._enforcement_trigger(text, text) IS
     'The name of a trigger of etl.enforce. Triggers fire in the order of their names, and this one looks at what '
     'others have made of the row.';
+
+CREATE FUNCTION etl._wanted_enforcement(
+    target regclass, suite text, mode text, tag_column name, min_severity text, params jsonb)
+RETURNS etl.enforcements
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted etl.enforcements;
+BEGIN
+    wanted.relation := target;
+    wanted.suite := suite;
+    wanted.mode := mode;
+    wanted.tag_column := CASE WHEN mode = 'tag' THEN coalesce(tag_column, 'validation_errors') END;
+    wanted.min_severity := min_severity;
+    wanted.params := params;
+    wanted.trigger_name := etl._enforcement_trigger('enforce', suite);
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION etl._wanted_enforcement(regclass, text, text, name, text, jsonb) IS
+    'What the arguments of etl.enforce ask for, as etl.enforcements would show it.';
 
 CREATE FUNCTION etl._create_enforcement(wanted etl.enforcements)
 RETURNS void
@@ -320,9 +400,15 @@ BEGIN
     PERFORM etl._require_flag(replace, 'replace');
     PERFORM etl._require_enforcement_mode(mode, tag_column, add_column, min_severity);
     PERFORM etl._require_enforcer(target);
-    document := etl._suite_document(suite);
-    PERFORM FROM etl.suite AS s WHERE s.name = enforce.suite FOR KEY SHARE; -- nobody drops it meanwhile
-    PERFORM etl._require_not_inherited(target, suite);
+    -- Two that enforce at once take turns. DROP TRIGGER and ADD COLUMN want the stronger lock, and to ask for it later
+    -- would be a deadlock with a transaction that reads now and writes then.
+    EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', target,
+                   CASE WHEN replace OR add_column THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
+    document := etl._hold_suite(suite);
+    wanted := etl._wanted_enforcement(target, suite, mode, tag_column, min_severity, params);
+    IF etl._is_covered(wanted, if_not_exists) THEN
+        RETURN wanted.trigger_name;
+    END IF;
     IF etl._enforceable(target, suite, document, min_severity, params::text) = 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -330,17 +416,12 @@ BEGIN
             DETAIL = format('Expectations on all rows and those below severity %s do not count.', min_severity),
             HINT = 'etl.validate(target, suite) looks at all rows.';
     END IF;
-    PERFORM etl._tell_left_out(target, document);
-    wanted.relation := target;
-    wanted.suite := suite;
-    wanted.mode := mode;
-    wanted.min_severity := min_severity;
-    wanted.params := params;
-    wanted.trigger_name := etl._enforcement_trigger('enforce', suite);
     IF mode = 'tag' THEN
-        wanted.tag_column := coalesce(tag_column, 'validation_errors');
         PERFORM etl._require_tag_column(target, suite, wanted.tag_column, add_column);
+    ELSIF mode = 'quarantine' THEN
+        PERFORM etl._require_quarantinable(target);
     END IF;
+    PERFORM etl._tell_left_out(target, document);
     PERFORM etl._define_enforcement(wanted, if_not_exists, replace);
     RETURN wanted.trigger_name;
 END
@@ -357,7 +438,9 @@ COMMENT ON FUNCTION etl.enforce(regclass, text, text, name, bool, text, jsonb, b
     'parameters; if_not_exists, whether one that is there is a notice; replace, whether it is changed. Returns the '
     'name of the trigger, which fires after triggers with names below it. Rows that are in the table already are not '
     'judged. Errors: 42501 the table or suite is another role''s, 42704 no such suite, 42703 and 42804 the suite does '
-    'not fit the table, 42710 it is enforced already, 22023 a wrong argument or no expectation on single rows.';
+    'not fit the table, 42710 it is enforced already, also on a table of which this one is a partition or on a '
+    'partition of it, 42809 mode quarantine on a partition or a temporary table, 22023 a wrong argument or no '
+    'expectation on single rows.';
 
 CREATE FUNCTION etl.remove_enforcement(target regclass, suite text DEFAULT NULL, if_exists bool DEFAULT false)
 RETURNS void
@@ -403,6 +486,9 @@ AS $$
 DECLARE
     enforced etl.enforcements;
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN NEW; -- held by etl._hold_suite
+    END IF;
     FOR enforced IN SELECT * FROM etl.enforcements AS e WHERE e.suite = OLD.name AND e.owner = OLD.owner LOOP
         IF TG_OP = 'DELETE' OR NEW.name <> OLD.name OR NEW.owner <> OLD.owner THEN
             RAISE EXCEPTION USING

@@ -1,5 +1,7 @@
 #include "validate/field.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -84,10 +86,13 @@ fingerprint print_of(const column_type& type, const field& value, std::uint64_t 
     }
 }
 
-// Eight bytes at a time: a byte 10xxxxxx continues a character. What remains of it here is its top bit, and a product
-// adds these up.
+// Most texts are ASCII, where a byte is a character. In others, eight bytes at a time: a byte 10xxxxxx continues a
+// character; what remains of it here is its top bit, and a product adds these up.
 std::size_t utf8_length(std::string_view text) noexcept
 {
+    if (is_ascii(text)) {
+        return text.size();
+    }
     constexpr std::uint64_t each_byte = 0x0101010101010101;
     std::size_t continuations = 0;
     std::size_t at = 0;

@@ -89,11 +89,11 @@ void compiler::compile_dynamic_targets()
 {
     for (std::size_t i = 0; i < library_.resources().size(); ++i) {
         resource& each = *library_.resources()[i];
-        each.dynamic_targets.resize(dynamic_names_.size());
-        for (std::size_t name = 0; name < dynamic_names_.size(); ++name) {
-            const auto anchor = each.dynamic_anchors.find(dynamic_names_[name]);
-            if (anchor != each.dynamic_anchors.end() && each.dynamic_targets[name] == nullptr) {
-                each.dynamic_targets[name] = target(library_.at(anchor->second));
+        for (const auto& [name, anchor] : each.dynamic_anchors) {
+            polling_.tick();
+            const auto wanted = dynamic_names_.find(name);
+            if (wanted != dynamic_names_.end() && !each.dynamic_targets.contains(wanted->second)) {
+                each.dynamic_targets.emplace(wanted->second, target(library_.at(anchor)));
             }
         }
     }
@@ -110,12 +110,7 @@ edge compiler::link(value schema, std::string_view keyword, std::string_view ste
 
 std::uint32_t compiler::dynamic_name(const std::string& name)
 {
-    const auto found = std::find(dynamic_names_.begin(), dynamic_names_.end(), name);
-    const auto number = static_cast<std::uint32_t>(found - dynamic_names_.begin());
-    if (found == dynamic_names_.end()) {
-        dynamic_names_.push_back(name);
-    }
-    return number;
+    return dynamic_names_.try_emplace(name, static_cast<std::uint32_t>(dynamic_names_.size())).first->second;
 }
 
 // $ref, or one of the dynamic references: these are dynamic where they lead to a dynamic anchor of their own name.

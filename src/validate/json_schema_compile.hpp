@@ -16,7 +16,7 @@ namespace etl::validate::schema {
 class compiler {
   public:
     compiler(library& from, bool assert_formats, poll_fn poll)
-        : library_{from}, assert_formats_{assert_formats}, polling_{poll}
+        : library_{from}, assert_formats_{assert_formats}, poll_{poll}, polling_{poll}
     {
     }
 
@@ -61,12 +61,14 @@ class compiler {
 
     library& library_;
     bool assert_formats_;
+    poll_fn poll_;
     poller polling_;
     std::vector<std::unique_ptr<rules>> made_;
     std::unordered_map<const document*, std::unordered_map<std::uint32_t, rules*>> by_place_;
     std::vector<task> tasks_;
-    std::vector<std::string> dynamic_names_;
+    std::unordered_map<std::string, std::uint32_t> dynamic_names_; // by their numbers
     std::map<std::string, std::shared_ptr<const regex>, std::less<>> patterns_;
+    std::size_t pattern_sizes_ = 0; // instructions of all of them
 };
 
 // A part of rules that most schemas do not have.

@@ -96,7 +96,8 @@ class document {
     const char* complaint() const noexcept { return complaint_; }
     std::size_t complaint_at() const noexcept { return complaint_at_; }
 
-    std::size_t size() const noexcept { return nodes_.size(); } // names and values
+    std::size_t size() const noexcept { return nodes_.size(); }  // names and values
+    std::size_t length() const noexcept { return text_.size(); } // of the text
 
     // Gives memory back after an unusually large text.
     void trim();

@@ -47,10 +47,11 @@ std::string characters(std::uint64_t count)
 void evaluation::take_a_break()
 {
     poll_();
+    next_break_ = steps_ + steps_per_break;
     if (steps_ > most_steps_) {
         throw error(sqlstate::program_limit_exceeded,
                     "validating a JSON document by its JSON Schema takes too many steps",
-                    "It was given up after " + std::to_string(most_steps_) + " applications of a schema.");
+                    "It was given up after work worth " + std::to_string(most_steps_) + " applications of a schema.");
     }
 }
 
@@ -139,6 +140,9 @@ bool evaluation::check_type(const rules& by, value of, const place* where)
 bool evaluation::check_values(const rules& by, value of, const place* where)
 {
     bool verdict = true;
+    if (by.constant || by.enumeration != nullptr) {
+        steps_for(of);
+    }
     if (by.constant && !are_equal(*by.constant, of)) {
         verdict = refuse(where, "const", [&] { return excerpt(of) + " is not " + excerpt(*by.constant); });
     }
@@ -195,6 +199,7 @@ bool evaluation::check_string(const string_rules& by, value of, const place* whe
 {
     const std::string_view text = of.text();
     bool verdict = true;
+    steps_for(text.size());
     // No text has more characters than bytes, nor less than a quarter of them.
     if (text.size() > by.length.most || text.size() / 4 < by.length.least) {
         const std::size_t length = count_characters(text);
@@ -209,13 +214,20 @@ bool evaluation::check_string(const string_rules& by, value of, const place* whe
     }
     if ((verdict || is_collecting()) && by.pattern != nullptr && !by.pattern->matches(text)) {
         verdict = refuse(where, "pattern", [&] {
-            return excerpt(of) + " does not match " + printable('"' + by.pattern->pattern() + '"');
+            return excerpt(of) + " does not match " + '"' + pattern_excerpt(by.pattern->pattern()) + '"';
         });
     }
-    if ((verdict || is_collecting()) && by.format != nullptr && !by.format(text)) {
+    if ((verdict || is_collecting()) && by.format != nullptr && !is_of_format(by, text)) {
         verdict = refuse(where, "format", [&] { return excerpt(of) + " is no valid " + printable(by.format_name); });
     }
     return verdict;
+}
+
+// Looks first whether it is to end: a format may take long, as that of regular expressions, which compiles them.
+bool evaluation::is_of_format(const string_rules& by, std::string_view text) const
+{
+    poll_();
+    return by.format(text);
 }
 
 // Both paths are read off the places, from the last one to the root.
@@ -226,6 +238,7 @@ void evaluation::note(const place* where, std::string_view keyword, std::string 
         way.push_back(at);
     }
     std::reverse(way.begin(), way.end());
+    steps_ += way.size();
     violation made;
     for (const place* at : way) {
         made.schema_path += '/' + at->via->step;

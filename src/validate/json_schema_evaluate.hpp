@@ -26,7 +26,8 @@ class evaluation {
 
     // The sink gets every error; without one only the verdict counts.
     evaluation(const document& of, poll_fn poll, const sink* errors)
-        : document_{of}, most_steps_{steps_at_least + steps_per_node * of.size()}, poll_{poll}, errors_{errors}
+        : document_{of}, bytes_per_node_{of.length() / of.size() + 1},
+          most_steps_{steps_for_all(of)}, poll_{poll}, errors_{errors}
     {
     }
 
@@ -36,6 +37,13 @@ class evaluation {
     static constexpr unsigned deepest = 2000;
     static constexpr std::uint64_t steps_at_least = 10'000'000;
     static constexpr std::uint64_t steps_per_node = 1000;
+    static constexpr std::uint64_t steps_per_byte = 32;
+    static constexpr std::uint64_t steps_per_break = 4096;
+
+    static std::uint64_t steps_for_all(const document& of)
+    {
+        return steps_at_least + steps_per_node * of.size() + steps_per_byte * of.length();
+    }
 
   private:
     enum class movement : std::uint8_t { same_value, member, element, name };
@@ -69,6 +77,7 @@ class evaluation {
     bool check_by_kind(const rules& by, value of, const place* where, evaluated* seen);
     bool check_number(const number_rules& by, value of, const place* where);
     bool check_string(const string_rules& by, value of, const place* where);
+    bool is_of_format(const string_rules& by, std::string_view text) const;
 
     bool check_array(const array_rules& by, value of, const place* where, evaluated* seen);
     bool check_elements(const array_rules& by, value of, const place* where, evaluated* seen);
@@ -96,10 +105,19 @@ class evaluation {
     // Counts the work; looks now and then whether it is to end.
     void step()
     {
-        if ((++steps_ & 4095) == 0) {
+        if (++steps_ >= next_break_) {
             take_a_break();
         }
     }
+    // Counts the reading of so many bytes.
+    void steps_for(std::uint64_t bytes)
+    {
+        constexpr std::uint64_t bytes_per_step = 32;
+        steps_ += bytes / bytes_per_step;
+        step();
+    }
+    // Counts the reading of a whole value, whose length is estimated by what is in it.
+    void steps_for(value whole) { steps_for((whole.after() - whole.place()) * bytes_per_node_); }
     void take_a_break();
     bool is_collecting() const noexcept { return errors_ != nullptr && quiet_ == 0; }
 
@@ -123,8 +141,10 @@ class evaluation {
     void note(const place* where, std::string_view keyword, std::string message);
 
     const document& document_;
+    std::uint64_t bytes_per_node_;
     std::uint64_t most_steps_;
     std::uint64_t steps_ = 0;
+    std::uint64_t next_break_ = steps_per_break;
     poll_fn poll_;
     const sink* errors_;
     unsigned quiet_ = 0;

@@ -44,8 +44,8 @@ const rules* evaluation::dynamic_target(const dynamic_edge& by) const
     const rules* found = by.usual.to;
     for (const scope* at = scope_; at != nullptr; at = at->outer) {
         const auto& targets = at->home->dynamic_targets;
-        if (by.name < targets.size() && targets[by.name] != nullptr) {
-            found = targets[by.name];
+        if (const auto known = targets.find(by.name); known != targets.end()) {
+            found = known->second;
         }
     }
     return found;

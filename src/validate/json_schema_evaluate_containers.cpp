@@ -65,6 +65,7 @@ bool evaluation::check_elements(const array_rules& by, value of, const place* wh
 bool evaluation::check_contains(const array_rules& by, value of, const place* where, evaluated* seen)
 {
     const bool unbounded = by.contained.most >= of.size();
+    seen = by.contains_evaluates ? seen : nullptr;
     std::uint64_t found = 0;
     std::uint32_t index = 0;
     for (const value each : elements(of)) {
@@ -112,7 +113,7 @@ bool evaluation::check_unique(value of, const place* where)
     std::vector<hashed> items;
     items.reserve(of.size());
     for (const value each : elements(of)) {
-        step();
+        steps_for(each);
         items.push_back({of.size() <= few ? 0 : hash_value(each), static_cast<std::uint32_t>(items.size()), each});
     }
     if (of.size() > few) {
@@ -122,7 +123,7 @@ bool evaluation::check_unique(value of, const place* where)
     }
     for (std::size_t i = 0; i < items.size(); ++i) {
         for (std::size_t k = i + 1; k < items.size() && items[k].hash == items[i].hash; ++k) {
-            step();
+            steps_for(items[k].item);
             if (are_equal(items[i].item, items[k].item)) {
                 return refuse_equal(items[i].index, items[k].index, where);
             }
@@ -202,7 +203,7 @@ bool evaluation::check_member(const object_rules& by, const name_rule* known, va
         }
     }
     for (const pattern_rule& each : by.patterns) {
-        step();
+        steps_for(name.text().size());
         if (each.pattern->matches(name.text())) {
             covered = true;
             if (!joined(verdict, follow(each.property, content, where, nullptr, movement::member, key))) {

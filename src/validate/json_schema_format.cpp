@@ -80,8 +80,11 @@ constexpr std::array formats{
 
 } // namespace
 
-format_check find_format(std::string_view name)
+format_check find_format(std::string_view name, draft in)
 {
+    if (in < draft::draft7 && name == "hostname") {
+        return is_old_hostname;
+    }
     const auto* found =
         std::find_if(formats.begin(), formats.end(), [name](const named_format& each) { return each.name == name; });
     return found != formats.end() ? found->check : nullptr;

@@ -1,6 +1,7 @@
-// Names and addresses of the internet: RFC 1123 and 5891 (host names), RFC 5321 (mail), RFC 3986 and 4291 (URIs,
-// addresses), RFC 6570 (templates).
+// Names and addresses of the internet: RFC 1123 (host names), RFC 5321 (mail), RFC 3986 and 4291 (URIs, addresses),
+// RFC 6570 (templates).
 #include "validate/json_schema_format.hpp"
+#include "validate/json_schema_idna.hpp"
 #include "validate/json_schema_uri.hpp"
 #include "validate/json_schema_value.hpp"
 
@@ -39,33 +40,16 @@ std::vector<std::string_view> split(std::string_view text, char at)
     return parts;
 }
 
-bool is_label(std::string_view label, bool international)
-{
-    constexpr std::size_t longest = 63;
-    if (label.empty() || label.size() > longest || label.front() == '-' || label.back() == '-') {
-        return false;
-    }
-    if (label.substr(0, 4).ends_with("--") && label.size() > 4 && !label.starts_with("xn--")) {
-        return false;
-    }
-    return std::all_of(label.begin(), label.end(), [international](char c) {
-        return is_alphanumeric(c) || c == '-' || (international && is_beyond_ascii(c));
-    });
-}
-
-bool is_host(std::string_view text, bool international)
-{
-    constexpr std::size_t longest = 253;
-    const auto labels = split(text, '.');
-    return text.size() <= longest && std::all_of(labels.begin(), labels.end(), [international](std::string_view label) {
-               return is_label(label, international);
-           });
-}
-
 bool is_atom_character(char c)
 {
     constexpr std::string_view others = "!#$%&'*+-/=?^_`{|}~";
     return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
+}
+
+// In a quoted local part.
+bool is_quotable(char c, bool international)
+{
+    return is_beyond_ascii(c) ? international : c >= 0x20 && c < 0x7f;
 }
 
 bool is_local_part(std::string_view text, bool international)
@@ -73,9 +57,9 @@ bool is_local_part(std::string_view text, bool international)
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
         const std::string_view inner = text.substr(1, text.size() - 2);
         for (std::size_t i = 0; i < inner.size(); ++i) {
-            if (inner[i] == '\\') {
-                ++i;
-            } else if (inner[i] == '"' || static_cast<unsigned char>(inner[i]) < 0x20) {
+            const bool escaped = inner[i] == '\\';
+            i += escaped ? 1 : 0;
+            if (i == inner.size() || (inner[i] == '"' && !escaped) || !is_quotable(inner[i], international)) {
                 return false;
             }
         }
@@ -89,6 +73,15 @@ bool is_local_part(std::string_view text, bool international)
     });
 }
 
+// "IPv6:", in letters of any size, as all literals of the grammar (RFC 5234, section 2.3).
+bool has_ipv6_tag(std::string_view literal)
+{
+    constexpr std::string_view tag = "ipv6:";
+    return literal.size() >= tag.size() && std::equal(tag.begin(), tag.end(), literal.begin(), [](char wanted, char c) {
+               return c == wanted || (c >= 'A' && c <= 'Z' && c - 'A' + 'a' == wanted);
+           });
+}
+
 bool is_address(std::string_view text, bool international)
 {
     const std::size_t at = text.rfind('@');
@@ -98,9 +91,14 @@ bool is_address(std::string_view text, bool international)
     std::string_view domain = text.substr(at + 1);
     if (domain.size() > 2 && domain.front() == '[' && domain.back() == ']') {
         domain = domain.substr(1, domain.size() - 2);
-        return domain.starts_with("IPv6:") ? is_ipv6(domain.substr(5)) : is_ipv4(domain);
+        return has_ipv6_tag(domain) ? is_ipv6(domain.substr(5)) : is_ipv4(domain);
     }
-    return is_host(domain, international);
+    return international ? is_international_hostname(domain) : is_old_hostname(domain);
+}
+
+bool is_percent_escape(std::string_view text)
+{
+    return text.size() >= 3 && text[0] == '%' && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0;
 }
 
 // Characters of a component: unreserved ones, percent escapes, and the given others.
@@ -110,7 +108,7 @@ bool has_only(std::string_view text, std::string_view others, bool international
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (c == '%') {
-            if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) {
+            if (!is_percent_escape(text.substr(i))) {
                 return false;
             }
             i += 2;
@@ -165,6 +163,15 @@ bool is_reference(std::string_view text, bool absolute, bool international)
            (!parts.fragment || has_only(*parts.fragment, "!$&'()*+,;=:@/?", international));
 }
 
+// Letters, digits, underscores and escapes, in parts between single dots.
+bool is_variable_name(std::string_view text)
+{
+    const auto parts = split(text, '.');
+    return std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+        return !part.empty() && part.find_first_of("-~") == std::string_view::npos && has_only(part, "_", false);
+    });
+}
+
 // What stands between braces: an operator, and names with their modifiers.
 bool is_template_expression(std::string_view text)
 {
@@ -184,27 +191,40 @@ bool is_template_expression(std::string_view text)
             }
             name = name.substr(0, colon);
         }
-        return !name.empty() && name.find_first_of("-~") == std::string_view::npos && has_only(name, "_", false);
+        return is_variable_name(name);
     });
+}
+
+// What stands outside of braces: all but blanks, controls and some signs (section 2.1, as its errata have it).
+bool is_template_literal(std::string_view text)
+{
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        constexpr std::string_view others = " \"<>\\^`|{}\x7f";
+        if (text[i] == '%' ? !is_percent_escape(text.substr(i))
+                           : (static_cast<unsigned char>(text[i]) < 0x20 || others.find(text[i]) != others.npos)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 } // namespace
 
+bool is_old_hostname(std::string_view text)
+{
+    constexpr std::size_t longest = 253;
+    const auto labels = split(text.substr(0, longest + 1), '.');
+    return text.size() <= longest && std::all_of(labels.begin(), labels.end(), is_plain_label);
+}
+
 bool is_hostname(std::string_view text)
 {
-    return is_host(text, false);
+    return is_internet_name(text);
 }
 
 bool is_international_hostname(std::string_view text)
 {
-    std::string with_dots;
-    while (!text.empty()) {
-        // RFC 3490, section 3.1: three other characters divide labels as well.
-        const bool dot = text.starts_with("\u3002") || text.starts_with("\uff0e") || text.starts_with("\uff61");
-        with_dots += dot ? '.' : text.front();
-        text.remove_prefix(dot ? 3 : 1);
-    }
-    return is_host(with_dots, true);
+    return is_international_name(text);
 }
 
 bool is_email(std::string_view text)
@@ -292,8 +312,7 @@ bool is_uri_template(std::string_view text)
 {
     while (!text.empty()) {
         const std::size_t brace = text.find_first_of("{}");
-        const std::string_view literal = text.substr(0, brace);
-        if (literal.find_first_of(" \"'<>\\^`|") != std::string_view::npos) {
+        if (!is_template_literal(text.substr(0, brace))) {
             return false;
         }
         if (brace == std::string_view::npos) {

@@ -1,4 +1,4 @@
-// Dates and times of RFC 3339 (section 5.6), durations of ISO 8601.
+// Dates, times and durations of RFC 3339 (section 5.6 and appendix A).
 #include "validate/json_schema_format.hpp"
 
 #include "core/cpp_only.hpp"
@@ -105,19 +105,22 @@ bool read_time(reader& from)
     return hour <= 23 && minute <= 59 && second <= (last_minute ? 60 : 59);
 }
 
-// Numbers with the given letters behind them, each letter at most once and in this order; at least one.
+// Numbers with letters behind them, in the order given and without a gap (RFC 3339, appendix A); at least one.
 bool read_units(reader& from, std::string_view letters)
 {
-    bool any = false;
-    for (std::size_t next = 0; from.digits(); any = true) {
-        while (next < letters.size() && !from.take(letters[next])) {
-            ++next;
-        }
-        if (next++ == letters.size()) {
+    if (!from.digits()) {
+        return false;
+    }
+    while (!letters.empty() && !from.take(letters.front())) {
+        letters.remove_prefix(1);
+    }
+    while (!letters.empty() && from.digits()) {
+        letters.remove_prefix(1);
+        if (letters.empty() || !from.take(letters.front())) {
             return false;
         }
     }
-    return any;
+    return !letters.empty();
 }
 
 } // namespace

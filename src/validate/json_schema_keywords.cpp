@@ -195,7 +195,7 @@ bool compiler::read_string_keyword(rules& into, const located& from, keyword whi
         return true;
     case keyword::format: {
         const bool asserted = assert_formats_ || (from.home->in.vocabularies & vocabulary::format_assertion) != 0;
-        if (const auto check = asserted ? find_format(text_of(content, "format")) : nullptr) {
+        if (const auto check = asserted ? find_format(text_of(content, "format"), from.home->in.version) : nullptr) {
             made(into.strings).format = check;
             into.strings->format_name = content.text();
         }
@@ -209,14 +209,22 @@ bool compiler::read_string_keyword(rules& into, const located& from, keyword whi
 std::shared_ptr<const regex> compiler::pattern(value text)
 {
     constexpr std::size_t most = 1000;
+    constexpr std::size_t largest = 4'000'000; // 64 MB
     const std::string_view wanted = text_of(text, "pattern");
     auto found = patterns_.find(wanted);
     if (found == patterns_.end()) {
-        if (patterns_.size() == most) {
+        poll_();
+        found = patterns_.emplace(wanted, std::make_shared<const regex>(wanted)).first;
+        pattern_sizes_ += found->second->program_size();
+        if (patterns_.size() > most) {
             throw error(sqlstate::program_limit_exceeded,
                         "a JSON Schema must not have more than " + std::to_string(most) + " regular expressions");
         }
-        found = patterns_.emplace(wanted, std::make_shared<const regex>(wanted)).first;
+        if (pattern_sizes_ > largest) {
+            throw error(sqlstate::program_limit_exceeded,
+                        "the regular expressions of a JSON Schema are too large together",
+                        "Repeat counts of large classes, as in \\p{L}{1,200}, make large ones.");
+        }
     }
     return found->second;
 }
@@ -250,6 +258,7 @@ bool compiler::read_array_keyword(rules& into, const located& from, keyword whic
         return true;
     case keyword::contains:
         made(into.arrays).contains = link(content, "contains");
+        into.arrays->contains_evaluates = from.home->in.version >= draft::draft2020_12;
         return true;
     case keyword::min_contains:
         made(into.arrays).contained.least = count_of(content, "minContains");

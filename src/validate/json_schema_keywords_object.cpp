@@ -125,14 +125,14 @@ bool compiler::read_combination(rules& into, const located& from, keyword which,
     case keyword::one_of:
         made(into.combinations).one_of = link_list(content, name);
         return true;
-    case keyword::not_:
+    case keyword::negation:
         made(into.combinations).negated = link(content, name);
         return true;
-    case keyword::if_:
+    case keyword::condition:
         made(into.combinations).condition = link(content, name);
         return true;
     case keyword::then:
-    case keyword::else_:
+    case keyword::otherwise:
         if (from.at.find("if")) {
             auto& combinations = made(into.combinations);
             (which == keyword::then ? combinations.consequence : combinations.alternative) = link(content, name);

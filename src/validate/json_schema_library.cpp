@@ -212,12 +212,13 @@ std::optional<std::string> library::text_for(const std::string& uri) const
 
 located library::follow(resource& from, std::string_view pointer, std::string_view reference)
 {
+    polling_.tick();
     auto& homes = text_of(from.root).homes;
     located here{from.root, &from};
     for (const std::string& token : split_pointer(pointer)) {
         std::optional<value> next;
         if (here.at.is_object()) {
-            next = here.at.find(token);
+            next = member_of(here.at, token);
         } else if (const auto index = pointer_index(token); index && here.at.is_array()) {
             next = here.at.element(*index);
         }
@@ -231,6 +232,24 @@ located library::follow(resource& from, std::string_view pointer, std::string_vi
     }
     look_through(here.at, here.home); // where no keyword has led, it was not looked at yet
     return at(here.at);
+}
+
+// Many references lead through the same large object: its definitions.
+std::optional<value> library::member_of(value object, std::string_view name)
+{
+    constexpr std::uint32_t few = 16;
+    if (object.size() <= few) {
+        return object.find(name);
+    }
+    name_index& index = text_of(object).names[object.place()];
+    if (index.empty()) {
+        for (const auto [key, content] : members(object)) {
+            polling_.tick();
+            index.emplace(key.text(), content);
+        }
+    }
+    const auto found = index.find(name);
+    return found != index.end() ? std::optional{found->second} : std::nullopt;
 }
 
 // What the metaschema of this URI lets schemas say.

@@ -27,8 +27,8 @@ struct resource {
     value root;
     dialect in;
     std::map<std::string, value, std::less<>> anchors;
-    std::map<std::string, value, std::less<>> dynamic_anchors; // "" is the root with $recursiveAnchor
-    std::vector<const rules*> dynamic_targets;                 // of the compiler: by the number of the anchor's name
+    std::map<std::string, value, std::less<>> dynamic_anchors;       // "" is the root with $recursiveAnchor
+    std::unordered_map<std::uint32_t, const rules*> dynamic_targets; // of the compiler: by the numbers of their names
 };
 
 // A schema and the resource that it belongs to.
@@ -42,7 +42,7 @@ class library {
     // The text of the schema with this URI, which has no fragment.
     using resolver = std::function<std::optional<std::string>(const std::string& uri)>;
 
-    library(resolver resolve, poll_fn poll) : resolver_{std::move(resolve)}, poll_{poll} {}
+    library(resolver resolve, poll_fn poll) : resolver_{std::move(resolve)}, poll_{poll}, polling_{poll} {}
 
     // Adds the text and returns its root. The dialect is that of a text which names none. Throws etl::error where it
     // is no JSON.
@@ -57,10 +57,12 @@ class library {
     const std::vector<std::unique_ptr<resource>>& resources() const noexcept { return resources_; }
 
   private:
+    using name_index = std::unordered_map<std::string_view, value>;
     struct schema_text {
         std::string text;
         document parsed;
-        std::unordered_map<std::uint32_t, resource*> homes; // of the schemas in it
+        std::unordered_map<std::uint32_t, resource*> homes;  // of the schemas in it
+        std::unordered_map<std::uint32_t, name_index> names; // of large objects that references lead through
     };
     struct finding {
         value at;
@@ -78,12 +80,14 @@ class library {
     resource& find_resource(resource& from, std::string_view reference, const std::string& uri);
     std::optional<std::string> text_for(const std::string& uri) const;
     located follow(resource& from, std::string_view pointer, std::string_view reference);
+    std::optional<value> member_of(value object, std::string_view name);
 
     dialect dialect_of(const std::string& uri, int depth = 0);
     std::optional<dialect> dialect_by_vocabularies(value metaschema, const std::string& uri) const;
 
     resolver resolver_;
     poll_fn poll_;
+    poller polling_;
     std::vector<std::unique_ptr<schema_text>> texts_;
     std::unordered_map<const document*, schema_text*> text_by_document_;
     std::vector<std::unique_ptr<resource>> resources_;

@@ -140,6 +140,7 @@ std::optional<divisor> divisor::from(std::string_view text) noexcept
         made.digits_ = made.digits_ * 10 + digit;
     }
     made.exponent_ = constant.point_ - constant.count_;
+    made.at_a_time_ = static_cast<int>(std::min<std::int64_t>(18, most_digits + 2 - constant.count_));
     made.small_ = small_integer(text);
     return made;
 }
@@ -158,12 +159,27 @@ bool divisor::divides(std::string_view number) const noexcept
     if (exact.is_zero() || shift < 0) {
         return exact.is_zero();
     }
-    wide remainder = 0;
-    decimal::digit_reader digits{exact};
-    for (unsigned digit = 0; digits.next(digit);) {
-        remainder = (remainder * 10 + digit) % digits_;
-    }
+    const wide remainder = remainder_of(exact);
     return remainder == 0 || multiplied(remainder, power_of_ten(static_cast<std::uint64_t>(shift))) == 0;
+}
+
+// The digits as one integer, modulo the constant's: several at a time, which beside a remainder stay in 128 bits.
+divisor::wide divisor::remainder_of(const decimal& number) const noexcept
+{
+    wide remainder = 0;
+    decimal::digit_reader digits{number};
+    for (bool more = true; more;) {
+        std::uint64_t next = 0;
+        std::uint64_t scale = 1;
+        for (int i = 0; i < at_a_time_ && more; ++i) {
+            unsigned digit = 0;
+            more = digits.next(digit);
+            next = more ? next * 10 + digit : next;
+            scale = more ? scale * 10 : scale;
+        }
+        remainder = (remainder * scale + next) % digits_;
+    }
+    return remainder;
 }
 
 // a × b modulo the constant's digits, by doubling: those are below 10^36, so that a double stays in 128 bits.

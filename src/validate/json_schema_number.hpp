@@ -104,8 +104,10 @@ class divisor {
     std::string_view text_;
     wide digits_ = 0;
     std::int64_t exponent_ = 0; // the constant is digits_ × 10^exponent_
+    int at_a_time_ = 1;         // digits of a number
     std::optional<std::int64_t> small_;
 
+    wide remainder_of(const decimal& number) const noexcept;
     wide multiplied(wide a, wide b) const noexcept;
     wide power_of_ten(std::uint64_t exponent) const noexcept;
 };

@@ -7,6 +7,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/cpp_only.hpp"
 
@@ -33,23 +34,38 @@ std::string complaint(const RE2& compiled)
     }
 }
 
+[[noreturn]] void refuse(const char* state, std::string_view pattern, std::string detail)
+{
+    throw error(state,
+                "invalid or unsupported regular expression in a JSON Schema: " + in_quotes(pattern_excerpt(pattern)),
+                std::move(detail));
+}
+
 std::shared_ptr<const RE2> compiled(const std::string& translated, const std::string& original)
 {
     auto made = std::make_shared<const RE2>(translated, options());
     if (!made->ok()) {
         const bool too_large =
             made->error_code() == RE2::ErrorRepeatSize || made->error_code() == RE2::ErrorPatternTooLarge;
-        throw error(too_large ? sqlstate::feature_not_supported : sqlstate::invalid_regular_expression,
-                    "invalid or unsupported regular expression in a JSON Schema: " + in_quotes(printable(original)),
-                    complaint(*made));
+        refuse(too_large ? sqlstate::feature_not_supported : sqlstate::invalid_regular_expression, original,
+               complaint(*made));
     }
     return made;
 }
 
 } // namespace
 
+std::string pattern_excerpt(std::string_view pattern)
+{
+    constexpr std::size_t readable = 200;
+    return printable(shortened(pattern, readable));
+}
+
 regex::regex(std::string_view pattern) : pattern_{pattern}
 {
+    if (pattern.size() > longest) {
+        refuse(sqlstate::feature_not_supported, pattern, "It is longer than " + std::to_string(longest) + " bytes.");
+    }
     const translated_pattern translated = translate_pattern(pattern);
     if (translated.is_prefix) {
         prefix_ = translated.parts[0].pattern;
@@ -58,6 +74,15 @@ regex::regex(std::string_view pattern) : pattern_{pattern}
     for (const auto& part : translated.parts) {
         conditions_.push_back({compiled(part.pattern, pattern_), part.wanted});
     }
+}
+
+std::size_t regex::program_size() const
+{
+    std::size_t made = 0;
+    for (const condition& each : conditions_) {
+        made += static_cast<std::size_t>(each.compiled->ProgramSize());
+    }
+    return made;
 }
 
 bool regex::matches(std::string_view text) const

@@ -26,6 +26,11 @@ class regex {
 
     const std::string& pattern() const noexcept { return pattern_; }
 
+    // The instructions of the compiled programs, for who limits their number.
+    std::size_t program_size() const;
+
+    static constexpr std::size_t longest = 20'000; // in bytes: the time to compile may grow with the square
+
   private:
     struct condition {
         std::shared_ptr<const re2::RE2> compiled;
@@ -36,6 +41,9 @@ class regex {
     std::string prefix_;                // of a pattern that only says how a text starts
     std::vector<condition> conditions_; // all of them, else
 };
+
+// A pattern in a message, cut where it is very long.
+std::string pattern_excerpt(std::string_view pattern);
 
 // What a pattern says, in RE2's syntax: parts that must (or must not) match.
 struct translated_pattern {

@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "validate/json_schema_regex.hpp"
 #include "validate/json_schema_value.hpp"
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class pattern_reader {
     {
         const std::string_view read = pattern_.substr(0, pattern_.size() - rest_.size());
         throw error(
-            state, "invalid or unsupported regular expression in a JSON Schema: " + in_quotes(printable(pattern_)),
+            state,
+            "invalid or unsupported regular expression in a JSON Schema: " + in_quotes(pattern_excerpt(pattern_)),
             "It has " + std::string{what} + ", after " + std::to_string(count_characters(read)) + " characters.",
             "JSON Schema's regular expressions are those of ECMA-262. They run in linear time, so without back "
             "references, lookbehind, and lookahead elsewhere than at the start, as in ^(?!x).");

@@ -57,6 +57,7 @@ struct array_rules {
     std::vector<edge> first;  // prefixItems, or items as a list
     std::optional<edge> rest; // items, or additionalItems
     std::optional<edge> contains;
+    bool contains_evaluates = true; // the items it matches count as evaluated; not before 2020-12
     size_limits contained{1, std::numeric_limits<std::uint64_t>::max()};
 };
 

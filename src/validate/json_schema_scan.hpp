@@ -29,7 +29,7 @@ static_assert(std::endian::native == std::endian::little, "plain_end() finds the
 inline const char* plain_end(const char* at, const char* end)
 {
     while (end - at >= 8) {
-        std::uint64_t word;
+        std::uint64_t word = 0;
         std::memcpy(&word, at, sizeof word);
         const std::uint64_t special = special_bytes(word);
         if (special != 0) {

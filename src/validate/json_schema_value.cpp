@@ -95,20 +95,6 @@ void append_escape(std::string& out, unsigned unit)
     }
 }
 
-// The first characters of a text, and an ellipsis where there are more.
-std::string shortened(std::string_view text)
-{
-    constexpr std::size_t longest = 60;
-    if (text.size() <= longest) {
-        return std::string{text};
-    }
-    std::size_t cut = longest;
-    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) {
-        --cut;
-    }
-    return std::string{text.substr(0, cut)} + "…";
-}
-
 } // namespace
 
 std::uint64_t hash_long_text(std::string_view text) noexcept
@@ -210,6 +196,18 @@ std::string json_string(std::string_view text)
         }
     }
     return printable(out) + '"';
+}
+
+std::string shortened(std::string_view text, std::size_t longest)
+{
+    if (text.size() <= longest) {
+        return std::string{text};
+    }
+    std::size_t cut = longest;
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) {
+        --cut;
+    }
+    return std::string{text.substr(0, cut)} + "…";
 }
 
 std::string excerpt(value of)

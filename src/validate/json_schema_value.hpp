@@ -45,6 +45,9 @@ int hex_digit(char c) noexcept;
 // A text as a JSON string, with its quotes.
 std::string json_string(std::string_view text);
 
+// The first bytes of a text, and an ellipsis where there are more.
+std::string shortened(std::string_view text, std::size_t longest = 60);
+
 // A value in a message: a scalar as JSON, cut where it is long, a container in words. Free of characters that
 // PostgreSQL's text cannot hold.
 std::string excerpt(value of);

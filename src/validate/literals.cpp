@@ -86,40 +86,43 @@ void require_comparable(const column_type& type, const expectation& what, const 
 void value_set::text_set::add(std::string_view text)
 {
     if (all_.emplace(text).second && few_.size() < few) {
-        few_.push_back({first_bytes(text), std::string{text}});
+        outlines_.push_back(outline_of(text));
+        few_.emplace_back(text);
     }
 }
 
-// Two reads that overlap in place of a loop; texts of one size agree in it when they agree in those bytes.
-std::uint64_t value_set::text_set::first_bytes(std::string_view text) noexcept
+// Two reads that overlap take the place of a loop: texts of one size agree in both when they agree in those bytes.
+inline value_set::text_set::outline value_set::text_set::outline_of(std::string_view text) noexcept
 {
-    const auto read = [text]<class Word>(Word, std::size_t at) {
-        Word word;
+    const auto read = [text]<class Word>(Word word, std::size_t at) {
         std::memcpy(&word, text.data() + at, sizeof word);
         return static_cast<std::uint64_t>(word);
     };
-    if (text.size() >= 8) {
-        return read(std::uint64_t{}, 0);
+    const std::size_t size = text.size();
+    if (size >= 8) {
+        return {size, read(std::uint64_t{}, 0)};
     }
-    if (text.size() >= 4) {
-        return read(std::uint32_t{}, 0) << 32 | read(std::uint32_t{}, text.size() - 4);
+    if (size >= 4) {
+        return {size, read(std::uint32_t{}, 0) << 32 | read(std::uint32_t{}, size - 4)};
     }
-    if (text.size() >= 2) {
-        return read(std::uint16_t{}, 0) << 16 | read(std::uint16_t{}, text.size() - 2);
+    if (size >= 2) {
+        return {size, read(std::uint16_t{}, 0) << 16 | read(std::uint16_t{}, size - 2)};
     }
-    return text.empty() ? 0 : read(std::uint8_t{}, 0);
+    return {size, size == 0 ? 0 : read(std::uint8_t{}, 0)};
 }
 
-bool value_set::text_set::contains(std::string_view text) const
+inline bool value_set::text_set::contains(std::string_view text) const
 {
     if (all_.size() > few) {
         return all_.contains(text);
     }
-    const std::uint64_t first = first_bytes(text);
-    return std::ranges::any_of(few_, [text, first](const short_member& member) {
-        return member.first == first && member.text.size() == text.size() &&
-               (text.size() <= 8 || member.text == text);
-    });
+    const outline wanted = outline_of(text);
+    for (std::size_t i = 0; i < outlines_.size(); ++i) {
+        if (outlines_[i] == wanted && (text.size() <= 8 || few_[i] == text)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 value_set::value_set(column_type& type, const std::vector<std::string>& literals, const std::string& purpose)

@@ -38,15 +38,18 @@ class value_set {
                 return XXH3_64bits(text.data(), text.size());
             }
         };
-        struct short_member {
-            std::uint64_t first; // up to eight bytes of the text
-            std::string text;
-        };
         static constexpr std::size_t few = 8;
 
-        static std::uint64_t first_bytes(std::string_view text) noexcept;
+        struct outline {
+            std::size_t size;
+            std::uint64_t first; // up to eight bytes
 
-        std::vector<short_member> few_; // all of them, up to that number
+            friend bool operator==(const outline&, const outline&) = default;
+        };
+        static outline outline_of(std::string_view text) noexcept;
+
+        std::vector<outline> outlines_; // of the few
+        std::vector<std::string> few_;  // all of them, up to that number
         std::unordered_set<std::string, text_hash, std::equal_to<>> all_;
     };
 

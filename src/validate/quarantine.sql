@@ -25,7 +25,7 @@ CREATE TABLE etl.quarantined_rows (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation text NOT NULL,
     suite text NOT NULL,
-    "row" jsonb NOT NULL,
+    "row" jsonb NOT NULL CHECK (jsonb_typeof("row") = 'object'),
     reasons text[] NOT NULL,
     operation text NOT NULL DEFAULT 'quarantine' CHECK (operation IN ('quarantine', 'insert', 'update')),
     quarantined_at timestamptz NOT NULL DEFAULT now(),
@@ -47,18 +47,17 @@ SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows_quarantine_id_s
 
 CREATE FUNCTION etl._row_as_json("row" record)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE C STRICT STABLE
 SET search_path = pg_catalog, pg_temp
 SET extra_float_digits = 1
 SET datestyle = 'ISO, YMD'
 SET intervalstyle = 'postgres'
-AS $$
-BEGIN
-    RETURN to_jsonb("row");
-END
-$$;
+AS 'MODULE_PATHNAME', 'etl_row_as_json';
 COMMENT ON FUNCTION etl._row_as_json(record) IS
-    'A row as JSON from which jsonb_populate_record makes the same row, whatever the session''s settings are.';
+    'A row as JSON from which etl.release_quarantined makes the same row, whatever the session''s settings are: as '
+    'to_jsonb, but values of json, and of types that have a cast to json, are texts, as their output functions write '
+    'them, and so are arrays and composites that hold such, or jsonb, and a jsonb that is a string or null. Errors: '
+    '54000 a row of more than 256 MB.';
 
 CREATE FUNCTION etl._refuse_quarantine_cascades(target regclass, suite text)
 RETURNS void
@@ -179,71 +178,133 @@ $$;
 COMMENT ON FUNCTION etl._require_released_columns(regclass, text[]) IS
     'Raises (42703) when a table lacks what quarantined rows have.';
 
+CREATE FUNCTION etl._is_json(type regtype)
+RETURNS bool
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE base(type) AS (
+        SELECT type::oid
+        UNION ALL
+        SELECT t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
+    )
+    SELECT bool_or(b.type IN ('json'::regtype, 'jsonb'::regtype)) FROM base AS b
+$$;
+COMMENT ON FUNCTION etl._is_json(regtype) IS 'Whether a type is json or jsonb, or a domain over one of them.';
+
+CREATE FUNCTION etl._released_values(relation regclass, keys text[])
+RETURNS TABLE (number int2, name text, "value" text, source text, generated text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH live AS (
+        SELECT a.attnum, quote_ident(a.attname) AS name, format_type(a.atttypid, a.atttypmod) AS type,
+               a.attname = ANY (keys) AS given, a.attgenerated <> '' AS is_generated,
+               etl._is_json(a.atttypid) AS is_json,
+               coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) AS expression,
+               CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %s', a.attcollation::regcollation)
+                    ELSE '' END AS collated
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT attnum, name,
+           CASE WHEN is_generated THEN NULL
+                WHEN given THEN format('j.%s::%s%s', name, type, collated)
+                ELSE format('(%s)::%s%s', coalesce(expression, 'NULL'), type, collated) END,
+           CASE WHEN given AND NOT is_generated
+                THEN format('%s %s', name, CASE WHEN is_json THEN 'text' ELSE type END) END,
+           CASE WHEN is_generated THEN expression END
+    FROM live
+$$;
+COMMENT ON FUNCTION etl._released_values(regclass, text[]) IS
+    'The columns of a table for rows from JSON with the given keys: the value, which is that of the JSON (j) or the '
+    'default, and how the JSON is read; or the expression of a generated column.';
+
 CREATE FUNCTION etl._released_row(relation regclass, keys text[])
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH live AS (
-        SELECT a.attnum, a.attname, quote_ident(a.attname) AS name, a.attgenerated <> '' AS generated,
-               pg_get_expr(d.adbin, d.adrelid) AS expression,
-               CASE WHEN a.attname <> ALL (keys) AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
-               END AS filled
-        FROM pg_attribute AS a
-        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-    )
+    -- Not jsonb_populate_record: that wants values of domains that are not null for what the JSON lacks.
     SELECT format(
-        'SELECT ROW(%s)::%s AS r FROM jsonb_populate_record(%s, p."row" - %L::text[]) AS s',
-        string_agg(CASE WHEN generated THEN '(' || expression || ')' ELSE 's.' || name END, ', ' ORDER BY attnum),
+        'SELECT ROW(%s)::%s AS r FROM (SELECT %s FROM %s) AS s',
+        string_agg(coalesce('(' || v.generated || ')', 's.' || v.name), ', ' ORDER BY v.number),
         relation,
-        CASE WHEN bool_or(filled IS NOT NULL)
-             THEN format('ROW(%s)::%s', string_agg(coalesce(filled, 'NULL'), ', ' ORDER BY attnum), relation)
-             ELSE format('NULL::%s', relation) END,
-        coalesce(array_agg(attname::text) FILTER (WHERE generated), '{}'))
-    FROM live
+        string_agg(v."value" || ' AS ' || v.name, ', ' ORDER BY v.number),
+        coalesce('jsonb_to_record(p."row") AS j (' || string_agg(v.source, ', ' ORDER BY v.number) || ')',
+                 '(SELECT p."row") AS j'))
+    FROM etl._released_values(relation, keys) AS v
 $$;
 COMMENT ON FUNCTION etl._released_row(regclass, text[]) IS
     'A query for the row (r) that the JSON p."row" with the given keys is in the table: columns that the JSON lacks '
     'have their defaults, generated columns are computed.';
 
-CREATE FUNCTION etl._released_columns(relation regclass, keys text[], overwrite bool)
-RETURNS TABLE (names text, "values" text, conflict text)
+CREATE FUNCTION etl._released_key(
+    relation regclass, keys text[], OUT conflict text, OUT columns int2[], OUT latest text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key_columns int2[] := (SELECT i.indkey::int2[] FROM pg_index AS i WHERE i.indrelid = relation AND i.indisprimary);
-    key_names text;
-    changes text;
+    parts text;
 BEGIN
-    IF overwrite AND key_columns IS NULL THEN
+    SELECT format('ON CONFLICT ON CONSTRAINT %I', c.conname), c.conkey INTO conflict, columns
+    FROM pg_constraint AS c WHERE c.conrelid = relation AND c.contype = 'p';
+    IF conflict IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('table "%s" has no primary key', relation),
             DETAIL = 'overwrite replaces the row that has the same primary key.',
             HINT = 'Leave overwrite out, or add a primary key.';
     END IF;
+    -- A key that the table numbers by itself is nobody else's.
+    SELECT string_agg(format('(g.r).%I', a.attname), ', ')
+        FILTER (WHERE NOT EXISTS (SELECT FROM pg_attribute AS own
+                                  WHERE own.attrelid = relation AND own.attnum = ANY (columns)
+                                    AND own.attidentity <> '' AND own.attname <> ALL (keys)))
+        INTO parts
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum = ANY (columns);
+    latest := 'SELECT DISTINCT ON (' || parts || ') g.quarantine_id, g.r FROM gone AS g ORDER BY ' || parts
+              || ', g.quarantine_id DESC';
+END
+$$;
+COMMENT ON FUNCTION etl._released_key(regclass, text[]) IS
+    'The primary key of a table (55000 without one) for rows from JSON with the given keys: the ON CONFLICT that it '
+    'decides, its columns, and, where the rows say them, a query for the latest row of each key of the CTE "gone".';
+
+CREATE FUNCTION etl._released_columns(
+    relation regclass, keys text[], overwrite bool,
+    OUT names text, OUT "values" text, OUT conflict text, OUT latest text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key record;
+    changes text;
+BEGIN
+    IF overwrite THEN
+        key := etl._released_key(relation, keys);
+    ELSE
+        SELECT '' AS conflict, '{}'::int2[] AS columns, NULL::text AS latest INTO key;
+    END IF;
     -- What the row does not say and the table fills in by itself is left to it.
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
-           string_agg('(j.r).' || quote_ident(a.attname), ', ' ORDER BY a.attnum),
-           string_agg(quote_ident(a.attname), ', ') FILTER (WHERE a.attnum = ANY (key_columns)),
+           string_agg('(l.r).' || quote_ident(a.attname), ', ' ORDER BY a.attnum),
            coalesce(string_agg(format('%1$I = excluded.%1$I', a.attname), ', ')
-                        FILTER (WHERE a.attnum <> ALL (key_columns) AND a.attidentity <> 'a'),
+                        FILTER (WHERE a.attnum <> ALL (key.columns) AND a.attidentity <> 'a'),
                     string_agg(format('%1$I = excluded.%1$I', a.attname), ', '))
-        INTO names, "values", key_names, changes
+        INTO names, "values", changes
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
       AND (a.attname = ANY (keys) OR a.atthasdef AND a.attidentity = '');
-    IF overwrite THEN
-        conflict := format('ON CONFLICT (%s) DO UPDATE SET %s', key_names, changes);
-    END IF;
-    RETURN NEXT;
+    conflict := CASE WHEN overwrite THEN format('%s DO UPDATE SET %s', key.conflict, changes) END;
+    latest := coalesce(key.latest, 'SELECT g.quarantine_id, g.r FROM gone AS g');
 END
 $$;
 COMMENT ON FUNCTION etl._released_columns(regclass, text[], bool) IS
-    'For rows from JSON with the given keys: the columns to store, their values, and the ON CONFLICT that replaces the '
-    'row of the same primary key (55000 without one).';
+    'For rows from JSON with the given keys: the columns to store, their values, the ON CONFLICT that replaces the row '
+    'of the same primary key (55000 without one), and a query for the rows to store.';
 
 CREATE FUNCTION etl._release_judges(relation regclass, suite text)
 RETURNS text
@@ -297,22 +358,15 @@ $$;
 COMMENT ON FUNCTION etl._require_release_target(text, text) IS
     'The table of quarantined rows; 42P01 when it is gone, 42704 when their suite is, 42501 without INSERT.';
 
-CREATE FUNCTION etl._release_rows(
-    source text, suite text, keys text[], filter text, overwrite bool,
-    OUT released bigint, OUT held_back bigint, OUT still_broken bigint)
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION etl._judge_released(relation regclass, source text, suite text, keys text[], filter text)
+RETURNS text
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation regclass := etl._require_release_target(source, suite);
-    columns record;
-BEGIN
-    PERFORM etl._require_released_columns(relation, keys);
-    SELECT * INTO columns FROM etl._released_columns(relation, keys, overwrite);
-    EXECUTE format($sql$
-        WITH picked AS MATERIALIZED (
+    SELECT format($sql$
+        picked AS MATERIALIZED (
             SELECT quarantine_id, "row", reasons, suite FROM etl.quarantined_rows
-            WHERE relation = %1$L AND suite = %2$L AND etl._json_keys("row") = %3$L AND %4$s
+            WHERE relation = %1$L AND suite = %2$L AND owner = current_user AND etl._json_keys("row") = %3$L AND %4$s
             ORDER BY quarantine_id
             FOR UPDATE
         ), judged AS MATERIALIZED (
@@ -323,49 +377,100 @@ BEGIN
                 SELECT * FROM (VALUES %6$s) AS all_verdicts (place, suite, reasons)
                 ORDER BY all_verdicts.reasons = '{}', all_verdicts.place LIMIT 1
             ) AS v
-        ), gone AS (
+        )$sql$, source, suite, keys, coalesce('(' || filter || E'\n)', 'true'), etl._released_row(relation, keys),
+        etl._release_judges(relation, suite))
+$$;
+COMMENT ON FUNCTION etl._judge_released(regclass, text, text, text[], text) IS
+    'CTEs for the quarantined rows of one table and suite whose JSON has the same keys ("judged"): the row that each '
+    'is in the table (r), and what it breaks now.';
+
+CREATE FUNCTION etl._store_released(relation regclass, keys text[], overwrite bool)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The row comes with its DELETE: to look it up among the judged ones again would be quadratic, as nothing is known
+    -- of how many these are.
+    SELECT format($sql$
+        gone AS (
             DELETE FROM etl.quarantined_rows AS q USING judged AS j
             WHERE q.quarantine_id = j.quarantine_id AND j.reasons = '{}'
-            RETURNING q.quarantine_id
+            RETURNING q.quarantine_id, j.r
         ), refreshed AS (
             UPDATE etl.quarantined_rows AS q SET suite = j.suite, reasons = j.reasons FROM judged AS j
             WHERE q.quarantine_id = j.quarantine_id AND j.reasons <> '{}' AND (j.suite, j.reasons) <> j.before
+        ), latest AS (
+            %1$s
         ), stored AS (
-            INSERT INTO %7$s (%8$s) OVERRIDING SYSTEM VALUE
-            SELECT %9$s FROM judged AS j JOIN gone AS g USING (quarantine_id) ORDER BY quarantine_id
-            %10$s
+            INSERT INTO %2$s (%3$s) OVERRIDING SYSTEM VALUE
+            SELECT %4$s FROM latest AS l ORDER BY l.quarantine_id
+            %5$s
             RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM stored), (SELECT count(*) FROM gone) - (SELECT count(*) FROM stored),
-               (SELECT count(*) FROM judged WHERE reasons <> '{}')
-        $sql$, source, suite, keys, coalesce('(' || filter || E'\n)', 'true'), etl._released_row(relation, keys),
-        etl._release_judges(relation, suite), relation, columns.names, columns."values", columns.conflict)
+        )$sql$, c.latest, relation, c.names, c."values", c.conflict)
+    FROM etl._released_columns(relation, keys, overwrite) AS c
+$$;
+COMMENT ON FUNCTION etl._store_released(regclass, text[], bool) IS
+    'CTEs that move the rows of "judged" which break nothing ("gone") to their table ("stored"), of several for one '
+    'key the last ("latest"), and give the others the reasons of now.';
+
+CREATE FUNCTION etl._release_rows(
+    source text, suite text, keys text[], filter text, overwrite bool,
+    OUT released bigint, OUT still_broken bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass := etl._require_release_target(source, suite);
+    held_back bigint;
+BEGIN
+    PERFORM etl._require_released_columns(relation, keys);
+    EXECUTE format(
+        'WITH %s, %s SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM latest) - (SELECT count(*) FROM stored),'
+        ' (SELECT count(*) FROM judged WHERE reasons <> %L)',
+        etl._judge_released(relation, source, suite, keys, filter), etl._store_released(relation, keys, overwrite),
+        '{}')
     INTO released, held_back, still_broken;
     IF held_back > 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'triggered_action_exception',
-            MESSAGE = format('%s of %s rows were held back from table "%s"', held_back, released + held_back, relation),
+            MESSAGE = format('%s of %s rows were held back from table "%s"', held_back, released, relation),
             DETAIL = 'A trigger, a rule or another role''s enforcement keeps them out; nothing was changed.',
             HINT = 'Leave the rows out with the filter, or mend them further.';
     END IF;
-EXCEPTION
-    WHEN unique_violation THEN
-        DECLARE
-            message text;
-            detail text;
-        BEGIN
-            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-            RAISE EXCEPTION USING
-                ERRCODE = 'unique_violation',
-                MESSAGE = message,
-                DETAIL = detail,
-                HINT = 'Leave the row out with the filter, or call etl.release_quarantined(…, overwrite => true) to '
-                       'let it replace the stored row of the same primary key.';
-        END;
 END
 $$;
 COMMENT ON FUNCTION etl._release_rows(text, text, text[], text, bool) IS
     'etl.release_quarantined for the rows of one table and suite whose JSON has the same keys.';
+
+CREATE FUNCTION etl._release_part(
+    source text, suite text, keys text[], filter text, overwrite bool,
+    OUT released bigint, OUT still_broken bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    message text;
+    detail text;
+    schema_name text;
+    table_name text;
+    constraint_name text;
+BEGIN
+    SELECT * INTO released, still_broken FROM etl._release_rows(source, suite, keys, filter, overwrite);
+EXCEPTION
+    WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, schema_name = SCHEMA_NAME,
+            table_name = TABLE_NAME, constraint_name = CONSTRAINT_NAME;
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = message,
+            DETAIL = detail,
+            HINT = 'Leave the row out with the filter, or call etl.release_quarantined(…, overwrite => true) to let it '
+                   'replace the stored row of the same primary key.',
+            SCHEMA = schema_name, TABLE = table_name, CONSTRAINT = constraint_name;
+END
+$$;
+COMMENT ON FUNCTION etl._release_part(text, text, text[], text, bool) IS
+    'etl._release_rows, with a hint where the table has a row of that key (23505).';
 
 CREATE FUNCTION etl._json_keys("row" jsonb)
 RETURNS text[]
@@ -385,6 +490,7 @@ AS $$
 DECLARE
     part record;
     counts record;
+    finished bool := false;
 BEGIN
     PERFORM etl._require_flag(overwrite, 'overwrite');
     PERFORM etl._require_flag(dry_run, 'dry_run');
@@ -395,20 +501,25 @@ BEGIN
     still_broken := 0;
     BEGIN
         FOR part IN EXECUTE format(
-            'SELECT relation, suite, etl._json_keys("row") AS keys FROM etl.quarantined_rows WHERE %s AND %s
+            'SELECT relation, suite, etl._json_keys("row") AS keys FROM etl.quarantined_rows
+             WHERE owner = current_user AND %s AND %s
              GROUP BY 1, 2, 3 ORDER BY min(quarantine_id)',
             coalesce('(' || filter || E'\n)', 'true'),
             CASE WHEN target IS NULL THEN 'true' ELSE format('relation = %L', etl._relation_name(target)) END)
         LOOP
-            counts := etl._release_rows(part.relation, part.suite, part.keys, filter, overwrite);
+            counts := etl._release_part(part.relation, part.suite, part.keys, filter, overwrite);
             released := released + counts.released;
             still_broken := still_broken + counts.still_broken;
         END LOOP;
+        finished := true;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
         END IF;
     EXCEPTION
-        WHEN SQLSTATE 'ETL00' THEN NULL; -- rolled back, counts kept
+        WHEN SQLSTATE 'ETL00' THEN -- rolled back, counts kept
+            IF NOT (dry_run AND finished) THEN
+                RAISE; -- of a trigger of the table
+            END IF;
     END;
     RETURN NEXT;
 END
@@ -418,8 +529,8 @@ COMMENT ON FUNCTION etl.release_quarantined(text, regclass, bool, bool) IS
     'is in one place or the other. The others stay, with the reasons of now. Arguments: filter, an SQL condition on '
     'etl.quarantined_rows (NULL: all rows of the current role); target, the table whose rows are meant (NULL: every '
     'one); overwrite, whether a row replaces the stored one of the same primary key, which is what a quarantined '
-    'UPDATE wants; dry_run, does all of it and rolls it back. Columns that the JSON lacks have their defaults, '
-    'generated columns are computed, identity columns keep their values. Returns the rows released and those still '
-    'broken. Errors: 42P01 the table is gone, 42703 it has lost a column of the row, 42704 the suite is gone, 42501 '
-    'without INSERT on the table, 23505 the table has a row of that key, 23503 and others as INSERT raises them, 09000 '
-    'a trigger holds rows back; then nothing has changed.';
+    'UPDATE wants, and of several for one key the last; dry_run, does all of it and rolls it back. Columns that the '
+    'JSON lacks have their defaults, generated columns are computed, identity columns keep their values. Returns the '
+    'rows released and those still broken. Errors: 42P01 the table is gone, 42703 it has lost a column of the row, '
+    '42704 the suite is gone, 42501 without INSERT on the table, 23505 the table has a row of that key, 23503 and '
+    'others as INSERT raises them, 09000 a trigger holds rows back; then nothing has changed.';

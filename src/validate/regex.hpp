@@ -15,6 +15,7 @@
 //   (?P<n>…) (?P=n) (?<n>…) (?s) \uXXXX and back references: PostgreSQL's engine answers or refuses them.
 #pragma once
 
+#include "core/text.hpp"
 #include "validate/class_matcher.hpp"
 #include "validate/regex_syntax.hpp"
 

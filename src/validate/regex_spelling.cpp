@@ -77,23 +77,6 @@ std::string re2_token(const regex_token& token)
 
 } // namespace
 
-bool is_ascii(std::string_view text) noexcept
-{
-    constexpr std::uint64_t high_bits = 0x8080808080808080U;
-    std::uint64_t bits = 0;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        bits |= word;
-    }
-    for (; at != end; ++at) {
-        bits |= static_cast<unsigned char>(*at);
-    }
-    return (bits & high_bits) == 0;
-}
-
 std::string regex_syntax::for_re2() const
 {
     std::string pattern = folds_case ? "(?i)" : "";

@@ -1,5 +1,7 @@
 #include "validate/regex_syntax.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>

@@ -57,8 +57,6 @@ using class_members = std::function<std::vector<code_range>(const std::string& o
 // The reading of a portable pattern. Without `members` a pattern with classes or (?i) is none.
 std::optional<regex_syntax> read_regex(std::string_view pattern, const class_members& members = {});
 
-bool is_ascii(std::string_view text) noexcept;
-
 // Appends a character as UTF-8.
 void append_utf8(std::string& text, char32_t character);
 

@@ -23,6 +23,7 @@ class set_aside_writer {
     Datum as_json(const pg::row_trigger& call, const row_judge& judged);
 
     Oid root_;
+    std::string name_; // of root_, once it is needed
     std::string suite_;
     MemoryContext memory_;
     FmgrInfo row_as_json_ = {};  // once it is needed

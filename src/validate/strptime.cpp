@@ -32,11 +32,6 @@ std::string_view expand(char directive) noexcept
     }
 }
 
-bool is_ascii_text(std::string_view text) noexcept
-{
-    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 // Unicode's case folding, for texts beyond ASCII.
 std::function<std::size_t(std::string_view)> folded_length(const std::string& literal)
 {
@@ -117,7 +112,7 @@ void strptime_format::finish_literals()
         if (each.directive != item::literal) {
             continue;
         }
-        if (is_ascii_text(each.text)) {
+        if (is_ascii(each.text)) {
             std::ranges::transform(each.text, each.text.begin(), to_lower);
         } else {
             each.length = folded_length(each.text);

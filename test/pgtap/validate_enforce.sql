@@ -1,6 +1,6 @@
 -- etl.enforce: rows that break a suite are refused, set aside or tagged, whatever statement stores them.
 BEGIN;
-SELECT plan(147);
+SELECT plan(157);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error; -- test/isolation/specs/enforce.spec shows the notices
 
@@ -288,6 +288,17 @@ SELECT results_eq('SELECT id, wallet, price FROM sale ORDER BY 1',
 SELECT results_eq($$SELECT "row" -> 'price', operation FROM set_aside OFFSET 4$$,
                   $$VALUES ('-6'::jsonb, 'update'), ('-7', 'insert')$$, 'at its first step or at its second');
 
+-- What has no place in quarantine.
+CREATE TABLE huge (price int, t text);
+SELECT load('huge', json_build_array(
+    expect('column_values_to_be_between', '{"column": "price", "min_value": 0}'))) \g /dev/null
+SELECT etl.enforce('huge', 'huge', 'quarantine') \g /dev/null
+SELECT results_eq($$SELECT (e).state, (e).hint FROM error_of(
+                        'INSERT INTO huge VALUES (-1, repeat(''x'', 268435456))') AS e$$, $$VALUES (
+                  '54000',
+                  'etl.quarantined_rows takes rows of up to 256 MB. Let etl.enforce reject or tag larger ones.')$$,
+                  'a row that is too large is an error');
+
 -- A row that a foreign key changes cannot stay behind.
 CREATE TABLE shop (id int PRIMARY KEY);
 CREATE TABLE stock (shop int REFERENCES shop ON UPDATE CASCADE ON DELETE SET NULL, amount int);
@@ -448,10 +459,33 @@ SELECT results_eq($$SELECT relation, "row" -> 'id' FROM set_aside WHERE suite = 
                   'a partition that is named is judged likewise');
 SELECT throws_ok($$SELECT etl.enforce('parted_a', 'parted')$$, '42710',
                  'suite "parted" is enforced on table "public.parted_a" already', 'what covers a partition');
+SELECT is(etl.enforce('parted_a', 'parted', 'quarantine', if_not_exists => true), 'zz_pg_etl_enforce_parted',
+          'is no error on demand');
 SELECT is((SELECT count(*) FROM etl.enforcements WHERE suite = 'parted'), 1::bigint, 'is listed once');
 SELECT lives_ok($$SELECT etl.remove_enforcement('parted', 'parted')$$, 'removed');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgfoid = 'etl._enforce'::regproc
            AND tgrelid IN (SELECT relid FROM pg_partition_tree('parted'))), 0::bigint, 'from all partitions');
+
+SELECT throws_ok($$SELECT etl.enforce('parted_a', 'parted', 'quarantine')$$, '42809',
+                 'table "public.parted_a" is a partition', 'a partition does not keep rows out that come from another');
+SELECT throws_ok($$SELECT etl.enforce('parted_c', 'parted', 'quarantine')$$, '42809', NULL, 'nor one with partitions');
+SELECT lives_ok($$SELECT etl.enforce('parted_c7', 'parted')$$, 'it may reject them');
+SELECT results_eq($$SELECT (e).state, (e).message, (e).detail, (e).hint FROM error_of(
+                        'SELECT etl.enforce(''parted'', ''parted'', if_not_exists => true)') AS e$$, $$VALUES (
+                  '42710', 'suite "parted" is enforced on table "public.parted_c7" already',
+                  'That is a partition of "public.parted".',
+                  'SELECT etl.remove_enforcement(''public.parted_c7'', ''parted''); ends that.')$$,
+                  'and then its partitioned table is not enforced as well');
+SELECT is((SELECT string_agg(relation::text, ',') FROM etl.enforcements WHERE suite = 'parted'), 'parted_c7',
+          'nothing has changed');
+SELECT etl.remove_enforcement('parted_c7') \g /dev/null
+
+CREATE TEMPORARY TABLE brief (id int, region text, price int);
+SELECT throws_ok($$SELECT etl.enforce('brief', 'parted', 'quarantine')$$, '42809', 'table "brief" is temporary',
+                 'nobody could release the rows of a temporary table');
+SELECT load('brief', json_build_array(expect('row_condition', '{"condition": "price > 0"}'))) \g /dev/null
+SELECT lives_ok($$SELECT etl.enforce('brief', 'brief')$$, 'it may reject them');
+SELECT throws_ok('INSERT INTO brief VALUES (1, NULL, -1)', '23514', NULL, 'and does');
 
 CREATE TABLE parent (id int);
 CREATE TABLE child () INHERITS (parent);

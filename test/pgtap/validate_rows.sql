@@ -154,7 +154,7 @@ INSERT INTO every_type VALUES
      '{"a": [1.10, null]}', '(1,"a b")', '[2025-02-01 10:00+00,)', '10.0.0.0/8', 1),
     (2, 'NaN', 'NaN', 1.7976931348623157e308, '', '', '', 'infinity', '-infinity', 'infinity', '0', false, NULL,
      '{}', '{}',
-     '"null"', '(,)', 'empty', '::1', 1),
+     '["null"]', '(,)', 'empty', '::1', 1),
     (3, 123456789012345678901234567890.000000001, '-Infinity', 4.9406564584124654e-324, NULL, NULL, NULL, NULL,
      '0044-03-15 BC', NULL, '1 year', NULL, NULL, '{NULL}', NULL, NULL, NULL, '(,)', NULL, 1);
 CREATE TABLE every_type_before AS TABLE every_type;

@@ -21,6 +21,16 @@ std::string sqlstate_of(const json_schema& schema, const std::string& document)
     }
 }
 
+std::string sqlstate_of_schema(const std::string& text)
+{
+    try {
+        json_schema::compile(text);
+        return "";
+    } catch (const error& e) {
+        return e.sqlstate();
+    }
+}
+
 TEST(json_schema_limits, deep_documents)
 {
     const auto any = json_schema::compile("true");
@@ -143,6 +153,99 @@ TEST(json_schema_limits, regular_expressions)
     }
     const auto bomb = json_schema::compile(R"({"pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"})");
     EXPECT_FALSE(bomb->is_valid('"' + std::string(200'000, 'a') + '"'));
+}
+
+// Few characters make large programs: all of them together are limited.
+TEST(json_schema_limits, large_regular_expressions)
+{
+    std::string patterns = R"({"allOf": [)";
+    for (int i = 0; i < 40; ++i) {
+        patterns += (i == 0 ? "" : ",") + (R"({"pattern": "\\p{L}{150}x)" + std::to_string(i)) + "\"}";
+    }
+    patterns += "]}";
+    EXPECT_EQ(sqlstate_of_schema(patterns), sqlstate::program_limit_exceeded);
+    struct stop {};
+    EXPECT_THROW(json_schema::compile(patterns, {}, {{}, false, [] { throw stop{}; }}), stop);
+}
+
+// Every resource could be the target of every name.
+TEST(json_schema_limits, many_dynamic_anchors)
+{
+    std::string schema = R"({"$defs": {)";
+    for (int i = 0; i < 20'000; ++i) {
+        const std::string name = std::to_string(i);
+        schema += (i == 0 ? "\"" : ",\"") + name + R"(": {"$id": "r)" + name + R"(", "$dynamicRef": "#a)" + name +
+                  R"(", "$defs": {"x": {"$dynamicAnchor": "a)" + name + R"(", "type": "integer"}}})";
+    }
+    const auto compiled = json_schema::compile(schema + R"(}, "items": {"$ref": "r19999"}})");
+    EXPECT_TRUE(compiled->is_valid("[1]"));
+    EXPECT_FALSE(compiled->is_valid("[\"1\"]"));
+}
+
+TEST(json_schema_limits, many_references)
+{
+    constexpr int many = 50'000;
+    std::string definitions = R"({"$defs": {)";
+    std::string references = R"(}, "allOf": [)";
+    for (int i = 0; i < many; ++i) {
+        const std::string name = "d" + std::to_string(i);
+        definitions += (i == 0 ? "\"" : ",\"") + name + R"(": {"minimum": )" + std::to_string(i) + '}';
+        references += (i == 0 ? "" : ",") + (R"({"$ref": "#/$defs/)" + name) + "\"}";
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const auto schema = json_schema::compile(definitions + references + "]}");
+    EXPECT_TRUE(schema->is_valid(std::to_string(many)));
+    EXPECT_EQ(schema->errors("0").size(), many - 1U);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds{20}); // and not the square
+}
+
+// A value is read whole at each of its levels: no step of the evaluation is small.
+TEST(json_schema_limits, polls_by_the_work)
+{
+    static int polls;
+    const json_schema_options counting{{}, false, [] { ++polls; }};
+    const std::string deep =
+        nested("[1,2,3,4,5,6,7,8,", 500, nested("[", 1, '"' + std::string(300'000, 'a') + '"', "]"), "]");
+    for (const char* text : {R"({"uniqueItems": true, "items": {"$ref": "#"}})",
+                             R"({"not": {"enum": [[0], [0, 1, 2, 3, 4, 5, 6, 7, 8]]}, "items": {"$ref": "#"}})",
+                             R"({"not": {"const": [0, 1, 2, 3, 4, 5, 6, 7, 8]}, "items": {"$ref": "#"}})"}) {
+        const auto schema = json_schema::compile(text, {}, counting);
+        polls = 0;
+        EXPECT_TRUE(schema->is_valid(deep)) << text;
+        EXPECT_GT(polls, 250) << text;
+    }
+    const auto patterns =
+        json_schema::compile(R"({"allOf": [{"pattern": "a$"}, {"pattern": "^[a-z]+$"}]})", {}, counting);
+    polls = 0;
+    EXPECT_TRUE(patterns->is_valid('"' + std::string(1'000'000, 'a') + '"'));
+    EXPECT_GE(polls, 2);
+    const auto formats = json_schema::compile(R"({"items": {"format": "regex"}})", {}, {{}, true, [] { ++polls; }});
+    polls = 0;
+    EXPECT_TRUE(formats->is_valid(R"(["a", "b", "c"])"));
+    EXPECT_EQ(polls, 3);
+}
+
+// A text of many patterns, which costs more than its few values let expect, is no excess.
+TEST(json_schema_limits, long_texts)
+{
+    std::string patterns = R"({"allOf": [)";
+    for (int i = 0; i < 100; ++i) {
+        patterns += (i == 0 ? "" : ",") + (R"({"pattern": "[^b]$|)" + std::to_string(i)) + "\"}";
+    }
+    EXPECT_TRUE(json_schema::compile(patterns + "]}")->is_valid('"' + std::string(5'000'000, 'a') + '"'));
+}
+
+// Errors cost by the length of their paths.
+TEST(json_schema_limits, explosions_of_errors)
+{
+    std::string schema = R"({"$ref": "#/$defs/d0", "$defs": {"d40": false)";
+    for (int i = 0; i < 40; ++i) {
+        const std::string next = R"({"$ref": "#/$defs/d)" + std::to_string(i + 1) + "\"}";
+        schema += ", \"d" + std::to_string(i) + R"(": {"allOf": [)" + next + ", " + next + "]}";
+    }
+    std::size_t errors = 0;
+    EXPECT_THROW(json_schema::compile(schema + "}}")->errors("1", [&errors](json_schema_error&&) { ++errors; }), error);
+    EXPECT_LT(errors, 1'000'000U);
 }
 
 TEST(json_schema_limits, numbers)

@@ -116,6 +116,14 @@ TEST(json_schema_number, multiples)
         ASSERT_TRUE(by) << each.constant;
         EXPECT_EQ(by->divides(each.number), each.is) << each.number << " by " << each.constant;
     }
+    const std::string longest = "123456789012345678901234567890123457";
+    const std::string thrice = longest + longest + longest;
+    EXPECT_TRUE(divisor::from(longest)->divides(thrice));
+    EXPECT_FALSE(divisor::from(longest)->divides(thrice.substr(0, thrice.size() - 1) + "8"));
+    for (std::size_t digits = 1; digits < 100; ++digits) { // of nines, which seven divides six at a time
+        EXPECT_EQ(divisor::from("7")->divides(std::string(digits, '9')), digits % 6 == 0) << digits;
+        EXPECT_EQ(divisor::from("0.7")->divides("0." + std::string(digits, '9')), false) << digits;
+    }
     EXPECT_FALSE(divisor::from("0"));
     EXPECT_FALSE(divisor::from("-1"));
     EXPECT_FALSE(divisor::from("0." + std::string(37, '1')));

@@ -157,6 +157,18 @@ TEST(json_schema_regex, refused_as_beyond_linear_time)
     }
 }
 
+TEST(json_schema_regex, long_patterns)
+{
+    EXPECT_TRUE(regex{std::string(regex::longest, 'a')}.matches(std::string(regex::longest, 'a')));
+    try {
+        const regex compiled{std::string(regex::longest + 1, 'a')};
+        FAIL();
+    } catch (const error& e) {
+        EXPECT_STREQ(e.sqlstate(), sqlstate::feature_not_supported);
+        EXPECT_LT(std::string{e.what()}.size(), 400U);
+    }
+}
+
 TEST(json_schema_regex, says_where)
 {
     try {
