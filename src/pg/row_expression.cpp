@@ -2,6 +2,7 @@
 
 #include "pg/error_context.hpp"
 #include "pg/memory.hpp"
+#include "pg/role_lock.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -27,19 +28,6 @@ namespace etl::pg {
 namespace {
 
 // Everything in this part may raise, and owns nothing.
-
-// Keeps to the current role while a user's expression runs, in its planning too: it must not become the role that
-// logged in. Where an error passes, the transaction's abort puts things right.
-template <class F>
-void with_locked_role(F&& f)
-{
-    Oid role;
-    int context;
-    GetUserIdAndSecContext(&role, &context);
-    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
-    f();
-    SetUserIdAndSecContext(role, context);
-}
 
 // What the parser knows while it reads a condition.
 struct condition_scope {

@@ -17,15 +17,25 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN computed IS NULL THEN format('SELECT %s FROM %s', shown, f.rows_sql)
-                ELSE format('SELECT %s FROM (SELECT %s, %s AS "(found)" FROM %s) AS validated WHERE %s',
-                            shown, shown, computed, f.rows_sql, wanted) END
+                ELSE format('SELECT %s FROM (SELECT %s, %s AS "(found)" FROM %s) AS %I WHERE %s',
+                            shown, shown, computed, f.rows_sql, source.alias, wanted) END
     FROM (SELECT concat(source.rows_sql,
-                        CASE WHEN source.rows_sql = format('%s AS validated', source.target) THEN ' WHERE '
+                        CASE WHEN source.rows_sql = format('%s AS %I', source.target, source.alias) THEN ' WHERE '
                              ELSE ' AND ' END || nullif(condition, ''))) AS f (rows_sql)
 $$;
 COMMENT ON FUNCTION etl._row_query(etl._source, text, text, text, text) IS
     'A query for the rows of a table that meet a condition (NULL: all); where something is computed over all of them, '
     'for those where that is as wanted.';
+
+CREATE FUNCTION etl._names_in(source etl._source, names text[])
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%I.%I', source.alias, c.name), ', ' ORDER BY c.n)
+    FROM (SELECT u.name, min(u.n) AS n FROM unnest(names) WITH ORDINALITY AS u (name, n) GROUP BY u.name) AS c
+$$;
+COMMENT ON FUNCTION etl._names_in(etl._source, text[]) IS 'Columns of a source as SQL, each once; NULL for none.';
 
 CREATE FUNCTION etl._breaks(expectation text, "row" record)
 RETURNS bool
@@ -33,6 +43,72 @@ LANGUAGE C STRICT STABLE PARALLEL RESTRICTED -- a condition may be anything, and
 AS 'MODULE_PATHNAME', 'etl_breaks';
 COMMENT ON FUNCTION etl._breaks(text, record) IS
     'Whether one row breaks one row-level expectation, given as in a suite: {"type": "expect_…", "kwargs": {…}}.';
+
+CREATE TYPE etl._row_question AS (
+    expectation text, kwargs jsonb, condition text, order_by text[], subjects text[], shown text, subject text
+);
+COMMENT ON TYPE etl._row_question IS
+    'What a query for the failing rows of an expectation is made from: the SQL of its row condition, the columns that '
+    'it speaks of (subjects, and as SQL: subject), and those that are shown, as SQL.';
+
+CREATE FUNCTION etl._breaking_rows(source etl._source, q etl._row_question)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._row_query(
+        source, q.shown,
+        format('etl._breaks(%L, %I.*)', jsonb_build_object(
+            'type', q.expectation, 'kwargs', q.kwargs - ARRAY['result_format', 'mostly']), source.alias),
+        NULL, NULL)
+$$;
+COMMENT ON FUNCTION etl._breaking_rows(etl._source, etl._row_question) IS
+    'A query for the rows that break a row-level expectation.';
+
+CREATE FUNCTION etl._repeated_rows(source etl._source, q etl._row_question)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._row_query(
+        source, q.shown,
+        concat_ws(' AND ', q.condition, 'NOT (' || (
+            SELECT string_agg(format('%I.%I IS NULL', source.alias, c),
+                              CASE q.kwargs ->> 'ignore_row_if' WHEN 'any_value_is_missing' THEN ' OR '
+                                                                ELSE ' AND ' END)
+            FROM unnest(q.subjects) AS c
+            WHERE coalesce(q.kwargs ->> 'ignore_row_if', '') <> 'never') || ')'),
+        format('count(*) OVER (PARTITION BY %s)', q.subject), '"(found)" > 1')
+$$;
+COMMENT ON FUNCTION etl._repeated_rows(etl._source, etl._row_question) IS 'A query for the rows with repeated values.';
+
+CREATE FUNCTION etl._disordered_rows(source etl._source, q etl._row_question)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._row_query(
+        source, q.shown, concat_ws(' AND ', q.condition, q.subject || ' IS NOT NULL'),
+        format('lag(%s) OVER (ORDER BY %s)', q.subject, coalesce(
+            etl._names_in(source, q.order_by), format('%1$I.tableoid, %1$I.ctid', source.alias))),
+        format('%s %s "(found)"', q.subject, CASE WHEN q.expectation LIKE '%increasing' THEN '<' ELSE '>' END
+                                             || CASE WHEN (q.kwargs ->> 'strictly')::bool THEN '=' ELSE '' END))
+$$;
+COMMENT ON FUNCTION etl._disordered_rows(etl._source, etl._row_question) IS
+    'A query for the rows whose value does not increase, or decrease, from the one before.';
+
+CREATE FUNCTION etl._far_rows(source etl._source, q etl._row_question)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._row_query(
+        source, q.shown, q.condition,
+        format('(%1$s::float8 - avg(%1$s::float8) OVER ()) / stddev_samp(%1$s::float8) OVER ()', q.subject),
+        format(CASE WHEN (q.kwargs ->> 'double_sided')::bool THEN 'abs("(found)") >= %L::float8'
+                    ELSE '"(found)" >= %L::float8' END, q.kwargs ->> 'threshold'))
+$$;
+COMMENT ON FUNCTION etl._far_rows(etl._source, etl._row_question) IS 'A query for the rows with high z-scores.';
 
 CREATE FUNCTION etl._failing_row_queries(source etl._source, suite text, params jsonb)
 RETURNS text[]
@@ -42,46 +118,24 @@ AS $$
     WITH bound AS (
         SELECT etl._bind_suite(etl._suite_document(suite), coalesce(params::text, ''), localtimestamp) AS document
     ), rules AS (
-        SELECT r.number, r.kind, r.kwargs::jsonb AS kwargs, r.order_by, r.expectation, r.row_level,
-               '(' || r.condition || ') IS TRUE' AS condition,
-               etl._subjects(r.kwargs::jsonb) AS subjects
+        SELECT r.number, r.kind, r.row_level, r.expectation, r.kwargs::jsonb AS kwargs, r.order_by,
+               '(' || r.condition || ') IS TRUE' AS condition, etl._subjects(r.kwargs::jsonb) AS subjects
         FROM bound AS b
         CROSS JOIN LATERAL ROWS FROM (etl._validation_rules(b.document), etl._suite_expectations(b.document))
             AS r (number, kind, columns, condition, test, order_by, previous, kwargs,
                   expectation, all_columns, given, label, row_level, severity, row_condition)
     ), written AS (
-        SELECT r.*, coalesce((SELECT string_agg(format('validated.%I', c.name), ', ' ORDER BY c.n)
-                              FROM (SELECT u.name, min(u.n) AS n
-                                    FROM unnest(source.keys::text[] || r.subjects) WITH ORDINALITY AS u (name, n)
-                                    GROUP BY u.name) AS c), 'validated.*') AS shown,
-               (SELECT string_agg(format('validated.%I', c), ', ') FROM unnest(r.subjects) AS c) AS subject,
-               (SELECT string_agg(format('validated.%I IS NULL', c),
-                                  CASE r.kwargs ->> 'ignore_row_if' WHEN 'any_value_is_missing' THEN ' OR '
-                                                                    ELSE ' AND ' END)
-                FROM unnest(r.subjects) AS c
-                WHERE coalesce(r.kwargs ->> 'ignore_row_if', '') <> 'never') AS missing
+        SELECT r.number, r.kind, r.row_level, r.expectation,
+               (r.expectation, r.kwargs, r.condition, r.order_by, r.subjects,
+                coalesce(etl._names_in(source, source.keys::text[] || r.subjects), format('%I.*', source.alias)),
+                etl._names_in(source, r.subjects))::etl._row_question AS question
         FROM rules AS r
     )
     SELECT array_agg(CASE
-        WHEN w.row_level THEN etl._row_query(
-            source, w.shown, format('etl._breaks(%L, validated.*)', jsonb_build_object(
-                'type', w.expectation, 'kwargs', w.kwargs - ARRAY['result_format', 'mostly'])), NULL, NULL)
-        WHEN w.kind = 'unique' THEN etl._row_query(
-            source, w.shown, concat_ws(' AND ', w.condition, 'NOT (' || w.missing || ')'),
-            format('count(*) OVER (PARTITION BY %s)', w.subject), '"(found)" > 1')
-        WHEN w.kind = 'ordered' THEN etl._row_query(
-            source, w.shown, concat_ws(' AND ', w.condition, w.subject || ' IS NOT NULL'),
-            format('lag(%s) OVER (ORDER BY %s)', w.subject, coalesce(
-                (SELECT string_agg(format('validated.%I', c), ', ') FROM unnest(w.order_by) AS c),
-                'validated.tableoid, validated.ctid')),
-            format('%s %s "(found)"', w.subject,
-                   CASE WHEN w.expectation LIKE '%increasing' THEN '<' ELSE '>' END
-                   || CASE WHEN (w.kwargs ->> 'strictly')::bool THEN '=' ELSE '' END))
-        WHEN w.expectation = 'expect_column_value_z_scores_to_be_less_than' THEN etl._row_query(
-            source, w.shown, w.condition,
-            format('(%1$s - avg(%1$s) OVER ()) / stddev_samp(%1$s) OVER ()', w.subject),
-            format(CASE WHEN (w.kwargs ->> 'double_sided')::bool THEN 'abs("(found)") >= %s' ELSE '"(found)" >= %s' END,
-                   w.kwargs ->> 'threshold'))
+        WHEN w.row_level THEN etl._breaking_rows(source, w.question)
+        WHEN w.kind = 'unique' THEN etl._repeated_rows(source, w.question)
+        WHEN w.kind = 'ordered' THEN etl._disordered_rows(source, w.question)
+        WHEN w.expectation = 'expect_column_value_z_scores_to_be_less_than' THEN etl._far_rows(source, w.question)
         END ORDER BY w.number)
     FROM written AS w
 $$;
@@ -93,20 +147,12 @@ CREATE FUNCTION etl._whole_rows(target regclass, tables oid[], row_ids tid[])
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET enable_seqscan = off
 AS $$
-DECLARE
-    found jsonb;
 BEGIN
-    EXECUTE format(
-        'SELECT jsonb_agg(to_jsonb(found.*) ORDER BY u.n) '
-        'FROM unnest($1, $2) WITH ORDINALITY AS u (relation, row_id, n) '
-        'JOIN %s AS found ON found.ctid = u.row_id AND found.tableoid = u.relation',
-        target)
-    INTO found USING tables, row_ids;
-    RETURN coalesce(found, '[]');
+    RETURN coalesce(etl._locked_value(
+        'SELECT jsonb_agg(r.found ORDER BY u.n) FROM unnest($3, $4) WITH ORDINALITY AS u (relation, row_id, n) '
+        'JOIN etl._rows_at($1, $2, $3, $4) AS r USING (relation, row_id)',
+        NULL::jsonb, target, format('to_json(found::%s)', target), tables, row_ids), '[]');
 END
 $$;
 COMMENT ON FUNCTION etl._whole_rows(regclass, oid[], tid[]) IS 'The rows at these places of a table.';
@@ -292,23 +338,43 @@ COMMENT ON FUNCTION etl._as_document(etl._outcome[], etl._source, text, text, js
     'Outcomes as Great Expectations'' validation result document. A traceback begins with the class of exception that '
     'its readers know, ValueError, and goes on with message and detail.';
 
+CREATE FUNCTION etl._require_generation(format text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF format IS NULL OR NOT format = ANY (ARRAY['1.x', '1.0', '1', '0.x', '0.18']) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('unknown format %L', format),
+            HINT = 'The formats are 1.x and 0.18.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_generation(text) IS
+    'Raises (22023) for what is no generation of Great Expectations'' documents.';
+
 CREATE FUNCTION etl.validate_json(
     target regclass, suite text, where_sql text DEFAULT NULL, key_columns name[] DEFAULT NULL,
     result_format text DEFAULT 'SUMMARY', params jsonb DEFAULT NULL, max_failing_keys int DEFAULT NULL,
     format text DEFAULT '1.x')
 RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._as_document(
-        ARRAY(SELECT o::etl._outcome
-              FROM etl._validate(s.source, suite, result_format, params,
-                                 CASE WHEN s.is_complete THEN max_failing_keys
-                                      ELSE coalesce(max_failing_keys, 20) END) AS o),
-        s.source, suite, result_format, params, format)
-    FROM (SELECT etl._table_source(target, where_sql, key_columns) AS source,
-                 EXISTS (SELECT FROM etl._formats(etl._suite_document(suite), result_format) AS f
-                         WHERE f.format = 'COMPLETE') AS is_complete) AS s
+DECLARE
+    source CONSTANT etl._source := etl._table_source(target, where_sql, key_columns);
+    most int := max_failing_keys;
+BEGIN
+    PERFORM etl._require_generation(format);
+    IF most IS NULL AND NOT EXISTS (SELECT FROM etl._formats(etl._suite_document(suite), result_format) AS f
+                                    WHERE f.format = 'COMPLETE') THEN
+        most := 20;
+    END IF;
+    RETURN etl._as_document(etl._validate(source, suite, result_format, params, most), source, suite, result_format,
+                            params, format);
+END
 $$;
 COMMENT ON FUNCTION etl.validate_json(regclass, text, text, name[], text, jsonb, int, text) IS
     'Validates a table as etl.validate does and returns the validation result document of Great Expectations: '
@@ -316,5 +382,5 @@ COMMENT ON FUNCTION etl.validate_json(regclass, text, text, name[], text, jsonb,
     'meta. COMPLETE lists every failing value with its row''s key (where key_columns or a primary key name rows) and a '
     'query for these rows. An expectation''s own result_format may also set partial_unexpected_count, '
     'exclude_unexpected_values, include_unexpected_rows and return_unexpected_index_query. Arguments as in '
-    'etl.validate; max_failing_keys is NULL for all rows in COMPLETE and 20 elsewhere; format, 1.x or 0.18, how '
-    'expectations are named. Errors as etl.validate.';
+    'etl.validate; max_failing_keys is NULL for all rows (up to 16777216) in COMPLETE and 20 elsewhere; format, 1.x or '
+    '0.18, how expectations are named. Errors as etl.validate, and 22023 another format.';

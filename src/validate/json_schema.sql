@@ -67,6 +67,7 @@ BEGIN
             MESSAGE = 'no URI or no JSON Schema was given',
             HINT = 'Call etl.register_json_schema(''https://example.com/address.json'', ''{"type": "object"}'').';
     END IF;
+    PERFORM etl._require_flag(replace, 'replace');
     PERFORM etl._check_json_schema(plain_uri, schema);
     INSERT INTO etl.json_schema (uri, schema) VALUES (plain_uri, register_json_schema.schema)
     ON CONFLICT ON CONSTRAINT json_schema_pkey DO NOTHING;
@@ -104,6 +105,7 @@ AS $$
 DECLARE
     plain_uri text := regexp_replace(drop_json_schema.uri, '#$', '');
 BEGIN
+    PERFORM etl._require_flag(if_exists, 'if_exists');
     DELETE FROM etl.json_schema AS s WHERE s.uri = plain_uri;
     IF NOT FOUND AND if_exists THEN
         RAISE NOTICE 'JSON Schema "%" is not registered, skipping', plain_uri;

@@ -5,7 +5,10 @@
 #include "validate/nearest.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/cpp_only.hpp"
@@ -91,8 +94,27 @@ bool are_parameters(const json& value)
     return is_list_of(value, is_number) || (value.is_object() && std::all_of(value.begin(), value.end(), is_number));
 }
 
+// What an object of a format says beside its name: how many values a partial list has, and three choices.
+bool are_format_members(const json& format)
+{
+    constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+    const auto is_left_out = [](const json& value) { return value.is_null() || has_parameter(value); };
+    const json count = format.value("partial_unexpected_count", json{});
+    if (!is_left_out(count) && !(count.is_number_unsigned() && count.get<std::uint64_t>() <= most)) {
+        return false;
+    }
+    const std::array flags{"exclude_unexpected_values", "include_unexpected_rows", "return_unexpected_index_query"};
+    return std::ranges::all_of(flags, [&](const char* name) {
+        const json flag = format.value(name, json{});
+        return is_left_out(flag) || flag.is_boolean();
+    });
+}
+
 bool is_format(const json& value)
 {
+    if (value.is_object() && !are_format_members(value)) {
+        return false;
+    }
     const json& name = value.is_object() && value.contains("result_format") ? value["result_format"] : value;
     if (!name.is_string()) {
         return value.is_object() && !value.contains("result_format");
@@ -242,7 +264,8 @@ std::string kind_in_words(const kwarg& what)
     case kwarg_kind::distribution:
         return "an array of numbers, or an object of them";
     case kwarg_kind::format:
-        return "BOOLEAN_ONLY, BASIC, SUMMARY or COMPLETE, or an object with one of them as \"result_format\"";
+        return "BOOLEAN_ONLY, BASIC, SUMMARY or COMPLETE, or an object with one of them as \"result_format\", a whole "
+               "number as \"partial_unexpected_count\", and true or false for its other members";
     case kwarg_kind::anything:
         break;
     }

@@ -8,11 +8,9 @@ extern "C" {
 #include <mb/pg_wchar.h>
 #include <storage/itemptr.h>
 #include <utils/array.h>
-#include <utils/lsyscache.h>
 }
 
 #include <array>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -87,11 +85,11 @@ Datum make_row_ids(const std::vector<failures::failure>& listed)
     });
 }
 
-void put_outcome(pg::result_set& rows, const outcome& o)
+void put_outcome(pg::result_set& rows, const outcome& o, const plan& told)
 {
     row_builder<17> row;
     const bool decided = o.fault.empty();
-    row.put(Int32GetDatum(static_cast<std::int32_t>(o.number)));
+    row.put(Int32GetDatum(static_cast<std::int32_t>(told.number_in_suite(o.number))));
     row.text(o.what->type->name);
     row.json_text(o.what->kwargs);
     row.text(o.what->severity);
@@ -144,38 +142,16 @@ std::span<const Datum> states_of(Datum array)
 using namespace etl;
 using namespace etl::validate;
 
-namespace {
-
-// A state names expectations by their numbers.
-void require_one_suite(std::span<const scanned> scans)
-{
-    const auto document_of = [](const scanned& scan) -> const std::string& { return scan.rules->made_from().document; };
-    for (const scanned& scan : scans) {
-        if (document_of(scan) != document_of(scans.front())) {
-            throw error(sqlstate::invalid_parameter_value,
-                        "validation states of different suites have no common report");
-        }
-    }
-}
-
-} // namespace
-
 ETL_FUNCTION(etl_outcomes, args)
 {
     pg::result_set rows{args};
-    std::vector<std::unique_ptr<read_validation>> read;
-    std::vector<scanned> scans;
     for (const Datum state : states_of(args.datum(0))) {
-        read.push_back(std::make_unique<read_validation>(state, CurrentMemoryContext));
-        scans.push_back({&read.back()->rules(), &read.back()->state()});
-    }
-    if (scans.empty()) {
-        return rows.finish();
-    }
-    require_one_suite(scans);
-    for (const outcome& o : judge(scans)) {
-        put_outcome(rows, o);
-        pg::poll();
+        const read_validation read{state, CurrentMemoryContext};
+        const scanned scan{&read.rules(), &read.state()};
+        for (const outcome& o : judge({&scan, 1})) {
+            put_outcome(rows, o, read.rules().made_from());
+            pg::poll();
+        }
     }
     return rows.finish();
 }
@@ -188,14 +164,4 @@ ETL_FUNCTION(etl_have_places, args)
         }
     }
     return BoolGetDatum(true);
-}
-
-// The JSON of one value, as states write those of failing rows.
-ETL_FUNCTION(etl_json_of, args)
-{
-    const Oid type = args.type(0);
-    field value;
-    read_field(value, reading_of(getBaseType(type)), args.datum(0), false);
-    const std::string text = make_column_type(type, args.collation(), CurrentMemoryContext)->json(value);
-    return verified_text(text);
 }

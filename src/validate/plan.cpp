@@ -62,6 +62,9 @@ plan read_members(const json& from)
 {
     plan made;
     made.document = from.at("suite").dump();
+    if (from.contains("numbers")) {
+        made.numbers = from.at("numbers").get<std::vector<std::size_t>>();
+    }
     made.columns = read_columns(from.at("columns"));
     made.part = from.at("part").get<std::vector<std::size_t>>();
     made.listed = from.at("listed").get<std::uint32_t>();
@@ -84,6 +87,11 @@ plan read_members(const json& from)
 
 } // namespace
 
+std::size_t plan::number_in_suite(std::size_t number) const noexcept
+{
+    return number < numbers.size() ? numbers[number] : number;
+}
+
 std::string write_plan(const plan& from)
 {
     json columns = json::array();
@@ -94,19 +102,22 @@ std::string write_plan(const plan& from)
     for (const auto& [number, fault] : from.faults) {
         faults[std::to_string(number)] = fault;
     }
-    return json{{"suite", json::parse(from.document)},
-                {"columns", columns},
-                {"part", from.part},
-                {"listed", from.listed},
-                {"seed", std::to_string(from.seed)},
-                {"proven_unique", from.proven_unique},
-                {"facts", write_by_number(from.facts)},
-                {"look_for", write_by_number(from.look_for)},
-                {"profiled", write_by_number(from.profiled)},
-                {"faults", faults},
-                {"table", from.table},
-                {"area", from.area}}
-        .dump();
+    json made{{"suite", json::parse(from.document)},
+              {"columns", columns},
+              {"part", from.part},
+              {"listed", from.listed},
+              {"seed", std::to_string(from.seed)},
+              {"proven_unique", from.proven_unique},
+              {"facts", write_by_number(from.facts)},
+              {"look_for", write_by_number(from.look_for)},
+              {"profiled", write_by_number(from.profiled)},
+              {"faults", faults},
+              {"table", from.table},
+              {"area", from.area}};
+    if (!from.numbers.empty()) {
+        made["numbers"] = from.numbers;
+    }
+    return made.dump();
 }
 
 plan read_plan(std::string_view text)

@@ -23,7 +23,8 @@ struct plan_column {
 };
 
 struct plan {
-    std::string document; // of the suite, parameters bound
+    std::string document;             // of the suite, parameters bound
+    std::vector<std::size_t> numbers; // of a document that is a part of a suite: which of its expectations; else empty
     std::vector<plan_column> columns;
     std::vector<std::size_t> part; // the expectations that this scan decides, by their numbers from 0, ascending
     std::uint32_t listed = 20;     // failing rows that are kept of each expectation
@@ -38,6 +39,9 @@ struct plan {
     std::string area;                          // where runs lie (pg/spill.hpp), of a state that is being made
 
     bool is_proven(std::size_t number) const { return proven_unique.contains(number); }
+
+    // The number that an expectation of the document has in the whole suite.
+    std::size_t number_in_suite(std::size_t number) const noexcept;
 };
 
 std::string write_plan(const plan& from);

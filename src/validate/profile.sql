@@ -29,8 +29,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT json_build_object(
         'suite', '{"name": "profile", "expectations": []}'::json,
-        'columns', json_agg(json_build_array(c.name, source.columns -> c.name ->> 0, source.columns -> c.name ->> 1)
-                            ORDER BY c.n),
+        'columns', json_agg(json_build_array(c.name, c.type, c.collation_name) ORDER BY c.n),
         'part', '[]'::json,
         'listed', 0,
         'seed', '0', -- the same values are shown in every run
@@ -42,10 +41,12 @@ AS $$
         'area', area,
         'profiled', json_object_agg(c.n - 1, json_build_object(
             'identical', etl._equal_is_identical(
-                (source.columns -> c.name ->> 0)::regtype,
-                coalesce(nullif(source.columns -> c.name ->> 1, '')::regcollation::oid, 0)),
+                c.type::regtype, coalesce(nullif(c.collation_name, '')::regcollation::oid, 0)),
             'sought', coalesce(sought -> c.name, '[]'))))::text
-    FROM unnest(columns) WITH ORDINALITY AS c (name, n)
+    FROM (SELECT u.name, u.n, s.value ->> 0 AS type, s.value ->> 1 AS collation_name
+          FROM unnest(columns) WITH ORDINALITY AS u (name, n)
+          JOIN json_each(source.columns) AS s ON s.key = u.name
+          OFFSET 0) AS c
 $$;
 COMMENT ON FUNCTION etl._profile_plan(etl._source, text[], jsonb, text) IS
     'What a scan that profiles these columns is told to do, as the aggregate reads it; sought has the fingerprints to '
@@ -58,19 +59,23 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     most CONSTANT int := 96; -- columns that one call of an aggregate can pass
+    plans text[];
     calls text;
     states etl.validation_state[];
 BEGIN
-    SELECT string_agg(
-               format('coalesce(etl._validation_scan(%1$L, %2$s), etl._empty_validation_state(%1$L))',
-                      etl._profile_plan(source, g.columns, sought, area),
-                      (SELECT string_agg(format('validated.%I', c.name), ', ' ORDER BY c.n)
-                       FROM unnest(g.columns) WITH ORDINALITY AS c (name, n))),
-               ', ' ORDER BY g.first)
-    INTO calls
-    FROM (SELECT first, columns[first:first + most - 1] AS columns
-          FROM generate_series(1, cardinality(columns), most) AS first) AS g;
-    EXECUTE format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls, source.rows_sql) INTO states;
+    SELECT array_agg(g.plan ORDER BY g.first),
+           string_agg(format('etl._validation_scan(%L, %s)', g.plan, g.arguments), ', ' ORDER BY g.first)
+    INTO plans, calls
+    FROM (SELECT f.first, etl._profile_plan(source, columns[f.first:f.first + most - 1], sought, area) AS plan,
+                 (SELECT string_agg(format('%I.%I', source.alias, c.name), ', ' ORDER BY c.n)
+                  FROM unnest(columns[f.first:f.first + most - 1]) WITH ORDINALITY AS c (name, n)) AS arguments
+          FROM generate_series(1, cardinality(columns), most) AS f (first)
+          OFFSET 0) AS g;
+    states := etl._locked_value(format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls, source.rows_sql),
+                                NULL::etl.validation_state[]);
+    IF states[1] IS NULL THEN -- an aggregate over no row at all
+        states := ARRAY(SELECT etl._empty_validation_state(p) FROM unnest(plans) AS p);
+    END IF;
     RETURN states;
 END
 $$;
@@ -168,4 +173,5 @@ COMMENT ON FUNCTION etl.profile(regclass, text, name[]) IS
     'Frequent values of columns with many different ones take a second scan of these columns. Memory is bounded by '
     'work_mem and hash_mem_multiplier; what is beyond goes to temporary files. Arguments: target, an ordinary or '
     'partitioned table; where_sql, an SQL condition on the rows; columns, which of them, NULL for all. Values longer '
-    'than 1000 bytes are shown cut. Errors: 42809 no table, 42501 no SELECT on it, 42703 no such column.';
+    'than 1000 bytes are shown cut. Errors: 42809 no table, 42501 no SELECT on it, 42703 no such column, that of '
+    'PostgreSQL for what is no condition.';

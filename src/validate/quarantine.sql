@@ -3,7 +3,7 @@
 
 CREATE FUNCTION etl.violations(suite text, "row" record)
 RETURNS text[]
-LANGUAGE C STRICT STABLE PARALLEL RESTRICTED -- a suite's conditions may be anything, and the planner does not see them
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100 -- a suite's conditions may be anything, and the planner does not see them
 AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl.violations(text, record) IS
     'The row-level expectations of a stored suite that one row breaks, as names like '
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION etl.violations(text, record) IS
 
 CREATE FUNCTION etl._violations(suite text, "row" record, min_severity text, params text)
 RETURNS text[]
-LANGUAGE C STABLE PARALLEL RESTRICTED
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl._violations(text, record, text, text) IS
     'etl.violations without the expectations below a severity, and with values for the suite''s parameters (JSON, or '

@@ -18,17 +18,21 @@ COMMENT ON FUNCTION etl._require_format(text) IS 'Raises (22023) for what is non
 
 CREATE FUNCTION etl._formats(document text, result_format text, OUT format text, OUT partial int)
 RETURNS SETOF record
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT result_format, 20
-    UNION
-    SELECT CASE jsonb_typeof(g.given) WHEN 'object' THEN coalesce(g.given ->> 'result_format', result_format)
-                                      ELSE g.given #>> '{}' END,
-           CASE jsonb_typeof(g.given) WHEN 'object' THEN coalesce((g.given ->> 'partial_unexpected_count')::int, 20)
-                                      ELSE 20 END
-    FROM (SELECT r.kwargs::jsonb -> 'result_format' AS given FROM etl._validation_rules(document) AS r) AS g
-    WHERE g.given IS NOT NULL
+BEGIN
+    RETURN QUERY
+        SELECT result_format, 20
+        UNION
+        SELECT CASE jsonb_typeof(g.given) WHEN 'object' THEN coalesce(g.given ->> 'result_format', result_format)
+                                          ELSE g.given #>> '{}' END,
+               CASE jsonb_typeof(g.given) WHEN 'object' THEN coalesce((g.given ->> 'partial_unexpected_count')::int, 20)
+                                          ELSE 20 END
+        FROM (SELECT (e -> 'kwargs' -> 'result_format')::jsonb AS given
+              FROM json_array_elements(document::json -> 'expectations') AS e) AS g
+        WHERE g.given IS NOT NULL;
+END
 $$;
 COMMENT ON FUNCTION etl._formats(text, text) IS
     'The formats of a run: the run''s own, and those that expectations ask for themselves, with how many values a '
@@ -36,15 +40,20 @@ COMMENT ON FUNCTION etl._formats(text, text) IS
 
 CREATE FUNCTION etl._listed(document text, result_format text, max_failing_keys int)
 RETURNS int
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN bool_and(f.format = 'BOOLEAN_ONLY') THEN 0
-                ELSE least(greatest(coalesce(max_failing_keys, 16777216), max(f.partial)), 16777216) END
-    FROM etl._formats(document, result_format) AS f
+DECLARE
+    most CONSTANT int := 16777216; -- that a plan may list (plan.cpp)
+BEGIN
+    RETURN (SELECT CASE WHEN bool_and(f.format = 'BOOLEAN_ONLY') THEN 0
+                        ELSE least(greatest(coalesce(max_failing_keys, most), max(f.partial)), most) END
+            FROM etl._formats(document, result_format) AS f);
+END
 $$;
 COMMENT ON FUNCTION etl._listed(text, text, int) IS
-    'How many failing rows a scan keeps of each expectation: at least those whose values are shown, NULL for all.';
+    'How many failing rows a scan keeps of each expectation: at least those whose values are shown, NULL for as many '
+    'as it can.';
 
 CREATE FUNCTION etl._first_of(list json, most int)
 RETURNS jsonb
@@ -59,7 +68,7 @@ $$;
 COMMENT ON FUNCTION etl._first_of(json, int) IS 'The first elements of a JSON array; NULL for all of them.';
 
 CREATE FUNCTION etl._validate(source etl._source, suite text, result_format text, params jsonb, max_failing_keys int)
-RETURNS SETOF etl._outcome
+RETURNS etl._outcome[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -71,35 +80,38 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('max_failing_keys must not be negative, but it is %s', max_failing_keys),
-            HINT = 'NULL lists every failing row.';
+            HINT = 'NULL lists every failing row, up to 16777216 of each expectation.';
     END IF;
     document := etl._bind_suite(etl._suite_document(suite), coalesce(params::text, ''), localtimestamp);
-    RETURN QUERY SELECT r.*
-                 FROM etl._run_suite(source, document, etl._listed(document, result_format, max_failing_keys)) AS r;
+    RETURN etl._locked_value('SELECT ARRAY(SELECT r FROM etl._run_suite($1, $2, $3) AS r)', NULL::etl._outcome[],
+                             source, document, etl._listed(document, result_format, max_failing_keys));
 END
 $$;
 COMMENT ON FUNCTION etl._validate(etl._source, text, text, jsonb, int) IS
-    'Validates a source with a stored suite.';
+    'Validates a source with a stored suite, whose SQL runs with the role locked.';
 
 CREATE FUNCTION etl._as_rows(outcomes etl._outcome[], result_format text, max_failing_keys int)
 RETURNS TABLE (
     expectation text, kwargs jsonb, severity text, success bool, element_count bigint, missing_count bigint,
     unexpected_count bigint, unexpected_percent float8, observed_value jsonb, partial_unexpected_list jsonb,
     failing_keys jsonb, exception text)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT o.expectation, o.kwargs::jsonb, o.severity, o.success,
-           CASE WHEN f.counts THEN o.element_count END, CASE WHEN f.counts THEN o.missing_count END,
-           CASE WHEN f.counts THEN o.unexpected_count END, CASE WHEN f.counts THEN o.unexpected_percent END,
-           CASE WHEN f.counts THEN o.observed_value::jsonb END,
-           CASE WHEN f.counts THEN etl._first_of(coalesce(o.details::json -> 'unexpected_rows', o.failing_values::json), 20)
-           END,
-           CASE WHEN f.counts THEN etl._first_of(o.failing_keys::json, max_failing_keys) END,
-           o.fault
-    FROM unnest(outcomes) AS o
-    CROSS JOIN (SELECT result_format <> 'BOOLEAN_ONLY' AS counts) AS f
-    ORDER BY o.number
+BEGIN
+    RETURN QUERY
+        SELECT o.expectation, o.kwargs::jsonb, o.severity, o.success,
+               CASE WHEN f.counts THEN o.element_count END, CASE WHEN f.counts THEN o.missing_count END,
+               CASE WHEN f.counts THEN o.unexpected_count END, CASE WHEN f.counts THEN o.unexpected_percent END,
+               CASE WHEN f.counts THEN o.observed_value::jsonb END,
+               CASE WHEN f.counts THEN etl._first_of(
+                   coalesce(o.details::json -> 'unexpected_rows', o.failing_values::json), 20) END,
+               CASE WHEN f.counts THEN etl._first_of(o.failing_keys::json, max_failing_keys) END,
+               o.fault
+        FROM unnest(outcomes) AS o
+        CROSS JOIN (SELECT result_format <> 'BOOLEAN_ONLY' AS counts) AS f
+        ORDER BY o.number;
+END
 $$;
 COMMENT ON FUNCTION etl._as_rows(etl._outcome[], text, int) IS 'Outcomes as etl.validate returns them.';
 
@@ -110,15 +122,17 @@ RETURNS TABLE (
     expectation text, kwargs jsonb, severity text, success bool, element_count bigint, missing_count bigint,
     unexpected_count bigint, unexpected_percent float8, observed_value jsonb, partial_unexpected_list jsonb,
     failing_keys jsonb, exception text)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r.*
-    FROM etl._as_rows(
-        ARRAY(SELECT o::etl._outcome
-              FROM etl._validate(etl._table_source(target, where_sql, key_columns), suite, result_format, params,
-                                 max_failing_keys) AS o),
-        result_format, max_failing_keys) AS r
+DECLARE
+    source CONSTANT etl._source := etl._table_source(target, where_sql, key_columns);
+BEGIN
+    RETURN QUERY
+        SELECT r.*
+        FROM etl._as_rows(etl._validate(source, suite, result_format, params, max_failing_keys), result_format,
+                          max_failing_keys) AS r;
+END
 $$;
 COMMENT ON FUNCTION etl.validate(regclass, text, text, name[], text, jsonb, int) IS
     'Validates a table with a stored suite in one scan, parallel where the planner sees a gain, and returns one row '
@@ -131,8 +145,8 @@ COMMENT ON FUNCTION etl.validate(regclass, text, text, name[], text, jsonb, int)
     'condition on the rows to validate; key_columns, what failing rows are named by (default: the primary key, else '
     'their ctid); result_format, BOOLEAN_ONLY (success alone), BASIC, SUMMARY or COMPLETE; params, values of the '
     'suite''s {"$PARAMETER": …}; max_failing_keys, the most failing rows that are listed of each expectation, NULL '
-    'for all. Errors: 42809 no table, 42501 no SELECT on it, 42704 no such suite, 42703 no such key column, 22023 an '
-    'unknown format or a parameter without a value.';
+    'for all, up to 16777216. Errors: 42809 no table, 42501 no SELECT on it, 42704 no such suite, 42703 no such key '
+    'column, 22023 an unknown format or a parameter without a value, that of PostgreSQL for what is no condition.';
 
 CREATE FUNCTION etl.validate_query(
     query text, suite text, key_columns name[] DEFAULT NULL, result_format text DEFAULT 'SUMMARY',
@@ -141,15 +155,17 @@ RETURNS TABLE (
     expectation text, kwargs jsonb, severity text, success bool, element_count bigint, missing_count bigint,
     unexpected_count bigint, unexpected_percent float8, observed_value jsonb, partial_unexpected_list jsonb,
     failing_keys jsonb, exception text)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r.*
-    FROM etl._as_rows(
-        ARRAY(SELECT o::etl._outcome
-              FROM etl._validate(etl._query_source(query, key_columns), suite, result_format, params,
-                                 max_failing_keys) AS o),
-        result_format, max_failing_keys) AS r
+DECLARE
+    source CONSTANT etl._source := etl._query_source(query, key_columns);
+BEGIN
+    RETURN QUERY
+        SELECT r.*
+        FROM etl._as_rows(etl._validate(source, suite, result_format, params, max_failing_keys), result_format,
+                          max_failing_keys) AS r;
+END
 $$;
 COMMENT ON FUNCTION etl.validate_query(text, text, name[], text, jsonb, int) IS
     'Validates the rows of any query as etl.validate does those of a table. Arguments: query, one SELECT; its names '

@@ -1,8 +1,8 @@
 -- Scans: a part of a suite as one query around the aggregate etl._validation_scan.
 --
--- A plan tells what the scan does (plan.hpp). A suite that reads more columns than one call can pass is divided into
--- groups, which are calls of one query. An expectation that raises an error, as it is compiled or on some row, is found
--- by halves and left out.
+-- A plan tells what one call of the aggregate does (plan.hpp). A part that reads more columns than one call can pass is
+-- several calls of one query. An expectation that raises an error, as it is compiled or on some row, is found and left
+-- out.
 
 CREATE TYPE etl._outcome AS (
     number int, expectation text, kwargs text, severity text, success bool,
@@ -14,24 +14,26 @@ COMMENT ON TYPE etl._outcome IS
     'What one expectation of a suite has come to; JSON as text. number counts from 0. look_for is what a second scan '
     'is told to list, fault why nothing is decided.';
 
-CREATE FUNCTION etl._validation_rules(
-    document text,
-    OUT number int, OUT kind text, OUT columns text[], OUT condition text, OUT test text, OUT order_by text[],
-    OUT previous text, OUT kwargs text)
-RETURNS SETOF record
+CREATE TYPE etl._rule AS (
+    number int, kind text, columns text[], condition text, test text, order_by text[], previous text, kwargs text
+);
+COMMENT ON TYPE etl._rule IS
+    'How one expectation of a suite is decided (kind: scan, unique, ordered, table, type, other_table, query), and '
+    'what it reads: columns, the SQL of its row condition, the SQL that it tests, its order, and the name of the '
+    'column with the value before. number counts from 0.';
+
+CREATE FUNCTION etl._validation_rules(document text)
+RETURNS SETOF etl._rule
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_validation_rules';
-COMMENT ON FUNCTION etl._validation_rules(text) IS
-    'How each expectation of a suite document is decided (kind: scan, ordered, table, type, rows, other_table, '
-    'query), and what it reads: columns, the SQL of its row condition, the SQL that it tests, its order, and the name '
-    'of the column with the value before.';
+COMMENT ON FUNCTION etl._validation_rules(text) IS 'The rules of a suite document, in its order.';
 
 CREATE FUNCTION etl._outcomes(states etl.validation_state[])
 RETURNS SETOF etl._outcome
 LANGUAGE C STRICT STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_outcomes';
 COMMENT ON FUNCTION etl._outcomes(etl.validation_state[]) IS
-    'The outcomes of a suite, from the states of scans that decide its parts over the same rows.';
+    'The outcomes of a suite, from states each of which has a part of its expectations.';
 
 CREATE FUNCTION etl._open_spill()
 RETURNS text
@@ -55,210 +57,255 @@ COMMENT ON FUNCTION etl._have_places(etl.validation_state[]) IS
     'where the planner has put something between, tableoid and ctid must be passed, which takes about a tenth more '
     'time.';
 
-CREATE FUNCTION etl._scan_arguments(source etl._source, document text, part int[], told jsonb)
-RETURNS TABLE (number bigint, name text, type text, collation_name text, argument text)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH rules AS MATERIALIZED (
-        SELECT r.* FROM etl._validation_rules(document) AS r WHERE r.number = ANY (part)
-    ), needed (place, name, type, collation_name, argument) AS (
-        SELECT 1, n.name, n.type, '', format('validated.%I', n.name)
-        FROM (VALUES ('tableoid', 'oid'), ('ctid', 'tid')) AS n (name, type)
-        WHERE source.has_places AND (told ->> 'passes_places')::bool
-        UNION ALL
-        SELECT 2, '(keys)', 'text', '',
-               (SELECT format('json_build_object(%s)::text', string_agg(format('%L, validated.%I', k, k), ', '))
-                FROM unnest(source.keys) AS k)
-        WHERE NOT source.has_places AND source.keys IS NOT NULL
-        UNION ALL
-        SELECT DISTINCT 3, c, source.columns -> c ->> 0, source.columns -> c ->> 1, format('validated.%I', c)
-        FROM rules AS r, unnest(r.columns) AS c
-        WHERE source.columns -> c IS NOT NULL
-        UNION ALL
-        SELECT DISTINCT 4, '(' || c || ')', 'boolean', '', '(' || c || ')'
-        FROM rules AS r, unnest(ARRAY[r.condition, r.test]) AS c
-        WHERE c IS NOT NULL
-        UNION ALL
-        SELECT 5, r.previous, min(source.columns -> r.columns[1] ->> 0), min(source.columns -> r.columns[1] ->> 1),
-               format('validated.previous_%s', min(r.number))
-        FROM rules AS r
-        WHERE r.previous IS NOT NULL
-        GROUP BY r.previous
-    )
-    SELECT row_number() OVER (ORDER BY n.place, n.name), n.name, n.type, n.collation_name, n.argument FROM needed AS n
-    UNION ALL
-    SELECT 1, '(true)', 'boolean', '', 'true' WHERE NOT EXISTS (SELECT FROM needed)
-$$;
-COMMENT ON FUNCTION etl._scan_arguments(etl._source, text, int[], jsonb) IS
-    'What a scan passes for a part of a suite: columns, conditions in parentheses, the values before, and where rows '
-    'lie or what their keys are. argument is the SQL of each.';
+CREATE FUNCTION etl._compile_faults(document text, part int[], columns text, OUT number int, OUT fault text)
+RETURNS SETOF record
+LANGUAGE C STRICT STABLE
+AS 'MODULE_PATHNAME', 'etl_compile_faults';
+COMMENT ON FUNCTION etl._compile_faults(text, int[], text) IS
+    'The expectations of a part that do not fit the columns ({"name": [type, collation]}), and why: found before a '
+    'row is read.';
 
-CREATE FUNCTION etl._scan_groups(source etl._source, document text, part int[], told jsonb)
-RETURNS SETOF int[]
-LANGUAGE plpgsql STABLE
+CREATE FUNCTION etl._scan_calls(
+    document text, part int[], others int[], told text, alias text, columns text, keys name[], passes_places bool,
+    OUT plan text, OUT call text)
+RETURNS SETOF record
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'etl_scan_calls';
+COMMENT ON FUNCTION etl._scan_calls(text, int[], int[], text, text, text, name[], bool) IS
+    'The SQL expressions that scan rows into the states of a part of a suite, and their plans. others are the '
+    'expectations that need no row but stand in the first plan: those about the table, and those with a fault.';
+
+CREATE FUNCTION etl._is_nobodys_fault(state text)
+RETURNS bool
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    most CONSTANT int := 94; -- PostgreSQL's 100 arguments, but for the state, the plan, places and keys
-    rule record;
-    gathered int[] := '{}';
-    reads text[] := '{}';
 BEGIN
-    IF (SELECT count(*) FROM etl._scan_arguments(source, document, part, told)) <= most THEN
-        RETURN NEXT part;
-        RETURN;
-    END IF;
-    FOR rule IN
-        SELECT r.number, array_remove(r.columns || ARRAY[r.condition, r.test, r.previous], NULL) AS reads
-        FROM etl._validation_rules(document) AS r
-        WHERE r.number = ANY (part)
-        ORDER BY r.number
-    LOOP
-        IF cardinality(gathered) > 0
-           AND (SELECT count(DISTINCT c) FROM unnest(reads || rule.reads) AS c) > most THEN
-            RETURN NEXT gathered;
-            gathered := '{}';
-            reads := '{}';
-        END IF;
-        gathered := gathered || rule.number;
-        reads := ARRAY(SELECT DISTINCT c FROM unnest(reads || rule.reads) AS c);
-    END LOOP;
-    RETURN NEXT gathered;
+    RETURN state ~ '^(40|53|57|58|XX)';
 END
 $$;
-COMMENT ON FUNCTION etl._scan_groups(etl._source, text, int[], jsonb) IS
-    'A part of a suite divided so that each group reads no more columns than one call of an aggregate can pass.';
+COMMENT ON FUNCTION etl._is_nobodys_fault(text) IS
+    'Whether an SQLSTATE tells nothing about what was being done: transaction rollback, resources, operator '
+    'intervention, system and internal errors. Such an error ends the run.';
 
-CREATE FUNCTION etl._scan_plan(source etl._source, document text, part int[], told jsonb)
-RETURNS text
-LANGUAGE sql STABLE
+CREATE FUNCTION etl._without(part int[], faults jsonb)
+RETURNS int[]
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT json_build_object(
-        'suite', document::json,
-        'columns', (SELECT json_agg(json_build_array(a.name, a.type, a.collation_name) ORDER BY a.number)
-                    FROM etl._scan_arguments(source, document, part, told) AS a),
-        'part', part,
-        'listed', told -> 'listed',
-        'seed', told -> 'seed',
-        'proven_unique', coalesce(told -> 'proven_unique', '[]'),
-        'facts', coalesce(told -> 'facts', '{}'),
-        'faults', coalesce(told -> 'faults', '{}'),
-        'look_for', coalesce(told -> 'look_for', '{}'),
-        'profiled', '{}'::json,
-        'table', json_build_object('columns', (
-            SELECT json_agg(json_build_array(c.key, c.value ->> 0)) FROM json_each(source.columns) AS c)),
-        'area', coalesce(told ->> 'area', ''))::text
+BEGIN
+    RETURN ARRAY(SELECT p FROM unnest(part) AS p WHERE NOT faults ? p::text ORDER BY p);
+END
 $$;
-COMMENT ON FUNCTION etl._scan_plan(etl._source, text, int[], jsonb) IS
-    'What one scan is told to do, as the aggregate reads it.';
+COMMENT ON FUNCTION etl._without(int[], jsonb) IS 'The expectations of a part that have no fault, in order.';
 
-CREATE FUNCTION etl._scan_call(source etl._source, document text, part int[], told jsonb)
+-- One scan -----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._ordered_rows(source etl._source, rules etl._rule[], part int[])
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('coalesce(etl._validation_scan(%1$L, %2$s), etl._empty_validation_state(%1$L))',
-                  etl._scan_plan(source, document, part, told), string_agg(a.argument, ', ' ORDER BY a.number))
-    FROM etl._scan_arguments(source, document, part, told) AS a
+BEGIN
+    RETURN (
+        SELECT format('(SELECT %1$I.*%2$s, %3$s FROM %4$s) AS %1$I', source.alias,
+                      CASE WHEN source.has_places THEN format(', %1$I.tableoid, %1$I.ctid', source.alias) ELSE '' END,
+                      string_agg(format(
+                          'lag(%1$I.%2$I) OVER (PARTITION BY %1$I.%2$I IS NULL%3$s%4$s) AS %5$I',
+                          source.alias, r.columns[1], ', (' || r.condition || ') IS TRUE',
+                          coalesce(' ORDER BY ' || (SELECT string_agg(format('%I.%I', source.alias, o), ', ')
+                                                    FROM unnest(r.order_by) AS o),
+                                   CASE WHEN source.has_places
+                                        THEN format(' ORDER BY %1$I.tableoid, %1$I.ctid', source.alias) ELSE '' END),
+                          format('(previous %s)', r.number)), ', '),
+                      source.rows_sql)
+        FROM unnest(rules) AS r
+        WHERE r.number = ANY (part) AND r.previous IS NOT NULL
+        HAVING count(*) > 0);
+END
 $$;
-COMMENT ON FUNCTION etl._scan_call(etl._source, text, int[], jsonb) IS
-    'The SQL expression that scans rows into the state of a part of a suite.';
+COMMENT ON FUNCTION etl._ordered_rows(etl._source, etl._rule[], int[]) IS
+    'The same rows, each with the value before it that ordered expectations compare with: by their order_by, or as '
+    'the rows lie in the table. NULL where none of the part needs that.';
 
-CREATE FUNCTION etl._compile_faults(source etl._source, document text, part int[], told jsonb)
-RETURNS TABLE (number int, fault text)
+CREATE FUNCTION etl._scan_once(
+    source etl._source, rules etl._rule[], document text, part int[], others int[], told jsonb)
+RETURNS etl.validation_state[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    half CONSTANT int := cardinality(part) / 2;
-    message text;
-    detail text;
+    ordered_rows CONSTANT text := etl._ordered_rows(source, rules, part);
+    passes_places CONSTANT bool := source.has_places
+                                   AND ((told ->> 'passes_places')::bool OR ordered_rows IS NOT NULL);
+    plans text[];
+    calls text;
+    states etl.validation_state[] := '{}';
 BEGIN
-    IF cardinality(part) = 0 THEN
-        RETURN;
+    IF cardinality(part || others) = 0 THEN
+        RETURN states;
     END IF;
-    PERFORM etl._empty_validation_state(etl._scan_plan(source, document, part, told));
+    SELECT array_agg(c.plan), string_agg(c.call, ', ') INTO plans, calls
+    FROM etl._scan_calls(document, part, others, told::text, source.alias, source.columns::text,
+                         CASE WHEN NOT source.has_places THEN source.keys END, passes_places) AS c;
+    EXECUTE format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls,
+                   coalesce(ordered_rows, source.rows_sql)) INTO states;
+    IF states[1] IS NULL THEN -- an aggregate over no row at all
+        RETURN ARRAY(SELECT etl._empty_validation_state(p) FROM unnest(plans) AS p);
+    ELSIF source.has_places AND NOT passes_places AND NOT etl._have_places(states) THEN
+        RETURN etl._scan_once(source, rules, document, part, others, told || '{"passes_places": true}');
+    END IF;
+    RETURN states;
+END
+$$;
+COMMENT ON FUNCTION etl._scan_once(etl._source, etl._rule[], text, int[], int[], jsonb) IS
+    'Scans the rows once for a part of a suite, and puts others beside it, which need no row.';
+
+-- Errors on rows -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._note_condition(number int)
+RETURNS bool
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_note_condition';
+COMMENT ON FUNCTION etl._note_condition(int) IS
+    'True. Notes for etl._noted_condition that the condition of this number is being evaluated.';
+
+CREATE FUNCTION etl._condition_passed(result bool)
+RETURNS bool
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_condition_passed';
+COMMENT ON FUNCTION etl._condition_passed(bool) IS
+    'Its argument. Notes that the condition of etl._note_condition was evaluated without an error.';
+
+CREATE FUNCTION etl._noted_condition()
+RETURNS int
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_noted_condition';
+COMMENT ON FUNCTION etl._noted_condition() IS
+    'The number of the condition during which an error was raised, once; NULL where there is none.';
+
+CREATE FUNCTION etl._error_of(query text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE query;
+    RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
-    IF SQLSTATE ~ '^(40|53|57|58|XX)' THEN
+    IF etl._is_nobodys_fault(SQLSTATE) THEN
         RAISE;
-    ELSIF half = 0 THEN
-        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-        RETURN QUERY SELECT part[1], concat_ws(E'\n', message, nullif(detail, ''));
-    ELSE
-        RETURN QUERY SELECT f.* FROM etl._compile_faults(source, document, part[:half], told) AS f
-                     UNION ALL
-                     SELECT f.* FROM etl._compile_faults(source, document, part[half + 1:], told) AS f;
     END IF;
+    RETURN SQLERRM;
 END
 $$;
-COMMENT ON FUNCTION etl._compile_faults(etl._source, text, int[], jsonb) IS
-    'The expectations that do not fit the columns, and why: found before a row is read.';
+COMMENT ON FUNCTION etl._error_of(text) IS 'The error that a query raises; NULL for none.';
 
-CREATE FUNCTION etl._scan(
-    source etl._source, document text, part int[], told jsonb,
+CREATE FUNCTION etl._condition_error(
+    source etl._source, conditions text[], OUT condition text, OUT message text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._noted_condition();
+    message := etl._error_of(format(
+        'SELECT count(ARRAY[%s]) FROM %s',
+        (SELECT string_agg(format('etl._condition_passed(CASE WHEN etl._note_condition(%s) THEN (%s) IS TRUE END)',
+                                  c.n, c.sql), ', ')
+         FROM unnest(conditions) WITH ORDINALITY AS c (sql, n)),
+        source.rows_sql));
+    condition := conditions[etl._noted_condition()];
+END
+$$;
+COMMENT ON FUNCTION etl._condition_error(etl._source, text[]) IS
+    'The first of these conditions that raises an error on some row, and the error. It tells by marks that are set and '
+    'cleared around each, which only one process can read, so this scan has no workers.';
+
+CREATE FUNCTION etl._faulty_conditions(source etl._source, rules etl._rule[], part int[])
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    conditions text[] := ARRAY(SELECT DISTINCT c
+                               FROM unnest(rules) AS r, unnest(ARRAY[r.condition, r.test]) AS c
+                               WHERE r.number = ANY (part) AND c IS NOT NULL);
+    messages jsonb;
+    found record;
+BEGIN
+    SELECT coalesce(jsonb_object_agg(e.condition, e.message), '{}') INTO messages
+    FROM (SELECT c AS condition,
+                 etl._error_of(format('SELECT (%s) IS TRUE FROM %s LIMIT 0', c, source.rows_sql)) AS message
+          FROM unnest(conditions) AS c OFFSET 0) AS e
+    WHERE e.message IS NOT NULL;
+    LOOP
+        conditions := ARRAY(SELECT c FROM unnest(conditions) AS c WHERE NOT messages ? c);
+        EXIT WHEN cardinality(conditions) = 0;
+        found := etl._condition_error(source, conditions);
+        EXIT WHEN found.condition IS NULL;
+        messages := messages || jsonb_build_object(found.condition, found.message);
+    END LOOP;
+    RETURN (SELECT coalesce(jsonb_object_agg(r.number, coalesce(messages -> r.condition, messages -> r.test)), '{}')
+            FROM unnest(rules) AS r
+            WHERE r.number = ANY (part) AND coalesce(messages -> r.condition, messages -> r.test) IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION etl._faulty_conditions(etl._source, etl._rule[], int[]) IS
+    'The expectations whose SQL cannot be planned or raises an error on some row, and the errors: a scan for each '
+    'condition that raises one, and one more.';
+
+CREATE FUNCTION etl._scan_by_halves(
+    source etl._source, rules etl._rule[], document text, part int[], others int[], told jsonb,
     OUT states etl.validation_state[], OUT faults jsonb)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     half CONSTANT int := cardinality(part) / 2;
-    calls text;
     left_half record;
     right_half record;
 BEGIN
-    SELECT string_agg(etl._scan_call(source, document, g, told), ', ') INTO calls
-    FROM etl._scan_groups(source, document, part, told) AS g;
-    EXECUTE format('SELECT ARRAY[%s]::etl.validation_state[] FROM %s', calls, source.rows_sql) INTO states;
     faults := '{}';
-    IF source.has_places AND NOT (told ->> 'passes_places')::bool AND NOT etl._have_places(states) THEN
-        SELECT s.states, s.faults INTO states, faults
-        FROM etl._scan(source, document, part, told || '{"passes_places": true}') AS s;
-    END IF;
+    states := etl._scan_once(source, rules, document, part, others, told);
 EXCEPTION WHEN OTHERS THEN
-    IF SQLSTATE ~ '^(40|53|57|58|XX)' OR cardinality(part) = 0 THEN
+    IF etl._is_nobodys_fault(SQLSTATE) OR cardinality(part) = 0 THEN
         RAISE;
-    END IF;
-    IF told -> 'is_half' IS NULL THEN -- rows that cannot be read at all are nobody's fault
-        PERFORM etl._scan(source, document, '{}', told);
-    END IF;
-    IF half = 0 THEN
-        states := '{}';
+    ELSIF half = 0 THEN
         faults := jsonb_build_object(part[1], SQLERRM);
+        states := etl._scan_once(source, rules, document, '{}', others, told);
     ELSE
-        left_half := etl._scan(source, document, part[:half], told || '{"is_half": true}');
-        right_half := etl._scan(source, document, part[half + 1:], told || '{"is_half": true}');
+        left_half := etl._scan_by_halves(source, rules, document, part[:half], others, told);
+        right_half := etl._scan_by_halves(source, rules, document, part[half + 1:], '{}', told);
         states := left_half.states || right_half.states;
         faults := left_half.faults || right_half.faults;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._scan(etl._source, text, int[], jsonb) IS
-    'Scans the rows once for a part of a suite. An expectation that raises an error on some row is found by halves, '
-    'and the others are decided without it.';
+COMMENT ON FUNCTION etl._scan_by_halves(etl._source, etl._rule[], text, int[], int[], jsonb) IS
+    'Scans the rows for a part of a suite. An expectation that raises an error on some row is found by halves, and '
+    'the others are decided without it.';
 
-CREATE FUNCTION etl._ordered_source(source etl._source, document text, part int[])
-RETURNS etl._source
-LANGUAGE sql STABLE
+CREATE FUNCTION etl._scan(
+    source etl._source, rules etl._rule[], document text, part int[], others int[], told jsonb,
+    OUT states etl.validation_state[], OUT faults jsonb)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (source.target,
-            format('(SELECT validated.*%s, %s FROM %s) AS validated',
-                   CASE WHEN source.has_places THEN ', validated.tableoid, validated.ctid' ELSE '' END,
-                   string_agg(format(
-                       'lag(validated.%1$I) OVER (PARTITION BY validated.%1$I IS NULL%2$s%3$s) AS previous_%4$s',
-                       r.columns[1], ', (' || r.condition || ') IS TRUE',
-                       coalesce(' ORDER BY ' || (SELECT string_agg(format('validated.%I', o), ', ')
-                                                 FROM unnest(r.order_by) AS o),
-                                CASE WHEN source.has_places THEN ' ORDER BY validated.tableoid, validated.ctid'
-                                     ELSE '' END),
-                       r.number), ', '),
-                   source.rows_sql),
-            source.columns, source.keys, source.has_places)::etl._source
-    FROM etl._validation_rules(document) AS r
-    WHERE r.number = ANY (part)
+DECLARE
+    found jsonb;
+BEGIN
+    faults := '{}';
+    states := etl._scan_once(source, rules, document, part, others, told);
+EXCEPTION WHEN OTHERS THEN
+    IF etl._is_nobodys_fault(SQLSTATE) OR cardinality(part) = 0 THEN
+        RAISE;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %s', source.rows_sql); -- rows that cannot be read are no expectation's fault
+    found := etl._faulty_conditions(source, rules, part);
+    SELECT s.states, found || s.faults INTO states, faults
+    FROM etl._scan_by_halves(source, rules, document, etl._without(part, found), others, told) AS s;
+END
 $$;
-COMMENT ON FUNCTION etl._ordered_source(etl._source, text, int[]) IS
-    'The same rows, each with the value before it that ordered expectations compare with: by their order_by, or as '
-    'the rows lie in the table.';
+COMMENT ON FUNCTION etl._scan(etl._source, etl._rule[], text, int[], int[], jsonb) IS
+    'Scans the rows once for a part of a suite. Expectations that raise an error on some row are found, those with SQL '
+    'of their own first, and the others are decided without them.';

@@ -26,42 +26,36 @@ COMMENT ON FUNCTION etl._rounded_out(numeric, bool) IS
 
 CREATE FUNCTION etl._kind_of_type(type regtype)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE base AS (
-        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type AS t WHERE t.oid = type
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.typbasetype
-    )
-    SELECT CASE WHEN b.typtype = 'e' THEN 'enum'
-                WHEN b.oid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN 'integer'
-                WHEN b.oid = 'real'::regtype THEN 'real'
-                WHEN b.oid = 'double precision'::regtype THEN 'double'
-                WHEN b.oid = 'numeric'::regtype THEN 'numeric'
-                WHEN b.oid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN 'moment'
-                WHEN b.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN 'text'
-                WHEN b.oid = 'uuid'::regtype THEN 'uuid'
-                ELSE 'other' END
-    FROM base AS b
-    WHERE b.typtype <> 'd'
+DECLARE
+    base CONSTANT regtype := etl._base_type(type);
+BEGIN
+    RETURN CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN 'enum'
+                WHEN base IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN 'integer'
+                WHEN base = 'real'::regtype THEN 'real'
+                WHEN base = 'double precision'::regtype THEN 'double'
+                WHEN base = 'numeric'::regtype THEN 'numeric'
+                WHEN base IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN 'moment'
+                WHEN base IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN 'text'
+                WHEN base = 'uuid'::regtype THEN 'uuid'
+                ELSE 'other' END;
+END
 $$;
 COMMENT ON FUNCTION etl._kind_of_type(regtype) IS
     'What rules may be suggested for a type; domains count as what they are made of.';
 
 CREATE FUNCTION etl._enum_labels(type regtype)
 RETURNS json
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE base AS (
-        SELECT t.oid, t.typbasetype FROM pg_type AS t WHERE t.oid = type
-        UNION ALL
-        SELECT t.oid, t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.typbasetype
-    )
-    SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
-    FROM base AS b
-    JOIN pg_enum AS e ON e.enumtypid = b.oid
+BEGIN
+    RETURN (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
+            FROM pg_enum AS e
+            WHERE e.enumtypid = etl._base_type(type));
+END
 $$;
 COMMENT ON FUNCTION etl._enum_labels(regtype) IS 'The labels of an enum in their order, also of a domain over one.';
 

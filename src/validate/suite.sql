@@ -1,15 +1,22 @@
 -- Suites of expectations: Great Expectations documents, loaded, changed, listed, exported and dropped; and the
 -- catalogue of what they may hold.
 
+CREATE FUNCTION etl._suite_name(document text)
+RETURNS text
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_suite_name';
+COMMENT ON FUNCTION etl._suite_name(text) IS
+    'The name that a suite document gives itself; 22023 where it is no suite.';
+
 CREATE TABLE etl.suite (
     name text PRIMARY KEY,
-    document text NOT NULL,
+    document text NOT NULL CONSTRAINT suite_document CHECK (etl._suite_name(document) IS NOT NULL),
     loaded_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE etl.suite IS
     'Suites of expectations: Great Expectations documents in the 1.x shape, as etl.load_suite stored them. Read them '
-    'in etl.suites and etl.expectations.';
+    'in etl.suites and etl.expectations. What is no suite cannot be stored: the views could not show it to anybody.';
 ALTER TABLE etl.suite ENABLE ROW LEVEL SECURITY;
 CREATE POLICY suite_owner ON etl.suite USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.suite TO PUBLIC;
@@ -21,13 +28,6 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_normalize_suite';
 COMMENT ON FUNCTION etl._normalize_suite(text, text) IS
     'The suite document in the 1.x shape under the given name (NULL keeps its own); 22023 where it is no suite.';
-
-CREATE FUNCTION etl._suite_name(document text)
-RETURNS text
-LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_suite_name';
-COMMENT ON FUNCTION etl._suite_name(text) IS
-    'The name that a suite document gives itself.';
 
 CREATE FUNCTION etl._suite_expectations(
     document text,
@@ -200,10 +200,11 @@ BEGIN
             MESSAGE = 'no suite document was given',
             HINT = 'Pass the text of a Great Expectations suite, as in etl.load_suite(pg_read_file(''suite.json'')).';
     END IF;
+    PERFORM etl._require_flag(load_suite.replace, 'replace');
     document := etl._normalize_suite(suite, load_suite.name);
     chosen := etl._suite_name(document);
     PERFORM etl._require_name(chosen, 'the name of the suite');
-    PERFORM etl._store_suite(chosen, document, coalesce(load_suite.replace, false));
+    PERFORM etl._store_suite(chosen, document, load_suite.replace);
     RETURN chosen;
 END
 $$;
@@ -276,6 +277,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM etl._require_flag(if_exists, 'if_exists');
     DELETE FROM etl.suite AS s WHERE s.name = drop_suite.name;
     IF NOT FOUND AND if_exists THEN
         RAISE NOTICE 'suite "%" does not exist, skipping', drop_suite.name;

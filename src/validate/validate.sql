@@ -39,19 +39,19 @@ COMMENT ON TYPE etl.validation_state IS
 
 CREATE FUNCTION etl._validation_state_step(etl.validation_state, text, text[], VARIADIC "any")
 RETURNS etl.validation_state
-LANGUAGE C STABLE PARALLEL SAFE
+LANGUAGE C STABLE PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'etl_validation_state_step';
 COMMENT ON FUNCTION etl._validation_state_step(etl.validation_state, text, text[], "any") IS
     'Transition function of the aggregate etl.validation_state over named columns.';
 CREATE FUNCTION etl._validation_row_step(etl.validation_state, text, record)
 RETURNS etl.validation_state
-LANGUAGE C STABLE PARALLEL RESTRICTED -- a suite's conditions may be anything, and the planner does not see them
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 -- a suite's conditions may be anything, and the planner does not see them
 AS 'MODULE_PATHNAME', 'etl_validation_row_step';
 COMMENT ON FUNCTION etl._validation_row_step(etl.validation_state, text, record) IS
     'Transition function of the aggregate etl.validation_state over whole rows.';
 CREATE FUNCTION etl._validation_scan_step(etl.validation_state, text, VARIADIC "any")
 RETURNS etl.validation_state
-LANGUAGE C STABLE PARALLEL SAFE
+LANGUAGE C STABLE PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'etl_validation_scan_step';
 COMMENT ON FUNCTION etl._validation_scan_step(etl.validation_state, text, "any") IS
     'Transition function of the aggregate etl._validation_scan.';
@@ -92,7 +92,7 @@ CREATE AGGREGATE etl._validation_scan(text, VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl._validation_scan(text, VARIADIC "any") IS
-    'Scans rows into a state, as a plan of etl._scan_plan tells.';
+    'Scans rows into a state, as a plan of etl._scan_calls tells.';
 CREATE AGGREGATE etl.merge(etl.validation_state) (
     SFUNC = etl._validation_state_combine,
     STYPE = etl.validation_state,
@@ -109,44 +109,3 @@ LANGUAGE C STRICT STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_empty_validation_state';
 COMMENT ON FUNCTION etl._empty_validation_state(text) IS
     'The state of a plan over no rows, where the aggregate returns NULL. Raises what does not fit the columns.';
-
-CREATE FUNCTION etl._json_of(value "any")
-RETURNS text
-LANGUAGE C STRICT STABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_json_of';
-COMMENT ON FUNCTION etl._json_of("any") IS
-    'A value as JSON, in the form that lists of failing values have: numbers and booleans as such, moments in ISO '
-    '8601, everything else as text, which is cut after 1000 bytes.';
-
-CREATE FUNCTION etl._require_suite_columns(target regclass, suite text, document text)
-RETURNS name[]
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    columns name[];
-    missing name;
-BEGIN
-    SELECT array_agg(DISTINCT c) INTO columns
-    FROM etl._suite_expectations(document) AS e, unnest(e.columns) AS c;
-    SELECT c INTO missing
-    FROM unnest(columns) AS c
-    WHERE NOT EXISTS (
-        SELECT FROM pg_attribute AS a
-        WHERE a.attrelid = target AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped)
-    ORDER BY c
-    LIMIT 1;
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_column',
-            MESSAGE = format('suite "%s" expects column "%s", which table "%s" does not have', suite, missing, target),
-            DETAIL = (SELECT format('The table has columns %s.', string_agg(a.attname, ', ' ORDER BY a.attnum))
-                      FROM pg_attribute AS a
-                      WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped),
-            HINT = 'Change the suite with etl.load_suite(…, replace => true).';
-    END IF;
-    RETURN coalesce(columns, '{}');
-END
-$$;
-COMMENT ON FUNCTION etl._require_suite_columns(regclass, text, text) IS
-    'The columns that a suite reads, each once; 42703 where the table lacks one of them.';

@@ -1,7 +1,7 @@
 -- What etl.validate is asked for: formats, keys, parameters, queries, documents; and what goes wrong for one
 -- expectation alone.
 BEGIN;
-SELECT plan(30);
+SELECT plan(55);
 SET LOCAL timezone = 'UTC';
 
 CREATE TABLE sale (id int PRIMARY KEY, gone int, w text, price numeric);
@@ -90,6 +90,119 @@ SELECT matches((SELECT exception FROM etl.validate('sale', 'broken') OFFSET 4 LI
                'an error on a row');
 SELECT throws_ok($$SELECT * FROM etl.validate('sale', 'broken', where_sql => '1 / (id - 50) < 2')$$, '22012', NULL,
                  'an error of the rows themselves is no expectation''s');
+
+-- Errors cost no more than they must ---------------------------------------------------------------------------------
+
+SELECT etl.load_suite(json_build_object('name', 'hopeless', 'expectations', json_agg(json_build_object(
+    'type', 'expect_column_mean_to_be_between', 'kwargs', json_build_object('column', 'w', 'min_value', i))))::text)
+FROM generate_series(1, 1600) AS i \g /dev/null
+SET LOCAL statement_timeout = '30s';
+SELECT is((SELECT count(*) FROM etl.validate('sale', 'hopeless') WHERE exception LIKE '%needs a column of numbers%'),
+          1600::bigint, 'many expectations that do not fit are found at once');
+RESET statement_timeout;
+
+SELECT etl.load_suite(json_build_object('name', 'raising', 'expectations', json_agg(CASE
+    WHEN i % 7 = 0 THEN json_build_object('type', 'expect_column_values_to_not_be_null', 'kwargs', json_build_object(
+                            'column', 'id', 'row_condition', format('%s / (id - 50) < 2', i),
+                            'condition_parser', 'sql'))
+    WHEN i % 7 = 1 THEN json_build_object('type', 'expect_row_condition', 'kwargs', json_build_object(
+                            'condition', format('1 / (id - %s) < 2', i)))
+    WHEN i % 7 = 2 THEN json_build_object('type', 'expect_row_condition', 'kwargs', json_build_object(
+                            'condition', format('1 / 0 < %s', i)))
+    ELSE json_build_object('type', 'expect_row_condition', 'kwargs', json_build_object(
+                            'condition', format('id <> -%s', i)))
+    END))::text)
+FROM generate_series(1, 70) AS i \g /dev/null
+CREATE SEQUENCE rows_read;
+SELECT results_eq($$SELECT exception, count(*) FROM etl.validate(
+                        'sale', 'raising', where_sql => 'nextval(''public.rows_read'') > 0') GROUP BY 1 ORDER BY 1$$,
+                  $$VALUES ('division by zero', 30::bigint), (NULL, 40)$$, 'which conditions raise an error');
+SELECT cmp_ok((SELECT last_value FROM rows_read), '<', 100 * 25::bigint,
+              'is found in one scan for each of them, which it ends, and some more');
+SELECT etl.load_suite('{"name": "disordered", "expectations": [
+    {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "id",
+        "row_condition": "1 / (id - 50) < 2", "condition_parser": "sql"}},
+    {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "id"}}]}') \g /dev/null
+SELECT results_eq($$SELECT success, exception FROM etl.validate('sale', 'disordered')$$,
+                  $$VALUES (false, 'division by zero'), (true, NULL)$$,
+                  'an error in the condition of an expectation on the order of rows');
+
+-- Many columns --------------------------------------------------------------------------------------------------------
+
+SELECT format('CREATE TABLE wide (%s, last int)', string_agg(format('c%s int', i), ', '))
+FROM generate_series(1, 300) AS i \gexec
+INSERT INTO wide (c1, c300) VALUES (1, 1), (2, NULL);
+SELECT etl.load_suite(json_build_object('name', 'wide', 'expectations', json_agg(e ORDER BY i))::text)
+FROM (SELECT i, json_build_object('type', 'expect_column_values_to_not_be_null',
+                                  'kwargs', json_build_object('column', 'c' || i)) AS e
+      FROM generate_series(1, 300) AS i
+      UNION ALL
+      VALUES (0, '{"type": "expect_table_column_count_to_equal", "kwargs": {"value": 301}}'::json),
+             (150, '{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "c1"}}'),
+             (400, '{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 2}}')) AS s \g /dev/null
+SELECT is((SELECT string_agg(coalesce(kwargs ->> 'column', expectation), ' ' ORDER BY n)
+           FROM etl.validate('wide', 'wide') WITH ORDINALITY AS v (expectation, kwargs, severity, success, e, m,
+                                                                   u, p, o, l, k, x, n)
+           WHERE success),
+          'expect_table_column_count_to_equal c1 c1 expect_table_row_count_to_equal',
+          'more columns than one call of an aggregate can pass');
+SELECT is((SELECT jsonb_agg(failing_keys) FROM etl.validate('wide', 'wide') WHERE kwargs ->> 'column' = 'c300'),
+          '[[{"ctid": "(0,2)"}]]', 'and the places of their failing rows');
+SELECT is((SELECT count(*) FROM etl.validate('wide', 'wide', where_sql => 'false') WHERE success), 302::bigint,
+          'no row at all');
+
+-- Conditions on rows --------------------------------------------------------------------------------------------------
+
+SELECT etl.load_suite('{"name": "named", "expectations": [
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "w",
+        "row_condition": "sale.id < 10", "condition_parser": "sql"}},
+    {"type": "expect_row_condition", "kwargs": {"condition": "sale.price > 0"}},
+    {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "id",
+        "row_condition": "sale.price > 0", "condition_parser": "sql"}}]}') \g /dev/null
+SELECT results_eq($$SELECT success, exception FROM etl.validate('sale', 'named')$$,
+                  $$VALUES (true, NULL::text), (true, NULL), (true, NULL)$$, 'conditions may name the table');
+SELECT is((SELECT max(element_count) FROM etl.validate('sale', 'named', where_sql => 'sale.id = 2')), 1::bigint,
+          'and where_sql, too');
+SELECT is((SELECT max(element_count) FROM etl.validate('sale', 'named', where_sql => 'id = 2 -- or 3')), 1::bigint,
+          'which may end with a comment');
+SELECT is((SELECT count(*) FROM etl.profile('sale', where_sql => 'sale.id = 2') WHERE rows = 1), 3::bigint,
+          'in profiles as well');
+SELECT throws_ok(format('SELECT * FROM etl.%s', c.call), c.state, c.message, c.call)
+FROM (VALUES ($$validate('sale', 'named', where_sql => 'true) GROUP BY (id')$$, '42601', NULL),
+             ($$validate('sale', 'named', where_sql => '')$$, '42601', NULL),
+             ($$validate('sale', 'named', where_sql => 'nosuch > 1')$$, '42703',
+              'where_sql "nosuch > 1" is no condition on table "public.sale": column "nosuch" does not exist'),
+             ($$validate('sale', 'named', where_sql => 'count(*) > 1')$$, '42803', NULL),
+             ($$validate_json('sale', 'named', where_sql => 'nosuch > 1')$$, '42703', NULL),
+             ($$profile('sale', where_sql => 'nosuch > 1')$$, '42703', NULL),
+             ($$suggest_suite('sale', where_sql => 'nosuch > 1')$$, '42703', NULL),
+             ($$validate_query(NULL, 'named')$$, '22023', 'no query was given'),
+             ($$validate_json('sale', 'named', format => 'bogus')$$, '22023', 'unknown format ''bogus'''),
+             ($$validate_json('sale', 'named', format => NULL)$$, '22023', 'unknown format NULL'))
+     AS c (call, state, message);
+SELECT is((SELECT element_count FROM etl.validate_query('SELECT * FROM public.sale WHERE id < 3; ', 's',
+                                                        params => '{"most": 1}') LIMIT 1), 2::bigint,
+          'a query with a semicolon at its end');
+
+-- Names and numbers out of the ordinary -------------------------------------------------------------------------------
+
+CREATE TABLE "my table" (id int, previous_0 int);
+INSERT INTO "my table" VALUES (1, 9), (2, 8);
+SELECT etl.load_suite('{"name": "names", "expectations": [
+    {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "id"}},
+    {"type": "expect_table_row_count_to_equal_other_table", "kwargs": {"other_table_name": "my table"}},
+    {"type": "expect_table_row_count_to_equal_other_table", "kwargs": {"other_table_name": "public.\"my table\""}},
+    {"type": "expect_column_value_z_scores_to_be_less_than", "kwargs":
+        {"column": "previous_0", "threshold": "Infinity", "double_sided": true}}]}') \g /dev/null
+SELECT results_eq($$SELECT success, exception FROM etl.validate('"my table"', 'names')$$,
+                  $$VALUES (true, NULL::text), (true, NULL), (true, NULL), (true, NULL)$$,
+                  'columns like those of a scan, a table whose name has a space, with and without its schema');
+SELECT is_empty(etl.validate_json('"my table"', 'names', result_format => 'COMPLETE')
+                #>> '{results,3,result,unexpected_index_query}', 'the query for z-scores beyond infinity is one');
+SELECT throws_ok($$SELECT etl.load_suite('{"name": "x", "expectations": [
+    {"type": "expect_column_values_to_be_null", "kwargs": {"column": "id", "result_format":
+        {"result_format": "SUMMARY", "partial_unexpected_count": "x"}}}]}')$$, '22023', NULL,
+    'a partial list of x values');
 
 -- Who may see what ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 -- How often a validation reads the table: once, and once more to list the rows of values that repeat or lie far out.
 BEGIN;
-SELECT plan(9);
+SELECT plan(10);
 SET LOCAL max_parallel_workers_per_gather = 0; -- the scans of workers are not counted here
 SET LOCAL enable_indexscan = off;
 SET LOCAL enable_bitmapscan = off;
@@ -45,8 +45,11 @@ SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_unique', '"column"
 SELECT is(pg_temp.scans('BOOLEAN_ONLY', pg_temp.rule('values_to_be_unique', '"column": "t"')), '-: 1',
           'which is left out where no row is listed');
 SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_increasing', '"column": "id", "order_by": "id"'),
-                        pg_temp.rule('values_to_be_increasing', '"column": "n", "order_by": "id"')), '0 2: 2',
+                        pg_temp.rule('values_to_be_increasing', '"column": "n", "order_by": "id"'),
+                        pg_temp.rule('values_to_be_between', '"column": "id", "min_value": 1')), '0 2 0: 2',
           'an order takes one more, for all orders');
+SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_increasing', '"column": "n", "order_by": "id"')), '2: 1',
+          'and one alone where nothing else is asked for');
 ALTER TABLE reading ADD gone int;
 ALTER TABLE reading DROP gone;
 SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_between', '"column": "id", "min_value": 2')), '1: 1',

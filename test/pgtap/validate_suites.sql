@@ -1,6 +1,6 @@
 -- Suites: loading, replacing and dropping them, the views, and what roles see of each other's suites and rows.
 BEGIN;
-SELECT plan(43);
+SELECT plan(46);
 SET LOCAL client_min_messages = warning;
 
 CREATE FUNCTION suite(column_name text, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$
@@ -23,9 +23,8 @@ SELECT throws_ok(format('SELECT etl.load_suite(suite(''a''), %L)', n), '22023',
 FROM unnest(ARRAY[' x', E'a\nb', repeat('x', 64)]) AS n;
 SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first')$$, '42710', 'suite "first" already exists',
                  'a name in use');
-SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first', replace => NULL)$$, '42710',
-                 'suite "first" already exists',
-                 'NULL does not replace');
+SELECT throws_ok($$SELECT etl.load_suite(suite('b'), 'first', replace => NULL)$$, '22023',
+                 'replace must not be NULL', 'NULL does not replace');
 SELECT results_eq('SELECT columns FROM etl.expectations WHERE suite = ''first''', $$VALUES ('{a}'::text[])$$,
                   'the stored suite stays what it was');
 SELECT is(etl.load_suite(suite('b'), 'first', replace => true), 'first', 'unless it is to be replaced');
@@ -145,6 +144,13 @@ SELECT is(exception_of('expect_column_values_to_be_between', '{"column": "price"
           'invalid input syntax for type numeric: "cheap"', 'a literal');
 SELECT is(exception_of('expect_column_values_to_match_regex', '{"column": "wallet", "regex": "^(a"}'),
           'invalid regular expression: parentheses () not balanced', 'a pattern');
+
+-- What is no suite is not stored, not even past etl.load_suite.
+SELECT throws_ok($$INSERT INTO etl.suite (name, document) VALUES ('garbage', 'x')$$, '22023', NULL, 'no JSON');
+SELECT throws_ok($$INSERT INTO etl.suite (name, document) VALUES ('garbage', '{"expectations": [{}]}')$$, '22023', NULL,
+                 'no expectation');
+SELECT throws_ok($$SELECT etl.drop_suite('first', if_exists => NULL)$$, '22023', 'if_exists must not be NULL',
+                 'NULL is neither true nor false');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -45,6 +45,18 @@ TEST(plan, round_trips)
     EXPECT_EQ(back.area, "0102");
 }
 
+TEST(plan, of_a_part_of_a_suite_knows_the_numbers)
+{
+    plan part = full_plan();
+    EXPECT_EQ(part.number_in_suite(2), 2U);
+    part.numbers = {7, 5};
+    const plan back = read_plan(write_plan(part));
+    EXPECT_EQ(back.numbers, part.numbers);
+    EXPECT_EQ(back.number_in_suite(0), 7U);
+    EXPECT_EQ(back.number_in_suite(1), 5U);
+    EXPECT_EQ(back.number_in_suite(2), 2U); // of a damaged one
+}
+
 TEST(plan, refuses_what_is_none)
 {
     const std::string good = write_plan(full_plan());

@@ -1,0 +1,64 @@
+// etl._locked_value: the one value of a query that is run with the role locked.
+#include "pg/function.hpp"
+#include "pg/role_lock.hpp"
+
+extern "C" {
+#include <executor/spi.h>
+#include <utils/builtins.h>
+#include <utils/lsyscache.h>
+}
+
+namespace etl {
+namespace {
+
+constexpr int most_values = 8;
+
+struct parameters {
+    int count = 0;
+    Oid types[most_values] = {};
+    Datum values[most_values] = {};
+    char nulls[most_values] = {};
+};
+
+parameters read_parameters(pg::arguments args, int first)
+{
+    parameters made;
+    if (args.count() - first > most_values) {
+        throw error(sqlstate::internal_error, "too many parameters for etl._locked_value");
+    }
+    for (int i = first; i < args.count(); ++i, ++made.count) {
+        made.types[made.count] = args.type(i);
+        made.values[made.count] = args.datum(i);
+        made.nulls[made.count] = args.is_null(i) ? 'n' : ' ';
+    }
+    return made;
+}
+
+} // namespace
+} // namespace etl
+
+using namespace etl;
+
+// Run to its end at once, without a cursor: only so a query may have parallel workers.
+ETL_FUNCTION(etl_locked_value, args)
+{
+    const char* query = text_to_cstring(DatumGetTextPP(args.datum(0)));
+    const Oid type = args.type(1);
+    parameters given = read_parameters(args, 2);
+    SPI_connect();
+    pg::with_locked_role(
+        [&] { SPI_execute_with_args(query, given.count, given.types, given.values, given.nulls, true, 0); });
+    if (SPI_processed != 1 || SPI_tuptable == nullptr || SPI_gettypeid(SPI_tuptable->tupdesc, 1) != type) {
+        throw error(sqlstate::datatype_mismatch, "etl._locked_value needs a query for one value of the given type");
+    }
+    bool is_null = false;
+    Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+    if (!is_null) {
+        std::int16_t length = 0;
+        bool by_value = false;
+        get_typlenbyval(type, &length, &by_value);
+        value = SPI_datumTransfer(value, by_value, length);
+    }
+    SPI_finish();
+    return is_null ? args.null_result() : value;
+}
