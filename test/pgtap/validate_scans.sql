@@ -1,6 +1,6 @@
 -- How often a validation reads the table: once, and once more to list the rows of values that repeat or lie far out.
 BEGIN;
-SELECT plan(10);
+SELECT plan(11);
 SET LOCAL max_parallel_workers_per_gather = 0; -- the scans of workers are not counted here
 SET LOCAL enable_indexscan = off;
 SET LOCAL enable_bitmapscan = off;
@@ -54,6 +54,16 @@ ALTER TABLE reading ADD gone int;
 ALTER TABLE reading DROP gone;
 SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_between', '"column": "id", "min_value": 2')), '1: 1',
           'a table with a dropped column');
+
+-- Workers read for a leader that only gathers: a run with the role locked is as parallel as any query.
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL parallel_leader_participation = off;
+CREATE TEMP TABLE read_before AS SELECT pg_stat_get_xact_tuples_returned('reading'::regclass) AS rows;
+SELECT pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_between', '"column": "id", "min_value": 2')) \g /dev/null
+SELECT is(pg_stat_get_xact_tuples_returned('reading'::regclass), rows, 'workers read the table') FROM read_before;
 
 SELECT * FROM finish();
 ROLLBACK;
