@@ -98,7 +98,7 @@ void take(plan& to, json& document, const json& expectations, std::size_t number
     to.numbers.push_back(number);
     document["expectations"].push_back(expectations.at(number));
     if (told.proven_unique.contains(number)) {
-        to.proven_unique.push_back(own);
+        to.proven_unique.insert(own);
     }
     const auto copy = [number, own](const auto& from, auto& into) {
         if (const auto found = from.find(number); found != from.end()) {
