@@ -42,7 +42,7 @@ using namespace etl;
 // Run to its end at once, without a cursor: only so a query may have parallel workers.
 ETL_FUNCTION(etl_locked_value, args)
 {
-    const char* query = text_to_cstring(DatumGetTextPP(args.datum(0)));
+    const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
     const Oid type = args.type(1);
     parameters given = read_parameters(args, 2);
     SPI_connect();

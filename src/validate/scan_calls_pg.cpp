@@ -151,7 +151,7 @@ ETL_FUNCTION(etl_compile_faults, args)
     const source_columns columns{source};
     const fault_finder finder{columns, CurrentMemoryContext};
     fault_search search{finder};
-    for (const std::size_t number : read_numbers(args.datum(1))) {
+    for (const std::size_t number : read_numbers(args.given(1))) {
         if (const auto fault = search.fault_of(rules.expectations.at(number), number)) {
             put_fault(rows, number, *fault);
         }
@@ -174,7 +174,7 @@ ETL_FUNCTION(etl_scan_calls, args)
     source.keys = args.is_null(6) ? std::vector<std::string>{} : pg::read_text_array(args.datum(6));
     source.passes_places = args.get<bool>(7);
     for (const scan_call& call :
-         make_scan_calls(document, read_numbers(args.datum(1)), read_numbers(args.datum(2)), read_told(told), source)) {
+         make_scan_calls(document, read_numbers(args.given(1)), read_numbers(args.given(2)), read_told(told), source)) {
         std::array values{pg::make_text(call.plan), pg::make_text(call.sql)};
         std::array nulls{false, false};
         rows.put(values, nulls);
