@@ -5,6 +5,7 @@
 #include "validate/nearest.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -116,13 +117,19 @@ inline bool value_set::text_set::contains(std::string_view text) const
     if (all_.size() > few) {
         return all_.contains(text);
     }
+    // Which member a row has is anybody's guess, so all of them are compared, without a branch to foretell.
     const outline wanted = outline_of(text);
+    unsigned alike = 0;
     for (std::size_t i = 0; i < outlines_.size(); ++i) {
-        if (outlines_[i] == wanted && (text.size() <= 8 || few_[i] == text)) {
-            return true;
-        }
+        alike |= static_cast<unsigned>(outlines_[i].is_of(wanted)) << i;
     }
-    return false;
+    if (text.size() <= 8) {
+        return alike != 0;
+    }
+    while (alike != 0 && few_[static_cast<std::size_t>(std::countr_zero(alike))] != text) {
+        alike &= alike - 1;
+    }
+    return alike != 0;
 }
 
 value_set::value_set(column_type& type, const std::vector<std::string>& literals, const std::string& purpose)
