@@ -9,6 +9,7 @@
 #include "validate/stored_types_pg.hpp"
 
 extern "C" {
+#include <access/nbtree.h>
 #include <access/htup_details.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
@@ -80,7 +81,8 @@ type_facts look_up(Oid type, Oid collation)
     getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
     get_typlenbyval(facts.type, &facts.length, &facts.by_value);
-    facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+    facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO |
+                                                       TYPECACHE_BTREE_OPFAMILY);
     return facts;
 }
 
@@ -197,6 +199,28 @@ class pg_column_type final : public column_type {
     {
         // every column_type in a server is one of these
         return family_of(facts_.type) == family_of(static_cast<const pg_column_type&>(other).facts_.type);
+    }
+
+    comparison comparison_with(const column_type& other) const override
+    {
+        const auto& right = static_cast<const pg_column_type&>(other);
+        FmgrInfo* compare = in_memory("a comparison of two types", [&]() -> FmgrInfo* {
+            const Oid found =
+                get_opfamily_proc(facts_.cache->btree_opf, facts_.type, right.facts_.type, BTORDER_PROC);
+            auto* made = OidIsValid(found) ? static_cast<FmgrInfo*>(palloc0(sizeof(FmgrInfo))) : nullptr;
+            if (made != nullptr) {
+                fmgr_info_cxt(found, made, memory_);
+            }
+            return made;
+        });
+        if (compare == nullptr) {
+            return {};
+        }
+        return [this, &right, compare](const field& a, const field& b) {
+            return pg::call([&] {
+                return DatumGetInt32(FunctionCall2Coll(compare, facts_.collation, datum(a), right.datum(b)));
+            });
+        };
     }
 
     field keep(const field& value, std::pmr::string& bytes) const override
@@ -386,17 +410,6 @@ class pg_column_type final : public column_type {
     mutable printer* printer_ = nullptr;
 };
 
-bool is_ascii(const std::string& text)
-{
-    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-// Whether the database's texts may be UTF-8.
-bool takes_utf8()
-{
-    return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
-}
-
 // With its schema, whatever the search path is: a state is read elsewhere, and much later. May raise.
 const char* qualified_collation(Oid collation)
 {
@@ -411,17 +424,6 @@ const char* qualified_collation(Oid collation)
 }
 
 } // namespace
-
-suite read_suite(std::string_view document)
-{
-    suite read = parse_suite(document);
-    auto is_plain = [](const expectation& e) { return is_ascii(e.kwargs.dump()); };
-    if (!takes_utf8() && !(is_ascii(read.name) && std::ranges::all_of(read.expectations, is_plain))) {
-        throw error(sqlstate::feature_not_supported, "a suite with characters beyond ASCII needs a database in UTF8",
-                    std::string{"The encoding of this one is "} + GetDatabaseEncodingName() + ".");
-    }
-    return read;
-}
 
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory)
 {

@@ -20,7 +20,8 @@ AS $$
                 ELSE format('SELECT %s FROM (SELECT %s, %s AS "(found)" FROM %s) AS %I WHERE %s',
                             shown, shown, computed, f.rows_sql, source.alias, wanted) END
     FROM (SELECT concat(source.rows_sql,
-                        CASE WHEN source.rows_sql = format('%s AS %I', source.target, source.alias) THEN ' WHERE '
+                        CASE WHEN source.target IS NULL
+                                  OR source.rows_sql = format('%s AS %I', source.target, source.alias) THEN ' WHERE '
                              ELSE ' AND ' END || nullif(condition, ''))) AS f (rows_sql)
 $$;
 COMMENT ON FUNCTION etl._row_query(etl._source, text, text, text, text) IS
@@ -355,16 +356,13 @@ $$;
 COMMENT ON FUNCTION etl._require_generation(text) IS
     'Raises (22023) for what is no generation of Great Expectations'' documents.';
 
-CREATE FUNCTION etl.validate_json(
-    target regclass, suite text, where_sql text DEFAULT NULL, key_columns name[] DEFAULT NULL,
-    result_format text DEFAULT 'SUMMARY', params jsonb DEFAULT NULL, max_failing_keys int DEFAULT NULL,
-    format text DEFAULT '1.x')
+CREATE FUNCTION etl._validate_document(
+    source etl._source, suite text, result_format text, params jsonb, max_failing_keys int, format text)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source CONSTANT etl._source := etl._table_source(target, where_sql, key_columns);
     most int := max_failing_keys;
 BEGIN
     PERFORM etl._require_generation(format);
@@ -376,6 +374,20 @@ BEGIN
                             params, format);
 END
 $$;
+COMMENT ON FUNCTION etl._validate_document(etl._source, text, text, jsonb, int, text) IS
+    'Validates a source and returns the validation result document of Great Expectations.';
+
+CREATE FUNCTION etl.validate_json(
+    target regclass, suite text, where_sql text DEFAULT NULL, key_columns name[] DEFAULT NULL,
+    result_format text DEFAULT 'SUMMARY', params jsonb DEFAULT NULL, max_failing_keys int DEFAULT NULL,
+    format text DEFAULT '1.x')
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._validate_document(etl._table_source(target, where_sql, key_columns), suite, result_format, params,
+                                  max_failing_keys, format)
+$$;
 COMMENT ON FUNCTION etl.validate_json(regclass, text, text, name[], text, jsonb, int, text) IS
     'Validates a table as etl.validate does and returns the validation result document of Great Expectations: '
     'success, results (for each expectation success, expectation_config, result, exception_info), statistics and '
@@ -384,3 +396,17 @@ COMMENT ON FUNCTION etl.validate_json(regclass, text, text, name[], text, jsonb,
     'exclude_unexpected_values, include_unexpected_rows and return_unexpected_index_query. Arguments as in '
     'etl.validate; max_failing_keys is NULL for all rows (up to 16777216) in COMPLETE and 20 elsewhere; format, 1.x or '
     '0.18, how expectations are named. Errors as etl.validate, and 22023 another format.';
+
+CREATE FUNCTION etl.validate_query_json(
+    query text, suite text, key_columns name[] DEFAULT NULL, result_format text DEFAULT 'SUMMARY',
+    params jsonb DEFAULT NULL, max_failing_keys int DEFAULT NULL, format text DEFAULT '1.x')
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._validate_document(etl._query_source(query, key_columns), suite, result_format, params,
+                                  max_failing_keys, format)
+$$;
+COMMENT ON FUNCTION etl.validate_query_json(text, text, name[], text, jsonb, int, text) IS
+    'Validates the rows of a query as etl.validate_query does and returns the document that etl.validate_json returns. '
+    'Arguments and errors are those of the two.';

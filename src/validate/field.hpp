@@ -61,6 +61,11 @@ class column_type {
     virtual bool is_hashable() const = 0;
     virtual bool is_comparable_with(const column_type& other) const = 0;
 
+    // The order of values of this type with those of another, where PostgreSQL has one, as of dates and timestamps. Empty
+    // elsewhere; lives no longer than either type.
+    using comparison = std::function<int(const field& left, const field& right)>;
+    virtual comparison comparison_with(const column_type& /*other*/) const { return {}; }
+
     // A literal of the suite, read by the type's input function; lives as long as the column_type. The purpose, an
     // expectation, is named where the text is refused.
     virtual field literal(const std::string& text, const std::string& purpose) = 0;

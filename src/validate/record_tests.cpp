@@ -130,7 +130,7 @@ int compare_numbers(const field& a, const field& b)
     });
 }
 
-// The order of values of columns that may be numbers of different types.
+// The order of values of columns that may be numbers of different types; of two columns, also moments.
 class value_order {
   public:
     static value_order of(const expectation& what, const columns_view& columns, std::span<const std::size_t> chosen)
@@ -139,6 +139,11 @@ class value_order {
         const auto fits = [&](std::size_t i) {
             return (is_number(first) && is_number(columns.type(i))) || first.is_comparable_with(columns.type(i));
         };
+        if (chosen.size() == 2 && !fits(chosen[1])) {
+            if (auto mixed = first.comparison_with(columns.type(chosen[1]))) {
+                return {first, std::move(mixed)};
+            }
+        }
         for (const std::size_t i : chosen) {
             require_type(columns.type(i).is_ordered(), what, "a type with an order", columns, i);
             if (!fits(i)) {
@@ -148,11 +153,15 @@ class value_order {
                                 in_quotes(columns.name(i)) + " of type " + columns.type(i).name());
             }
         }
-        return value_order{first};
+        return {first, {}};
     }
 
+    // Of values of the first chosen column, and of the second where there are two.
     int operator()(const field& a, const field& b) const
     {
+        if (mixed_) {
+            return mixed_(a, b);
+        }
         return a.is == b.is ? compare_fields(type_, a, b) : compare_numbers(a, b);
     }
 
@@ -162,9 +171,10 @@ class value_order {
     }
 
   private:
-    explicit value_order(const column_type& type) : type_{type} {}
+    value_order(const column_type& type, column_type::comparison mixed) : type_{type}, mixed_{std::move(mixed)} {}
 
     const column_type& type_;
+    column_type::comparison mixed_; // of columns of two types that are no numbers
 };
 
 // --- pairs ---------------------------------------------------------------------------------------------------------

@@ -59,6 +59,22 @@ END
 $$;
 COMMENT ON FUNCTION etl._enum_labels(regtype) IS 'The labels of an enum in their order, also of a domain over one.';
 
+CREATE FUNCTION etl._is_hashable(type regtype)
+RETURNS bool
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    base CONSTANT regtype := etl._base_type(type);
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND (t.typtype <> 'b' OR t.typcategory = 'A'))
+        OR base = 'varchar'::regtype
+        OR EXISTS (SELECT FROM pg_operator AS o WHERE o.oprcanhash AND o.oprleft = base AND o.oprright = base);
+END
+$$;
+COMMENT ON FUNCTION etl._is_hashable(regtype) IS
+    'Whether uniqueness can be tested: money, bit and some other types have an order and no hash function.';
+
 CREATE FUNCTION etl._bound_json(value numeric, kind text)
 RETURNS json
 LANGUAGE sql IMMUTABLE STRICT
@@ -166,7 +182,7 @@ AS $$
     WITH t AS (
         SELECT a.atttypid::regtype AS type, etl._kind_of_type(a.atttypid) AS kind,
                p.rows - p."values" AS nulls, json_build_object('column', p.column_name) AS named,
-               etl._is_proven_unique(target, ARRAY[p.column_name]) AS is_proven
+               etl._is_proven_unique(target, ARRAY[p.column_name]) AND etl._is_hashable(a.atttypid) AS is_proven
         FROM pg_attribute AS a
         WHERE a.attrelid = target AND a.attname = p.column_name
     ), k AS (

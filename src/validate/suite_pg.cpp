@@ -1,4 +1,5 @@
 // Suite documents as SQL sees them: read, named, changed, exported and listed; and the catalogue of what they may hold.
+#include "core/text.hpp"
 #include "pg/result_set.hpp"
 #include "pg/text_array.hpp"
 #include "validate/catalogue.hpp"
@@ -7,9 +8,38 @@
 #include "validate/parameters.hpp"
 #include "validate/suite_document.hpp"
 
+extern "C" {
+#include <mb/pg_wchar.h>
+}
+
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
+
+namespace etl::validate {
+namespace {
+
+// Whether the database's texts may be UTF-8.
+bool takes_utf8()
+{
+    return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
+}
+
+} // namespace
+
+suite read_suite(std::string_view document)
+{
+    suite read = parse_suite(document);
+    const auto is_plain = [](const expectation& e) { return is_ascii(e.kwargs.dump()); };
+    if (!takes_utf8() && !(is_ascii(read.name) && std::ranges::all_of(read.expectations, is_plain))) {
+        throw error(sqlstate::feature_not_supported, "a suite with characters beyond ASCII needs a database in UTF8",
+                    std::string{"The encoding of this one is "} + GetDatabaseEncodingName() + ".");
+    }
+    return read;
+}
+
+} // namespace etl::validate
 
 using namespace etl;
 using namespace etl::validate;

@@ -1,7 +1,7 @@
 -- What etl.validate is asked for: formats, keys, parameters, queries, documents; and what goes wrong for one
 -- expectation alone.
 BEGIN;
-SELECT plan(55);
+SELECT plan(58);
 SET LOCAL timezone = 'UTC';
 
 CREATE TABLE sale (id int PRIMARY KEY, gone int, w text, price numeric);
@@ -239,6 +239,29 @@ SELECT results_eq($$SELECT success, left(observed_value #>> '{}', 20), exception
                            (false, '-1', NULL), (true, '10000000000000000000', NULL),
                            (true, '10000000000000000000', NULL), (true, 'b', NULL), (true, 'Ä', NULL)$$,
                   'numbers beyond doubles, NaN, the least and greatest texts of a language');
+
+-- The document of a query ---------------------------------------------------------------------------------------------
+
+CREATE TABLE public.queried AS SELECT i AS id, i % 10 AS n FROM generate_series(1, 100) AS i;
+SELECT etl.load_suite('{"name": "queried", "expectations": [
+    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "n", "max_value": 8}},
+    {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}]}') \g /dev/null
+CREATE TABLE query_document AS
+SELECT etl.validate_query_json('SELECT * FROM public.queried WHERE id <= 50', 'queried', '{id}', 'COMPLETE') AS d;
+SELECT is((SELECT d #> '{results,0,result,unexpected_index_list}' FROM query_document),
+          '[{"n": 9, "id": 9}, {"n": 9, "id": 19}, {"n": 9, "id": 29}, {"n": 9, "id": 39}, {"n": 9, "id": 49}]',
+          'a query has a document, with the keys that it names');
+SELECT is((SELECT d #>> '{statistics,success_percent}' FROM query_document), '50', 'and statistics');
+CREATE FUNCTION pg_temp.rows_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    EXECUTE format('SELECT string_agg(q::text, '' '') FROM (%s) AS q', query) INTO found;
+    RETURN found;
+END
+$$;
+SELECT is((SELECT pg_temp.rows_of(d #>> '{results,0,result,unexpected_index_query}') FROM query_document),
+          '(9,9) (19,9) (29,9) (39,9) (49,9)', 'and queries for the failing rows');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Expectations of the table itself and of the rows of a query, with and without conditions.
 BEGIN;
-SELECT plan(27);
+SELECT plan(32);
 
 CREATE TABLE item (id int PRIMARY KEY, c text, n int);
 INSERT INTO item VALUES (4, 'a', 1), (5, 'b', 1), (6, 'c', 2), (7, 'd', 2);
@@ -98,6 +98,24 @@ SELECT pg_temp.suite_of('expect_column_pair_values_a_to_be_greater_than_b',
                         '{"column_A": "c", "column_B": "c", "parse_strings_as_datetimes": true}') \g /dev/null
 SELECT is(pg_temp.answer(), 'f expect_column_pair_values_a_to_be_greater_than_b(c, c) cannot compare texts as moments '
                             '(parse_strings_as_datetimes)', 'texts are not compared as if they were moments');
+
+CREATE TABLE moment (id int, d date, ts timestamp, tz timestamptz, t text, b bool);
+INSERT INTO moment VALUES (1, '2024-01-01', '2024-01-01', '2024-01-01', 'a', true),
+                          (2, '2024-01-02', '2024-01-01 23:59', '2024-01-02 00:01', 'a', true);
+CREATE FUNCTION pg_temp.compared(a text, b text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_temp.suite_of('expect_column_pair_values_a_to_be_greater_than_b',
+                             json_build_object('column_A', a, 'column_B', b, 'or_equal', true));
+    RETURN (SELECT coalesce(exception, jsonb_path_query_array(failing_keys, '$[*].id')::text, '[]')
+            FROM etl.validate('moment', 't', key_columns => '{id}'));
+END
+$$;
+SELECT is(pg_temp.compared('d', 'ts'), '[]', 'a date beside a timestamp');
+SELECT is(pg_temp.compared('ts', 'd'), '[2]', 'and the other way round');
+SELECT is(pg_temp.compared('d', 'tz'), '[2]', 'beside one with a time zone');
+SELECT is(pg_temp.compared('tz', 'ts'), '[]', 'timestamps with and without time zone');
+SELECT is(pg_temp.compared('t', 'd'), 'expect_column_pair_values_a_to_be_greater_than_b needs columns of one type, but '
+                                      '"t" is of type text and "d" of type date', 'what PostgreSQL does not compare');
 
 SELECT * FROM finish();
 ROLLBACK;
