@@ -11,12 +11,16 @@
 namespace etl::validate {
 namespace {
 
-// What a scan that looks for repeated values keeps in memory, 16 bytes each; of more than these, some are listed.
-constexpr std::size_t most_suspects = 250'000;
+// Repeated values travel to the second scan in its plan, of which a query has a few dozen copies on its way. So there
+// may be some for each kilobyte that a metric may use; of more than these, some are listed.
+std::size_t most_suspects(const fingerprints& of)
+{
+    return std::clamp<std::size_t>(of.budget() / 128, 1'000, 250'000);
+}
 
 std::string repeated_as_hex(fingerprints& of)
 {
-    const auto prints = of.repeated(most_suspects);
+    const auto prints = of.repeated(most_suspects(of));
     return to_hex(std::as_bytes(std::span{prints}));
 }
 
@@ -70,9 +74,9 @@ void judge_repeated(const evidence& from, outcome& to)
     if (found.rows > 0) {
         to.look_for = {{"repeated", repeated_as_hex(prints)}};
     }
-    if (found.repeating > most_suspects && from.told.listed > 0) {
+    if (found.repeating > most_suspects(prints) && from.told.listed > 0) {
         note_partial_list(to, std::to_string(found.repeating) + " values repeat: the rows of " +
-                                  std::to_string(most_suspects) + " of them, others in every run, are listed");
+                                  std::to_string(most_suspects(prints)) + " of them, others in every run, are listed");
     }
 }
 

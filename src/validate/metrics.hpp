@@ -154,6 +154,7 @@ class fingerprints final : public metric {
     void read(byte_reader& from) override;
 
     bool is_proven() const noexcept { return proven_; }
+    std::size_t budget() const noexcept { return budget_; } // bytes that it may hold in memory
 
     struct summary {
         std::uint64_t distinct = 0;
@@ -170,6 +171,7 @@ class fingerprints final : public metric {
     std::vector<const column_type*> types_;
     std::uint64_t seed_;
     bool proven_;
+    std::size_t budget_;
     sorted_runs<fingerprint> prints_;
 };
 

@@ -79,7 +79,7 @@ TEST(scan_calls, what_is_told_goes_with_its_expectation)
     const plan made = read_plan(calls[0].plan);
     EXPECT_EQ(made.numbers, (std::vector<std::size_t>{2, 1}));
     EXPECT_EQ(made.part, std::vector<std::size_t>{0});
-    EXPECT_EQ(made.proven_unique, std::vector<std::size_t>{0});
+    EXPECT_EQ(made.proven_unique, std::set<std::size_t>{0});
     EXPECT_TRUE(made.look_for.contains(0));
     EXPECT_EQ(made.facts.at(1)["other"], 5);
     EXPECT_EQ(made.faults.at(1), "broken");

@@ -1,1 +1,1 @@
-SELECT v.unexpected_count FROM etl.validate('public.transactions_raw', 'bench') AS v;
+SELECT v.unexpected_count FROM etl.validate(:'validated', 'bench') AS v;

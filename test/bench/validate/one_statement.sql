@@ -7,4 +7,4 @@ SELECT unnest(ARRAY[
     count(*) FILTER (WHERE payment_method NOT IN ('card', 'apple_pay', 'usdc', 'eth', 'matic')),
     count(*) FILTER (WHERE status NOT IN ('completed', 'pending', 'failed', 'refunded')),
     count(*) FILTER (WHERE transfer_time < purchase_time)])
-FROM public.transactions_raw;
+FROM :validated;

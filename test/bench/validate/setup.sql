@@ -1,4 +1,5 @@
 -- Eight expectations over the landing table, as a suite and as the SQL that a person would write for them.
+\set validated public.transactions_raw
 SELECT etl.load_suite($$
 {
   "name": "bench",

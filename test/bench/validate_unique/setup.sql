@@ -1,4 +1,5 @@
 -- The eight expectations of the benchmark "validate" and the uniqueness of a text, for which there is no index.
+\i test/bench/validate/setup.sql
 SELECT etl.load_suite($$
 {
   "name": "bench_nine",

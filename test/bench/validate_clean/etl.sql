@@ -1,0 +1,1 @@
+\i test/bench/validate/etl.sql

@@ -1,0 +1,2 @@
+-- Not compared: another answer.
+\i test/bench/validate/floor_of_columns.sql

@@ -1,0 +1,2 @@
+-- Not compared: another answer.
+\i test/bench/validate/great_expectations.sql

@@ -1,0 +1,1 @@
+\i test/bench/validate/one_statement_tuned.sql
