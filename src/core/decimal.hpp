@@ -12,8 +12,8 @@ struct decimal {
     enum class sign : std::uint8_t { positive, negative, not_a_number, infinity, negative_infinity };
 
     sign is = sign::positive;
-    int weight = 0;             // of the first digit
-    std::string_view digits{};  // two bytes each, the machine's byte order, at any alignment
+    int weight = 0;            // of the first digit
+    std::string_view digits{}; // two bytes each, the machine's byte order, at any alignment
 
     int count() const noexcept { return static_cast<int>(digits.size() / 2); }
     int digit(int i) const noexcept; // 0 past the end

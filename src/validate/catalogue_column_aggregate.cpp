@@ -33,8 +33,9 @@ constexpr std::array divergence{
     kwarg{.name = "partition_object",
           .kind = partition,
           .required = true,
-          .meaning = "the expected distribution: \"weights\" with \"values\", or with \"bins\" for numbers; null for the "
-                     "column's own",
+          .meaning =
+              "the expected distribution: \"weights\" with \"values\", or with \"bins\" for numbers; null for the "
+              "column's own",
           .nullable = true},
     kwarg{.name = "threshold",
           .kind = number,
@@ -43,8 +44,7 @@ constexpr std::array divergence{
           .nullable = true},
     kwarg{"bucketize_data", flag, false, "whether numbers are counted in bins, and not one by one", "true"},
     tail_holdout,
-    kwarg{"internal_weight_holdout", number, false, "the weight set aside for bins that the partition gives none",
-          "0"},
+    kwarg{"internal_weight_holdout", number, false, "the weight set aside for bins that the partition gives none", "0"},
     kwarg{"min_value", number, false, "ignored: threshold decides"},
     kwarg{"max_value", number, false, "ignored: threshold decides"}};
 constexpr std::array chisquare{

@@ -156,23 +156,27 @@ std::vector<metric_spec> metrics_of(const expectation& what, const columns_view&
     return made;
 }
 
-checker checker::to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas, poll_fn poll)
+checker checker::to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas, poll_fn poll,
+                         run_store* runs)
 {
     auto columns = make_columns(from, make_type, poll);
-    return {std::move(from), std::move(columns), schemas, true, poll};
+    return {std::move(from), std::move(columns), schemas, {.scans = true, .runs = runs}, poll};
 }
 
 checker checker::to_read(plan from, const type_factory& make_type, poll_fn poll)
 {
     auto columns = make_columns(from, make_type, poll);
-    return {std::move(from), std::move(columns), [](const std::string&) { return std::nullopt; }, false, poll};
+    return {std::move(from),
+            std::move(columns),
+            [](const std::string&) { return std::nullopt; },
+            {.scans = false, .runs = nullptr},
+            poll};
 }
 
-checker::checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests,
-                 poll_fn poll)
+checker::checker(plan from, std::vector<column> columns, const schema_lookup& schemas, purpose what_for, poll_fn poll)
     : plan_{std::move(from)}, suite_{parse_suite(plan_.document)}, columns_{std::move(columns)}
 {
-    const columns_view view{columns_, schemas};
+    const columns_view view{columns_, schemas, what_for.runs};
     rules_.reserve(plan_.part.size());
     for (const bool tested : {true, false}) {
         for (const std::size_t number : plan_.part) {
@@ -181,7 +185,7 @@ checker::checker(plan from, std::vector<column> columns, const schema_lookup& sc
                 refuse_state("etl.validation_state", "Its plan speaks of expectations that its suite does not have.");
             }
             if (is_tested(number) == tested) {
-                add_rule(number, view, compiles_tests);
+                add_rule(number, view, what_for.scans);
             }
         }
         tested_ = tested ? rules_.size() : tested_;

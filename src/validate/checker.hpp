@@ -31,9 +31,10 @@ struct row_step {
 class checker {
   public:
     // To scan: tests are compiled, too. Throws etl::error where the suite does not fit the columns. Plans may be a
-    // stranger's, and long: poll is called for every column and expectation.
+    // stranger's, and long: poll is called for every column and expectation. A second scan finds in `runs` what the
+    // first one has left there.
     static checker to_scan(plan from, const type_factory& make_type, const schema_lookup& schemas,
-                           poll_fn poll = never_poll);
+                           poll_fn poll = never_poll, run_store* runs = nullptr);
 
     // To merge and report what others have scanned.
     static checker to_read(plan from, const type_factory& make_type, poll_fn poll = never_poll);
@@ -64,7 +65,12 @@ class checker {
     bool keeps(std::span<const field> row) const;
 
   private:
-    checker(plan from, std::vector<column> columns, const schema_lookup& schemas, bool compiles_tests, poll_fn poll);
+    // What a checker is made for: to scan with what a first scan has left, or only to read.
+    struct purpose {
+        bool scans;
+        run_store* runs;
+    };
+    checker(plan from, std::vector<column> columns, const schema_lookup& schemas, purpose what_for, poll_fn poll);
     std::unique_ptr<row_test> compile(std::size_t number, const columns_view& columns) const;
     void add_rule(std::size_t number, const columns_view& columns, bool compiles_tests);
     bool is_tested(std::size_t number) const;

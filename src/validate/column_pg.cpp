@@ -9,8 +9,8 @@
 #include "validate/stored_types_pg.hpp"
 
 extern "C" {
-#include <access/nbtree.h>
 #include <access/htup_details.h>
+#include <access/nbtree.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
 #include <lib/stringinfo.h>
@@ -82,7 +82,7 @@ type_facts look_up(Oid type, Oid collation)
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);
     get_typlenbyval(facts.type, &facts.length, &facts.by_value);
     facts.cache = lookup_type_cache(facts.type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO |
-                                                       TYPECACHE_BTREE_OPFAMILY);
+                                                    TYPECACHE_BTREE_OPFAMILY);
     return facts;
 }
 
@@ -204,21 +204,20 @@ class pg_column_type final : public column_type {
     comparison comparison_with(const column_type& other) const override
     {
         const auto& right = static_cast<const pg_column_type&>(other);
-        FmgrInfo* compare = in_memory("a comparison of two types", [&]() -> FmgrInfo* {
-            const Oid found =
-                get_opfamily_proc(facts_.cache->btree_opf, facts_.type, right.facts_.type, BTORDER_PROC);
-            auto* made = OidIsValid(found) ? static_cast<FmgrInfo*>(palloc0(sizeof(FmgrInfo))) : nullptr;
-            if (made != nullptr) {
-                fmgr_info_cxt(found, made, memory_);
+        const auto compare = std::make_shared<FmgrInfo>();
+        const bool exists = pg::call([&] {
+            const Oid found = get_opfamily_proc(facts_.cache->btree_opf, facts_.type, right.facts_.type, BTORDER_PROC);
+            if (OidIsValid(found)) {
+                fmgr_info_cxt(found, compare.get(), memory_);
             }
-            return made;
+            return OidIsValid(found);
         });
-        if (compare == nullptr) {
+        if (!exists) {
             return {};
         }
         return [this, &right, compare](const field& a, const field& b) {
             return pg::call([&] {
-                return DatumGetInt32(FunctionCall2Coll(compare, facts_.collation, datum(a), right.datum(b)));
+                return DatumGetInt32(FunctionCall2Coll(compare.get(), facts_.collation, datum(a), right.datum(b)));
             });
         };
     }

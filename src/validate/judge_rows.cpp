@@ -11,17 +11,24 @@
 namespace etl::validate {
 namespace {
 
-// Repeated values travel to the second scan in its plan, of which a query has a few dozen copies on its way. So there
-// may be some for each kilobyte that a metric may use; of more than these, some are listed.
+// What a scan that looks for repeated values keeps in memory, 16 bytes each; of more than these, some are listed.
 std::size_t most_suspects(const fingerprints& of)
 {
-    return std::clamp<std::size_t>(of.budget() / 128, 1'000, 250'000);
+    constexpr std::size_t at_least = 250'000;
+    return of.store() == nullptr ? at_least : std::max(at_least, of.budget() / sizeof(fingerprint));
 }
 
-std::string repeated_as_hex(fingerprints& of)
+// The repeated values, for the second scan: a file, since the plan of a scan is copied many times on its way.
+json repeated_values(fingerprints& of)
 {
     const auto prints = of.repeated(most_suspects(of));
-    return to_hex(std::as_bytes(std::span{prints}));
+    const auto bytes = std::as_bytes(std::span{prints});
+    if (of.store() == nullptr) {
+        return to_hex(bytes);
+    }
+    of.store()->append(bytes);
+    const run written = of.store()->finish();
+    return {written.file, written.bytes};
 }
 
 // How many values lie further from the mean than so many deviations.
@@ -72,7 +79,8 @@ void judge_repeated(const evidence& from, outcome& to)
     const auto found = prints.summarize();
     set_counts(to, prints.rows, prints.rows - prints.values, found.rows);
     if (found.rows > 0) {
-        to.look_for = {{"repeated", repeated_as_hex(prints)}};
+        to.look_for = json::object();
+        to.look_for["repeated"] = repeated_values(prints);
     }
     if (found.repeating > most_suspects(prints) && from.told.listed > 0) {
         note_partial_list(to, std::to_string(found.repeating) + " values repeat: the rows of " +

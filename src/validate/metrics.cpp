@@ -261,7 +261,7 @@ fingerprint print_of_row(std::span<const field> row, std::span<const std::size_t
 
 fingerprints::fingerprints(const metric_spec& spec, const columns_view& columns, const metric_room& room)
     : columns_{spec.columns}, types_{types_of(spec, columns)}, seed_{room.seed}, proven_{spec.proven_unique},
-      budget_{room.budget}, prints_{room.memory, room.budget, room.store, room.poll}
+      budget_{room.budget}, store_{room.store}, prints_{room.memory, room.budget, room.store, room.poll}
 {
 }
 

@@ -155,6 +155,7 @@ class fingerprints final : public metric {
 
     bool is_proven() const noexcept { return proven_; }
     std::size_t budget() const noexcept { return budget_; } // bytes that it may hold in memory
+    run_store* store() const noexcept { return store_; }
 
     struct summary {
         std::uint64_t distinct = 0;
@@ -172,6 +173,7 @@ class fingerprints final : public metric {
     std::uint64_t seed_;
     bool proven_;
     std::size_t budget_;
+    run_store* store_;
     sorted_runs<fingerprint> prints_;
 };
 

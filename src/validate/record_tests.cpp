@@ -253,9 +253,9 @@ std::unique_ptr<row_test> compile_pair_set(const expectation& what, const column
     return make_record_test(what, columns, ignored_rows::all_missing,
                             [=, &type_a, &type_b, members = std::move(members)](std::span<const field> row) {
                                 return any || std::ranges::any_of(members, [&](const auto& member) {
-                                    return are_equal(type_a, row[a], member.first) &&
-                                           are_equal(type_b, row[b], member.second);
-                                });
+                                           return are_equal(type_a, row[a], member.first) &&
+                                                  are_equal(type_b, row[b], member.second);
+                                       });
                             });
 }
 

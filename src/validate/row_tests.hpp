@@ -4,6 +4,7 @@
 // (pairs and several columns).
 #pragma once
 
+#include "core/run_store.hpp"
 #include "validate/arguments.hpp"
 #include "validate/field.hpp"
 
@@ -34,8 +35,9 @@ using schema_lookup = std::function<std::optional<std::string>(const std::string
 // The columns that a suite is compiled against, by name, and what else tests are compiled from.
 class columns_view {
   public:
-    explicit columns_view(std::span<const column> columns, const schema_lookup& schemas = no_schemas)
-        : columns_{columns}, schemas_{schemas}
+    explicit columns_view(std::span<const column> columns, const schema_lookup& schemas = no_schemas,
+                          run_store* runs = nullptr)
+        : columns_{columns}, schemas_{schemas}, runs_{runs}
     {
     }
 
@@ -49,6 +51,7 @@ class columns_view {
     const std::string& name(std::size_t i) const { return columns_[i].name; }
     std::size_t size() const { return columns_.size(); }
     const schema_lookup& schemas() const { return schemas_; }
+    run_store* runs() const { return runs_; } // where a first scan has left what a second one looks for
 
   private:
     static const schema_lookup no_schemas;
@@ -58,6 +61,7 @@ class columns_view {
 
     std::span<const column> columns_;
     const schema_lookup& schemas_;
+    run_store* runs_;
     mutable std::unordered_map<std::string_view, std::size_t> by_name_; // of columns of one name the first
 };
 

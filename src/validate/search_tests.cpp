@@ -14,15 +14,46 @@
 namespace etl::validate {
 namespace {
 
-std::vector<fingerprint> read_prints(const std::string& text)
+[[noreturn]] void refuse_plan()
 {
-    const auto bytes = from_hex(text);
+    refuse_state("etl.validation_state", "Its plan is damaged.");
+}
+
+std::vector<fingerprint> prints_in(const std::string& hex)
+{
+    const auto bytes = from_hex(hex);
     if (!bytes || bytes->size() % sizeof(fingerprint) != 0) {
-        refuse_state("etl.validation_state", "Its plan is damaged.");
+        refuse_plan();
     }
     std::vector<fingerprint> made(bytes->size() / sizeof(fingerprint));
     std::memcpy(made.data(), bytes->data(), bytes->size());
     return made;
+}
+
+std::vector<fingerprint> prints_in(const run& from, run_store& runs)
+{
+    constexpr std::uint64_t most = std::uint64_t{1} << 30;
+    if (from.bytes % sizeof(fingerprint) != 0 || from.bytes > most) {
+        refuse_plan();
+    }
+    std::vector<fingerprint> made(from.bytes / sizeof(fingerprint));
+    runs.read(from, 0, std::as_writable_bytes(std::span{made}));
+    runs.close();
+    return made;
+}
+
+// As judge_rows.cpp writes them: the number and the size of a file, or all of them.
+std::vector<fingerprint> read_prints(const json& from, run_store* runs)
+{
+    if (from.is_string()) {
+        return prints_in(from.get<std::string>());
+    }
+    const bool names_run = from.is_array() && from.size() == 2 && from[0].is_number_unsigned() &&
+                           from[1].is_number_unsigned() && runs != nullptr;
+    if (!names_run) {
+        refuse_plan();
+    }
+    return prints_in(run{from[0].get<std::uint64_t>(), from[1].get<std::uint64_t>()}, *runs);
 }
 
 bool precedes(const fingerprint& a, const fingerprint& b)
@@ -120,8 +151,9 @@ std::unique_ptr<row_test> compile_search(const expectation& what, const json& so
                                          const columns_view& columns)
 {
     if (sought.contains("repeated")) {
-        return std::make_unique<repeated_test>(read_prints(sought["repeated"].get<std::string>()), seed,
-                                               columns.find_all(what.columns, what), ignored_by(what), columns);
+        auto prints = read_prints(sought["repeated"], columns.runs());
+        return std::make_unique<repeated_test>(std::move(prints), seed, columns.find_all(what.columns, what),
+                                               ignored_by(what), columns);
     }
     return std::make_unique<beyond_test>(columns.find(what.columns[0], what), sought.value("least", -HUGE_VAL),
                                          sought.value("greatest", HUGE_VAL));

@@ -127,7 +127,7 @@ scan make_scan(pg::arguments args, int first_value, plan told, MemoryContext mem
     scan made{.settled = {},
               .first_value = first_value,
               .plan = std::move(text),
-              .rules = checker::to_scan(std::move(told), types_in(memory), registered_schema, pg::poll),
+              .rules = checker::to_scan(std::move(told), types_in(memory), registered_schema, pg::poll, store.get()),
               .readings = {},
               .row = std::vector<field>(given),
               .store = std::move(store)};

@@ -259,8 +259,10 @@ ETL_FUNCTION(etl_empty_validation_state, args)
 {
     const auto text = args.get<std::string_view>(0);
     pg::context_resource memory;
+    plan told = read_plan(text);
+    const auto runs = open_runs(told.area, CurrentMemoryContext);
     const checker rules =
-        checker::to_scan(read_plan(text), types_in(CurrentMemoryContext), registered_schema, pg::poll);
+        checker::to_scan(std::move(told), types_in(CurrentMemoryContext), registered_schema, pg::poll, runs.get());
     validation_state empty{rules, text, room_of(rules, &memory, nullptr)};
     std::pmr::vector<std::byte> flat{&memory};
     empty.write(flat);

@@ -49,6 +49,7 @@ prepare_duckdb() {
 timed() {
     local name=$1 variant=$2
     if [ -e "test/bench/$name/$variant.duck" ]; then
+        # shellcheck disable=SC2016  # the backquotes are for psql
         printf '\\set seconds `node test/bench/duckdb.mjs run %s %s %s`\n' \
             "test/bench/$name/$variant.duck" "$work/raw.parquet" "$work/$name.$variant.answer"
         return

@@ -271,9 +271,9 @@ SELECT results_eq('SELECT * FROM set_aside', $$VALUES
     ('public.sale', 'sales', '{"id": 3, "wallet": null, "price": 1}',
      ARRAY['expect_column_values_to_not_be_null(wallet)'], 'insert', current_user)$$,
                   'what breaks the suite is set aside, before NOT NULL refuses it');
-COPY sale FROM stdin;
-5	e	5
-6	f	-6
+COPY sale FROM stdin WITH (DELIMITER ';');
+5;e;5
+6;f;-6
 \.
 SELECT results_eq('SELECT id FROM sale ORDER BY 1', 'VALUES (1), (4), (5)', 'COPY');
 UPDATE sale SET price = price - 1.5;

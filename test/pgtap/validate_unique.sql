@@ -176,12 +176,11 @@ SELECT results_eq($$SELECT unexpected_count, failing_keys FROM etl.validate('sig
 -- More values repeat than the search for their rows takes.
 CREATE TABLE repeating AS SELECT i AS id, i / 2 AS v FROM generate_series(2, 500003) AS i;
 SELECT pg_temp.suite(pg_temp.unique_of('v')) \g /dev/null
-SET LOCAL work_mem = '1MB';
+SET LOCAL work_mem = '32MB';
 SET LOCAL hash_mem_multiplier = 2;
 SELECT is((SELECT d #>> '{results,0,result,details,partial_list}' FROM etl.validate_json('repeating', 'one') AS d),
-          '250001 values repeat: the rows of 4096 of them, others in every run, are listed',
-          'a list that memory has no room for says so');
-SET LOCAL work_mem = '64MB';
+          NULL, 'unless memory has room for it');
+SET LOCAL work_mem = '1MB';
 SELECT is((SELECT d #>> '{results,0,result,details,partial_list}' FROM etl.validate_json('repeating', 'one') AS d),
           '250001 values repeat: the rows of 250000 of them, others in every run, are listed',
           'a list that is not whole says so');

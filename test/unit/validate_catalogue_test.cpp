@@ -79,7 +79,7 @@ constexpr example examples[] = {
     {"expect_column_sum_to_be_between", R"({"column": "a", "min_value": 1.5})", R"({"column": "a", "min_value": [1]})",
      "min_value"},
     {"expect_column_unique_value_count_to_be_between", R"({"column": "a", "max_value": 10})",
-     R"({"column": "a", "max_value": 1.5})", "max_value"},
+     R"({"column": "a", "max_value": "ten"})", "max_value"},
     {"expect_column_proportion_of_unique_values_to_be_between", R"({"column": "a", "min_value": 0.5})",
      R"({"column": "a", "min_value": true})", "min_value"},
     {"expect_column_proportion_of_non_null_values_to_be_between", R"({"column": "a", "min_value": 0.5})",

@@ -276,8 +276,8 @@ TEST(suite, refuses_an_unknown_argument_and_lists_the_known)
 {
     const refusal found = refused(document("values_to_be_unique", R"({"column": "c", "mosty": 1})"));
     EXPECT_EQ(found.message, "expect_column_values_to_be_unique has no argument \"mosty\"");
-    EXPECT_EQ(found.detail, "Its arguments are column, mostly, row_condition, condition_parser, result_format, "
-                            "include_config, catch_exceptions, meta, severity, batch_id, table.");
+    EXPECT_EQ(found.detail, "Its arguments are column, mostly, ignore_row_if, row_condition, condition_parser, "
+                            "result_format, include_config, catch_exceptions, meta, severity, batch_id, table.");
     EXPECT_EQ(found.hint, "Did you mean \"mostly\"?");
     EXPECT_EQ(refused(document("values_to_be_between", R"({"column": "c", "min": 1})")).hint,
               "Did you mean \"min_value\" or \"strict_min\"?");
