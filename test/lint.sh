@@ -97,9 +97,9 @@ text_rules() {
 }
 
 tidy() {
-    cmake -S . -B "$build/lint" -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON > /dev/null &&
+    cmake -S . -B "$build/core" > /dev/null &&
         printf '%s\n' "${core_files[@]}" | grep '\.cpp$' |
-            xargs -P "$(nproc)" -n 1 clang-tidy -p "$build/lint" --quiet 2> /dev/null
+            xargs -P "$(nproc)" -n 1 clang-tidy -p "$build/core" --quiet 2> /dev/null
 }
 
 test/packages.sh lint
