@@ -12,6 +12,9 @@ namespace etl::validate {
 // Reads a suite document. JSON is UTF-8: in a database of another encoding a suite must be plain ASCII.
 suite read_suite(std::string_view document);
 
+// The document of a stored suite of the caller's, its parameters bound to their own values. Errors: 42704 no such suite.
+std::string stored_document(std::string_view name);
+
 // The column_type of a PostgreSQL type and collation (domains count as what they are made of). Literals and the like
 // live in `memory`.
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory);

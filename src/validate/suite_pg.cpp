@@ -1,6 +1,7 @@
 // Suite documents as SQL sees them: read, named, changed, exported and listed; and the catalogue of what they may hold.
 #include "core/text.hpp"
 #include "pg/result_set.hpp"
+#include "pg/spi.hpp"
 #include "pg/text_array.hpp"
 #include "validate/catalogue.hpp"
 #include "validate/column_pg.hpp"
@@ -37,6 +38,12 @@ suite read_suite(std::string_view document)
                     std::string{"The encoding of this one is "} + GetDatabaseEncodingName() + ".");
     }
     return read;
+}
+
+std::string stored_document(std::string_view name)
+{
+    const std::array given{name};
+    return bind_parameters(pg::query_text("SELECT etl._suite_document($1)", given).value_or(std::string{}), {});
 }
 
 } // namespace etl::validate

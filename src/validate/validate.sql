@@ -69,7 +69,8 @@ CREATE AGGREGATE etl.validation_state(text, text[], VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.validation_state(text, text[], VARIADIC "any") IS
-    'Tests rows with all expectations of a suite, over columns that the call names. Arguments: the suite''s document, '
+    'Tests rows with all expectations of a suite, over columns that the call names. Arguments: the suite, by its name '
+    'or as a document, '
     'the names of the columns that follow, and those columns. A row condition of the suite is a column too: its name '
     'is the condition in parentheses. With ctid and tableoid among them the failing values are those of the first '
     'rows of the table under any plan. Text is compared by each column''s own collation. Errors: 22023 no suite, '

@@ -250,12 +250,19 @@ void require_given(pg::arguments args, std::initializer_list<int> arguments)
     }
 }
 
-// The plan of etl.validation_state(state, document, names, value…): all that the suite has.
+// A suite's document, and not its name.
+bool is_document(std::string_view suite_text)
+{
+    const auto first = suite_text.find_first_not_of(" \t\r\n");
+    return first == std::string_view::npos || suite_text[first] == '{' || suite_text[first] == '[';
+}
+
+// The plan of etl.validation_state(state, suite, names, value…): all that the suite has.
 plan plan_of_call(pg::arguments args, int suite_argument, int names_argument, int first_value)
 {
-    const auto document = args.get<std::string_view>(suite_argument);
+    const auto suite_text = args.get<std::string_view>(suite_argument);
     plan made;
-    made.document = std::string{document};
+    made.document = is_document(suite_text) ? std::string{suite_text} : stored_document(suite_text);
     const auto names = pg::read_text_array(args.datum(names_argument));
     for (std::size_t i = 0; i < names.size(); ++i) {
         const int argument = first_value + static_cast<int>(i);
@@ -278,7 +285,7 @@ plan plan_of_call(pg::arguments args, int suite_argument, int names_argument, in
 using namespace etl;
 using namespace etl::validate;
 
-// etl.validation_state(state, document, names, value…)
+// etl.validation_state(state, suite, names, value…)
 ETL_FUNCTION(etl_validation_state_step, args)
 {
     require_given(args, {1, 2});

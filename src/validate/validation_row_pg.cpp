@@ -1,8 +1,7 @@
 // The aggregate etl.validation_state(suite, row): whole rows against a stored suite.
 #include "pg/row_expression.hpp"
-#include "pg/spi.hpp"
+#include "pg/search_path.hpp"
 #include "validate/column_pg.hpp"
-#include "validate/parameters.hpp"
 #include "validate/validation_state_pg.hpp"
 
 extern "C" {
@@ -12,7 +11,6 @@ extern "C" {
 #include <utils/typcache.h>
 }
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,10 +42,8 @@ class row_scan {
           })},
           values_(width()), nulls_{std::make_unique<bool[]>(width())}
     {
-        const std::array given{std::string_view{name_}};
         plan told;
-        told.document =
-            bind_parameters(pg::query_text("SELECT etl._suite_document($1)", given).value_or(std::string{}), {});
+        told.document = stored_document(name_);
         const suite rules = read_suite(told.document);
         add_columns(rules, told);
         add_conditions(rules, told, memory);
@@ -117,8 +113,10 @@ class row_scan {
         }
     }
 
+    // Names in conditions mean what they mean to etl.validate, whatever the caller's search_path.
     void add_conditions(const suite& rules, plan& told, MemoryContext memory)
     {
+        const pg::pinned_search_path path;
         const Oid relation = shape_->tdtypeid == RECORDOID
                                  ? InvalidOid
                                  : pg::call([this] { return get_typ_typrelid(shape_->tdtypeid); });

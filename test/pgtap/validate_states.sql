@@ -1,7 +1,7 @@
 -- etl.validation_state as a value: stored, sent, merged and reported without its rows; forged ones are refused, and a
 -- validation can be stopped.
 BEGIN;
-SELECT plan(58);
+SELECT plan(62);
 
 CREATE FUNCTION suite(name text) RETURNS text LANGUAGE sql AS $$
     SELECT format('{"name": "%s", "expectations": [
@@ -232,6 +232,24 @@ SELECT throws_ok($$SELECT forged_start(suite('s'), '{w, p}', w, p) FROM sale$$, 
                  'the validation state belongs to another suite', 'also as the start of an aggregate');
 SELECT throws_ok($$SELECT etl._validation_state_combine(state(suite('s')), state(suite('t')))$$, '22023',
                  'validation states of different suites or columns cannot be merged', 'so does the combine function');
+
+-- A suite by its name -------------------------------------------------------------------------------------------------
+
+CREATE TABLE named (i int, s varchar(9));
+INSERT INTO named VALUES (1, 'A'), (-2, 'B'), (NULL, 'a');
+SELECT etl.load_suite('{"name": "named", "expectations": [
+    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "i", "min_value": {"$PARAMETER": "least"}}},
+    {"type": "expect_row_condition", "kwargs": {"condition": "lower(s) = ''a''"}}],
+    "suite_parameters": {"least": 0}}') \g /dev/null
+SELECT is((SELECT answer(etl.validation_state('named', ARRAY['i', '(lower(s) = ''a'')'], i, lower(s) = 'a')) FROM named),
+          (SELECT answer(etl.validation_state('named', n)) FROM named AS n), 'columns and rows against a stored suite');
+SELECT throws_ok($$SELECT etl.validation_state('no_such', '{i}', i) FROM named$$, '42704', NULL, 'no such suite');
+SELECT throws_ok($$SELECT etl.validation_state('[1]', '{i}', i) FROM named$$, '22023', NULL, 'a document that is none');
+CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE sql AS $$SELECT 'a'$$;
+SELECT is((SELECT r.unexpected_count FROM etl.report((SELECT etl.validation_state('named', n) FROM named AS n)) AS r
+           WHERE r.expectation = 'expect_row_condition'), 1::bigint,
+          'a condition means the same whatever the search_path of the caller');
+DROP FUNCTION public.lower(varchar);
 
 -- Stopped -------------------------------------------------------------------------------------------------------------
 
