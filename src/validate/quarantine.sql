@@ -3,7 +3,7 @@
 
 CREATE FUNCTION etl.violations(suite text, "row" record)
 RETURNS text[]
-LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100 -- a suite's conditions may be anything, and the planner does not see them
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100  -- what conditions do is hidden from the planner
 AS 'MODULE_PATHNAME', 'etl_violations';
 COMMENT ON FUNCTION etl.violations(text, record) IS
     'The row-level expectations of a stored suite that one row breaks, as names like '

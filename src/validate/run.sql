@@ -33,8 +33,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._is_proven_unique(regclass, text[]) IS
     'Whether a unique index proves that no two rows have the same values in these columns: valid, checked at once, '
-    'over all rows, with the equality of the columns'' types, on some or all of the columns. Of several columns NULL is '
-    'a value like any other, which an index must know, too.';
+    'over all rows, with the equality of the columns'' types, on some or all of the columns. Of several columns NULL '
+    'is a value like any other, which an index must know, too.';
 
 CREATE FUNCTION etl._braces_undoubled(query text)
 RETURNS text
@@ -65,8 +65,9 @@ AS $$
                   replace(etl._braces_undoubled(regexp_replace(query, '[\s;]+$', '')), '{batch}', '_validated_batch'))
 $$;
 COMMENT ON FUNCTION etl._rows_query(etl._source, text, text) IS
-    'The statement that counts the rows of an unexpected_rows_query and shows the first 20. {batch} stands for the rows '
-    'of the source that meet the condition, under a name, so that the query may write it wherever a table may stand.';
+    'The statement that counts the rows of an unexpected_rows_query and shows the first 20. {batch} stands for the '
+    'rows of the source that meet the condition, under a '
+    'name, so that the query may write it wherever a table may stand.';
 
 CREATE FUNCTION etl._fact_of(source etl._source, kind text, kwargs jsonb, condition text)
 RETURNS jsonb

@@ -45,7 +45,7 @@ COMMENT ON FUNCTION etl._validation_state_step(etl.validation_state, text, text[
     'Transition function of the aggregate etl.validation_state over named columns.';
 CREATE FUNCTION etl._validation_row_step(etl.validation_state, text, record)
 RETURNS etl.validation_state
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 -- a suite's conditions may be anything, and the planner does not see them
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100  -- what conditions do is hidden from the planner
 AS 'MODULE_PATHNAME', 'etl_validation_row_step';
 COMMENT ON FUNCTION etl._validation_row_step(etl.validation_state, text, record) IS
     'Transition function of the aggregate etl.validation_state over whole rows.';

@@ -12,7 +12,8 @@ RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM etl.load_suite(jsonb_build_object('expectations', jsonb_build_array(
         jsonb_build_object('type', 'expect_column_' || expectation, 'kwargs', kwargs)))::text, 'one', replace => true);
-    RETURN (SELECT coalesce(v.exception, format('%s %s %s %s %s %s', CASE WHEN v.success THEN 'keeps' ELSE 'breaks' END, v.element_count,
+    RETURN (SELECT coalesce(v.exception, format('%s %s %s %s %s %s',
+                          CASE WHEN v.success THEN 'keeps' ELSE 'breaks' END, v.element_count,
                           coalesce(v.missing_count::text, '-'), v.unexpected_count,
                           coalesce(round(v.unexpected_percent::numeric, 2)::text, '-'), v.partial_unexpected_list))
             FROM etl.validate(target, 'one', where_sql) AS v);
@@ -383,9 +384,11 @@ FROM (VALUES
     ('value_lengths_to_equal', '{"column": "by", "value": 1}',
      'expect_column_value_lengths_to_equal needs a column of text, but "by" is of type bytea', 'a length of bytes'),
     ('values_to_be_between', '{"column": "p", "min_value": "(0,0)"}',
-     'expect_column_values_to_be_between(p) needs a type with an order, but the column is of type point', 'bounds of points'),
+     'expect_column_values_to_be_between(p) needs a type with an order, but the column is of type point',
+     'bounds of points'),
     ('values_to_be_in_set', '{"column": "js", "value_set": ["{}"]}',
-     'expect_column_values_to_be_in_set(js) needs a type with an order, but the column is of type json', 'members of json'),
+     'expect_column_values_to_be_in_set(js) needs a type with an order, but the column is of type json',
+     'members of json'),
     ('values_to_be_unique', '{"column": "p"}',
      'expect_column_values_to_be_unique needs a type with a hash function, but "p" is of type point', 'unique points'),
     ('pair_values_a_to_be_greater_than_b', '{"column_A": "d", "column_B": "i4"}',

@@ -142,7 +142,8 @@ BEGIN
     END IF;
     IF is_text THEN
         EXECUTE format('SELECT jsonb_build_object(''min_length'', min(length(%1$s)), '
-                       '''max_length'', max(length(%1$s)), ''mean_length'', sum(length(%1$s)) / nullif(count(%1$s), 0)::float8) '
+                       '''max_length'', max(length(%1$s)), '
+                       '''mean_length'', sum(length(%1$s)) / nullif(count(%1$s), 0)::float8) '
                        'FROM %2$s WHERE %3$s', c, target, where_sql) INTO part;
         made := made || part;
     END IF;

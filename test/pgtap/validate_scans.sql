@@ -34,7 +34,8 @@ SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_between', '"column
                         pg_temp.rule('values_to_match_regex', '"column": "t", "regex": "^t"'),
                         pg_temp.rule('mean_to_be_between', '"column": "n", "min_value": 1'),
                         pg_temp.rule('median_to_be_between', '"column": "n", "min_value": 1'),
-                        pg_temp.rule('values_to_be_unique', '"column": "id"')), '1 0 - - 0: 1', 'whatever is asked for');
+                        pg_temp.rule('values_to_be_unique', '"column": "id"')), '1 0 - - 0: 1',
+          'whatever is asked for');
 SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_unique', '"column": "t"')), '2000: 2',
           'values that repeat take a second scan');
 SELECT is(pg_temp.scans('SUMMARY', pg_temp.rule('values_to_be_unique', '"column": "t"'),

@@ -241,7 +241,8 @@ SELECT etl.load_suite('{"name": "named", "expectations": [
     {"type": "expect_column_values_to_be_between", "kwargs": {"column": "i", "min_value": {"$PARAMETER": "least"}}},
     {"type": "expect_row_condition", "kwargs": {"condition": "lower(s) = ''a''"}}],
     "suite_parameters": {"least": 0}}') \g /dev/null
-SELECT is((SELECT answer(etl.validation_state('named', ARRAY['i', '(lower(s) = ''a'')'], i, lower(s) = 'a')) FROM named),
+SELECT is((SELECT answer(etl.validation_state('named', ARRAY['i', '(lower(s) = ''a'')'], i, lower(s) = 'a'))
+           FROM named),
           (SELECT answer(etl.validation_state('named', n)) FROM named AS n), 'columns and rows against a stored suite');
 SELECT throws_ok($$SELECT etl.validation_state('no_such', '{i}', i) FROM named$$, '42704', NULL, 'no such suite');
 SELECT throws_ok($$SELECT etl.validation_state('[1]', '{i}', i) FROM named$$, '22023', NULL, 'a document that is none');

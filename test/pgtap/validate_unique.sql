@@ -74,7 +74,8 @@ SELECT is((SELECT jsonb_array_length(failing_keys) FROM etl.validate('doubled', 
           'so many keys as are asked for');
 SELECT is((SELECT failing_keys FROM etl.validate('doubled', 'one', key_columns => '{n,id}', max_failing_keys => 1)),
           '[{"n": 1, "id": 1}]', 'by the keys that are given');
-SELECT pg_temp.suite('{"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["k", "n"]}}') \g /dev/null
+SELECT pg_temp.suite('{"type": "expect_compound_columns_to_be_unique",
+                       "kwargs": {"column_list": ["k", "n"]}}') \g /dev/null
 SELECT is((SELECT unexpected_count FROM etl.validate('doubled', 'one')), 20::bigint, 'compound keys');
 SELECT is((SELECT partial_unexpected_list -> 0 FROM etl.validate('doubled', 'one')), '{"k": "k1", "n": 1}',
           'are listed by their columns');
@@ -120,7 +121,8 @@ INSERT INTO odd VALUES ((1, 'a'), '{1,2}', '[1,3)', true, 'NaN', 'NaN', '{"a": 1
                        ((1, 'b'), '{{1,2}}', '[1,2]', false, '-0', 0.00, '{"a": 1.0}', '(1,1)'),
                        ((1, 'a'), '[0:1]={1,2}', 'empty', NULL, '0', -0.0, '[1]', NULL),
                        ((1, NULL), NULL, NULL, NULL, 'NaN', 'NaN', 'null', NULL);
-SELECT pg_temp.suite(VARIADIC ARRAY(SELECT pg_temp.unique_of(c) FROM unnest('{c,a,r,b,f,n,j}'::text[]) AS c)) \g /dev/null
+SELECT pg_temp.suite(VARIADIC ARRAY(
+    SELECT pg_temp.unique_of(c) FROM unnest('{c,a,r,b,f,n,j}'::text[]) AS c)) \g /dev/null
 SELECT is(pg_temp.counted('odd'), '4 0 2, 4 1 0, 4 1 2, 4 2 0, 4 0 4, 4 0 4, 4 0 2',
           'composites, arrays, ranges, booleans, floats, numerics, jsonb');
 SELECT pg_temp.suite(pg_temp.unique_of('p'), pg_temp.unique_of('b')) \g /dev/null
@@ -199,7 +201,8 @@ ANALYZE many;
 SELECT pg_temp.suite(pg_temp.unique_of('t'), pg_temp.unique_of('n'), pg_temp.unique_of('id'),
     '{"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["t", "n"]}}',
     '{"type": "expect_column_median_to_be_between", "kwargs": {"column": "n", "min_value": 0}}',
-    '{"type": "expect_column_unique_value_count_to_be_between", "kwargs": {"column": "n", "min_value": 0}}') \g /dev/null
+    '{"type": "expect_column_unique_value_count_to_be_between",
+      "kwargs": {"column": "n", "min_value": 0}}') \g /dev/null
 CREATE FUNCTION pg_temp.answers() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(format('%s %s %s', v.unexpected_count, v.observed_value,
                              jsonb_path_query_array(v.failing_keys, '$[*].id')), E'\n')
