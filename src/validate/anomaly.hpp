@@ -37,8 +37,8 @@ class detector {
     // Whether prepare() must be called first.
     virtual bool reads_ahead() const noexcept { return false; }
 
-    // The finite values of the whole series, in order.
-    virtual void prepare(std::pmr::vector<double> /*values*/) {}
+    // The finite values of the whole series, in order; those who look at them keep them.
+    virtual void prepare(std::pmr::vector<double> /*values*/) {} // NOLINT(performance-unnecessary-value-param)
 
     // The next row. A row without a value is passed over. NaN is an anomaly: it is no number to expect. An infinite
     // value is held against the bounds; neither of the two counts as history.

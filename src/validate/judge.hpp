@@ -16,7 +16,7 @@
 
 namespace etl::validate {
 
-struct outcome {
+struct outcome { // NOLINT(bugprone-exception-escape): a json that is moved throws nothing
     const expectation* what = nullptr;
     std::size_t number = 0; // in the suite, from 0
     bool success = false;

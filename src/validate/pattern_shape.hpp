@@ -62,7 +62,7 @@ struct charset {
     static constexpr charset range(char first, char last) noexcept
     {
         charset made;
-        for (int c = first; c <= last; ++c) {
+        for (int c = static_cast<unsigned char>(first); c <= static_cast<unsigned char>(last); ++c) {
             made.add(static_cast<char>(c));
         }
         return made;

@@ -41,10 +41,10 @@ ignored_rows read_ignored(const expectation& what, ignored_rows otherwise)
 template <class Kept>
 class record_test final : public row_test {
   public:
-    record_test(std::vector<std::size_t> columns, ignored_rows ignored, Kept kept)
+    record_test(const std::vector<std::size_t>& columns, ignored_rows ignored, Kept kept)
         : ignored_{ignored}, kept_{std::move(kept)}
     {
-        subjects = std::move(columns);
+        subjects = columns;
     }
 
     verdict test(std::span<const field> row) const override
