@@ -181,6 +181,7 @@ RETURNS TABLE (
     failing_keys jsonb, exception text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
     SELECT r.* FROM etl._as_rows(ARRAY(SELECT o::etl._outcome FROM etl._outcomes(ARRAY[state]) AS o),
                                  'SUMMARY', NULL) AS r
