@@ -409,53 +409,11 @@ class pg_column_type final : public column_type {
     mutable printer* printer_ = nullptr;
 };
 
-// With its schema, whatever the search path is: a state is read elsewhere, and much later. May raise.
-const char* qualified_collation(Oid collation)
-{
-    HeapTuple found = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-    if (!HeapTupleIsValid(found)) { // dropped meanwhile: PostgreSQL refuses the number when it is read as a name
-        return DatumGetCString(DirectFunctionCall1(regcollationout, ObjectIdGetDatum(collation)));
-    }
-    const auto* of = reinterpret_cast<Form_pg_collation>(GETSTRUCT(found));
-    const char* name = quote_qualified_identifier(get_namespace_name(of->collnamespace), NameStr(of->collname));
-    ReleaseSysCache(found);
-    return name;
-}
-
 } // namespace
 
 std::unique_ptr<column_type> make_column_type(Oid type, Oid collation, MemoryContext memory)
 {
     return std::make_unique<pg_column_type>(type, collation, memory);
-}
-
-plan_column describe_column(std::string name, Oid type, Oid collation)
-{
-    struct names {
-        const char* type;
-        const char* collation;
-    };
-    const names found = pg::call([=] {
-        return names{format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY),
-                     OidIsValid(collation) ? qualified_collation(collation) : ""};
-    });
-    return {std::move(name), found.type, found.collation};
-}
-
-Oid type_of(const plan_column& from)
-{
-    return pg::call(
-        [&from] { return DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(from.type.c_str()))); });
-}
-
-std::unique_ptr<column_type> make_plan_type(const plan_column& from, MemoryContext memory)
-{
-    const Oid collation = pg::call([&from] {
-        return from.collation.empty()
-                   ? InvalidOid
-                   : DatumGetObjectId(DirectFunctionCall1(regcollationin, CStringGetDatum(from.collation.c_str())));
-    });
-    return make_column_type(type_of(from), collation, memory);
 }
 
 std::optional<std::string> registered_schema(const std::string& uri)

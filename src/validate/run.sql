@@ -66,8 +66,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._rows_query(etl._source, text, text) IS
     'The statement that counts the rows of an unexpected_rows_query and shows the first 20. {batch} stands for the '
-    'rows of the source that meet the condition, under a '
-    'name, so that the query may write it wherever a table may stand.';
+    'rows of the source that meet the condition, under a name, so that the query may write it wherever a table may '
+    'stand.';
 
 CREATE FUNCTION etl._fact_of(source etl._source, kind text, kwargs jsonb, condition text)
 RETURNS jsonb

@@ -1,19 +1,5 @@
 -- The seven expectations of the benchmark "validate" that are no regular expression.
-SELECT etl.load_suite($$
-{
-  "name": "bench_seven",
-  "expectations": [
-    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "wallet_address"}},
-    {"type": "expect_column_value_lengths_to_equal", "kwargs": {"column": "transaction_id", "value": 64}},
-    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "price_paid"}},
-    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price_paid", "min_value": 0}},
-    {"type": "expect_column_values_to_be_in_set",
-     "kwargs": {"column": "payment_method", "value_set": ["card", "apple_pay", "usdc", "eth", "matic"]}},
-    {"type": "expect_column_values_to_be_in_set",
-     "kwargs": {"column": "status", "value_set": ["completed", "pending", "failed", "refunded"]}},
-    {"type": "expect_column_pair_values_a_to_be_greater_than_b",
-     "kwargs": {"column_A": "transfer_time", "column_B": "purchase_time", "or_equal": true,
-                "ignore_row_if": "either_value_is_missing"}}
-  ]
-}
-$$, replace => true);
+\i test/bench/validate/setup.sql
+SELECT etl.load_suite(json_build_object('expectations', json_agg(e))::text, 'bench_seven', replace => true)
+FROM etl.suites AS s, json_array_elements(s.document::json -> 'expectations') AS e
+WHERE s.suite = 'bench' AND e ->> 'type' <> 'expect_column_values_to_match_regex';
