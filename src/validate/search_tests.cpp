@@ -2,6 +2,7 @@
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/hex.hpp"
+#include "sketch/key_order.hpp"
 #include "validate/metrics.hpp"
 #include "validate/row_tests.hpp"
 
@@ -56,19 +57,14 @@ std::vector<fingerprint> read_prints(const json& from, run_store* runs)
     return prints_in(run{from[0].get<std::uint64_t>(), from[1].get<std::uint64_t>()}, *runs);
 }
 
-bool precedes(const fingerprint& a, const fingerprint& b)
-{
-    return a.high != b.high ? a.high < b.high : a.low < b.low;
-}
-
 // A set of fingerprints that most values are not in. Before it a Bloom filter of one word and three bits for each, small
 // enough to stay near the processor while a table streams by, tells all but one in a hundred of the others.
 class sought_prints {
   public:
-    explicit sought_prints(std::vector<fingerprint> prints)
+    sought_prints(std::vector<fingerprint> prints, poll_fn poll)
         : prints_{std::move(prints)}, words_(std::bit_ceil(prints_.size() / 8 + 1))
     {
-        std::sort(prints_.begin(), prints_.end(), precedes);
+        sort_keys(prints_, poll);
         for (const fingerprint& print : prints_) {
             words_[place_of(print)] |= bits_of(print);
         }
@@ -78,16 +74,17 @@ class sought_prints {
     {
         const std::uint64_t bits = bits_of(print);
         return (words_[place_of(print)] & bits) == bits &&
-               std::binary_search(prints_.begin(), prints_.end(), print, precedes);
+               std::binary_search(prints_.begin(), prints_.end(), print, is_before<fingerprint>);
     }
 
   private:
+    // Both from the low half: the high one of a number says only what kind of number it is.
     std::size_t place_of(const fingerprint& print) const { return print.low & (words_.size() - 1); }
 
     static std::uint64_t bits_of(const fingerprint& print)
     {
         constexpr std::uint64_t one = 1;
-        return one << (print.high & 63) | one << (print.high >> 6 & 63) | one << (print.high >> 12 & 63);
+        return one << (print.low >> 58) | one << (print.low >> 52 & 63) | one << (print.low >> 46 & 63);
     }
 
     std::vector<fingerprint> prints_;
@@ -99,7 +96,7 @@ class repeated_test final : public row_test {
     // Passes over the rows that the metric has passed over.
     repeated_test(std::vector<fingerprint> prints, std::uint64_t seed, std::vector<std::size_t> columns,
                   passed_over ignored, const columns_view& view)
-        : prints_{std::move(prints)}, seed_{seed}, ignored_{ignored}
+        : prints_{std::move(prints), view.type(columns[0]).poll()}, seed_{seed}, ignored_{ignored}
     {
         for (const std::size_t i : columns) {
             types_.push_back(&view.type(i));
