@@ -64,7 +64,7 @@ every_core_file_asserts_it() {
 }
 
 # The rooms that a room may include, beside core, pg and itself.
-declare -A leans_on=([validate]='sketch' [feature]='sketch' [rollup]='sketch')
+declare -A leans_on=([validate]='sketch' [dedupe]='sketch' [feature]='sketch' [rollup]='sketch')
 
 floors() {
     local file room other bad=0

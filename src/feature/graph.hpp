@@ -5,7 +5,7 @@
 #pragma once
 
 #include "core/error.hpp"
-#include "feature/node_names.hpp"
+#include "sketch/node_names.hpp"
 
 #include <cstdint>
 #include <memory_resource>

@@ -13,20 +13,18 @@
 namespace etl::anomaly {
 namespace {
 
-using validate::json;
-
 constexpr int deepest = 8;
 constexpr double exact_whole_numbers = 9007199254740992.0; // 2^53
 
 bool is_number_from(const json& value, double least, double most)
 {
-    const auto number = validate::number_in(value);
+    const auto number = number_in(value);
     return number && *number >= least && *number <= most; // false for NaN
 }
 
 bool is_whole(const json& value, const parameter& of)
 {
-    const auto number = value.is_number() ? validate::number_in(value) : std::nullopt;
+    const auto number = value.is_number() ? number_in(value) : std::nullopt;
     return number && *number == std::trunc(*number) && std::abs(*number) <= exact_whole_numbers &&
            *number >= static_cast<double>(of.least) && *number <= static_cast<double>(of.most);
 }
@@ -125,7 +123,7 @@ const parameter* find(std::span<const parameter> parameters, std::string_view na
 } // namespace
 
 settings::settings(std::string_view strategy, std::span<const parameter> parameters, std::string_view given)
-    : strategy_{strategy}, given_(validate::parse_json(given, "params", deepest)), defaults_(default_values(parameters))
+    : strategy_{strategy}, given_(parse_json(given, "params", deepest)), defaults_(default_values(parameters))
 {
     if (!given_.is_object()) {
         throw error(sqlstate::invalid_parameter_value,
@@ -151,7 +149,7 @@ const json& settings::value(const char* name) const
 
 std::optional<double> settings::number_if(const char* name) const
 {
-    return validate::number_in(value(name));
+    return number_in(value(name));
 }
 
 std::optional<std::int64_t> settings::whole_if(const char* name) const

@@ -1,7 +1,7 @@
 // The parameters of a strategy: which there are, what they may be, and what a user's JSON object says of them.
 #pragma once
 
-#include "validate/json.hpp"
+#include "core/json.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -46,14 +46,14 @@ class settings {
     std::string_view choice(const char* name) const { return value(name).get_ref<const std::string&>(); }
 
   private:
-    const validate::json& value(const char* name) const;
+    const json& value(const char* name) const;
 
     std::string_view strategy_;
-    validate::json given_;
-    validate::json defaults_;
+    json given_;
+    json defaults_;
 };
 
 // {"name": default, …}
-validate::json default_values(std::span<const parameter> parameters);
+json default_values(std::span<const parameter> parameters);
 
 } // namespace etl::anomaly

@@ -3,8 +3,8 @@
 #include "core/text.hpp"
 #include "pg/error_context.hpp"
 #include "pg/portable_settings.hpp"
+#include "sketch/fingerprint_pg.hpp"
 #include "validate/datum_pg.hpp"
-#include "validate/fingerprint_pg.hpp"
 #include "validate/json_schema_pg.hpp"
 #include "validate/stored_types_pg.hpp"
 

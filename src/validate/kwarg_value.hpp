@@ -1,8 +1,8 @@
 // Whether the value of an argument is of the kind that the catalogue asks for.
 #pragma once
 
+#include "core/json.hpp"
 #include "validate/catalogue.hpp"
-#include "validate/json.hpp"
 
 namespace etl::validate {
 

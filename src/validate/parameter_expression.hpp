@@ -5,7 +5,7 @@
 // whole numbers stay whole but for /, and a minus before a number binds closer than ^.
 #pragma once
 
-#include "validate/json.hpp"
+#include "core/json.hpp"
 
 #include <cstdint>
 #include <string_view>

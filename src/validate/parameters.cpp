@@ -1,8 +1,8 @@
 #include "validate/parameters.hpp"
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
-#include "validate/json.hpp"
 #include "validate/kwarg_value.hpp"
 #include "validate/nearest.hpp"
 #include "validate/parameter_expression.hpp"

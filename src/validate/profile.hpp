@@ -8,9 +8,9 @@
 // All of it is exact, bounded like every metric, and the same for any split of the rows.
 #pragma once
 
+#include "core/json.hpp"
 #include "validate/extremes.hpp"
 #include "validate/few_values.hpp"
-#include "validate/json.hpp"
 #include "validate/metrics.hpp"
 #include "validate/pattern_shape.hpp"
 

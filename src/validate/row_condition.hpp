@@ -1,7 +1,7 @@
 // The rows that an expectation looks at: row_condition and condition_parser as SQL.
 #pragma once
 
-#include "validate/json.hpp"
+#include "core/json.hpp"
 
 #include <string>
 #include <string_view>

@@ -8,8 +8,8 @@
 // but does not run: bind_parameters() comes first.
 #pragma once
 
+#include "core/json.hpp"
 #include "validate/catalogue.hpp"
-#include "validate/json.hpp"
 
 #include <cstddef>
 #include <string>

@@ -3,7 +3,7 @@
 // pg_etl keeps a suite in the shape of 1.x, with whatever else the document had, so that it goes back as it came.
 #pragma once
 
-#include "validate/json.hpp"
+#include "core/json.hpp"
 
 #include <string>
 #include <string_view>

@@ -9,7 +9,7 @@
 
 namespace {
 
-using etl::validate::json;
+using etl::json;
 
 void demand(bool truth)
 {

@@ -10,8 +10,8 @@
 
 namespace {
 
+using etl::json;
 using etl::validate::expectation;
-using etl::validate::json;
 using etl::validate::suite;
 
 void demand(bool truth)
@@ -64,7 +64,7 @@ void add(const suite& to, const std::string& document)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     const std::string_view text{reinterpret_cast<const char*>(data), size};
-    demand(!json::accept(text) || json::accept(etl::validate::quote_unusual_numbers(text)));
+    demand(!json::accept(text) || json::accept(etl::quote_unusual_numbers(text)));
     try {
         (void)etl::validate::parse_suite(text);
     } catch (const etl::error&) {

@@ -23,7 +23,7 @@
 #include "pg/function.hpp"
 #include "sketch/fingerprint.hpp"
 
-namespace etl::validate {
+namespace etl {
 
 // How values of one type are written. Trivial: it lives in a memory context.
 struct printer;
@@ -39,4 +39,4 @@ bool print(printer& of, Datum value, std::uint64_t seed, fingerprint& to);
 // Whether they are the bytes themselves, so that equal values look the same.
 bool are_bytes_printed(const printer& of);
 
-} // namespace etl::validate
+} // namespace etl

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace etl::validate {
+namespace etl {
 
 using json = nlohmann::ordered_json; // members stay in the order of the text
 
@@ -24,4 +24,4 @@ std::string quote_unusual_numbers(std::string_view text);
 // What an argument that is a number says: a number, or a string of one ("Infinity", "-Infinity" and "NaN" too).
 std::optional<double> number_in(const json& value);
 
-} // namespace etl::validate
+} // namespace etl

@@ -1,4 +1,4 @@
-#include "validate/json.hpp"
+#include "core/json.hpp"
 
 #include "core/error.hpp"
 
@@ -8,7 +8,7 @@
 
 #include "core/cpp_only.hpp"
 
-namespace etl::validate {
+namespace etl {
 namespace {
 
 constexpr std::size_t exact_digits = 18; // of a 64-bit integer
@@ -134,4 +134,4 @@ std::optional<double> number_in(const json& value)
     return failure == std::errc{} && stopped == end && plain ? std::optional{number} : std::nullopt;
 }
 
-} // namespace etl::validate
+} // namespace etl

@@ -1,4 +1,4 @@
-#include "validate/fingerprint_pg.hpp"
+#include "sketch/fingerprint_pg.hpp"
 
 #include "pg/interrupts.hpp"
 #include "pg/numeric.hpp"
@@ -24,7 +24,7 @@ extern "C" {
 #include <limits>
 #include <type_traits>
 
-namespace etl::validate {
+namespace etl {
 
 namespace {
 
@@ -493,4 +493,4 @@ bool are_bytes_printed(const printer& of)
     return of.how == writing::bytes;
 }
 
-} // namespace etl::validate
+} // namespace etl

@@ -1,4 +1,4 @@
-#include "feature/node_names.hpp"
+#include "sketch/node_names.hpp"
 
 #include "core/error.hpp"
 #include "sketch/fingerprint.hpp"

@@ -1,0 +1,1 @@
+-- Candidate pairs: which rows are worth comparing, and how many that would be.

@@ -1,0 +1,1 @@
+-- Connected components of any list of pairs, by union-find.

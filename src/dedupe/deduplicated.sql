@@ -1,0 +1,1 @@
+-- The survivors of a query, for loads.

@@ -1,0 +1,1 @@
+-- etl.first_seen: whether a key is seen for the first time within a horizon.

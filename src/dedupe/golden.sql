@@ -1,0 +1,1 @@
+-- One record out of several: golden values by rule, and where each came from.

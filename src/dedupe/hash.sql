@@ -1,0 +1,1 @@
+-- etl.hash128: one fingerprint of any values, whatever their types.

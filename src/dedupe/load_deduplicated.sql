@@ -1,0 +1,1 @@
+-- etl.load_deduplicated: an idempotent upsert that counts what it did.

@@ -1,0 +1,1 @@
+-- The rows of a table that have an equal by key that is kept: found by hash, in two scans.

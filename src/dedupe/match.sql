@@ -1,0 +1,1 @@
+-- etl.match: the pairs of rows that are the same thing, by a Fellegi-Sunter model.

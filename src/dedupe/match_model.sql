@@ -1,0 +1,1 @@
+-- A match model at work on one pair of rows: the levels, the weight, the explanation.

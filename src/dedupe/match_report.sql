@@ -1,0 +1,1 @@
+-- What a match model has learned, drawn as text.

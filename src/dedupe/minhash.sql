@@ -1,0 +1,1 @@
+-- MinHash signatures and their bands: texts that share most of their words share a band.

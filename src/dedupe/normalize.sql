@@ -1,0 +1,1 @@
+-- What texts of people and places look like when they are compared: one form for all spellings of the same thing.

@@ -1,0 +1,1 @@
+-- The audit of what etl.dedupe removed, and the way back.

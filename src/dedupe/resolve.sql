@@ -1,0 +1,1 @@
+-- Clusters that are kept: new rows are matched against them, and a merge can be undone.

@@ -1,0 +1,1 @@
+-- How alike two values are: edit distances, Jaro and its kin, sets of n-grams and tokens, dates and numbers.

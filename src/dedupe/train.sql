@@ -1,0 +1,1 @@
+-- etl.train_match: a match model learned from the rows themselves.
