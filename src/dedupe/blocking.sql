@@ -28,7 +28,7 @@ COMMENT ON FUNCTION etl._first_common_key(uuid[], uuid[]) IS
     'The first element of a that b has, too: under this one a pair counts where it has several keys in common.';
 
 CREATE FUNCTION etl._expression_columns(relation regclass, expressions text, purpose text)
-RETURNS SETOF name
+RETURNS text[]
 LANGUAGE C STRICT STABLE
 AS 'MODULE_PATHNAME', 'etl_expression_columns';
 COMMENT ON FUNCTION etl._expression_columns(regclass, text, text) IS
@@ -38,7 +38,7 @@ COMMENT ON FUNCTION etl._expression_columns(regclass, text, text) IS
 -- Rules --------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE etl._blocking_rule AS (
-    number int, kind text, expression text, width int, columns name[]
+    number int, kind text, expression text, width int, columns text[]
 );
 COMMENT ON TYPE etl._blocking_rule IS
     'A blocking rule: its number from 1, its kind (key, any, sorted), its expressions, the window of a sorted one, and '
@@ -66,7 +66,7 @@ BEGIN
             HINT = 'Give SQL expressions over one row, "surname, birthday", or an order with a window of 2 to 1000 '
                    'rows, {"sort_by": "surname", "window": 10}.';
     END IF;
-    made.columns := ARRAY(SELECT etl._expression_columns(target, made.expression, 'blocking rule ' || number));
+    made.columns := etl._expression_columns(target, made.expression, 'blocking rule ' || number);
     IF made.kind = 'key' AND (
         SELECT count(*) = 1 AND bool_and(t.typcategory = 'A')
         FROM etl._query_columns(format(E'SELECT %s\n FROM %s AS %I', made.expression, target,
@@ -147,8 +147,8 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT side, id, in_a, in_b, %s%s FROM (%s%s OFFSET 0) AS made OFFSET 0',
-        (SELECT string_agg('v' || n, ', ' ORDER BY n)
+    SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET 0) AS made OFFSET 0',
+        (SELECT string_agg(', v' || n, '' ORDER BY n)
          FROM generate_series(1, jsonb_array_length(spec -> 'comparisons')) AS n),
         (SELECT string_agg(
             CASE
@@ -261,7 +261,7 @@ BEGIN
                 sum(pairs) FILTER (WHERE n > $1), coalesce(sum(pairs) FILTER (WHERE n <= $1), 0)
             FROM (SELECT key, coalesce(first, 0) + coalesce(second, 0) AS n,
                       CASE WHEN $2 THEN coalesce(first, 0) * coalesce(second, 0)
-                           ELSE first * (first - 1) / 2 END AS pairs
+                           ELSE div(first * (first - 1), 2) END AS pairs
                   FROM (%s) AS b) AS counted
             $query$, etl._match_blocks_sql(rule, etl._match_rows_sql(target, link_to, spec, ARRAY[rule]))),
             max_block, link_to IS NOT NULL)
@@ -271,7 +271,7 @@ BEGIN
         cut := cut || jsonb_build_object(rule.number, found.keys::text);
         RAISE WARNING USING
             MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)',
-                             rule.number, found.blocks, max_block, round(found.cut_pairs)),
+                             rule.number, found.blocks, max_block, found.cut_pairs),
             DETAIL = format('The rule is "%s"; its largest block has %s rows. Their pairs are compared only where '
                             'another rule finds them.', rule.expression, found.largest),
             HINT = 'See etl.blocking_report, add an expression to the rule, or raise "max_block".';
@@ -319,6 +319,53 @@ COMMENT ON FUNCTION etl._require_match_tables(regclass, regclass, jsonb) IS
     'Checks that a specification fits the tables: columns (42703), expressions (as PostgreSQL has it), and that the '
     'id identifies rows (23505).';
 
+CREATE FUNCTION etl._blocking_spec(target regclass, spec jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Who only blocks has nothing to compare.
+    IF spec ? 'blocking' AND NOT spec ? 'comparisons' THEN
+        spec := spec || '{"comparisons": [{"name": "none", "value": "NULL::text"}]}';
+    END IF;
+    RETURN etl._any_spec(target, spec);
+END
+$$;
+COMMENT ON FUNCTION etl._blocking_spec(regclass, jsonb) IS
+    'A model, or a specification in full; one that has only blocking rules is enough.';
+
+CREATE FUNCTION etl.candidate_pairs(target regclass, spec jsonb DEFAULT NULL, link_to regclass DEFAULT NULL)
+RETURNS TABLE(id_a text, id_b text, rule int)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    rules etl._blocking_rule[];
+    rows_sql text;
+BEGIN
+    spec := etl._blocking_spec(target, spec);
+    PERFORM etl._require_match_tables(target, link_to, spec);
+    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, spec) AS r);
+    rows_sql := etl._match_rows_sql(target, link_to, spec, rules,
+                                    etl._match_blocks(target, link_to, spec, rules) -> 'cut');
+    FOR number IN 1 .. cardinality(rules) LOOP
+        RETURN QUERY SELECT f.* FROM etl._locked_rows(format(
+            'SELECT a.id::text, b.id::text, %s FROM %s AND %s', number,
+            etl._match_pairs_sql(rules, number, rows_sql, link_to IS NOT NULL),
+            etl._match_new_sql(rules, number))) AS f (id_a text, id_b text, rule int);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl.candidate_pairs(regclass, jsonb, regclass) IS
+    'The pairs of rows that the blocking rules find, each once, with the number of the first rule that finds it: for '
+    'comparing them in SQL. spec: a model, or a specification, of which "blocking" is enough, and "id" where the table '
+    'has no primary key; see etl.match_spec. link_to: a second table; then id_a is of target and id_b of link_to. '
+    'Warns of blocks that are left out because they have more rows than max_block. Errors are those of '
+    'etl.train_match.';
+
 CREATE FUNCTION etl.blocking_report(target regclass, spec jsonb DEFAULT NULL, link_to regclass DEFAULT NULL)
 RETURNS TABLE(
     rule int, expression text, rows bigint, blocks bigint, pairs numeric, largest jsonb, cut_blocks bigint,
@@ -331,7 +378,7 @@ DECLARE
     one etl._blocking_rule;
     rows_sql text;
 BEGIN
-    spec := etl._any_spec(target, spec);
+    spec := etl._blocking_spec(target, spec);
     PERFORM etl._require_match_tables(target, link_to, spec);
     rules := ARRAY(SELECT r FROM etl._blocking_rules(target, spec) AS r);
     FOREACH one IN ARRAY rules LOOP
@@ -362,7 +409,8 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Each row with the width - 1 that follow; the last rows have fewer.
-    SELECT CASE WHEN n >= width THEN n::numeric * (width - 1) - width * (width - 1) / 2 ELSE n * (n - 1) / 2 END
+    SELECT CASE WHEN n >= width THEN n::numeric * (width - 1) - width * (width - 1) / 2
+                ELSE n * (n - 1) / 2 END
 $$;
 COMMENT ON FUNCTION etl._sorted_pairs(bigint, int) IS 'Pairs of n sorted rows less than `width` places apart.';
 
@@ -385,7 +433,7 @@ AS $$
             count(*) FILTER (WHERE n > $1), coalesce(sum(pairs) FILTER (WHERE n > $1), 0)
         FROM counted
         $query$, CASE rule.kind WHEN 'any' THEN 'unnest(k' || rule.number || ')' ELSE 'k' || rule.number END, rows_sql,
-        CASE WHEN is_link THEN 'first::numeric * second' ELSE 'first::numeric * (first - 1) / 2' END)
+        CASE WHEN is_link THEN 'first::numeric * second' ELSE 'div(first::numeric * (first - 1), 2)' END)
 $$;
 COMMENT ON FUNCTION etl._blocking_report_sql(etl._blocking_rule, text, bool) IS
     'Query for a rule''s line of etl.blocking_report; its parameter is max_block.';

@@ -1,7 +1,7 @@
 // What blocking asks of C++: the columns that an expression reads, and the first key that two rows share.
 #include "pg/function.hpp"
-#include "pg/result_set.hpp"
 #include "pg/row_expression.hpp"
+#include "pg/text_array.hpp"
 
 extern "C" {
 #include <access/table.h>
@@ -12,8 +12,8 @@ extern "C" {
 #include <utils/uuid.h>
 }
 
-#include <array>
 #include <string>
+#include <vector>
 
 namespace etl::dedupe {
 namespace {
@@ -67,18 +67,16 @@ ETL_FUNCTION(etl_expression_columns, args)
     const Oid id = DatumGetObjectId(args.given(0));
     const auto expressions = args.get<std::string_view>(1);
     const auto purpose = args.get<std::string_view>(2);
-    pg::result_set rows{args};
     const dedupe::open_relation relation{id};
     const auto compiled = pg::row_expression::condition("num_nulls(\n" + std::string{expressions} + "\n) = 0",
                                                         relation.row(), id, std::string{purpose});
+    std::vector<std::string> columns;
     for (int i = 0; i < relation.row()->natts; ++i) {
         if (compiled.reads(i)) {
-            std::array values{NameGetDatum(&TupleDescAttr(relation.row(), i)->attname)};
-            std::array nulls{false};
-            rows.put(values, nulls);
+            columns.emplace_back(NameStr(TupleDescAttr(relation.row(), i)->attname));
         }
     }
-    return rows.finish();
+    return pg::make_text_array(columns);
 }
 
 ETL_FUNCTION(etl_first_common_key, args)

@@ -7,6 +7,7 @@
 #include "sketch/fingerprint_pg.hpp"
 
 extern "C" {
+#include <access/detoast.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
 #include <nodes/nodeFuncs.h>
@@ -176,22 +177,15 @@ Datum as_uuid(const fingerprint& hash)
     return UUIDPGetDatum(made);
 }
 
-} // namespace
-
-// All of it is phase one: PostgreSQL may raise anywhere, and only trivial objects are alive.
-ETL_FUNCTION(etl_hash128, args)
+Datum hash_all(arguments args)
 {
-    const bool is_variadic = get_fn_expr_variadic(args.raw()->flinfo);
-    if (is_variadic && args.is_null(0)) {
-        return args.null_result();
-    }
     void*& kept = args.raw()->flinfo->fn_extra;
     if (kept == nullptr) {
         kept = learn_all(args);
     }
     auto& hashes = *static_cast<argument_hashes*>(kept);
     fingerprint hash = {seed, 0};
-    if (is_variadic) {
+    if (get_fn_expr_variadic(args.raw()->flinfo)) {
         hash = chained_elements(hash, hashes, args, DatumGetArrayTypeP(args.datum(0)));
     } else {
         for (int i = 0; i < hashes.count; ++i) {
@@ -199,4 +193,30 @@ ETL_FUNCTION(etl_hash128, args)
         }
     }
     return as_uuid(hash);
+}
+
+bool is_empty_text(Oid type, Datum value)
+{
+    return (type == TEXTOID || type == VARCHAROID) && toast_raw_datum_size(value) == VARHDRSZ;
+}
+
+} // namespace
+
+// All of it is phase one: PostgreSQL may raise anywhere, and only trivial objects are alive.
+ETL_FUNCTION(etl_hash128, args)
+{
+    if (get_fn_expr_variadic(args.raw()->flinfo) && args.is_null(0)) {
+        return args.null_result();
+    }
+    return hash_all(args);
+}
+
+ETL_FUNCTION(etl_block_key, args)
+{
+    for (int i = 0; i < args.count(); ++i) {
+        if (is_empty_text(args.type(i), args.given(i))) {
+            return args.null_result();
+        }
+    }
+    return hash_all(args);
 }

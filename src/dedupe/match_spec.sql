@@ -135,16 +135,16 @@ $$;
 COMMENT ON FUNCTION etl._require_keys_of(jsonb, text[], text) IS
     'Raises (22023) unless the document is a JSON object whose members all have known names.';
 
-CREATE FUNCTION etl._require_kind(kind text)
+CREATE FUNCTION etl._require_kind(given text)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF kind IS NULL OR NOT EXISTS (SELECT FROM etl._match_kinds() AS k WHERE k.kind = _require_kind.kind) THEN
+    IF given IS NULL OR NOT EXISTS (SELECT FROM etl._match_kinds() AS k WHERE k.kind = given) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('unknown kind %s of a comparison', coalesce('"' || kind || '"', 'NULL')),
+            MESSAGE = format('unknown kind %s of a comparison', coalesce('"' || given || '"', 'NULL')),
             HINT = format('The kinds are %s.', (SELECT string_agg(k.kind, ', ' ORDER BY k.rank)
                                                 FROM etl._match_kinds() AS k));
     END IF;
@@ -159,7 +159,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name name;
-    kind text;
+    chosen text;
     defaults record;
 BEGIN
     PERFORM etl._require_keys_of(given, '{name,column,kind,value,type,levels,term_frequency}', 'a comparison');
@@ -173,14 +173,14 @@ BEGIN
             HINT = 'Name a column, {"column": "surname"}, or give a name and an expression: '
                    '{"name": "initials", "value": "left(given_name, 1) || left(surname, 1)"}.';
     END IF;
-    kind := given ->> 'kind';
-    IF kind IS NULL AND column_name IS NOT NULL THEN
-        SELECT etl._guess_match_kind(a.attname, a.atttypid) INTO kind FROM pg_attribute AS a
+    chosen := given ->> 'kind';
+    IF chosen IS NULL AND column_name IS NOT NULL THEN
+        SELECT etl._guess_match_kind(a.attname, a.atttypid) INTO chosen FROM pg_attribute AS a
         WHERE a.attrelid = target AND a.attname = column_name;
     END IF;
-    kind := coalesce(kind, CASE WHEN given ->> 'type' = 'number' THEN 'number' ELSE 'text' END);
-    PERFORM etl._require_kind(kind);
-    SELECT * INTO defaults FROM etl._match_kinds() AS k WHERE k.kind = _full_comparison.kind;
+    chosen := coalesce(chosen, CASE WHEN given ->> 'type' = 'number' THEN 'number' ELSE 'text' END);
+    PERFORM etl._require_kind(chosen);
+    SELECT * INTO defaults FROM etl._match_kinds() AS k WHERE k.kind = chosen;
     RETURN jsonb_build_object(
         'name', coalesce(given ->> 'name', column_name),
         'value', coalesce(given ->> 'value', format(defaults.value, quote_ident(column_name))),

@@ -183,7 +183,7 @@ AS $$
         SELECT r.number, jsonb_agg(c.value ->> 'name' ORDER BY c.number) AS names
         FROM unnest(rules) AS r
         CROSS JOIN jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number)
-        WHERE ARRAY(SELECT etl._expression_columns(target, c.value ->> 'value', 'comparison')) && r.columns
+        WHERE etl._expression_columns(target, c.value ->> 'value', 'comparison') && r.columns
         GROUP BY r.number
     ) AS excluded
 $$;
