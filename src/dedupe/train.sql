@@ -67,11 +67,11 @@ COMMENT ON FUNCTION etl._with_frequencies(text, jsonb) IS
     'The specification with the frequencies of values in those comparisons that ask for them.';
 
 CREATE TYPE etl._pair_patterns AS (
-    patterns bytea[], counts bigint[], pair_rules int[], is_new bool[]
+    patterns bytea[], counts bigint[], pair_rules int[]
 );
 COMMENT ON TYPE etl._pair_patterns IS
-    'Patterns of levels, how many pairs have each, under which blocking rule these came up, and whether no earlier '
-    'rule has found them.';
+    'Patterns of levels, how many pairs have each, and under which blocking rule these came up: a negative number '
+    'where an earlier rule has found them, too.';
 
 CREATE FUNCTION etl._sample_sql(rows_sql text)
 RETURNS text
@@ -144,27 +144,27 @@ SET enable_nestloop = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-    made etl._pair_patterns := ('{}', '{}', '{}', '{}');
+    made etl._pair_patterns := ('{}', '{}', '{}');
     share float8;
     found record;
 BEGIN
     FOR number IN 1 .. cardinality(rules) LOOP
         share := least(1, pairs / greatest((counted -> 'pairs' ->> number::text)::float8, 1));
         SELECT f.* INTO found FROM etl._locked_rows(format($query$
-            SELECT array_agg(pattern ORDER BY pattern, is_new), array_agg(n ORDER BY pattern, is_new),
-                array_agg(is_new ORDER BY pattern, is_new)
+            SELECT array_agg(pattern ORDER BY pattern, rule), array_agg(n ORDER BY pattern, rule),
+                array_agg(rule ORDER BY pattern, rule)
             FROM (
-                SELECT etl._match_pattern($1, %s) AS pattern, %s AS is_new, round(count(*) / $2)::bigint AS n
-                FROM %s AND %s GROUP BY 1, 2
+                SELECT etl._match_pattern($1, %1$s) AS pattern, CASE WHEN %2$s THEN %3$s ELSE -%3$s END AS rule,
+                    round(count(*) / $2)::bigint AS n
+                FROM %4$s AND %5$s GROUP BY 1, 2
             ) AS counted
-            $query$, etl._pair_values_sql(spec), etl._match_new_sql(rules, number),
+            $query$, etl._pair_values_sql(spec), etl._match_new_sql(rules, number), number,
             etl._match_pairs_sql(rules, number, rows_sql, is_link), etl._sampled_blocks_sql(rules[number])),
-            spec, share, seed) AS f (patterns bytea[], counts bigint[], new bool[]);
+            spec, share, seed) AS f (patterns bytea[], counts bigint[], pair_rules int[]);
         CONTINUE WHEN found.patterns IS NULL;
         made.patterns := made.patterns || found.patterns;
         made.counts := made.counts || found.counts;
-        made.is_new := made.is_new || found.new;
-        made.pair_rules := made.pair_rules || array_fill(number, ARRAY[cardinality(found.patterns)]);
+        made.pair_rules := made.pair_rules || found.pair_rules;
     END LOOP;
     RETURN made;
 END
@@ -236,7 +236,7 @@ BEGIN
                                          sample_pairs);
     RETURN etl._estimate_match(
         full_spec, random.patterns, random.counts, candidate.patterns, candidate.counts, candidate.pair_rules,
-        candidate.is_new, etl._excluded_comparisons(target, full_spec, rules),
+        etl._excluded_comparisons(target, full_spec, rules),
         coalesce(first::float8 * second, first::float8 * (first - 1) / 2), '{}');
 END
 $$;
