@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -52,7 +53,7 @@ double share_probability(double similarity, std::int32_t bands, std::int32_t row
 band_plan plan_bands(double threshold, std::int32_t k, double weight)
 {
     require_fraction(threshold, "threshold", "Call etl.minhash_bands(text, threshold => 0.7).");
-    require_fraction(weight, "false_negative_weight", "Call etl.minhash_bands(text, false_negative_weight => 0.5).");
+    require_fraction(weight, "false_negative_weight", "Call etl.minhash_bands(text, false_negative_weight => 0.9).");
     check_options({.k = k});
     band_plan best = {};
     double least = std::numeric_limits<double>::infinity();
