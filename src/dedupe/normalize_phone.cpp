@@ -85,9 +85,11 @@ struct parts {
     std::string_view national;
 };
 
-std::optional<parts> of_length(std::uint32_t code, std::string_view national, unsigned fewest, unsigned most)
+// Where a zero is dialled before national numbers, none begins with one.
+std::optional<parts> of_plan(std::uint32_t code, std::string_view national, unsigned fewest, unsigned most)
 {
-    if (national.size() < fewest || national.size() > most) {
+    const bool begins_with_trunk = facts_of_code(code)->has_trunk_zero && national.starts_with('0');
+    if (begins_with_trunk || national.size() < fewest || national.size() > most) {
         return std::nullopt;
     }
     return parts{code, national};
@@ -104,7 +106,7 @@ std::optional<parts> international(std::string_view digits)
             if (facts->has_trunk_zero && national.starts_with('0')) {
                 national.remove_prefix(1);
             }
-            return of_length(code, national, facts->fewest, facts->most);
+            return of_plan(code, national, facts->fewest, facts->most);
         }
     }
     return std::nullopt;
@@ -140,12 +142,12 @@ std::optional<parts> at_home(std::string_view digits, const dialling& home)
     }
     if (!home.trunk.empty() && digits.starts_with(home.trunk)) {
         const auto rest = digits.substr(home.trunk.size());
-        if (const auto found = of_length(home.code, rest, home.fewest, home.most)) {
+        if (const auto found = of_plan(home.code, rest, home.fewest, home.most)) {
             return found;
         }
     }
     const auto found = with_home_code(digits, home);
-    return found ? found : of_length(home.code, digits, home.fewest, home.most);
+    return found ? found : of_plan(home.code, digits, home.fewest, home.most);
 }
 
 std::optional<parts> parts_of(const dialled& number, const dialling* home)
