@@ -22,6 +22,7 @@ TEST(normalize_name, spellings_of_one_name_have_one_form)
              known{"Dr. John Smith, Jr.", "john smith"},
              {"SMITH, John", "john smith"},
              {"Smith, Jr., John", "john smith"},
+             {"Dr. Smith, Prof. John", "john smith"},
              {"Smith, John, Ph.D.", "john smith"},
              {"Mr. & Mrs. Smith", "smith"},
              {"Prof. Dr. Ada Lovelace MD", "ada lovelace"},
