@@ -53,7 +53,8 @@ COMMENT ON FUNCTION etl.minhash_bands_for(float8, int, float8) IS
     'two areas, of the probability to share a band below the threshold (false_positives) and of that to share none '
     'above it (false_negatives), weighted by 1 - false_negative_weight and false_negative_weight, as datasketch '
     'chooses them with 0.5. at_threshold: the probability that two texts of just that similarity share a band. The '
-    'greater the weight, the fewer pairs are missed and the more candidates are none. Error 22023: an argument out of range.';
+    'greater the weight, the fewer pairs are missed and the more candidates are none. '
+    'Error 22023: an argument out of range.';
 
 CREATE FUNCTION etl.minhash_band_probability(similarity float8, bands int, rows int)
 RETURNS float8

@@ -1,6 +1,6 @@
 // Locality-sensitive hashing of MinHash signatures (J. Leskovec, A. Rajaraman, J. D. Ullman, "Mining of Massive
-// Datasets", section 3.4): a signature is cut into b bands of r numbers, and two texts are candidates when they agree in
-// a whole band. Of Jaccard similarity s they are with probability 1 - (1 - s^r)^b, which rises most steeply near
+// Datasets", section 3.4): a signature is cut into b bands of r numbers, and two texts are candidates when they agree
+// in a whole band. Of Jaccard similarity s they are with probability 1 - (1 - s^r)^b, which rises most steeply near
 // (1/b)^(1/r).
 #pragma once
 

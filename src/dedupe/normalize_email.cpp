@@ -43,9 +43,25 @@ constexpr provider providers[] = {
     {"fastmail.fm", "fastmail.fm", false},
 };
 
+std::pmr::string folded_ascii(std::string_view text, std::pmr::memory_resource* memory)
+{
+    std::pmr::string made{memory};
+    made.reserve(text.size());
+    for (const char c : text) {
+        const bool is_seen = c >= ' ' && c != 0x7f;
+        if (is_seen || kind_of(static_cast<char32_t>(c)) == character_kind::separator) {
+            made += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+    }
+    return made;
+}
+
 // Small letters, compatible forms as the usual ones, composed; what is not seen is gone.
 std::pmr::string folded(std::string_view text, std::pmr::memory_resource* memory)
 {
+    if (is_ascii(text)) [[likely]] {
+        return folded_ascii(text, memory);
+    }
     std::pmr::vector<std::int32_t> characters{memory};
     for (std::size_t at = 0; at < text.size();) {
         const decoded next = decode_at(text, at);

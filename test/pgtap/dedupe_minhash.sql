@@ -24,7 +24,8 @@ SELECT throws_ok($$SELECT etl.minhash_similarity(ARRAY[[1]], ARRAY[1])$$, '22023
 SELECT throws_ok($$SELECT etl.minhash_bands(ARRAY[1, NULL])$$, '22023',
                  'a signature must be an array of one dimension without NULLs', 'NULLs');
 
-SELECT is(etl.minhash_bands('Ada Lovelace'), etl.minhash_bands(etl.minhash('Ada Lovelace')), 'of a text and a signature');
+SELECT is(etl.minhash_bands('Ada Lovelace'), etl.minhash_bands(etl.minhash('Ada Lovelace')),
+          'of a text and a signature');
 SELECT is(etl.minhash_bands(''), '{}'::bigint[], 'no bands');
 SELECT is(etl.minhash_bands('{}'::int[]), '{}'::bigint[], 'no bands of an empty signature');
 SELECT is(array_length(etl.minhash_bands('Ada', 0.5, false_negative_weight => 0.5), 1), 25, 'so many bands');
@@ -47,11 +48,13 @@ CREATE TABLE sentence AS
 CREATE TABLE texts AS
     SELECT id, array_to_string(words, ' ') AS t FROM sentence
     UNION ALL
-    SELECT id + 1000, array_to_string(words[:20 - id % 8] || ARRAY(SELECT 'x' || id || w FROM generate_series(1, id % 8) AS w), ' ')
+    SELECT id + 1000, array_to_string(
+        words[:20 - id % 8] || ARRAY(SELECT 'x' || id || w FROM generate_series(1, id % 8) AS w), ' ')
     FROM sentence;
 CREATE TABLE shingled AS
     SELECT id, etl.minhash(t, n => 1, unit => 'word') AS signature,
-        etl.minhash_bands(t, 0.6, n => 1, unit => 'word') AS bands, array(SELECT DISTINCT unnest(string_to_array(t, ' '))) AS words
+        etl.minhash_bands(t, 0.6, n => 1, unit => 'word') AS bands,
+        ARRAY(SELECT DISTINCT unnest(string_to_array(t, ' '))) AS words
     FROM texts;
 CREATE TABLE pair AS
     SELECT etl.minhash_similarity(a.signature, b.signature) AS estimate, a.bands && b.bands AS is_candidate,
@@ -64,7 +67,8 @@ SELECT cmp_ok((SELECT abs(avg(is_candidate::int - p)) FROM pair, etl.minhash_ban
                    etl.minhash_band_probability(exact, f.bands, f.rows) AS p)::numeric, '<', 0.04,
               'pairs share a band as often as the curve says');
 SELECT cmp_ok((SELECT avg(is_candidate::int) FROM pair WHERE exact >= 0.6), '>=', 0.95, 'most above the threshold do');
-SELECT cmp_ok((SELECT count(*) FROM shingled AS a JOIN shingled AS b ON a.bands && b.bands AND a.id % 1000 < b.id % 1000),
+SELECT cmp_ok((SELECT count(*) FROM shingled AS a JOIN shingled AS b
+                   ON a.bands && b.bands AND a.id % 1000 < b.id % 1000),
               '<', 200::bigint, 'few of 180,000 strangers do');
 SELECT * FROM finish();
 ROLLBACK;
