@@ -43,9 +43,25 @@ constexpr provider providers[] = {
     {"fastmail.fm", "fastmail.fm", false},
 };
 
+std::pmr::string folded_ascii(std::string_view text, std::pmr::memory_resource* memory)
+{
+    std::pmr::string made{memory};
+    made.reserve(text.size());
+    for (const char c : text) {
+        const bool is_seen = c >= ' ' && c != 0x7f;
+        if (is_seen || kind_of(static_cast<char32_t>(c)) == character_kind::separator) {
+            made += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+    }
+    return made;
+}
+
 // Small letters, compatible forms as the usual ones, composed; what is not seen is gone.
 std::pmr::string folded(std::string_view text, std::pmr::memory_resource* memory)
 {
+    if (is_ascii(text)) [[likely]] {
+        return folded_ascii(text, memory);
+    }
     std::pmr::vector<std::int32_t> characters{memory};
     for (std::size_t at = 0; at < text.size();) {
         const decoded next = decode_at(text, at);
@@ -160,26 +176,28 @@ bool is_number(std::string_view text)
 
 std::pmr::string domain_part(std::string_view domain, std::pmr::memory_resource* memory)
 {
-    const std::pmr::string none{memory};
     domain = domain.ends_with('.') ? domain.substr(0, domain.size() - 1) : domain;
     const std::size_t last_dot = domain.rfind('.');
     if (domain.size() > longest_domain || last_dot == std::string_view::npos ||
         is_number(domain.substr(last_dot + 1)) ||
         (!is_ascii(domain) && !validate::schema::is_international_name(domain))) {
-        return none;
+        return std::pmr::string{memory};
     }
     std::pmr::string made{memory};
     for (std::size_t from = 0; from <= domain.size();) {
         const std::size_t to = std::min(domain.find('.', from), domain.size());
         const auto label = plain_label(domain.substr(from, to - from), memory);
         if (label.empty()) {
-            return none;
+            return std::pmr::string{memory};
         }
         made += from == 0 ? "" : ".";
         made += label;
         from = to + 1;
     }
-    return made.size() > longest_domain ? none : made;
+    if (made.size() > longest_domain) {
+        made.clear();
+    }
+    return made;
 }
 
 void apply_provider_rules(std::pmr::string& local, std::pmr::string& domain)
