@@ -212,8 +212,8 @@ match_comparison read_comparison(const json& object, std::size_t number)
 void check_blocking(const match_reader& model)
 {
     for (const json& each : model.list("blocking")) {
-        if (!each.is_string()) {
-            model.refuse_value("blocking", "an array of texts");
+        if (!each.is_string() && !each.is_object()) { // what they say is SQL's to read
+            model.refuse_value("blocking", "an array of texts and objects");
         }
     }
 }

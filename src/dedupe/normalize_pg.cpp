@@ -44,6 +44,15 @@ ETL_FUNCTION(etl_normalize_text, args)
     });
 }
 
+ETL_FUNCTION(etl_normalize_code, args)
+{
+    return normalized(args, [](std::string_view text, std::pmr::memory_resource* memory) {
+        auto form = etl::dedupe::normalize_text(text, memory, etl::pg::poll);
+        std::erase(form, ' ');
+        return form;
+    });
+}
+
 ETL_FUNCTION(etl_normalize_name, args)
 {
     return normalized(args, [](std::string_view text, std::pmr::memory_resource* memory) {
