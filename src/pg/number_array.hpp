@@ -1,5 +1,6 @@
-// int[] and bigint[] from C++ numbers, and bigint[] of a fixed length as an aggregate's state: for states of a few whole
-// numbers, which need no type of their own. Such an aggregate has an INITCOND of that length and strict functions.
+// int[] and bigint[] from C++ numbers, and bigint[] of a fixed length as an aggregate's state: for states of a few
+// whole numbers, which need no type of their own. Such an aggregate has an INITCOND of that length and strict
+// functions.
 #pragma once
 
 #include "pg/function.hpp"

@@ -63,6 +63,8 @@ TEST(normalize_email, what_is_no_address_is_none)
                                                                       "ada@1.2.3.4",
                                                                       "ada@[1.2.3.4]",
                                                                       "ada@exam_ple.com",
+                                                                      "ada@m€ller.com",
+                                                                      "ada@ü.ü@ü.com",
                                                                       "\"a\"b\"@example.com",
                                                                       "\"a\\\"@example.com",
                                                                       "\xff@example.com",
