@@ -11,7 +11,7 @@
 --            problem for large databases", SIGMOD 1995)
 --
 -- All of it is one join for each rule, which PostgreSQL runs by hash, in parallel, and within work_mem. Its two sides
--- are the same subquery: the rows with what is compared and the keys of all rules. OFFSET 0 keeps the planner from
+-- are the same subquery: the rows with what is compared and the keys of all rules. OFFSET '0' keeps the planner from
 -- moving these expressions up into the join, where they would run for each pair.
 
 CREATE FUNCTION etl._block_key(VARIADIC "any")
@@ -222,7 +222,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET 0) AS made OFFSET 0',
+    SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET ''0'') AS made OFFSET ''0''',
         (SELECT string_agg(', v' || n, '' ORDER BY n)
          FROM generate_series(1, jsonb_array_length(spec -> 'comparisons')) AS n),
         (SELECT string_agg(', ' || etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut') || ' AS k' || r.number, ''
@@ -425,6 +425,7 @@ RETURNS TABLE(id_a text, id_b text, rule int)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE

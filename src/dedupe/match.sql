@@ -54,6 +54,7 @@ RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, exp
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE

@@ -90,6 +90,7 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -141,6 +142,7 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
