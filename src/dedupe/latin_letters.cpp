@@ -81,20 +81,16 @@ class letter_list {
         }
     }
 
-    std::string take()
-    {
-        if (!letters_.empty() && letters_.back() == ' ') {
-            letters_.pop_back();
-        }
-        return std::move(letters_);
-    }
-
-  private:
+    // A character that is its own compatibility decomposition.
     void add_folded(char32_t c)
     {
         const char32_t lower = c | 0x20U;
-        if (c < 0x80 && lower >= U'a' && lower <= U'z') {
-            letters_ += static_cast<char>(lower - U'a' + U'A');
+        if (c < 0x80) {
+            if (lower >= U'a' && lower <= U'z') {
+                letters_ += static_cast<char>(lower - U'a' + U'A');
+            } else if (!is_apostrophe(c)) {
+                end_word();
+            }
         } else if (const auto spelt = spelling(c); !spelt.empty()) {
             letters_ += spelt;
         } else if (c == combining_cedilla && is_s_ && !letters_.empty() && letters_.back() == 'C') {
@@ -104,6 +100,15 @@ class letter_list {
         }
     }
 
+    std::string take()
+    {
+        if (!letters_.empty() && letters_.back() == ' ') {
+            letters_.pop_back();
+        }
+        return std::move(letters_);
+    }
+
+  private:
     void end_word()
     {
         if (keeps_spaces_ && !letters_.empty() && letters_.back() != ' ') {
@@ -121,8 +126,14 @@ class letter_list {
 std::string latin_letters(std::string_view text, spaces between, cedilla c)
 {
     require_length(text);
-    scratch<char32_t, 256> code_points{text.size()};
     letter_list letters{between, c};
+    if (is_ascii(text)) {
+        for (const char byte : text) {
+            letters.add_folded(static_cast<unsigned char>(byte));
+        }
+        return letters.take();
+    }
+    scratch<char32_t, 256> code_points{text.size()};
     for (const char32_t code_point : code_points.first(read_code_points(text, code_points.data()))) {
         letters.add(code_point);
     }
