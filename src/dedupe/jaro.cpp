@@ -139,8 +139,8 @@ double similarity(const symbol_pair<Symbol>& pair, double cutoff, Of of)
         if (matches == 0 || is_below(static_cast<double>(matches))) {
             return 0;
         }
-        const auto swaps = static_cast<double>(found.out_of_order(matches) / 2);
-        const double result = value(static_cast<double>(matches), swaps);
+        const std::size_t swaps = found.out_of_order(matches) / 2;
+        const double result = value(static_cast<double>(matches), static_cast<double>(swaps));
         return result < cutoff ? 0 : result;
     };
     const bool is_short = std::max(pair.a.size(), pair.b.size()) <= strip_rows;
