@@ -3,7 +3,8 @@ BEGIN;
 SELECT plan(93);
 
 CREATE FUNCTION near(found float8, expected float8, what text) RETURNS text LANGUAGE sql AS
-    $$SELECT ok(abs(found - expected) < 0.0006, format('%s: %s, published as %s', what, round(found::numeric, 4), expected))$$;
+    $$SELECT ok(abs(found - expected) < 0.0006,
+                format('%s: %s, published as %s', what, round(found::numeric, 4), expected))$$;
 
 -- Names: W. E. Winkler, "Overview of record linkage and current research directions", 2006, table 6.
 SELECT near(etl.jaro(a, b), jaro, format('jaro(%s, %s)', a, b)) FROM (VALUES
