@@ -247,13 +247,19 @@ AS $$
         WHERE kind IN ('identifier', 'email', 'phone')
         UNION ALL
         SELECT jsonb_build_array(a.name, b.name), r.rank, 0
-        FROM (VALUES ('family', 'date', 1), ('given', 'date', 2), ('family', 'given', 3), ('family', 'postcode', 4),
-                     ('given', 'postcode', 5), ('date', 'postcode', 6), ('name', 'date', 7), ('name', 'postcode', 8),
-                     ('address', 'code', 9), ('address', 'place', 10)) AS r (first, second, rank)
+        FROM (VALUES ('family', 'date', NULL, 1), ('given', 'date', NULL, 2), ('date', 'postcode', NULL, 3),
+                     ('date', 'place', NULL, 4), ('date', 'address', NULL, 5), ('family', 'given', NULL, 6),
+                     ('family', 'postcode', NULL, 7), ('given', 'postcode', NULL, 8), ('code', 'place', NULL, 9),
+                     ('address', 'code', NULL, 10), ('address', 'place', NULL, 11),
+                     ('family', 'place', 'postcode', 12), ('given', 'place', 'postcode', 13),
+                     ('family', 'address', 'date', 14), ('given', 'address', 'date', 15), ('name', 'date', NULL, 16),
+                     ('name', 'postcode', NULL, 17), ('name', 'place', NULL, 18), ('name', 'address', NULL, 19)
+             ) AS r (first, second, instead_of, rank)
         JOIN part AS a ON a.part = r.first
         JOIN part AS b ON b.part = r.second
+        WHERE NOT EXISTS (SELECT FROM part AS o WHERE o.part = r.instead_of)
         UNION ALL
-        SELECT jsonb_build_array(name), 11, 0 FROM part
+        SELECT jsonb_build_array(name), 20, 0 FROM part
         WHERE part = 'name' OR part = 'text' AND NOT EXISTS (SELECT FROM part AS o WHERE o.part <> 'text')
     )
     SELECT coalesce(nullif(jsonb_agg(jsonb_build_object('equal', names) ORDER BY rank, number, names), '[]'),
