@@ -189,6 +189,21 @@ TEST(MatchEstimate, ARuleWhosePairsAgreeInMoreThanItDecides)
     EXPECT_NEAR(model["training"]["rules"][1]["matches"].get<double>(), 3000, 400);
 }
 
+// Rules that leave two comparisons to learn from, or one.
+TEST(MatchEstimate, FewComparisons)
+{
+    sample made = drawn(14, 5000, 50000);
+    for (const char* excluded :
+         {R"({"1": ["born", "city", "email"], "2": ["last", "city", "email"]})",
+          R"({"1": ["born", "city", "email", "last"], "2": ["last", "city", "email", "first"]})"}) {
+        made.excluded = excluded;
+        const json model = made.train();
+        EXPECT_NEAR(share(model, 0, 0, "m"), people.m[0][0], 0.15);
+        EXPECT_NEAR(share(model, 2, 0, "m"), people.m[2][0], 0.15);
+        EXPECT_NEAR(model["training"]["expected_matches"].get<double>(), 10000, 2000);
+    }
+}
+
 // One random pair of a thousand is a match: u of what only matches share must not become their share.
 TEST(MatchEstimate, TakesMatchesOutOfTheRandomPairs)
 {
