@@ -84,18 +84,22 @@ int agreement_for_match(const level_table& m, const level_table& u)
     return sum;
 }
 
+// Whether a mixture explains the pairs clearly better: where one comparison is all that there is, many do it equally well,
+// and the one with the fewest matches, which comes first, is to stay.
 bool is_better(const match_mixture& a, const match_mixture& than, const level_table& u)
 {
     const bool sense = agreement_for_match(a.m(), u) > 0; // else the classes have changed places
     const bool other_sense = agreement_for_match(than.m(), u) > 0;
-    return sense != other_sense ? sense
-                                : a.iterations().back().log_likelihood > than.iterations().back().log_likelihood;
+    constexpr double clearly = 2; // of log-likelihood
+    return sense != other_sense
+               ? sense
+               : a.iterations().back().log_likelihood > than.iterations().back().log_likelihood + clearly;
 }
 
 // The likelihood has several peaks: the best of some beginnings.
 match_mixture best_mixture(const estimate_input& input, const em_given& given)
 {
-    constexpr double beginnings[] = {0.3, 0.03, 0.8}; // shares of matches
+    constexpr double beginnings[] = {0.03, 0.3, 0.8}; // shares of matches
     std::optional<match_mixture> best;
     for (const double share : beginnings) {
         match_mixture mixture{input.rules, given.expected, given.u, share};
@@ -177,8 +181,11 @@ void warn_of_rules(const estimate_input& input, match_estimate& made)
     for (std::size_t rule = 0; rule < input.rules.size(); ++rule) {
         const std::string place = "blocking rule " + std::to_string(rule + 1);
         const auto& excluded = input.rules[rule].excluded;
-        if (std::find(excluded.begin(), excluded.end(), false) == excluded.end()) {
+        const auto left = std::count(excluded.begin(), excluded.end(), false);
+        if (left == 0) {
             made.warnings.push_back(place + " decides every comparison: nothing tells which of its pairs are matches");
+        } else if (left == 1) {
+            made.warnings.push_back(place + " leaves one comparison, which hardly tells matches from other pairs");
         } else if (made.rules[rule].matches < 1) {
             made.warnings.push_back(place + (made.rules[rule].pairs == 0 ? " finds no pair" : " finds no match"));
         }
