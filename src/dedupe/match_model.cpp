@@ -220,7 +220,8 @@ void check_blocking(const match_reader& model)
 
 void check_head(const match_reader& model)
 {
-    model.allow({"version", "id", "comparisons", "blocking", "probability_two_random_records_match", "training"});
+    model.allow(
+        {"version", "id", "comparisons", "blocking", "max_block", "probability_two_random_records_match", "training"});
     if (model.whole("version", 0, 1000000) != 1) {
         model.refuse("has the version " + shown_json(model.at("version")) + ", and only 1 is known", {},
                      "ALTER EXTENSION pg_etl UPDATE may bring the version that made it.");

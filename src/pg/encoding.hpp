@@ -1,12 +1,16 @@
-// Texts of the server as UTF-8, which the core reads, and back. Nothing is copied where the server speaks UTF-8.
+// Texts of the server as UTF-8, which is what the core reads, and back.
+//
+// A database in SQL_ASCII has texts of no known encoding. They are given to the core as they are, which must expect
+// bytes that are no UTF-8.
 #pragma once
 
-#include "pg/function.hpp"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include <mb/pg_wchar.h>
 }
 
+#include <cstring>
 #include <string_view>
 
 namespace etl::pg {
