@@ -74,25 +74,29 @@ level_table expected_m(const match_model& model)
     return made;
 }
 
-// How many comparisons have their first level speak for a match, less those where it speaks against one.
-int agreement_for_match(const level_table& m, const level_table& u)
+// How many comparisons say of the matches what can be expected of matches: that they agree more often than other pairs,
+// and that most of them do not differ wholly.
+int plausibility(const level_table& m, const level_table& u)
 {
+    constexpr double most_different = 0.5;
     int sum = 0;
     for (std::size_t i = 0; i < m.size(); ++i) {
-        sum += m[i][0] > u[i][0] ? 1 : -1;
+        sum += m[i].front() > u[i].front() && m[i].back() <= most_different ? 1 : 0;
     }
     return sum;
 }
 
-// Whether a mixture explains the pairs clearly better: where one comparison is all that there is, many do it equally well,
-// and the one with the fewest matches, which comes first, is to stay.
+// A mixture whose matches are more plausible is better: the classes may have changed places, or another group of pairs
+// may have become the matches, such as neighbours where there are no duplicates. Then the one that explains the pairs
+// clearly better: where one comparison is all that there is, many do it equally well, and the one with the fewest
+// matches, which comes first, is to stay.
 bool is_better(const match_mixture& a, const match_mixture& than, const level_table& u)
 {
-    const bool sense = agreement_for_match(a.m(), u) > 0; // else the classes have changed places
-    const bool other_sense = agreement_for_match(than.m(), u) > 0;
     constexpr double clearly = 2; // of log-likelihood
-    return sense != other_sense
-               ? sense
+    const int plausible = plausibility(a.m(), u);
+    const int other = plausibility(than.m(), u);
+    return plausible != other
+               ? plausible > other
                : a.iterations().back().log_likelihood > than.iterations().back().log_likelihood + clearly;
 }
 
@@ -163,6 +167,10 @@ void warn_of_levels(const match_comparison& comparison, const std::vector<double
     const std::size_t last = m.size() - 1;
     if (last > 0 && m[0] < u[0]) {
         warnings.push_back(place + in_quotes(comparison.levels[0].shown()) + " speaks against a match");
+    }
+    if (m[last] > 0.5 && m[last] <= u[last]) {
+        warnings.push_back("comparison " + in_quotes(comparison.name) +
+                           ": what is taken for matches differs in most cases; there may be no matches to learn from");
     }
     if (last > 0 && m[last] > u[last]) {
         warnings.push_back(place + in_quotes("else") + " speaks for a match");

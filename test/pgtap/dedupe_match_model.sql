@@ -1,5 +1,5 @@
--- Match models in SQL: weights computed by hand, explanations that add up, hostile calls, models that change from row to
--- row, the estimation and its reports.
+-- Match models in SQL: weights computed by hand, explanations that add up, hostile calls, models that change from row
+-- to row, the estimation and its reports.
 BEGIN;
 SELECT plan(73);
 
@@ -107,7 +107,7 @@ SELECT throws_ok($$SELECT etl._match_explain(model('raw'), 'a', 'b', NULL, NULL)
                  'the match model is not trained', 'and so does an explanation');
 SELECT throws_ok(format($$SELECT etl._match_weight(%L, 'a', 'b')$$,
                         jsonb_set(model('trained'), '{comparisons,0,levels,1,when}', '"sounds"')), '22023',
-                 'comparison "surname", level 2 has the unknown "when" "sounds"', 'mistakes are named with their place');
+                 'comparison "surname", level 2 has the unknown "when" "sounds"', 'a mistake is named with its place');
 SELECT throws_ok($$SELECT etl._match_pattern(model('raw'), repeat('x', 1100000), repeat('y', 1100000), NULL, NULL)$$,
                  '54000', NULL, 'a text that is too long to compare');
 
@@ -212,7 +212,8 @@ SELECT is((SELECT count(*) FROM etl.match_report(model('estimated'))), 7::bigint
 SELECT is((SELECT array_agg(rule || ' ' || blocking || ' ' || pairs || ' ' || excluded::text ORDER BY rule)
            FROM etl.match_rules(model('estimated'))),
           '{"1 surname 51000 {surname}","2 age 51000 {age}"}'::text[], 'the rules');
-SELECT is((SELECT count(*) FROM etl.match_thresholds(model('estimated')) WHERE pairs > 0 AND "precision" < probability), 0::bigint,
+SELECT is((SELECT count(*) FROM etl.match_thresholds(model('estimated'))
+           WHERE pairs > 0 AND "precision" < probability), 0::bigint,
           'pairs above a threshold are matches as often as it says');
 SELECT is((SELECT sum(pairs) FROM etl.match_weights(model('estimated'))), 102000::float8, 'each pair has its weight');
 SELECT is((SELECT min(iteration) FROM etl.match_training(model('estimated'))), 1, 'the iterations');

@@ -306,6 +306,20 @@ TEST(MatchEstimate, FindsNoMatchesWhereThereAreNone)
     EXPECT_LT(model["training"]["expected_matches"].get<double>(), 100);
 }
 
+// Without a match, pairs that agree in more than their rule decides are no matches either.
+TEST(MatchEstimate, NeighboursAreNoMatches)
+{
+    drawing draw{16};
+    sample made;
+    made.excluded = R"({"1": ["born"], "2": ["last"]})";
+    draw.draw(made.random, people, false, 200000, 0);
+    draw.draw(made.pairs, people, false, 1500, 1, {2});
+    draw.draw(made.pairs, people, false, 200, 2, {1, 3});
+    const json model = made.train();
+    EXPECT_LT(model["training"]["expected_matches"].get<double>(), 2);
+    EXPECT_GT(share(model, 0, 0, "m"), 0.5);
+}
+
 TEST(MatchEstimate, ThresholdsAndTheHistogramAddUp)
 {
     const json training = drawn(11, 2000, 20000).train()["training"];
