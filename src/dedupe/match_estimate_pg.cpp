@@ -87,5 +87,5 @@ ETL_FUNCTION(etl_estimate_match, args)
                                            pg::as_utf8(pg::jsonb_text(args.given(6))),
                                            args.get<double>(7),
                                            pg::as_utf8(pg::jsonb_text(args.given(8)))};
-    return pg::make_jsonb(dedupe::train_model(request, pg::poll));
+    return pg::make_jsonb(pg::with_errors_of_server([&request] { return dedupe::train_model(request, pg::poll); }));
 }
