@@ -143,11 +143,12 @@ double unique_matches(const estimate_input& input, const match_mixture& mixture)
     return sum;
 }
 
+// Half a match and half another pair are added, so that neither is impossible because there was none.
 double prior_of(const estimate_input& input, double matches)
 {
     constexpr double most = 0.99;
     const auto& options = input.options;
-    return options.prior ? *options.prior : std::min(std::max(matches, 1.0) / options.recall / input.total_pairs, most);
+    return options.prior ? *options.prior : std::min((matches / options.recall + 0.5) / (input.total_pairs + 1), most);
 }
 
 // --- warnings --------------------------------------------------------------------------------------------------------

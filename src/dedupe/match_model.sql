@@ -45,7 +45,7 @@ CREATE FUNCTION etl._estimate_match(model jsonb, random_patterns bytea[], random
                                     pair_patterns bytea[], pair_counts bigint[], pair_rules int[], excluded jsonb,
                                     total_pairs float8, options jsonb DEFAULT '{}')
 RETURNS jsonb
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_estimate_match';
 COMMENT ON FUNCTION etl._estimate_match(jsonb, bytea[], bigint[], bytea[], bigint[], int[], jsonb, float8, jsonb) IS
     'Trains a match model from patterns, as etl._match_pattern makes them, and the numbers of pairs that have them. '
@@ -56,5 +56,5 @@ COMMENT ON FUNCTION etl._estimate_match(jsonb, bytea[], bigint[], bytea[], bigin
     '"max_iterations" (200), "tolerance" (1e-5, of any share), "recall" (1: the share of all matches that the rules '
     'find), "probability_two_random_records_match" (where it is known). Returns the model with "m" and "u" at each '
     'level, the prior, and "training": the rules, the iterations, the curve of thresholds, the distribution of '
-    'weights and warnings. The result does not depend on the order of the patterns. Raises 22023 where something does '
-    'not fit the model.';
+    'weights and warnings. The result does not depend on the order of the patterns. An array that is NULL is empty. '
+    'Raises 22004 where another argument is NULL, or an element, and 22023 where something does not fit the model.';

@@ -1,7 +1,7 @@
 -- Match models in SQL: weights computed by hand, explanations that add up, hostile calls, models that change from row
 -- to row, the estimation and its reports.
 BEGIN;
-SELECT plan(73);
+SELECT plan(76);
 
 CREATE TABLE models (name text PRIMARY KEY, model jsonb);
 INSERT INTO models VALUES ('trained', $${
@@ -227,7 +227,12 @@ SELECT throws_ok($$SELECT etl._estimate_match(model('raw'), '{NULL}', '{1}', '{}
 SELECT throws_ok($$SELECT etl._estimate_match(model('raw'), '{}', '{1}', '{}', '{}', '{}', '{}', 10)$$, '22023',
                  'random_patterns and random_counts must be of the same length', 'a count without a pattern');
 SELECT throws_ok($$SELECT etl._estimate_match(model('raw'), '{}', '{}', '{}', '{}', '{}', '{}', 'NaN')$$, '22023',
-                 'total_pairs must be a number greater than 0', 'no number of pairs');
+                 'total_pairs must be a number of at least 0', 'no number of pairs');
+SELECT lives_ok($$SELECT etl._estimate_match(model('raw'), NULL, NULL, NULL, NULL, NULL, '{}', 0)$$, 'no patterns');
+SELECT throws_ok($$SELECT etl._estimate_match(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '22004',
+                 'argument 1 must not be NULL', 'an estimation of nothing');
+SELECT throws_ok($$SELECT etl._estimate_match(model('raw'), '{}', '{}', '{}', '{}', '{}', '{}', NULL)$$, '22004',
+                 'argument 8 must not be NULL', 'no total');
 
 SELECT * FROM finish();
 ROLLBACK;

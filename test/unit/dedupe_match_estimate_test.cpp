@@ -273,6 +273,9 @@ TEST(MatchEstimate, NothingToLearnFrom)
     const json model = sample{}.train();
     expect_sane(model);
     EXPECT_EQ(share(model, 0, 0, "m"), 0.85);
+    sample none;
+    none.total_pairs = 0;
+    expect_sane(none.train());
     EXPECT_EQ(share(model, 0, 1, "m"), 0.1);
     EXPECT_EQ(share(model, 2, 0, "m"), 0.85);
     EXPECT_EQ(model["training"]["warnings"].size(), 1U + 2U + 5U); // no random pairs, two rules, five comparisons
@@ -381,7 +384,7 @@ TEST(MatchEstimate, RefusesWhatDoesNotFit)
     EXPECT_EQ(refusal([](sample& s) { s.options = R"({"speed": 1})"; }), "options has the unknown key \"speed\"");
     EXPECT_EQ(refusal([](sample& s) { s.options = R"({"recall": 0})"; }),
               "options: \"recall\" must be more than 0 and at most 1, not 0");
-    EXPECT_EQ(refusal([](sample& s) { s.total_pairs = 0; }), "total_pairs must be a number greater than 0");
+    EXPECT_EQ(refusal([](sample& s) { s.total_pairs = -1; }), "total_pairs must be a number of at least 0");
 }
 
 TEST(MatchEstimate, IsStoppedByThePoll)
