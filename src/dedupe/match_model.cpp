@@ -163,7 +163,10 @@ term_frequency read_frequency(const match_reader& from)
 {
     from.allow({"rows", "values", "rest"});
     term_frequency made;
-    made.rows = from.positive("rows");
+    made.rows = from.number("rows"); // none where all are missing
+    if (made.rows < 0) {
+        from.refuse_value("rows", "at least 0");
+    }
     made.rest = from.positive("rest");
     const json& values = from.at("values");
     if (!values.is_object()) {
