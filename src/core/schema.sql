@@ -235,6 +235,14 @@ COMMENT ON FUNCTION etl._locked_rows(text) IS
     'brings along, can leave the current role: SET ROLE, SET SESSION AUTHORIZATION and their RESET are forbidden to '
     'the end of this call. Errors: 42601 no SELECT, 42804 or 0A000 other columns than the caller expects.';
 
+CREATE FUNCTION etl._locked_change(query text, type anyelement, VARIADIC parameters "any")
+RETURNS anyelement
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_change';
+COMMENT ON FUNCTION etl._locked_change(text, anyelement, "any") IS
+    'The one value, of the type of the second argument, of a query with parameters that may change data. It is run '
+    'as etl._locked_rows runs one.';
+
 CREATE FUNCTION etl._plan_condition(relation regclass, condition text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
