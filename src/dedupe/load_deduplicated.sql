@@ -163,6 +163,7 @@ AS $$
                WHEN p.pronargs = 2 THEN format('%I.%I(%s, %s)', n.nspname, p.proname, base, a.atttypmod)
                ELSE format('%s::%s', value, format_type(a.atttypid, a.atttypmod))
            END
+           || CASE WHEN a.attcollation <> 0 THEN format(' COLLATE %s', a.attcollation::regcollation) ELSE '' END
     FROM pg_attribute AS a
     CROSS JOIN LATERAL (SELECT format('%s::%s', value, format_type(a.atttypid, NULL))) AS b(base)
     LEFT JOIN pg_cast AS c ON c.castsource = a.atttypid AND c.casttarget = a.atttypid
@@ -171,7 +172,7 @@ AS $$
     WHERE a.attrelid = target AND a.attname = column_name AND a.attnum > 0
 $$;
 COMMENT ON FUNCTION etl._as_stored(regclass, name, text) IS
-    'Expression that makes of a value what the column would store.';
+    'Expression that makes of a value what the column would store, to be compared as the column''s values are.';
 
 CREATE FUNCTION etl._same_key(by_index oid, a text, b text)
 RETURNS text

@@ -1,6 +1,6 @@
 -- etl.golden: every rule, ties, NULLs, what is refused, and an oracle.
 BEGIN;
-SELECT plan(52);
+SELECT plan(55);
 
 CREATE TABLE person (
     id int PRIMARY KEY, email text, name text, phone text, city text, system text, seen date, born date, tags text[],
@@ -115,6 +115,23 @@ SELECT throws_ok($$SELECT * FROM etl.golden('cluster', 'VALUES (1, 1)')$$, '2202
                  'no id column is known for table "public.cluster"');
 SELECT throws_ok($$SELECT * FROM etl.golden('person', 'VALUES (1, 1)', '{"id": "phone"}')$$, '21000',
                  NULL, 'an id that two rows have');
+
+-- The query of clusters stays with the role that calls.
+CREATE ROLE steward;
+GRANT SELECT ON person TO steward;
+CREATE FUNCTION climb() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RESET ROLE;
+    RETURN '1';
+END
+$$;
+SET ROLE steward;
+SELECT throws_ok($$SELECT * FROM etl.golden('person', 'SELECT public.climb(), 1')$$, '42501', NULL,
+                 'the query cannot leave the role');
+SELECT throws_ok($$SELECT * FROM etl.golden('cluster', 'VALUES (1, 1)')$$, '42501', NULL, 'a role without privileges');
+RESET ROLE;
+SELECT throws_ok($$SELECT * FROM etl.golden('person', 'DELETE FROM public.cluster RETURNING 1, 1')$$, '22023', NULL,
+                 'a query that changes data');
 
 -- An oracle: the same by sorted arrays, on random rows with many ties and NULLs.
 SELECT setseed(0.42);
