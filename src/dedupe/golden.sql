@@ -282,6 +282,7 @@ CREATE FUNCTION etl._golden_columns(target regclass, rules jsonb, place text)
 RETURNS TABLE(column_name name, value text, provenance text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
 AS $$
 DECLARE
     col record;
@@ -422,6 +423,7 @@ CREATE FUNCTION etl._golden_query(target regclass, clusters text, rules jsonb, s
 RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
 AS $$
 DECLARE
     id CONSTANT name := etl._golden_id(target, rules);

@@ -120,6 +120,7 @@ CREATE FUNCTION etl._check_load(
 RETURNS etl._load
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
 AS $$
 DECLARE
     made etl._load;
@@ -317,6 +318,7 @@ CREATE FUNCTION etl._load_command(load etl._load, query text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
 AS $$
     SELECT format($query$
         WITH source AS MATERIALIZED (
