@@ -90,8 +90,8 @@ BEGIN
         MESSAGE = message,
         DETAIL = coalesce(detail, 'The rules are an object with the keys id, order_by, source, priority, default and '
                                   'columns.'),
-        HINT = 'Write them as in {"order_by": "updated_at", "default": "latest", "columns": {"name": "longest", "city": '
-               '{"rule": "priority", "source": "system", "priority": ["erp", "crm"]}}}.';
+        HINT = 'Write them as in {"order_by": "updated_at", "default": "latest", "columns": {"name": "longest", '
+               '"city": {"rule": "priority", "source": "system", "priority": ["erp", "crm"]}}}.';
 END
 $$;
 COMMENT ON FUNCTION etl._refuse_golden(text, text) IS
@@ -181,7 +181,8 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- A text is a rule without settings of its own. What a rule does not say, it takes from the level above.
-    SELECT rules - '{id,default,columns}'::text[] || '{"rule": "latest"}' || coalesce(above, '{}') || coalesce(own, '{}')
+    SELECT rules - '{id,default,columns}'::text[] || '{"rule": "latest"}' || coalesce(above, '{}')
+           || coalesce(own, '{}')
     FROM (
         SELECT CASE jsonb_typeof(d) = 'object' WHEN true THEN d WHEN false THEN jsonb_build_object('rule', d) END,
                CASE jsonb_typeof(c) = 'object' WHEN true THEN c WHEN false THEN jsonb_build_object('rule', c) END
@@ -318,6 +319,17 @@ COMMENT ON FUNCTION etl._golden_columns(regclass, jsonb, text) IS
 
 -- What users call -----------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION etl._is_inherited(relation regclass)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid)
+    FROM pg_class AS c WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION etl._is_inherited(regclass) IS
+    'Whether tables that are no partitions inherit from the relation: its unique indexes do not know their rows.';
+
 CREATE FUNCTION etl._golden_id(target regclass, rules jsonb)
 RETURNS name
 LANGUAGE plpgsql VOLATILE
@@ -339,7 +351,7 @@ BEGIN
         SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
           AND i.indnkeyatts = 1 AND a.attname = id
-    ) THEN
+    ) OR etl._is_inherited(target) THEN
         EXECUTE format('SELECT %1$I::text FROM %2$s WHERE %1$I IS DISTINCT FROM NULL GROUP BY 1 HAVING count(*) > 1 '
                        'LIMIT 1', id, target) INTO twice;
     END IF;

@@ -1,14 +1,14 @@
 -- etl.load_deduplicated: an idempotent upsert that counts what it did.
 --
--- The table ends as if the rows of the source had been appended to it and etl.dedupe had been called with the same keys,
--- keep and order_by: of each key stays the row that wins. What is no change is not written.
+-- The table ends as if the rows of the source had been appended to it and etl.dedupe had been called with the same
+-- keys, keep and order_by: of each key stays the row that wins. What is no change is not written.
 --
 -- One statement (etl._load_command) does a round: the source is read once, its own duplicates fall out, what is left is
 -- compared with the table as it is now; new keys are inserted, winners that differ are locked in the order of their
--- keys, so that two loads do not wait for each other in a circle, and updated. PostgreSQL looks at the newest version of
--- a row when it updates it, and DO NOTHING passes over a key that another session has inserted meanwhile. Rows that were
--- overtaken in one of these ways come back, and the next round compares them with what is there now. So the counts are
--- exact, also beside other writers, and every one of them comes from what a command has done.
+-- keys, so that two loads do not wait for each other in a circle, and updated. PostgreSQL looks at the newest version
+-- of a row when it updates it, and DO NOTHING passes over a key that another session has inserted meanwhile. Rows that
+-- were overtaken in one of these ways come back, and the next round compares them with what is there now. So the counts
+-- are exact, also beside other writers, and every one of them comes from what a command has done.
 
 CREATE TYPE etl._load_round AS (
     inserted bigint, updated bigint, unchanged bigint, ignored bigint, null_keys bigint, overtaken jsonb
@@ -62,7 +62,13 @@ DECLARE
         ORDER BY i.indisprimary DESC, i.indexrelid
         LIMIT 1);
 BEGIN
-    IF found IS NULL THEN
+    IF etl._is_inherited(target) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('other tables inherit from table "%s"', target),
+            DETAIL = 'No index can make a key unique in all of them.',
+            HINT = 'Load into a partitioned table, or into each of the tables.';
+    ELSIF found IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_column_reference',
             MESSAGE = format('table "%s" has no unique index on (%s)', target, etl._column_list(keys)),
@@ -73,7 +79,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._key_index(regclass, name[]) IS
-    'The unique index over exactly these columns, in any order, that ON CONFLICT can use. 42P10 where there is none.';
+    'The unique index over exactly these columns, in any order, that ON CONFLICT can use. 42P10 where there is none, '
+    '42809 where other tables than partitions inherit from this one.';
 
 CREATE FUNCTION etl._require_source_columns(target regclass, given name[], needed name[])
 RETURNS void
@@ -390,7 +397,8 @@ DECLARE
     round etl._load_round := etl._locked_change(etl._load_command(load, query), NULL::etl._load_round, NULL::jsonb);
     total etl._load_round := round;
     again CONSTANT text := etl._load_command(
-        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given), load.target));
+        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given),
+                     load.target));
     idle integer := 0;
 BEGIN
     WHILE total.null_keys = 0 AND total.overtaken IS NOT NULL AND idle < 3 LOOP
@@ -456,8 +464,8 @@ COMMENT ON FUNCTION etl.load_deduplicated(text, regclass, name[], text, name, bo
     'inserted (its key was new), updated (it took the place of the table''s row), unchanged (the table''s row has the '
     'same values), ignored (it lost against the table''s row, or against another row of the source). The table ends as '
     'if the rows had been appended and etl.dedupe had been called with the same keys, keep and order_by; a second load '
-    'of the same rows changes nothing, and what does not change is not written. source: a SELECT, which is run once, or '
-    'the name of a table; names outside pg_catalog need their schema. Columns go by their names; a column of the table '
+    'of the same rows changes nothing, and what does not change is not written. source: a SELECT, which is run once, '
+    'or the name of a table; names outside pg_catalog need their schema. Columns go by their names; a column of the table '
     'that the source lacks keeps its value or gets its default, and generated columns are computed. Values are cast to '
     'the columns'' types; what is too long is refused. target: an ordinary or partitioned table with a unique index on '
     'exactly the keys; the caller needs SELECT, INSERT and UPDATE. keep: last or first by order_by, or most_complete '

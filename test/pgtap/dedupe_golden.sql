@@ -7,7 +7,7 @@ CREATE TABLE person (
     doc json, spot point, shout text GENERATED ALWAYS AS (upper(name)) STORED, amount numeric, code char(5));
 INSERT INTO person (id, email, name, phone, city, system, seen, born, tags, doc, spot, amount, code) VALUES
     (1, 'a@x', 'Ann',        '1',  'Rome', 'web', '2025-01-01', '1990-01-01', '{a}',   '{"k": 1}', '(1,1)', 1.0,  'ab'),
-    (2, 'b@x', 'Anna Maria', '2',  NULL,   'crm', '2025-01-03', NULL,         '{a,b}', NULL,       NULL,    2,    'abc'),
+    (2, 'b@x', 'Anna Maria', '2',  NULL,   'crm', '2025-01-03', NULL,         '{a,b}', NULL,       NULL,    2, 'abc'),
     (3, NULL,  'Anna',       '1',  'Oslo', 'erp', '2025-01-02', '1991-01-01', NULL,    '{"k": 2}', '(2,2)', 1.00, NULL),
     (4, 'd@x', NULL,         '2',  NULL,   'fax', NULL,         '1980-01-01', '{}',    NULL,       NULL,    NULL, NULL),
     (5, NULL,  NULL,         NULL, NULL,   NULL,  NULL,         NULL,         NULL,    NULL,       NULL,    NULL, NULL),
@@ -144,13 +144,14 @@ SELECT set_eq($$
     SELECT cluster_id, record ->> 'v' AS v, provenance #>> '{v,id}' AS v_id, record ->> 'w' AS w,
            provenance #>> '{w,id}' AS w_id
     FROM etl.golden('r', 'SELECT id, cluster_id FROM public.r',
-                    '{"id": "id", "order_by": "at", "source": "src", "columns": {"v": "most_frequent", "w": "longest"}}')
+                    '{"id": "id", "order_by": "at", "columns": {"v": "most_frequent", "w": "longest"}}')
 $$, $$
     SELECT cluster_id,
            (array_agg(v::text ORDER BY n DESC, at DESC NULLS LAST, id DESC) FILTER (WHERE v IS NOT NULL))[1] AS v,
            (array_agg(id::text ORDER BY n DESC, at DESC NULLS LAST, id DESC) FILTER (WHERE v IS NOT NULL))[1] AS o1,
            (array_agg(w ORDER BY length(w) DESC, at DESC NULLS LAST, id DESC) FILTER (WHERE w IS NOT NULL))[1] AS o2,
-           (array_agg(id::text ORDER BY length(w) DESC, at DESC NULLS LAST, id DESC) FILTER (WHERE w IS NOT NULL))[1] AS o3
+           (array_agg(id::text ORDER BY length(w) DESC, at DESC NULLS LAST, id DESC)
+                FILTER (WHERE w IS NOT NULL))[1] AS o3
     FROM (SELECT r.*, count(v) OVER (PARTITION BY cluster_id, v) AS n FROM r) AS counted GROUP BY cluster_id
 $$, 'most_frequent and longest equal an oracle');
 SELECT set_eq($$

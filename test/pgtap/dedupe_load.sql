@@ -1,6 +1,6 @@
 -- etl.load_deduplicated: counts, what is written and what is not, what is refused, and an oracle.
 BEGIN;
-SELECT plan(69);
+SELECT plan(70);
 
 CREATE TABLE stock (
     sku text PRIMARY KEY, n int, price numeric(8,2), at timestamptz, note varchar(5) DEFAULT 'new', doc json,
@@ -22,7 +22,8 @@ SELECT is(load($$SELECT * FROM (VALUES ('a', 1, 1.005, '2025-01-01'), ('a', 2, 2
                AS v(sku, n, price, at)$$, order_by => 'at'), '0 0 2 1', 'a second load of the same changes nothing');
 SELECT set_eq('SELECT sku, ctid::text AS place, xmax::text AS lock FROM stock', 'TABLE before',
               'and writes and locks nothing');
-SELECT is((SELECT s::text FROM stock AS s WHERE sku = 'a'), '(a,2,2.00,"2025-01-02 00:00:00+00",new,,1.00000000000000000000)',
+SELECT is((SELECT s::text FROM stock AS s WHERE sku = 'a'),
+          '(a,2,2.00,"2025-01-02 00:00:00+00",new,,1.00000000000000000000)',
           'what the source lacks has its default, what is generated is computed')
 FROM set_config('timezone', 'UTC', true);
 SELECT is(load($$SELECT 'a' AS sku, 9 AS n, '2025-01-01'::date AS at$$, order_by => 'at'), '0 0 0 1', 'older: ignored');
@@ -61,10 +62,12 @@ SELECT is(load($$SELECT 'a' AS sku, repeat('[1]', 0) || '"' || repeat('x', 30000
 
 -- Sources
 SELECT is(load('public.stock'), '0 0 5 0', 'a table, with a generated column');
-SELECT is(load(E'  WITH w AS (SELECT ''a'' AS sku) SELECT * FROM w ; '), '0 0 1 0', 'a query with WITH and a semicolon');
+SELECT is(load(E'  WITH w AS (SELECT ''a'' AS sku) SELECT * FROM w ; '), '0 0 1 0',
+          'a query with WITH and a semicolon');
 SELECT is(load($$SELECT sku FROM public.stock WHERE false$$), '0 0 0 0', 'an empty source');
 CREATE SEQUENCE calls;
-SELECT is(load($$SELECT 'v' || nextval('public.calls') AS sku FROM generate_series(1, 3)$$), '3 0 0 0', 'a volatile query');
+SELECT is(load($$SELECT 'v' || nextval('public.calls') AS sku FROM generate_series(1, 3)$$), '3 0 0 0',
+          'a volatile query');
 SELECT is((SELECT last_value FROM calls), 3::bigint, 'is run once');
 SELECT is(load($$SELECT 'dry' AS sku UNION ALL SELECT 'a'$$, dry_run => true), '1 0 1 0', 'a dry run counts');
 SELECT is_empty($$SELECT FROM stock WHERE sku = 'dry'$$, 'and changes nothing');
@@ -76,12 +79,14 @@ SELECT results_eq($$SELECT * FROM etl.load_deduplicated('SELECT 7 AS id, 1 AS k,
 SELECT results_eq($$SELECT * FROM etl.load_deduplicated('SELECT 8 AS id, 1 AS k, ''b'' AS v', 'made', '{k}')$$,
                   'VALUES (0::bigint, 1::bigint, 0::bigint, 0::bigint)', 'is not updated');
 SELECT results_eq('SELECT id, k, v FROM made', $$VALUES (7, 1, 'b')$$, 'but the rest is');
-CREATE TABLE part (source int, nth1 int, is_new1 text, t text, s text, PRIMARY KEY (source, nth1)) PARTITION BY RANGE (nth1);
+CREATE TABLE part (source int, nth1 int, is_new1 text, t text, s text, PRIMARY KEY (source, nth1))
+PARTITION BY RANGE (nth1);
 CREATE TABLE part_low PARTITION OF part FOR VALUES FROM (0) TO (10);
 CREATE TABLE part_high (s text, t text, is_new1 text, nth1 int NOT NULL, source int NOT NULL);
 ALTER TABLE part ATTACH PARTITION part_high FOR VALUES FROM (10) TO (20);
 SELECT results_eq($$SELECT * FROM etl.load_deduplicated(
-                        'SELECT i % 2 AS source, i AS nth1, ''n'' AS is_new1, i::text AS t FROM generate_series(0, 19) AS i',
+                        'SELECT i % 2 AS source, i AS nth1, ''n'' AS is_new1, i::text AS t
+                         FROM generate_series(0, 19) AS i',
                         'part', '{nth1,source}')$$,
                   'VALUES (20::bigint, 0::bigint, 0::bigint, 0::bigint)', 'a partitioned table');
 SELECT results_eq($$SELECT * FROM etl.load_deduplicated(
@@ -119,7 +124,8 @@ SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku, 1 AS m, 2 AS "o p"')$$, '42
                  'the source returns columns that table "public.stock" does not have: m, "o p"');
 SELECT throws_ok($$SELECT load('SELECT 1 AS n')$$, '42703', 'the source does not return sku');
 SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku', order_by => 'at')$$, '42703', 'the source does not return at');
-SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku, 1 AS n, 2 AS n')$$, '42701', 'the source returns column "n" twice');
+SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku, 1 AS n, 2 AS n')$$, '42701',
+                 'the source returns column "n" twice');
 SELECT throws_ok($$SELECT load('SELECT NULL AS sku UNION ALL SELECT ''q''')$$, '23502', NULL, 'a NULL key');
 SELECT is_empty($$SELECT FROM stock WHERE sku = 'q'$$, 'nothing of such a source is loaded');
 SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku, ''too long'' AS note')$$, '22001', NULL, 'what is too long');
@@ -136,6 +142,9 @@ SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('public.stock', 'stock', 
 CREATE UNIQUE INDEX ON stock (n) WHERE n > 100;
 SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('public.stock', 'stock', '{n}')$$, '42P10', NULL,
                  'nor is a partial one enough');
+CREATE TABLE heir () INHERITS (stock);
+SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku')$$, '42809', 'other tables inherit from table "public.stock"');
+DROP TABLE heir;
 CREATE ROLE loader;
 SET ROLE loader;
 SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('SELECT ''a'' AS sku', 'public.stock', '{sku}')$$, '42501', NULL,
