@@ -1,1 +1,120 @@
 -- etl.match: the pairs of rows that are the same thing, by a Fellegi-Sunter model.
+
+CREATE FUNCTION etl._any_spec(target regclass, spec jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_table(target, ARRAY['SELECT']);
+    IF spec ? 'version' THEN
+        PERFORM etl._require_array(spec -> 'comparisons', 'comparisons', '[…]');
+        PERFORM etl._require_array(spec -> 'blocking', 'blocking', '["surname, birthday", "email"]');
+        RETURN jsonb_build_object('max_block', 5000) || spec;
+    END IF;
+    RETURN etl.match_spec(target, spec);
+END
+$$;
+COMMENT ON FUNCTION etl._any_spec(regclass, jsonb) IS
+    'A model as it is, or a specification in full: both have id, comparisons, blocking and max_block.';
+
+CREATE FUNCTION etl._pair_values_sql(spec jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('a.v%1$s, b.v%1$s', n), ', ' ORDER BY n)
+    FROM generate_series(1, jsonb_array_length(spec -> 'comparisons')) AS n
+$$;
+COMMENT ON FUNCTION etl._pair_values_sql(jsonb) IS 'What is compared of a pair, as arguments: a.v1, b.v1, a.v2, …';
+
+CREATE FUNCTION etl._match_weight_of(threshold float8)
+RETURNS float8
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF threshold BETWEEN 0 AND 1 THEN
+        RETURN CASE threshold WHEN 0 THEN '-infinity' WHEN 1 THEN 'infinity'
+                              ELSE ln(threshold / (1 - threshold)) / ln(2::float8) END::float8;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('threshold must be a probability from 0 to 1, not %s', coalesce(threshold::text, 'NULL')),
+        HINT = 'etl.match_report shows what a threshold keeps.';
+END
+$$;
+COMMENT ON FUNCTION etl._match_weight_of(float8) IS
+    'The weight, log2 of the odds, of a probability. 22023 where it is none.';
+
+CREATE FUNCTION etl._match(
+    target regclass, model jsonb, threshold float8, link_to regclass, condition_a text, condition_b text,
+    explain bool)
+RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    least_weight float8 := etl._match_weight_of(threshold);
+    rules etl._blocking_rule[];
+    rows_sql text;
+    number int;
+BEGIN
+    PERFORM etl._require_match_tables(target, link_to, model);
+    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, model) AS r);
+    rows_sql := etl._match_rows_sql(target, link_to, model, rules, etl._match_blocks(target, link_to, model, rules) -> 'cut',
+                                    condition_a, condition_b);
+    FOR number IN 1 .. cardinality(rules) LOOP
+        RETURN QUERY SELECT f.* FROM etl._locked_rows(format(
+            'SELECT a, b, 1 / (1 + 2 ^ -greatest(least(w, 1000), -1000)), w, e FROM ('
+            'SELECT a.id::text AS a, b.id::text AS b, etl._match_weight($1, %1$s) AS w, %2$s AS e FROM %3$s '
+            'WHERE %4$s AND etl._match_weight($1, %1$s) >= $2) AS found',
+            etl._pair_values_sql(model),
+            CASE WHEN explain THEN format('etl._match_explain($1, %s)', etl._pair_values_sql(model))
+                 ELSE 'NULL::jsonb' END,
+            etl._match_pairs_sql(rules, number, rows_sql, link_to IS NOT NULL),
+            etl._match_new_sql(rules, number)), model, least_weight)
+            AS f (id_a text, id_b text, probability float8, match_weight float8, explanation jsonb);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._match(regclass, jsonb, float8, regclass, text, text, bool) IS
+    'The pairs of etl.match of which one row satisfies the first condition and the other the second.';
+
+CREATE FUNCTION etl.match(
+    target regclass, model jsonb DEFAULT NULL, threshold float8 DEFAULT 0.9, link_to regclass DEFAULT NULL)
+RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF model IS NULL OR NOT model ? 'version' THEN
+        model := etl.train_match(target, model, link_to => link_to);
+    END IF;
+    RETURN QUERY SELECT m.* FROM etl._match(target, etl._any_spec(target, model), threshold, link_to, 'true', 'true',
+                                            true) AS m;
+END
+$$;
+COMMENT ON FUNCTION etl.match(regclass, jsonb, float8, regclass) IS
+    'The pairs of rows that are the same thing, each once, by a Fellegi-Sunter model. target: table; the caller needs '
+    'SELECT. model: what etl.train_match has made; without one, or with a specification only, it is trained first. '
+    'threshold: the least probability of a match, from 0 to 1. link_to: a second table with the same columns; then '
+    'pairs have one row in each, id_a in target and id_b in link_to. Only pairs that share a block of the model''s '
+    'blocking rules are compared; see etl.blocking_report. Returns the ids as text; the probability; match_weight, '
+    'which is log2 of its odds; and for each comparison the level that holds, both values, and its part of the '
+    'weight. In no particular order. Warns of blocks that are left out because they have more rows than max_block. '
+    'Errors: 22023 what is no model, or threshold out of range, 42703 unknown column, 23505 the id is not unique, '
+    '42501 missing privilege. Source: I. Fellegi, A. Sunter, "A theory for record linkage", JASA 64, 1969.';
+
+CREATE FUNCTION etl._match_pairs(target regclass, model jsonb, threshold float8, where_a text, where_b text)
+RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT m.id_a, m.id_b, m.probability, m.match_weight
+    FROM etl._match(target, etl._any_spec(target, model), threshold, NULL, where_a, where_b, false) AS m
+$$;
+COMMENT ON FUNCTION etl._match_pairs(regclass, jsonb, float8, text, text) IS
+    'etl.match without explanations, of pairs of which one row satisfies one condition and the other the other.';

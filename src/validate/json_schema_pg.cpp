@@ -4,13 +4,13 @@
 // whenever the transaction has done something since, the registered texts that were used are compared.
 #include "validate/json_schema_pg.hpp"
 
+#include "pg/encoding.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 #include "validate/json_schema_value.hpp"
 
 extern "C" {
 #include <access/xact.h>
-#include <mb/pg_wchar.h>
 }
 
 #include <algorithm>
@@ -23,36 +23,9 @@ namespace etl::validate {
 namespace {
 
 using pg::arguments;
-
-bool server_speaks_utf8() noexcept
-{
-    return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
-}
-
-// A text of the server as UTF-8, in the current memory context where it had to be converted.
-std::string_view as_utf8(std::string_view text)
-{
-    if (server_speaks_utf8() || text.empty()) {
-        return text;
-    }
-    return pg::call([text]() -> std::string_view {
-        const char* made = pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
-        return {made, made == text.data() ? text.size() : strlen(made)};
-    });
-}
-
-// A text of the core in the server's encoding, in the current memory context where it had to be converted. Raises
-// where the encoding lacks a character.
-std::string_view from_utf8(std::string_view text)
-{
-    if (server_speaks_utf8() || text.empty()) {
-        return text;
-    }
-    return pg::call([text]() -> std::string_view {
-        const char* made = pg_any_to_server(text.data(), static_cast<int>(text.size()), PG_UTF8);
-        return {made, made == text.data() ? text.size() : strlen(made)};
-    });
-}
+using pg::as_utf8;
+using pg::from_utf8;
+using pg::server_speaks_utf8;
 
 // What the core says, in characters that any server's encoding has.
 std::string for_server(const std::string& text)

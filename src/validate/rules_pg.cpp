@@ -1,8 +1,6 @@
 // How SQL asks what a suite needs, before its rows are scanned.
 #include "core/hex.hpp"
-#include "pg/query.hpp"
 #include "pg/result_set.hpp"
-#include "pg/spi.hpp"
 #include "pg/spill.hpp"
 #include "pg/text_array.hpp"
 #include "validate/column_pg.hpp"
@@ -81,20 +79,6 @@ ETL_FUNCTION(etl_validation_rules, args)
                          false};
         rows.put(values, nulls);
         ++number;
-    }
-    return rows.finish();
-}
-
-ETL_FUNCTION(etl_query_columns, args)
-{
-    const auto query = args.get<std::string_view>(0);
-    pg::result_set rows{args};
-    const pg::spi_session session;
-    for (const pg::query_column& column : pg::describe_query(std::string{query}, "query")) {
-        std::array values{pg::make_text(column.name), ObjectIdGetDatum(column.type),
-                          ObjectIdGetDatum(column.collation)};
-        std::array nulls{false, false, false};
-        rows.put(values, nulls);
     }
     return rows.finish();
 }

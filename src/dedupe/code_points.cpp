@@ -1,0 +1,119 @@
+// Decoding of UTF-8 and numbering of code points.
+#include "dedupe/code_points.hpp"
+
+#include "core/error.hpp"
+
+#include <bit>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::dedupe {
+
+namespace {
+
+struct decoded {
+    char32_t code_point;
+    unsigned size;
+};
+
+// The sequence that a text starts with. Overlong forms, surrogates and what is beyond U+10FFFF are no UTF-8.
+decoded decode(std::string_view text) noexcept
+{
+    const auto byte = [text](std::size_t i) -> char32_t { return static_cast<unsigned char>(text[i]); };
+    const char32_t first = byte(0);
+    if (first < 0x80) {
+        return {first, 1};
+    }
+    const decoded alone{0x110000U + first, 1};
+    const unsigned size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    if (size == 0 || text.size() < size) {
+        return alone;
+    }
+    char32_t code_point = first & (0x7fU >> size);
+    for (unsigned i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0U) != 0x80U) {
+            return alone;
+        }
+        code_point = code_point << 6U | (byte(i) & 0x3fU);
+    }
+    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+    const bool is_surrogate = code_point >= 0xd800 && code_point < 0xe000;
+    return code_point < least[size] || is_surrogate || code_point > 0x10ffff ? alone : decoded{code_point, size};
+}
+
+} // namespace
+
+void refuse_long_text(std::size_t size)
+{
+    throw error(sqlstate::program_limit_exceeded, "a text of " + std::to_string(size) + " bytes is too long to compare",
+                "Texts of up to " + std::to_string(longest_text) + " bytes are compared.",
+                "Compare the part of it that tells texts apart, as in left(a, 10000).");
+}
+
+std::size_t read_code_points(std::string_view text, char32_t* to) noexcept
+{
+    std::size_t count = 0;
+    while (!text.empty()) {
+        const decoded next = decode(text);
+        to[count++] = next.code_point;
+        text.remove_prefix(next.size);
+    }
+    return count;
+}
+
+std::size_t code_point_count(std::string_view text) noexcept
+{
+    if (is_ascii(text)) {
+        return text.size();
+    }
+    std::size_t count = 0;
+    for (; !text.empty(); ++count) {
+        text.remove_prefix(decode(text).size);
+    }
+    return count;
+}
+
+numbered_texts::numbered_texts(std::string_view a, std::string_view b)
+    : numbers_{a.size() + b.size()}, bytes_{a.size() + b.size()}
+{
+    static_assert(sizeof(char32_t) == sizeof(std::uint32_t));
+    scratch<char32_t, 256> code_points{a.size() + b.size()};
+    size_a_ = read_code_points(a, code_points.data());
+    size_b_ = read_code_points(b, code_points.data() + size_a_);
+    std::copy_n(code_points.data(), size_a_ + size_b_, numbers_.data());
+    number();
+}
+
+// Replaces each code point by its number. The table is open addressing, at most half full.
+void numbered_texts::number()
+{
+    struct slot {
+        std::uint32_t code_point;
+        std::uint32_t number;
+    };
+    constexpr std::uint32_t nothing = 0xffffffffU;
+    const std::size_t size = size_a_ + size_b_;
+    const std::size_t slots = std::bit_ceil(2 * size + 1);
+    const auto shift = static_cast<unsigned>(64 - std::countr_zero(slots));
+    scratch<slot, 128> table{slots};
+    std::fill(table.all().begin(), table.all().end(), slot{nothing, 0});
+    for (std::uint32_t& number : numbers_.all().first(size)) {
+        std::size_t at = (number * 0x9e3779b97f4a7c15U) >> shift;
+        while (table[at].code_point != number && table[at].code_point != nothing) {
+            at = (at + 1) & (slots - 1);
+        }
+        if (table[at].code_point == nothing) {
+            table[at] = {number, static_cast<std::uint32_t>(count_++)};
+        }
+        number = table[at].number;
+    }
+}
+
+symbol_pair<std::uint8_t> numbered_texts::pair_of_bytes()
+{
+    std::transform(numbers_.data(), numbers_.data() + size_a_ + size_b_, bytes_.data(),
+                   [](std::uint32_t number) { return static_cast<std::uint8_t>(number); });
+    return pair_of<std::uint8_t>(bytes_);
+}
+
+} // namespace etl::dedupe

@@ -1,0 +1,319 @@
+-- What a match compares: the specification of a model, in full, from what a user has said and what the columns tell.
+--
+-- A specification names the column that identifies a row, the comparisons, and the blocking rules. A comparison may be
+-- as short as {"column": "surname"}: its kind is then guessed from the name and type of the column, and the kind gives
+-- the expression to compare and the levels. What is missing altogether is guessed for the whole table.
+
+CREATE FUNCTION etl._match_kinds()
+RETURNS TABLE(kind text, rank int, names text, value text, type text, levels jsonb, term_frequency bool)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.kind, v.rank::int, v.names, v.value, v.type, v.levels::jsonb || '[{"when": "else"}]', v.term_frequency
+    FROM (VALUES
+        ('email', 1, '(^|_)e?_?mail(_|$|addr)|^email', 'etl.normalize_email(%s::text)', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
+           {"when": "jaro_winkler", "at_least": 0.9}]', true),
+        ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn',
+         'NULLIF(right(regexp_replace(%s::text, ''[^0-9]'', '''', ''g''), 9), '''')', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
+           {"when": "damerau_levenshtein", "at_most": 2}]', false),
+        ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday',
+         'NULLIF(regexp_replace(%s::text, ''[^0-9]'', '''', ''g''), '''')', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
+           {"when": "damerau_levenshtein", "at_most": 2}]', false),
+        ('identifier', 4, '(^|_)(ssn|nin|tin|vat|iban|passport|licen[cs]e|imei|sku|ean|isbn|gtin)(_|$|no|num)|'
+         '(soc|social)_?(sec|ins)|(national|tax|citizen|medicare|insurance|customer|patient|member)_?(id|no|num)',
+         'NULLIF(regexp_replace(upper(%s::text), ''[^A-Z0-9]'', '''', ''g''), '''')', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
+           {"when": "damerau_levenshtein", "at_most": 2}]', false),
+        ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$',
+         'NULLIF(regexp_replace(upper(%s::text), ''[^A-Z0-9]'', '''', ''g''), '''')', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
+        ('code', 6, '(street|house|building|flat|unit)_?(no|num|number|nr)$',
+         'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
+        ('address', 7, 'addr|street|strasse|(^|_)road(_|$)|^line_?[0-9]$',
+         'NULLIF(etl.normalize_address(%s::text), '''')', 'text',
+         '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
+           {"when": "jaro_winkler", "at_least": 0.8}]', true),
+        ('place', 8, 'city|town|suburb|village|county|municipal|locality|(^|_)place(_|$)|birthplace',
+         'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+         '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.88}]', true),
+        ('category', 9, '^(sex|gender|state|region|province|country|nationality|race|marital_status)(_code)?$',
+         'NULLIF(etl.normalize_text(%s::text), '''')', 'text', '[{"when": "exact"}]', true),
+        ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n',
+         'NULLIF(etl.normalize_name(%s::text), '''')', 'text',
+         '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
+           {"when": "jaro_winkler", "at_least": 0.8}]', true),
+        ('text', 11, NULL, 'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+         '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.9},
+           {"when": "jaccard", "n": 2, "at_least": 0.5}]', false),
+        ('number', 12, NULL, '%s::float8', 'number',
+         '[{"when": "exact"}, {"when": "relative_difference", "at_most": 0.05}]', false)
+    ) AS v(kind, rank, names, value, type, levels, term_frequency)
+$$;
+COMMENT ON FUNCTION etl._match_kinds() IS
+    'The kinds of columns that a comparison knows: the names of columns that are of it (a regular expression; the kind '
+    'of least rank wins), the expression that is compared, its type, the levels from the best to none, and whether '
+    'frequent values count for less.';
+
+CREATE FUNCTION etl._guess_match_kind(column_name name, type oid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT k.kind FROM etl._match_kinds() AS k
+         WHERE lower(column_name) ~ k.names
+           AND (t.typcategory IN ('S', 'E') OR t.typcategory = 'D' AND k.kind = 'date'
+                OR t.typcategory = 'N' AND k.kind IN ('date', 'phone', 'identifier', 'postcode', 'code'))
+         ORDER BY k.rank LIMIT 1),
+        CASE WHEN t.typcategory IN ('S', 'E') AND lower(column_name) !~ '(^|_)(id|uuid|guid|key|hash|url|token)$'
+             THEN 'text' END)
+    FROM pg_type AS t WHERE t.oid = etl._base_type(type)
+$$;
+COMMENT ON FUNCTION etl._guess_match_kind(name, oid) IS
+    'The kind of a column by its name and type. NULL for one that tells nothing about who a row is: numbers, moments '
+    'and flags without a telling name, and keys.';
+
+CREATE FUNCTION etl._match_id_column(target regclass)
+RETURNS name
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found name;
+BEGIN
+    SELECT a.attname INTO found
+    FROM pg_attribute AS a
+    LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+        AND i.indisunique AND i.indpred IS NULL
+    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped
+      AND (i.indisprimary OR i.indisunique AND a.attnotnull
+           OR a.attname IN ('id', 'rec_id', 'record_id', 'row_id', 'unique_id'))
+    ORDER BY i.indisprimary DESC NULLS LAST, i.indisunique DESC NULLS LAST, a.attnum
+    LIMIT 1;
+    IF found IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('nothing tells which column identifies a row of table "%s"', target),
+            DETAIL = 'It has no primary key of one column, and no column named id, rec_id, record_id, row_id or '
+                     'unique_id.',
+            HINT = 'Name a column whose values are unique: {"id": "column"} in the specification.';
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION etl._match_id_column(regclass) IS
+    'The column by which a match names rows, unless the specification says: the primary key of one column, else a '
+    'unique one, else one whose name says so. 22023 where there is none.';
+
+CREATE FUNCTION etl._require_keys_of(document jsonb, known text[], what text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text;
+BEGIN
+    IF jsonb_typeof(document) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be a JSON object, not %s', what, coalesce(left(document::text, 80), 'NULL')),
+            HINT = format('Its members may be %s.', array_to_string(known, ', '));
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(document) AS k WHERE k <> ALL (known) ORDER BY k LIMIT 1;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s has an unknown member "%s"', what, unknown),
+            HINT = format('Its members may be %s.', array_to_string(known, ', '));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_keys_of(jsonb, text[], text) IS
+    'Raises (22023) unless the document is a JSON object whose members all have known names.';
+
+CREATE FUNCTION etl._require_kind(given text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF given IS NULL OR NOT EXISTS (SELECT FROM etl._match_kinds() AS k WHERE k.kind = given) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('unknown kind %s of a comparison', coalesce('"' || given || '"', 'NULL')),
+            HINT = format('The kinds are %s.', (SELECT string_agg(k.kind, ', ' ORDER BY k.rank)
+                                                FROM etl._match_kinds() AS k));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_kind(text) IS 'Raises (22023) unless a comparison''s kind is known.';
+
+CREATE FUNCTION etl._full_comparison(target regclass, given jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name name;
+    chosen text;
+    defaults record;
+BEGIN
+    PERFORM etl._require_keys_of(given, '{name,column,kind,value,type,levels,term_frequency}', 'a comparison');
+    column_name := given ->> 'column';
+    IF column_name IS NOT NULL THEN
+        PERFORM etl._require_column(target, column_name);
+    ELSIF given ->> 'value' IS NULL OR given ->> 'name' IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a comparison compares nothing: %s', left(given::text, 200)),
+            HINT = 'Name a column, {"column": "surname"}, or give a name and an expression: '
+                   '{"name": "initials", "value": "left(given_name, 1) || left(surname, 1)"}.';
+    END IF;
+    chosen := given ->> 'kind';
+    IF chosen IS NULL AND column_name IS NOT NULL THEN
+        SELECT etl._guess_match_kind(a.attname, a.atttypid) INTO chosen FROM pg_attribute AS a
+        WHERE a.attrelid = target AND a.attname = column_name;
+    END IF;
+    chosen := coalesce(chosen, CASE WHEN given ->> 'type' = 'number' THEN 'number' ELSE 'text' END);
+    PERFORM etl._require_kind(chosen);
+    SELECT * INTO defaults FROM etl._match_kinds() AS k WHERE k.kind = chosen;
+    RETURN jsonb_build_object(
+        'name', coalesce(given ->> 'name', column_name),
+        'value', coalesce(given ->> 'value', format(defaults.value, quote_ident(column_name))),
+        'type', coalesce(given ->> 'type', CASE WHEN given ? 'value' AND NOT given ? 'kind' THEN 'text'
+                                                ELSE defaults.type END),
+        'levels', coalesce(given -> 'levels', defaults.levels),
+        'term_frequency', coalesce(given -> 'term_frequency', to_jsonb(defaults.term_frequency)));
+END
+$$;
+COMMENT ON FUNCTION etl._full_comparison(regclass, jsonb) IS
+    'A comparison with its name, expression, type, levels, and whether frequent values count for less.';
+
+CREATE FUNCTION etl._default_comparisons(target regclass, id_column name)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made jsonb;
+BEGIN
+    SELECT jsonb_agg(etl._full_comparison(target, jsonb_build_object('column', a.attname)) ORDER BY a.attnum)
+    INTO made
+    FROM pg_attribute AS a
+    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> id_column
+      AND etl._guess_match_kind(a.attname, a.atttypid) IS NOT NULL;
+    IF made IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('no column of table "%s" looks like one to compare', target),
+            HINT = 'Say which: {"comparisons": [{"column": "…", "kind": "name"}, …]} in the specification.';
+    END IF;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION etl._default_comparisons(regclass, name) IS
+    'A comparison for each column that tells who a row is. 22023 where there is none.';
+
+CREATE FUNCTION etl._default_blocking(target regclass, comparisons jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH compared AS (
+        SELECT c.value ->> 'value' AS value, lower(c.value ->> 'name') AS name, c.number,
+            etl._guess_match_kind(a.attname, a.atttypid) AS kind
+        FROM jsonb_array_elements(comparisons) WITH ORDINALITY AS c (value, number)
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = target AND a.attname = c.value ->> 'name' AND a.attnum > 0 AND NOT a.attisdropped
+    ), part AS (
+        SELECT DISTINCT ON (part) part, value
+        FROM (
+            SELECT CASE
+                       WHEN kind = 'name' AND name ~ 'sur|last|family' THEN 'family'
+                       WHEN kind = 'name' AND name ~ 'fore|first|given' THEN 'given'
+                       WHEN kind = 'name' AND name !~ 'middle|maiden|nick|user|file' THEN 'name'
+                       ELSE kind
+                   END AS part, value, number
+            FROM compared
+        ) AS parts
+        WHERE part IS NOT NULL
+        ORDER BY part, number
+    ), rule AS (
+        SELECT value AS rule, 0 AS rank, number FROM compared WHERE kind IN ('identifier', 'email', 'phone')
+        UNION ALL
+        SELECT a.value || ', ' || b.value, r.rank, 0
+        FROM (VALUES ('family', 'date', 1), ('given', 'date', 2), ('family', 'given', 3), ('family', 'postcode', 4),
+                     ('given', 'postcode', 5), ('date', 'postcode', 6), ('name', 'date', 7), ('name', 'postcode', 8),
+                     ('address', 'code', 9), ('address', 'place', 10)) AS r (first, second, rank)
+        JOIN part AS a ON a.part = r.first
+        JOIN part AS b ON b.part = r.second
+        UNION ALL
+        SELECT value, 11, 0 FROM part
+        WHERE part = 'name' OR part = 'text' AND NOT EXISTS (SELECT FROM part AS o WHERE o.part <> 'text')
+    )
+    SELECT coalesce(jsonb_agg(rule ORDER BY rank, number, rule), '[]') FROM rule
+$$;
+COMMENT ON FUNCTION etl._default_blocking(regclass, jsonb) IS
+    'Blocking rules for what is compared: identifiers, mail addresses and phone numbers alone, names, dates, '
+    'postcodes and addresses in twos. A rule finds a pair unless both of its parts differ.';
+
+CREATE FUNCTION etl.match_spec(target regclass, spec jsonb DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    id_column name;
+    comparisons jsonb;
+BEGIN
+    PERFORM etl._require_table(target, ARRAY['SELECT']);
+    spec := coalesce(spec, '{}');
+    PERFORM etl._require_keys_of(spec, '{id,comparisons,blocking,max_block}', 'a specification');
+    id_column := coalesce((spec ->> 'id')::name, etl._match_id_column(target));
+    PERFORM etl._require_column(target, id_column);
+    IF spec ? 'comparisons' THEN
+        PERFORM etl._require_array(spec -> 'comparisons', 'comparisons', '[{"column": "surname"}, …]');
+        SELECT jsonb_agg(etl._full_comparison(target, c.value) ORDER BY c.number) INTO comparisons
+        FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number);
+    ELSE
+        comparisons := etl._default_comparisons(target, id_column);
+    END IF;
+    IF spec ? 'blocking' THEN
+        PERFORM etl._require_array(spec -> 'blocking', 'blocking', '["surname, birthday", "email"]');
+    END IF;
+    RETURN jsonb_build_object(
+        'version', 1, 'id', id_column, 'comparisons', comparisons,
+        'blocking', coalesce(spec -> 'blocking', etl._default_blocking(target, comparisons)),
+        'max_block', coalesce(spec -> 'max_block', '5000'));
+END
+$$;
+COMMENT ON FUNCTION etl.match_spec(regclass, jsonb) IS
+    'The specification of a match in full: what is missing is filled in from the names and types of the columns. Show '
+    'it, change it, and give it to etl.train_match. spec: id, the column whose values identify rows; comparisons, an '
+    'array of objects with column and kind (email, phone, date, identifier, postcode, code, address, place, category, '
+    'name, text, number), or name, value (an SQL expression over one row), type (text or number), levels and '
+    'term_frequency (whether agreeing on a rare value counts for more); blocking, an array of rules: a text of one or '
+    'more SQL expressions, such that rows are compared where all of them are equal, or one expression for an array, '
+    'where any element is, or {"sort_by": "expressions", "window": 10}, where rows stand near each other; max_block, '
+    'the most rows of one block. Errors: 22023 what is no specification, 42703 unknown column.';
+
+CREATE FUNCTION etl._require_array(value jsonb, what text, example text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF jsonb_typeof(value) IS DISTINCT FROM 'array' OR jsonb_array_length(value) = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be a JSON array of one element or more, not %s', what, left(value::text, 80)),
+            HINT = format('Write it as in {"%s": %s}.', what, example);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_array(jsonb, text, text) IS
+    'Raises (22023) unless the value is a JSON array with an element; the other arguments name it and show one.';

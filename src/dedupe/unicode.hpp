@@ -1,0 +1,57 @@
+// The little of Unicode that normalising needs, over utf8proc's tables: characters out of UTF-8 and into it, what kind
+// of character one is, and its folding. All memory is the caller's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::dedupe {
+
+// Stands for a byte that is part of no valid sequence of UTF-8.
+inline constexpr char32_t no_character = 0x110000;
+
+struct decoded {
+    char32_t value;
+    std::size_t size; // bytes
+};
+
+// The character at a place before the text's end.
+decoded decode_at(std::string_view text, std::size_t at) noexcept;
+
+void append_character(std::pmr::string& to, char32_t character);
+
+enum class character_kind : std::uint8_t {
+    letter, // and what is not known to be anything else
+    digit,
+    number, // of another kind: ², ½, Ⅷ
+    mark,
+    punctuation,
+    symbol,
+    separator, // also the control characters that move to another place, as tab and new line
+    control,   // other control characters, and what is not seen at all
+};
+character_kind kind_of(char32_t character) noexcept;
+
+// 0 to 9 for a decimal digit of any script, otherwise -1.
+int digit_value(char32_t character) noexcept;
+
+// The longest folding of one character is 18 (U+FDFA).
+inline constexpr std::size_t longest_folding = 32;
+
+// The characters that NFKC_Casefold makes of one, decomposed: compatible forms become the usual ones, capital letters
+// small, accents marks of their own; what is not seen goes. Returns how many were written.
+std::size_t fold(char32_t character, std::span<std::int32_t, longest_folding> to) noexcept;
+
+// Puts marks in their canonical order and composes what can be composed, in place. Returns the new length.
+std::size_t compose(std::span<std::int32_t> characters);
+
+// Whether composing cannot reach from before this character to it: a text may be cut there.
+bool begins_anew(char32_t character) noexcept;
+
+} // namespace etl::dedupe

@@ -1,0 +1,48 @@
+// Texts of the server as UTF-8, which is what the core reads, and back.
+//
+// A database in SQL_ASCII has texts of no known encoding. They are given to the core as they are, which must expect
+// bytes that are no UTF-8.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include <mb/pg_wchar.h>
+}
+
+#include <cstring>
+#include <string_view>
+
+namespace etl::pg {
+
+inline bool server_speaks_utf8() noexcept
+{
+    return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
+}
+
+// A text of the server as UTF-8, in the current memory context where it had to be converted.
+inline std::string_view as_utf8(std::string_view text)
+{
+    if (server_speaks_utf8() || text.empty()) {
+        return text;
+    }
+    return call([text]() -> std::string_view {
+        const char* made = pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
+        return {made, made == text.data() ? text.size() : strlen(made)};
+    });
+}
+
+// A text of the core in the server's encoding, in the current memory context where it had to be converted. Raises
+// where the encoding lacks a character.
+inline std::string_view from_utf8(std::string_view text)
+{
+    if (server_speaks_utf8() || text.empty()) {
+        return text;
+    }
+    return call([text]() -> std::string_view {
+        const char* made = pg_any_to_server(text.data(), static_cast<int>(text.size()), PG_UTF8);
+        return {made, made == text.data() ? text.size() : strlen(made)};
+    });
+}
+
+} // namespace etl::pg
