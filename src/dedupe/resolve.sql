@@ -330,17 +330,23 @@ AS $$
     WITH outcome AS MATERIALIZED (
         SELECT * FROM etl._resolve(etl._new_pairs_query(run, target, model, threshold), etl._apart_query(run))
     ),
-    -- New parts in the order of their first id, so that their numbers do not depend on the plan.
-    numbered AS (
-        SELECT part_a, run.parts + row_number() OVER (ORDER BY min(id_a COLLATE "C")) AS part_id
-        FROM outcome WHERE what = 'member' AND part_a < 0 GROUP BY part_a
+    -- New parts are numbered in the order of their first id, so that the numbers do not depend on the plan.
+    found AS MATERIALIZED (
+        SELECT o.id_a, o.part_a, o.cluster_a,
+               CASE WHEN o.part_a < 0
+                    THEN run.parts + dense_rank() OVER (PARTITION BY o.part_a < 0 ORDER BY o.first_id) END AS new_part
+        FROM (SELECT m.id_a, m.part_a, m.cluster_a, min(m.id_a COLLATE "C") OVER (PARTITION BY m.part_a) AS first_id
+              FROM outcome AS m WHERE m.what = 'member') AS o
+    ),
+    counted AS MATERIALIZED (
+        SELECT count(*) AS rows, count(f.cluster_a) AS joined, coalesce(max(f.new_part) - run.parts, 0) AS new_parts
+        FROM found AS f
     ),
     member AS (
         INSERT INTO etl.cluster_member (resolution_id, id, part_id, cluster_id, run, since)
-        SELECT run.resolution_id, o.id_a, coalesce(n.part_id, o.part_a), coalesce(n.part_id, o.cluster_a), run.runs,
+        SELECT run.resolution_id, f.id_a, coalesce(f.new_part, f.part_a), coalesce(f.new_part, f.cluster_a), run.runs,
                as_of
-        FROM outcome AS o LEFT JOIN numbered AS n USING (part_a)
-        WHERE o.what = 'member'
+        FROM found AS f
     ),
     merge AS (
         INSERT INTO etl.cluster_merge (resolution_id, run, merged_at, kept_cluster_id, merged_cluster_id, id_a, id_b,
@@ -349,14 +355,13 @@ AS $$
                o.part_b
         FROM outcome AS o WHERE o.what = 'merge'
     ),
-    counted AS (
-        UPDATE etl.resolution AS r SET parts = r.parts + (SELECT count(*) FROM numbered)
-        WHERE r.resolution_id = run.resolution_id
+    numbered AS (
+        UPDATE etl.resolution AS r SET parts = r.parts + c.new_parts
+        FROM counted AS c WHERE r.resolution_id = run.resolution_id
     )
-    SELECT count(*) FILTER (WHERE o.what = 'member'), count(*) FILTER (WHERE o.what = 'member' AND o.part_a > 0),
-           (SELECT count(*) FROM numbered), count(*) FILTER (WHERE o.what = 'merge'),
-           count(*) FILTER (WHERE o.what = 'refused')
-    FROM outcome AS o
+    SELECT c.rows, c.joined, c.new_parts, (SELECT count(*) FROM outcome AS o WHERE o.what = 'merge'),
+           (SELECT count(*) FROM outcome AS o WHERE o.what = 'refused')
+    FROM counted AS c
 $$;
 COMMENT ON FUNCTION etl._store_resolved(etl.resolution, regclass, jsonb, float8, timestamptz) IS
     'Matches the new rows, stores where they belong and which clusters they merge, and counts. Members still have the '
