@@ -395,7 +395,12 @@ BEGIN
     PERFORM etl._check_resolve_new(target, model, threshold, as_of, dry_run);
     BEGIN
         run := etl._begin_resolution(target, model ->> 'id', as_of);
-        counts := etl._store_resolved(run, target, model, threshold, as_of);
+        IF etl._locked_value(format('SELECT EXISTS (SELECT FROM %s WHERE %s)', target, etl._is_new_row(run)),
+                             NULL::bool) THEN
+            counts := etl._store_resolved(run, target, model, threshold, as_of);
+        ELSE
+            SELECT 0 AS new_rows, 0 AS joined, 0 AS new_clusters, 0 AS merges, 0 AS kept_apart INTO counts;
+        END IF;
         IF counts.merges > 0 THEN
             PERFORM etl._apply_merges(run);
         END IF;
@@ -406,7 +411,12 @@ BEGIN
     EXCEPTION
         WHEN SQLSTATE 'ETL00' THEN NULL;  -- rolled back, counts kept
     END;
-    RETURN QUERY SELECT counts.new_rows, counts.joined, counts.new_clusters, counts.merges, counts.kept_apart;
+    new_rows := counts.new_rows;
+    joined := counts.joined;
+    new_clusters := counts.new_clusters;
+    merges := counts.merges;
+    kept_apart := counts.kept_apart;
+    RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION etl.resolve_new(regclass, jsonb, float8, timestamptz, bool) IS
