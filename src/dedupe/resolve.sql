@@ -226,12 +226,12 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_resolve';
 COMMENT ON FUNCTION etl._resolve(text, text) IS
     'Where new rows belong. Both queries return id_a text, part_a bigint, cluster_a bigint, and the same of b; '
-    'pairs_query also the probability float8. A part of 0 or NULL is that of a new row, an id_b of NULL makes id_a a new '
-    'row whether it has pairs or not. apart_query: what must not come into one cluster, a cluster_a or, without one, a '
-    'new row id_a, and the same of b. Answers what = member, a new row, with its part and that part''s cluster, or with '
-    'the same negative part for all rows of a new cluster; what = merge, a pair that merges cluster_b into cluster_a, '
-    'in this order; what = refused, a pair that was not followed. Errors: 23505 two new rows have one id, 22004 one has '
-    'none.';
+    'pairs_query also the probability float8. A part of 0 or NULL is that of a new row, an id_b of NULL makes id_a a '
+    'new row whether it has pairs or not. apart_query: what must not come into one cluster, a cluster_a or, without one, a '
+    'new row id_a, and the same of b. Answers what = member, a new row, with its part and that part''s cluster, or '
+    'with the same negative part for all rows of a new cluster; what = merge, a pair that merges cluster_b into cluster_a, '
+    'in this order; what = refused, a pair that was not followed. Errors: 23505 two new rows have one id, 22004 one '
+    'has none.';
 
 CREATE FUNCTION etl._begin_resolution(target regclass, id_column text, as_of timestamptz)
 RETURNS etl.resolution
@@ -318,8 +318,8 @@ AS $$
         $query$, run.resolution_id)
 $$;
 COMMENT ON FUNCTION etl._apart_query(etl.resolution) IS
-    'The apart_query of etl._resolve: of every separation the two rows, should they be new, and the clusters where they '
-    'and the parts in which they were are now.';
+    'The apart_query of etl._resolve: of every separation the two rows, should they be new, and the clusters where '
+    'they and the parts in which they were are now.';
 
 CREATE FUNCTION etl._store_resolved(
     run etl.resolution, target regclass, model jsonb, threshold float8, as_of timestamptz,
@@ -390,18 +390,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     run etl.resolution;
-    counts record;
 BEGIN
     PERFORM etl._check_resolve_new(target, model, threshold, as_of, dry_run);
+    new_rows := 0;
+    joined := 0;
+    new_clusters := 0;
+    merges := 0;
+    kept_apart := 0;
     BEGIN
         run := etl._begin_resolution(target, model ->> 'id', as_of);
         IF etl._locked_value(format('SELECT EXISTS (SELECT FROM %s WHERE %s)', target, etl._is_new_row(run)),
                              NULL::bool) THEN
-            counts := etl._store_resolved(run, target, model, threshold, as_of);
-        ELSE
-            SELECT 0 AS new_rows, 0 AS joined, 0 AS new_clusters, 0 AS merges, 0 AS kept_apart INTO counts;
+            SELECT c.* INTO new_rows, joined, new_clusters, merges, kept_apart
+            FROM etl._store_resolved(run, target, model, threshold, as_of) AS c;
         END IF;
-        IF counts.merges > 0 THEN
+        IF merges > 0 THEN
             PERFORM etl._apply_merges(run);
         END IF;
         IF dry_run THEN
@@ -411,11 +414,6 @@ BEGIN
     EXCEPTION
         WHEN SQLSTATE 'ETL00' THEN NULL;  -- rolled back, counts kept
     END;
-    new_rows := counts.new_rows;
-    joined := counts.joined;
-    new_clusters := counts.new_clusters;
-    merges := counts.merges;
-    kept_apart := counts.kept_apart;
     RETURN NEXT;
 END
 $$;
@@ -655,8 +653,8 @@ $$;
 COMMENT ON FUNCTION etl.forget_members(regclass, text[], bool, bool) IS
     'Takes rows out of their clusters, so that the next etl.resolve_new matches them as new ones: after an UPDATE of '
     'what is compared. target: the table. ids: the rows'' ids as text, those that are not known are passed over; NULL '
-    'stands for all members whose row is gone from the table. whole_clusters: also all other members of these clusters, '
-    'which makes the next run find what a run over all rows would; without it the others stay together even where the '
+    'stands for all members whose row is gone from the table. whole_clusters: also all other members of these '
+    'clusters, which makes the next run find what a run over all rows would; without it the others stay together even where the '
     'row was all that has held them together. dry_run: does it and rolls it back. Returns how many members were '
     'forgotten. Errors: 42704 the table has no clusters, 42809 not a table, 42501 no SELECT on it, 42703 the column of '
     'its ids is gone, 22023 a NULL flag, 25000 isolation level above READ COMMITTED.';

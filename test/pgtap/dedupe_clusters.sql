@@ -40,7 +40,8 @@ SELECT set_eq($$SELECT * FROM etl.clusters('SELECT a::row_number, b::row_number,
               $$SELECT * FROM etl.clusters('SELECT a, b FROM pair')$$, 'domains, and whole numbers as scores');
 SELECT is((SELECT count(*) FROM etl.clusters('SELECT i, i + 1 FROM generate_series(1, 100000) AS i')
            WHERE cluster_id = '1'), 100001::bigint, 'a long chain');
-SELECT is((SELECT count(*) FROM etl.clusters('SELECT repeat(''x'', 5000) || i, ''hub'' FROM generate_series(1, 2000) AS i')
+SELECT is((SELECT count(*) FROM etl.clusters('SELECT repeat(''x'', 5000) || i, ''hub''
+                                             FROM generate_series(1, 2000) AS i')
            WHERE cluster_id = 'hub'), 2001::bigint, 'long ids');
 
 -- too large
@@ -60,9 +61,11 @@ SELECT set_eq($$SELECT * FROM etl.clusters('VALUES (1, 2, 0.9), (2, 3, 0.95), (3
               'method one_to_one: each id in one pair at most');
 SELECT set_eq($$SELECT * FROM etl.clusters('VALUES (3, 2, 1), (2, 1, 1)', 'one_to_one')$$,
               $$VALUES ('1', '1'), ('2', '1'), ('3', '3')$$, 'of one score the smaller ids win');
-SELECT results_eq($$SELECT * FROM etl.one_to_one('VALUES (1, 1, 0.5), (1, 2, 0.9), (2, 2, 0.95), (3, 2, 0.99::float8)')$$,
+SELECT results_eq($$SELECT * FROM etl.one_to_one('VALUES (1, 1, 0.5), (1, 2, 0.9), (2, 2, 0.95),
+                                                    (3, 2, 0.99::float8)')$$,
                   $$VALUES ('3', '2', 0.99::float8), ('1', '1', 0.5)$$, 'two tables: 2 here is not 2 there');
-SELECT results_eq($$SELECT * FROM etl.one_to_one('VALUES (''b'', 1, 1), (''B'', 1, 1), (''a'', 2, NULL), (NULL, 3, 1)')$$,
+SELECT results_eq($$SELECT * FROM etl.one_to_one('VALUES (''b'', 1, 1), (''B'', 1, 1), (''a'', 2, NULL),
+                                                    (NULL, 3, 1)')$$,
                   $$VALUES ('B', '1', 1::float8)$$, 'ties by the bytes of the text; a NULL is no pair');
 SELECT results_eq($$SELECT * FROM etl.one_to_one('VALUES (1, 1, 0.5), (2, 2, 0.4)', 0.5)$$,
                   $$VALUES ('1', '1', 0.5::float8)$$, 'with a threshold');
@@ -73,7 +76,8 @@ SELECT setseed(0.3);
 CREATE TABLE edge AS
 SELECT (random() * 1500)::int AS a, (random() * 1500)::int AS b, round(random()::numeric, 2) AS score
 FROM generate_series(1, 900) AS i;
-CREATE TABLE label AS SELECT DISTINCT node, node AS label FROM (SELECT a AS node FROM edge UNION SELECT b FROM edge) AS n;
+CREATE TABLE label AS
+SELECT DISTINCT node, node AS label FROM (SELECT a AS node FROM edge UNION SELECT b FROM edge) AS n;
 DO $$
 DECLARE
     changed bigint := 1;

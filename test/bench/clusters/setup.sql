@@ -18,7 +18,8 @@ DECLARE
 BEGIN
     DROP TABLE IF EXISTS labelled, link;
     CREATE TEMPORARY TABLE link AS SELECT p.a AS node, p.b AS other FROM pair AS p UNION SELECT p.b, p.a FROM pair AS p;
-    CREATE TEMPORARY TABLE labelled AS SELECT l.node, min(least(l.node, l.other)) AS label FROM link AS l GROUP BY l.node;
+    CREATE TEMPORARY TABLE labelled AS
+    SELECT l.node, min(least(l.node, l.other)) AS label FROM link AS l GROUP BY l.node;
     WHILE changed > 0 LOOP
         CREATE TEMPORARY TABLE next AS
         SELECT o.node, least(o.label, min(n.label)) AS label
