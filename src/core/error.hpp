@@ -17,6 +17,7 @@ inline constexpr char feature_not_supported[] = "0A000";
 inline constexpr char numeric_value_out_of_range[] = "22003";
 inline constexpr char null_value_not_allowed[] = "22004";
 inline constexpr char invalid_parameter_value[] = "22023";
+inline constexpr char unique_violation[] = "23505";
 inline constexpr char invalid_transaction_termination[] = "2D000";
 inline constexpr char invalid_text_representation[] = "22P02";
 inline constexpr char invalid_binary_representation[] = "22P03";

@@ -4,6 +4,7 @@
 #include "pg/query.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
+#include "pg/text_maker.hpp"
 
 #include <cstdio>
 #include <string>
@@ -39,26 +40,9 @@ void warn_of_short_run(const etl::pagerank_result& result, std::uint32_t nodes)
                   "Raise max_iterations, or be content with a greater tolerance.");
 }
 
-// One text value after the other in the same memory: the tuplestore copies them.
-class text_maker {
-  public:
-    explicit text_maker(std::pmr::memory_resource* memory) : value_{memory} {}
-
-    Datum make(std::string_view text)
-    {
-        value_.resize(VARHDRSZ + text.size());
-        SET_VARSIZE(value_.data(), value_.size());
-        std::memcpy(VARDATA(value_.data()), text.data(), text.size());
-        return PointerGetDatum(value_.data());
-    }
-
-  private:
-    std::pmr::vector<char> value_;
-};
-
 void put_ranks(etl::pg::result_set& rows, const etl::graph& graph, std::span<const double> ranks)
 {
-    text_maker names{graph.memory()};
+    etl::pg::text_maker names{graph.memory()};
     etl::poller stop{etl::pg::poll};
     for (std::uint32_t node = 0; node < ranks.size(); ++node) {
         Datum values[] = {names.make(graph.name(node)), Float8GetDatum(ranks[node])};

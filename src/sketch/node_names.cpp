@@ -27,6 +27,12 @@ std::uint32_t node_names::number_of(std::string_view name)
     return found != 0 ? found - 1 : append(name, hash);
 }
 
+std::optional<std::uint32_t> node_names::known(std::string_view name) const noexcept
+{
+    const std::uint32_t found = slots_[find(name, fingerprint_of(name).low)];
+    return found != 0 ? std::optional{found - 1} : std::nullopt;
+}
+
 std::string_view node_names::name(std::uint32_t number) const noexcept
 {
     const std::uint64_t begin = number == 0 ? 0 : nodes_[number - 1].end;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,9 @@ class node_names {
 
     // The number of the name, which is given one when it is new.
     std::uint32_t number_of(std::string_view name);
+
+    // The number of the name, if it has one.
+    std::optional<std::uint32_t> known(std::string_view name) const noexcept;
 
     std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
 

@@ -1,0 +1,148 @@
+// etl._resolve: new rows, their pairs and what is to be kept apart from two queries into the core; where the rows
+// belong, and what they merge, out of it.
+#include "dedupe/resolution.hpp"
+#include "pg/query_rows.hpp"
+#include "pg/result_set.hpp"
+#include "pg/spi.hpp"
+#include "pg/text_maker.hpp"
+
+#include <string>
+
+namespace etl::dedupe {
+namespace {
+
+// The columns of both queries: id_a, part_a, cluster_a, id_b, part_b, cluster_b and, of pairs, the probability.
+class end_reader : public pg::row_receiver {
+  public:
+    void columns(TupleDesc) override {}
+
+  protected:
+    ~end_reader() = default;
+
+    // May raise.
+    static resolution::row read_end(const TupleTableSlot* slot, int first)
+    {
+        resolution::row made;
+        made.id = pg::varlena_text(slot->tts_values[first]);
+        made.at.part = slot->tts_isnull[first + 1] ? 0 : DatumGetInt64(slot->tts_values[first + 1]);
+        made.at.cluster = slot->tts_isnull[first + 2] ? 0 : DatumGetInt64(slot->tts_values[first + 2]);
+        return made;
+    }
+};
+
+class pair_rows final : public end_reader {
+  public:
+    explicit pair_rows(resolution& to) : to_{to} {}
+
+    void row(TupleTableSlot* slot) override
+    {
+        if (slot->tts_isnull[0]) {
+            throw error(sqlstate::null_value_not_allowed, "a new row has no id",
+                        "Its column of the model's \"id\" is NULL.",
+                        "Name a column in the model's \"id\" that is never NULL, as the primary key is.");
+        }
+        const resolution::row a = read_end(slot, 0);
+        if (slot->tts_isnull[3]) {
+            to_.add_row(a.id);
+        } else {
+            to_.add_pair(a, read_end(slot, 3), DatumGetFloat8(slot->tts_values[6]));
+        }
+    }
+
+  private:
+    resolution& to_;
+};
+
+class apart_rows final : public end_reader {
+  public:
+    explicit apart_rows(resolution& to) : to_{to} {}
+
+    void row(TupleTableSlot* slot) override { to_.keep_apart(read_end(slot, 0), read_end(slot, 3)); }
+
+  private:
+    resolution& to_;
+};
+
+// The rows of the answer, in the columns of etl._resolve.
+class answer {
+  public:
+    answer(pg::result_set& rows, const resolution& from, std::pmr::memory_resource* memory)
+        : rows_{rows}, from_{from}, what_{memory}, id_{memory}, other_id_{memory}
+    {
+    }
+
+    void put_member(std::uint32_t row)
+    {
+        const place at = from_.place_of(row);
+        Datum values[columns] = {what_.make("member"), id_.make(from_.id(row)), Int64GetDatum(at.part),
+                                 Int64GetDatum(at.cluster)};
+        bool nulls[columns] = {false, false, false, at.cluster == 0, true, true, true, true};
+        rows_.put(values, nulls);
+    }
+
+    void put_merge(const resolution::merge& of) { put_pair("merge", {of.a, of.b, of.probability}, of.kept, of.merged); }
+
+    void put_refused(const scored_pair& pair) { put_pair("refused", pair, 0, 0); }
+
+  private:
+    static constexpr int columns = 8;
+
+    void put_pair(std::string_view what, const scored_pair& pair, std::int64_t kept, std::int64_t merged)
+    {
+        Datum values[columns] = {
+            what_.make(what),      id_.make(from_.id(pair.a)),       Int64GetDatum(from_.place_of(pair.a).part),
+            Int64GetDatum(kept),   other_id_.make(from_.id(pair.b)), Int64GetDatum(from_.place_of(pair.b).part),
+            Int64GetDatum(merged), Float8GetDatum(pair.score)};
+        bool nulls[columns] = {false, false, false, kept == 0, false, false, merged == 0, false};
+        rows_.put(values, nulls);
+    }
+
+    pg::result_set& rows_;
+    const resolution& from_;
+    pg::text_maker what_;
+    pg::text_maker id_;
+    pg::text_maker other_id_;
+};
+
+void put_answer(pg::result_set& rows, const resolution& from, std::pmr::memory_resource* memory)
+{
+    answer to{rows, from, memory};
+    poller stop{pg::poll};
+    for (std::uint32_t row = 0; row < from.count(); ++row) {
+        if (from.is_new(row)) {
+            to.put_member(row);
+        }
+        stop.tick();
+    }
+    for (const auto& merge : from.merges()) {
+        to.put_merge(merge);
+        stop.tick();
+    }
+    for (const auto& pair : from.refused()) {
+        to.put_refused(pair);
+        stop.tick();
+    }
+}
+
+} // namespace
+} // namespace etl::dedupe
+
+using namespace etl;
+
+ETL_FUNCTION(etl_resolve, args)
+{
+    const auto pairs = args.get<std::string_view>(0);
+    const auto apart = args.get<std::string_view>(1);
+    pg::result_set rows{args};
+
+    const pg::spi_session session;
+    pg::context_resource memory;
+    dedupe::resolution found{&memory};
+    dedupe::pair_rows pair_rows{found};
+    pg::run_query(std::string{pairs}, pair_rows);
+    dedupe::apart_rows apart_rows{found};
+    pg::run_query(std::string{apart}, apart_rows);
+    found.resolve(pg::poll);
+    dedupe::put_answer(rows, found, &memory);
+    return rows.finish();
+}
