@@ -148,6 +148,27 @@ $$;
 COMMENT ON FUNCTION etl._check_dedupe(regclass, name[], text, name, bool, text) IS
     'Checks what etl.dedupe shall find before anything is locked.';
 
+CREATE FUNCTION etl._require_auditable(target regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    message text;
+    detail text;
+BEGIN
+    PERFORM etl._require_no_wider_children(target);
+EXCEPTION
+    WHEN wrong_object_type THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type', MESSAGE = message, DETAIL = detail,
+            HINT = 'Call with audit => false, which deletes them without writing them down.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_auditable(regclass) IS
+    'Raises (42809) when a child of the table has columns of its own, which an audit by way of the parent would lose.';
+
 CREATE FUNCTION etl._check_removal(target regclass, audit bool, batch_rows int, dry_run bool, repoint regclass[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -158,7 +179,7 @@ BEGIN
     PERFORM etl._require_flag(dry_run, 'dry_run');
     PERFORM etl._require_batch_rows(batch_rows);
     IF audit THEN
-        PERFORM etl._require_no_wider_children(target);
+        PERFORM etl._require_auditable(target);
     END IF;
     PERFORM etl._check_repoint(target, repoint, audit);
 END
@@ -323,7 +344,8 @@ BEGIN
         run := etl._start_dedupe(target, keys, keep, order_by, nulls_equal, where_sql, audit);
         OPEN losers FOR
             SELECT * FROM etl._losers(target, keys, keep, order_by, nulls_equal, where_sql,
-                                      CASE WHEN audit THEN etl._identity(target) ELSE '{}' END);
+                                      CASE WHEN audit THEN etl._identity(target) ELSE '{}' END,
+                                      repoint IS NOT NULL);
         SELECT r.groups, r.duplicates, r.removed INTO groups, duplicates, removed
         FROM etl._remove_losers(run, target, audit, batch_rows, repoint, losers) AS r;
         CLOSE losers;

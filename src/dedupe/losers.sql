@@ -202,7 +202,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN keep <> 'any' THEN nullif(concat_ws(', ',
         CASE WHEN keep = 'most_complete' THEN etl._null_count(columns) END,
-        format('%I %s NULLS LAST', order_by, etl._keep_direction(keep))), '') END
+        quote_ident(order_by) || ' ' || etl._keep_direction(keep) || ' NULLS LAST'), '') END
 $$;
 COMMENT ON FUNCTION etl._keep_order(text, name, name[]) IS
     'What stands after ORDER BY so that the row to keep is the first of its group, but for ties; NULL for nothing.';
@@ -244,46 +244,60 @@ COMMENT ON FUNCTION etl._candidates(regclass, name[], bool, text, bigint) IS
     'What stands after FROM for the rows among which duplicates are: those with a repeated key, or, without a seed, '
     'all that take part.';
 
+CREATE FUNCTION etl._kept_columns(
+    identity name[], with_places bool, OUT "values" text, OUT names text, OUT tab text, OUT place text, OUT kept text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat(CASE WHEN with_places THEN ', first_value(tableoid) OVER w, first_value(ctid) OVER w' END,
+                  string_agg(format(', first_value(%I) OVER w', name), '' ORDER BY position)),
+           concat(CASE WHEN with_places THEN ', kept_tab, kept_place' END,
+                  string_agg(', s' || position, '' ORDER BY position)),
+           CASE WHEN with_places THEN 'n.kept_tab' ELSE 'NULL::oid' END,
+           CASE WHEN with_places THEN 'n.kept_place' ELSE 'NULL::tid' END,
+           coalesce('(SELECT etl._row_as_texts(s) FROM (SELECT '
+                    || string_agg(format('n.s%s AS %I', position, name), ', ' ORDER BY position) || ') AS s)',
+                    'NULL::jsonb')
+    FROM unnest(identity) WITH ORDINALITY AS c(name, position)
+$$;
+COMMENT ON FUNCTION etl._kept_columns(name[], bool) IS
+    'What a window "w" tells of the row that is kept: the expressions, their names in "n", and by these where it lies '
+    '(where that is wished) and some of its columns as JSON.';
+
 CREATE FUNCTION etl._loser_query(
     target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, identity name[],
-    seed bigint)
+    with_places bool, seed bigint)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The columns are renamed inside, so that no name of the table's meets another one.
     SELECT format($query$
-        SELECT n.nth, n.tab, n.place, n.kept_tab, n.kept_place, %1$s
+        SELECT n.nth, n.tab, n.place, %1$s, %2$s, %3$s
         FROM (
-            SELECT row_number() OVER w, tableoid, ctid, first_value(tableoid) OVER w, first_value(ctid) OVER w%2$s
-            FROM %3$s
-            WINDOW w AS (PARTITION BY %4$s%5$s)
-        ) AS n(nth, tab, place, kept_tab, kept_place%6$s)
+            SELECT row_number() OVER w, tableoid, ctid%4$s
+            FROM %5$s
+            WINDOW w AS (PARTITION BY %6$s%7$s)
+        ) AS n(nth, tab, place%8$s)
         WHERE n.nth > 1
         ORDER BY n.tab, n.place
         $query$,
-        coalesce('(SELECT etl._row_as_texts(s) FROM (SELECT ' || i.named || ') AS s)', 'NULL::jsonb'),
-        i."values",
+        k.tab, k.place, k.kept, k."values",
         etl._candidates(target, keys, nulls_equal, where_sql, seed),
-        concat_ws(', ', format('etl._key_hash(%L::bigint, %s)', seed, etl._column_list(keys)),
+        concat_ws(', ', 'etl._key_hash(' || quote_literal(seed) || '::bigint, ' || etl._column_list(keys) || ')',
                   etl._column_list(keys)),
         ' ORDER BY ' || etl._dedupe_order(target, keep, order_by),
-        i.names)
-    FROM (
-        SELECT string_agg(format('n.s%s AS %I', position, name), ', ' ORDER BY position),
-               string_agg(format(', first_value(%I) OVER w', name), '' ORDER BY position),
-               string_agg(', s' || position, '' ORDER BY position)
-        FROM unnest(identity) WITH ORDINALITY AS c(name, position)
-    ) AS i(named, "values", names)
+        k.names)
+    FROM etl._kept_columns(identity, with_places) AS k
 $$;
-COMMENT ON FUNCTION etl._loser_query(regclass, name[], text, name, bool, text, name[], bigint) IS
-    'A query for the rows that are not kept, by place: their number in their group, from 2; where they lie and where '
-    'the row lies that is kept (table and place); and these columns of it as JSON (identity). Without a seed nothing '
-    'is hashed.';
+COMMENT ON FUNCTION etl._loser_query(regclass, name[], text, name, bool, text, name[], bool, bigint) IS
+    'A query for the rows that are not kept, in the order of their places: their number in their group, from 2; where '
+    'they lie (table and place); where the row lies that is kept, where that is wished; and these columns of it as '
+    'JSON (identity). Without a seed nothing is hashed.';
 
 CREATE FUNCTION etl._losers(
     target regclass, keys name[], keep text, order_by name DEFAULT NULL, nulls_equal bool DEFAULT false,
-    where_sql text DEFAULT NULL, identity name[] DEFAULT '{}')
+    where_sql text DEFAULT NULL, identity name[] DEFAULT '{}', with_places bool DEFAULT false)
 RETURNS TABLE(nth bigint, tab oid, place tid, kept_tab oid, kept_place tid, kept jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -295,17 +309,17 @@ DECLARE
 BEGIN
     BEGIN
         RETURN QUERY EXECUTE call
-            USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, seed);
+            USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, seed);
         RETURN;
     EXCEPTION
-        WHEN undefined_function THEN -- of a value within a value
+        WHEN undefined_function THEN -- a value within a key has no hash function
             IF seed IS NULL THEN
                 RAISE;
             END IF;
     END;
     RETURN QUERY EXECUTE call
-        USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, NULL);
+        USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, NULL);
 END
 $$;
-COMMENT ON FUNCTION etl._losers(regclass, name[], text, name, bool, text, name[]) IS
+COMMENT ON FUNCTION etl._losers(regclass, name[], text, name, bool, text, name[], bool) IS
     'The rows of etl._loser_query. The arguments are checked already.';

@@ -41,15 +41,16 @@ COMMENT ON TABLE etl.removed_duplicate IS
 
 CREATE TABLE etl.dedupe_change (
     run_id bigint NOT NULL,
+    step bigint NOT NULL,
     relation text NOT NULL,
     before jsonb NOT NULL,
     after jsonb NOT NULL,
     owner name NOT NULL DEFAULT current_user
 );
-CREATE INDEX dedupe_change_run_id_idx ON etl.dedupe_change (run_id);
+CREATE INDEX dedupe_change_run_id_idx ON etl.dedupe_change (run_id, step);
 COMMENT ON TABLE etl.dedupe_change IS
     'Rows that etl.dedupe changed: those of other tables that it pointed at the row that stayed, and rows that it gave '
-    'the values of others. Read them in etl.dedupe_changes.';
+    'the values of others. A row changes once in each step at most. Read them in etl.dedupe_changes.';
 
 ALTER TABLE etl.dedupe_run ENABLE ROW LEVEL SECURITY;
 ALTER TABLE etl.removed_duplicate ENABLE ROW LEVEL SECURITY;
@@ -219,6 +220,15 @@ END
 $$;
 COMMENT ON FUNCTION etl._lock_references(regclass[]) IS 'Keeps other writers out of these tables.';
 
+CREATE FUNCTION etl._next_change_step(run bigint)
+RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(max(c.step), 0) + 1 FROM etl.dedupe_change AS c WHERE c.run_id = run
+$$;
+COMMENT ON FUNCTION etl._next_change_step(bigint) IS 'The number of a run''s next step that changes rows.';
+
 CREATE FUNCTION etl._repoint_reference(
     run bigint, target regclass, audit bool, referring regclass, reference record, tab oid, places tid[],
     kept_tables oid[], kept_places tid[])
@@ -239,10 +249,10 @@ BEGIN
             UPDATE %3$s AS r SET %5$s FROM m WHERE r.ctid = m.place AND r.tableoid = m.tab
             RETURNING m.before, CASE WHEN $5 THEN etl._row_as_texts(r.*) END AS after
         )
-        INSERT INTO etl.dedupe_change (run_id, relation, before, after)
-        SELECT $6, $7, c.before, c.after FROM changed AS c WHERE $5
+        INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
+        SELECT $6, $8, $7, c.before, c.after FROM changed AS c WHERE $5
         $query$, reference."values", target, referring, reference.condition, reference.changes)
-    USING places, kept_tables, kept_places, tab, audit, run, etl._relation_name(referring);
+    USING places, kept_tables, kept_places, tab, audit, run, etl._relation_name(referring), etl._next_change_step(run);
 END
 $$;
 COMMENT ON FUNCTION etl._repoint_reference(
@@ -402,7 +412,7 @@ AS $$
     SELECT format($query$
         WITH c AS MATERIALIZED (
             DELETE FROM etl.dedupe_change AS d
-            WHERE d.run_id = $1 AND d.relation = $2 AND etl._json_keys(d.before) = $3
+            WHERE d.run_id = $1 AND d.relation = $2 AND d.step = $3 AND etl._json_keys(d.before) = $4
             RETURNING d.before, d.after
         ), restored AS (
             UPDATE %1$s AS t SET %2$s
@@ -437,19 +447,17 @@ DECLARE
     total bigint := 0;
 BEGIN
     FOR shape IN
-        SELECT etl._json_keys(d.before) AS keys,
-               (SELECT array_agg(DISTINCT x.key) FROM etl.dedupe_change AS e, jsonb_each(e.before) AS x
-                WHERE e.run_id = run AND e.relation = name AND etl._json_keys(e.before) = etl._json_keys(d.before)
-                  AND x.value <> e.after -> x.key
-                  AND NOT EXISTS (SELECT FROM pg_attribute AS g
-                                  WHERE g.attrelid = _change_back.relation AND g.attname = x.key
-                                    AND g.attgenerated <> '')) AS changed
-        FROM etl.dedupe_change AS d WHERE d.run_id = run AND d.relation = name GROUP BY etl._json_keys(d.before)
+        SELECT d.step, etl._json_keys(d.before) AS keys, array_agg(DISTINCT x.key) AS changed
+        FROM etl.dedupe_change AS d
+        CROSS JOIN LATERAL jsonb_each(d.before) AS x
+        WHERE d.run_id = run AND d.relation = name AND x.value <> d.after -> x.key
+          AND NOT EXISTS (SELECT FROM pg_attribute AS g
+                          WHERE g.attrelid = _change_back.relation AND g.attname = x.key AND g.attgenerated <> '')
+        GROUP BY 1, 2 ORDER BY 1 DESC
     LOOP
-        CONTINUE WHEN shape.changed IS NULL;
         PERFORM etl._require_kept_columns(relation, shape.keys);
         EXECUTE etl._change_back_query(relation, shape.keys, shape.changed, identity) INTO wanted, restored
-        USING run, name, shape.keys;
+        USING run, name, shape.step, shape.keys;
         IF restored <> wanted THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
@@ -512,6 +520,7 @@ BEGIN
     changed_back := etl._change_back(undone.run_id, target, undone.relation, identity);
     put_back := etl._put_back_removed(undone.run_id, target);
     changed_back := changed_back + etl._undo_changes_elsewhere(undone.run_id, undone.relation);
+    DELETE FROM etl.dedupe_change AS c WHERE c.run_id = undone.run_id; -- those that changed nothing
     UPDATE etl.dedupe_run AS r SET undone_at = clock_timestamp() WHERE r.run_id = undone.run_id;
 EXCEPTION
     WHEN unique_violation OR exclusion_violation THEN

@@ -1,7 +1,7 @@
 -- etl.dedupe against the same answer by DISTINCT ON, on random tables: every keep, with and without order_by,
--- nulls_equal and where_sql, on a plain and on a partitioned table.
+-- nulls_equal and where_sql, on a plain and on a partitioned table; and etl.undo_dedupe, which gives the table back.
 BEGIN;
-SELECT plan(7);
+SELECT plan(9);
 SELECT setseed(0.42);
 
 CREATE FUNCTION fill(target regclass, row_count int) RETURNS void LANGUAGE plpgsql AS $$
@@ -46,12 +46,22 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION content(target regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    rows text;
+BEGIN
+    EXECUTE format('SELECT string_agg(t::text, E''\n'' ORDER BY t.id) FROM %s AS t', target) INTO rows;
+    RETURN rows;
+END
+$$;
+
 CREATE FUNCTION differences(target regclass, keep text, row_count int, tries int)
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     wanted text;
     got text;
     before bigint;
+    original text;
     expected record;
     counts record;
     choice record;
@@ -63,17 +73,24 @@ BEGIN
     LOOP
         PERFORM fill(target, row_count);
         EXECUTE format('SELECT count(*) FROM %s', target) INTO before;
+        original := content(target);
         wanted := oracle(target, keep, choice.order_by, choice.nulls_equal, choice.where_sql);
         SELECT count(*) AS groups, coalesce(sum(rows) - count(*), 0) AS duplicates INTO expected
         FROM etl.duplicates(target, '{k1,k2}', choice.nulls_equal, choice.where_sql);
         SELECT * INTO counts
-        FROM etl.dedupe(target, '{k1,k2}', keep, choice.order_by, choice.nulls_equal, choice.where_sql);
+        FROM etl.dedupe(target, '{k1,k2}', keep, choice.order_by, choice.nulls_equal, choice.where_sql,
+                        batch_rows => 1 + (random() * 30)::int);
         EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FROM %s', target) INTO got;
         IF got IS DISTINCT FROM wanted OR counts.groups <> expected.groups OR counts.duplicates <> expected.duplicates
             OR counts.removed <> before - coalesce(cardinality(string_to_array(wanted, ',')), 0)
         THEN
             RETURN NEXT format('%s %s: wanted %s, got %s, counts %s, listed %s',
                                keep, choice, wanted, got, counts, expected);
+        END IF;
+        IF (SELECT put_back FROM etl.undo_dedupe(counts.run)) <> counts.removed
+            OR content(target) IS DISTINCT FROM original
+        THEN
+            RETURN NEXT format('%s %s: undone, it is another table', keep, choice);
         END IF;
     END LOOP;
 END
@@ -89,6 +106,24 @@ CREATE TABLE parted_null_1 PARTITION OF parted_null FOR VALUES WITH (MODULUS 2, 
 SELECT is_empty(format('SELECT * FROM differences(%L, %L, 80, 4)', target, keep), format('%s, keep %s', target, keep))
 FROM unnest('{plain,parted}'::text[]) AS target, unnest('{first,last,most_complete}'::text[]) AS keep;
 
+-- keep any leaves one row of each key, whichever it is.
+CREATE FUNCTION wrong_counts(target regclass, nulls_equal bool) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    keys CONSTANT text := CASE WHEN nulls_equal THEN 'k1, k2' ELSE 'k1, k2, CASE WHEN num_nulls(k1, k2) > 0 THEN id END'
+                          END;
+    wanted bigint;
+BEGIN
+    PERFORM fill(target, 200);
+    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s GROUP BY %s) AS g', target, keys) INTO wanted;
+    PERFORM etl.dedupe(target, '{k1,k2}', 'any', nulls_equal => nulls_equal);
+    RETURN QUERY EXECUTE format('SELECT format(''%%s rows, %%s keys'', count(*), count(DISTINCT (%1$s))) FROM %2$s
+                                 HAVING count(*) <> $1 OR count(DISTINCT (%1$s)) <> $1', keys, target) USING wanted;
+END
+$$;
+SELECT is_empty(format('SELECT * FROM wrong_counts(%L, false) UNION ALL SELECT * FROM wrong_counts(%L, true)', t, t),
+                format('%s, keep any', t))
+FROM unnest('{plain,parted}'::text[]) AS t;
+
 -- The plan with parallel workers gives the same answer.
 SELECT fill('plain', 20000);
 CREATE TABLE kept AS SELECT string_to_table(oracle('plain', 'last', 'ts', false, NULL), ',')::int AS id;
@@ -96,7 +131,7 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL work_mem = '64kB';
-SELECT * FROM etl.dedupe('plain', '{k1,k2}', 'last', 'ts') \g /dev/null
+SELECT groups FROM etl.dedupe('plain', '{k1,k2}', 'last', 'ts') \g /dev/null
 SELECT set_eq('SELECT id FROM plain', 'SELECT id FROM kept', 'parallel workers and a sort on disk: the same rows stay');
 
 SELECT * FROM finish();
