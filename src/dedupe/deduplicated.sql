@@ -234,6 +234,7 @@ CREATE FUNCTION etl.create_deduplicated(
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET parallel_tuple_cost = 0.01 -- the one process that writes the table is what all wait for: let others read for it
 AS $$
 BEGIN
     RETURN etl._execute_locked(format('CREATE TABLE %s AS %s', etl._new_table_name(new_table),

@@ -31,8 +31,9 @@ Tuplestorestate* open_result(ReturnSetInfo* result)
 
 DestReceiver* receiver_of(ReturnSetInfo* result)
 {
+    Tuplestorestate* rows = open_result(result);
     DestReceiver* made = CreateDestReceiver(DestTuplestore);
-    SetTuplestoreDestReceiverParams(made, open_result(result), result->econtext->ecxt_per_query_memory, false,
+    SetTuplestoreDestReceiverParams(made, rows, result->econtext->ecxt_per_query_memory, false,
                                     result->setDesc,
                                     gettext_noop("the query's columns are not those that the call names"));
     return made;
