@@ -121,7 +121,7 @@ FROM (VALUES
     ($$'SELECT ticket AS id FROM public.sale', '{id}'$$, '42804'),
     ($$'SELECT id, ticket FROM public.sale', '{id}'$$, '42804'),
     ($$'SELECT ticket AS id FROM public.sale', '{id}', 'any'$$, '42804'),
-    ($$'SELECT 1 AS id, set_config(''role'', ''none'', false)', '{id}'$$, '42501')
+    ($$'SELECT id FROM public.sale WHERE set_config(''role'', ''none'', false) > ''''', '{id}'$$, '42501')
 ) AS w(call, state);
 
 -- The same by row_number(), with and without parallel workers
