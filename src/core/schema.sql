@@ -226,6 +226,15 @@ COMMENT ON FUNCTION etl._lock_role() IS
     'subtransaction in which it was called rolls back. Called before SQL text that was stored earlier is executed: '
     'that acts as the current role and must not become the one that logged in.';
 
+CREATE FUNCTION etl._locked_rows(query text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_rows';
+COMMENT ON FUNCTION etl._locked_rows(text) IS
+    'The rows of a query that changes nothing. While it runs, no SQL that was handed over as text, or that a table '
+    'brings along, can leave the current role: SET ROLE, SET SESSION AUTHORIZATION and their RESET are forbidden to '
+    'the end of this call. Errors: 42601 no SELECT, 42804 or 0A000 other columns than the caller expects.';
+
 CREATE FUNCTION etl._plan_condition(relation regclass, condition text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
