@@ -81,14 +81,6 @@ COMMENT ON FUNCTION etl._key_hash(bigint, "any") IS
     'A hash of keys by the equality of their types and collations; NULLs are equal. Errors: 42883 a value within a '
     'key has no hash function.';
 
-CREATE FUNCTION etl._locked_rows(query text)
-RETURNS SETOF record
-LANGUAGE C STRICT STABLE
-AS 'MODULE_PATHNAME', 'etl_locked_rows';
-COMMENT ON FUNCTION etl._locked_rows(text) IS
-    'The rows of a query that changes nothing, run to its end at once with the role locked: it may have parallel '
-    'workers. Its columns are those that the call names (42804).';
-
 CREATE FUNCTION etl._repeatable_rows(query text)
 RETURNS bigint
 LANGUAGE C STRICT STABLE
@@ -185,6 +177,15 @@ AS $$
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 COMMENT ON FUNCTION etl._columns_of(regclass) IS 'The columns of a relation, in order.';
+
+CREATE FUNCTION etl._null_count(relation regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._null_count(etl._columns_of(relation))
+$$;
+COMMENT ON FUNCTION etl._null_count(regclass) IS 'The same for all columns of a relation.';
 
 CREATE FUNCTION etl._keep_direction(keep text)
 RETURNS text

@@ -1,5 +1,5 @@
-// Queries that hold a user's SQL, run with the role locked: etl._locked_rows for their rows, etl._execute_locked for
-// their effect. They run to their end at once, without a cursor: only so they may have parallel workers.
+// etl.deduplicated, and etl._execute_locked: a user's SQL within a query of ours, run with the role locked. It runs to
+// its end at once, without a cursor: only so it may have parallel workers.
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 
@@ -60,16 +60,6 @@ void run(const char* query, DestReceiver* to)
     pg::with_locked_role([&] { SPI_execute_extended(query, &options); });
 }
 
-Datum locked_rows(pg::arguments args, const char* query)
-{
-    ReturnSetInfo* result = result_of(args);
-    DestReceiver* to = receiver_of(result);
-    run(query, to);
-    to->rDestroy(to);
-    SPI_finish();
-    return Datum{0};
-}
-
 constexpr char survivors_query[] = "SELECT etl._survivors($1, $2, $3, $4, $5)";
 
 // The query that etl._survivors makes of these arguments.
@@ -94,18 +84,16 @@ const char* query_for_survivors(pg::arguments args)
 using namespace etl;
 using namespace etl::dedupe;
 
-ETL_FUNCTION(etl_locked_rows, args)
-{
-    const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
-    SPI_connect();
-    return locked_rows(args, query);
-}
-
 ETL_FUNCTION(etl_deduplicated, args)
 {
-    result_of(args);
+    ReturnSetInfo* result = result_of(args);
     SPI_connect();
-    return locked_rows(args, query_for_survivors(args));
+    const char* query = query_for_survivors(args);
+    DestReceiver* to = receiver_of(result);
+    run(query, to);
+    to->rDestroy(to);
+    SPI_finish();
+    return Datum{0};
 }
 
 ETL_FUNCTION(etl_execute_locked, args)
