@@ -60,6 +60,9 @@ SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', '
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'vallet']);
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], keep => 'newest');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], keep => NULL);
+SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], batch_rows => 0);
+SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], rules => '{}');
+SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], repoint => '{purchase}');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], order_by => 'sold');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['payload']);
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['spot']);
@@ -94,6 +97,38 @@ SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', '
 ALTER TABLE refund DROP CONSTRAINT refund_purchase_id_fkey,
     ADD CONSTRAINT refund_purchase FOREIGN KEY (purchase_id) REFERENCES purchase ON DELETE CASCADE;
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+
+-- Pointed at the row to keep, and everything back again
+DELETE FROM refund;
+ALTER TABLE refund ADD id int PRIMARY KEY, ADD UNIQUE (purchase_id);
+INSERT INTO refund VALUES (4, 1);
+BEGIN;
+SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
+                                                   repoint => '{refund}');
+SELECT purchase_id FROM refund;
+SELECT key, survivor, "row" ->> 'bought' AS bought FROM etl.removed_duplicates ORDER BY "row" ->> 'id';
+SELECT before ->> 'purchase_id' AS before, after ->> 'purchase_id' AS after FROM etl.dedupe_changes;
+SELECT u.* FROM etl.dedupe_runs AS r, etl.undo_dedupe(r.run_id) AS u;
+SELECT purchase_id FROM refund;
+SELECT count(*), sum(id) FROM purchase;
+DO $$ BEGIN PERFORM etl.undo_dedupe(run_id) FROM etl.dedupe_runs; EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RAISE NOTICE '%', regexp_replace(SQLERRM, '[0-9].*', '…'); END $$;
+ROLLBACK;
+INSERT INTO refund VALUES (5, 2);
+SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
+                                                   repoint => '{refund}');
+SELECT * FROM etl.undo_dedupe(-1);
+
+-- The survivors of a query
+SELECT * FROM etl.deduplicated('SELECT id, wallet, bought FROM public.purchase', ARRAY['wallet'], 'last', 'id')
+    AS d(id int, wallet text, bought timestamptz) ORDER BY id;
+SELECT etl.create_deduplicated('public.purchase_clean', 'SELECT id, wallet FROM public.purchase', ARRAY['wallet'], 'any');
+DROP TABLE purchase_clean;
+SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['wallet']) AS d(id int);
+SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['id'], 'merge') AS d(id int);
+SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['id']) AS d(id text);
+SELECT * FROM etl.deduplicated('DELETE FROM public.purchase RETURNING id', ARRAY['id']) AS d(id int);
+SELECT etl.create_deduplicated('purchase_clean', 'SELECT 1 AS id', ARRAY['id']);
 
 -- Another role
 CREATE ROLE regress_dedupe_user;

@@ -338,10 +338,14 @@ DECLARE
 BEGIN
     PERFORM etl._check_dedupe(target, keys, keep, order_by, nulls_equal, where_sql);
     PERFORM etl._check_removal(target, audit, batch_rows, dry_run, repoint);
+    PERFORM etl._check_merge(target, keys, keep, order_by, rules);
     BEGIN
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
         PERFORM etl._lock_references(repoint);
         run := etl._start_dedupe(target, keys, keep, order_by, nulls_equal, where_sql, audit);
+        IF keep = 'merge' THEN
+            PERFORM etl._start_merge(run, target, keys, order_by, nulls_equal, where_sql, rules);
+        END IF;
         OPEN losers FOR
             SELECT * FROM etl._losers(target, keys, keep, order_by, nulls_equal, where_sql,
                                       CASE WHEN audit THEN etl._identity(target) ELSE '{}' END,
@@ -349,6 +353,9 @@ BEGIN
         SELECT r.groups, r.duplicates, r.removed INTO groups, duplicates, removed
         FROM etl._remove_losers(run, target, audit, batch_rows, repoint, losers) AS r;
         CLOSE losers;
+        IF keep = 'merge' THEN
+            PERFORM etl._finish_merge(run, target, audit);
+        END IF;
         PERFORM etl._finish_dedupe(run, groups, duplicates, removed);
         finished := true;
         IF dry_run THEN
@@ -374,13 +381,15 @@ COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool, i
     'table; the caller needs SELECT and DELETE on it. keys: one column or more; values are equal when the column''s '
     'type and collation say so (numeric 1.0 and 1.00 are). Rows with a NULL key are never duplicates, unless '
     'nulls_equal. keep: which row of a group stays: first or last by order_by; most_complete, the one with the '
-    'fewest NULL columns, and of those the last by order_by; any, which costs least. A NULL in order_by loses against '
+    'fewest NULL columns, and of those the last by order_by; any, which costs least; merge, the last by order_by, which '
+    'takes values of the others by rules, those of etl.golden (by default of each column the last value that is not '
+    'NULL). A NULL in order_by loses against '
     'any value. Ties, and all rows without order_by, are decided by the physical order in the table. where_sql: a '
     'condition; only rows for which it is true take part. audit: whether the rows deleted are written down in '
     'etl.removed_duplicates, from where etl.undo_dedupe puts them back. batch_rows: how many rows one statement '
     'deletes; all are of one transaction. dry_run: does all of it, triggers included, and rolls it back, so the counts '
     'are those of a real run. repoint: tables whose foreign keys to rows that are deleted shall be pointed at the row '
-    'that stays. Returns groups (keys with more than one row), duplicates (rows beyond the one to '
+    'that stays. rules: for keep => merge. Returns groups (keys with more than one row), duplicates (rows beyond the one to '
     'keep), removed (rows deleted), run (the number for etl.undo_dedupe; NULL for a dry run). Locks the table against '
     'other writers (SHARE ROW EXCLUSIVE) to the end of the transaction; readers go on. Errors: 42809 not a table, '
     '42501 missing privilege, 22023 no key, unknown keep or a NULL argument, 42703 unknown column, 42701 key given '

@@ -296,6 +296,151 @@ COMMENT ON FUNCTION etl._repoint(bigint, regclass, bool, regclass[], oid, tid[],
     'Points the rows of these tables that refer to rows at these places at the rows that are kept instead (23505 where '
     'a unique key of such a table does not let it).';
 
+-- Giving the row that stays the values of others ----------------------------------------------------------------------
+--
+-- What it shall become is computed while all rows are there, and stored when the others are gone, so that a value which
+-- must be unique is free.
+
+CREATE FUNCTION etl._merge_rules(rules jsonb, order_by name)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN order_by IS NULL OR rules ? 'order_by' OR jsonb_typeof(rules) <> 'object' THEN coalesce(rules, '{}')
+                ELSE jsonb_build_object('order_by', order_by) || coalesce(rules, '{}') END
+$$;
+COMMENT ON FUNCTION etl._merge_rules(jsonb, name) IS 'Rules of a golden record, with the order of etl.dedupe.';
+
+CREATE FUNCTION etl._merged_columns(target regclass, keys name[], rules jsonb)
+RETURNS TABLE(number bigint, column_name name, value text)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum), g.column_name, g.value
+    FROM etl._golden_columns(target, rules, CASE WHEN etl._has_children(target)
+                                                 THEN '(tableoid::bigint::text || ctid::text)' ELSE 'ctid' END) AS g
+    JOIN pg_attribute AS a ON a.attrelid = target AND a.attname = g.column_name
+    WHERE a.attidentity = '' AND a.attname <> ALL (keys || etl._identity(target))
+$$;
+COMMENT ON FUNCTION etl._merged_columns(regclass, name[], jsonb) IS
+    'The columns that keep => merge may change and their golden values: all but the keys, the primary key, identity '
+    'columns and generated ones.';
+
+CREATE FUNCTION etl._check_merge(target regclass, keys name[], keep text, order_by name, rules jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF keep = 'merge' THEN
+        PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE', 'UPDATE']);
+        PERFORM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by));
+        PERFORM etl._require_no_wider_children(target);
+    ELSIF rules IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rules are of no use with keep "%s"', keep),
+            DETAIL = 'They say which values the row that stays shall have of the others.',
+            HINT = 'Say keep => ''merge'', or leave them out.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._check_merge(regclass, name[], text, name, jsonb) IS
+    'Checks the rules of keep => merge (22023 and as etl.golden), and that the caller may update the table (42501).';
+
+CREATE FUNCTION etl._plan_merge(
+    run bigint, target regclass, keys name[], order_by name, nulls_equal bool, where_sql text, rules jsonb, seed bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE (
+        SELECT format($query$
+            INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
+            SELECT $1, 1, $2, b.texts, b.texts || m.texts
+            FROM (
+                SELECT (array_agg(tableoid ORDER BY %1$s))[1], (array_agg(ctid ORDER BY %1$s))[1]%2$s
+                FROM %3$s
+                GROUP BY %4$s HAVING count(*) > 1
+            ) AS g(tab, place%5$s)
+            JOIN %6$s AS kept ON kept.ctid = g.place AND kept.tableoid = g.tab
+            CROSS JOIN LATERAL (SELECT etl._row_as_texts(kept.*)) AS b(texts)
+            CROSS JOIN LATERAL (SELECT etl._row_as_texts(s) FROM (SELECT %7$s) AS s) AS m(texts)
+            WHERE b.texts <> b.texts || m.texts
+            $query$,
+            etl._dedupe_order(target, 'merge', order_by),
+            string_agg(', ' || c.value, '' ORDER BY c.number),
+            etl._candidates(target, keys, nulls_equal, where_sql, seed),
+            etl._column_list(keys),
+            string_agg(', v' || c.number, '' ORDER BY c.number),
+            target,
+            string_agg(format('g.v%s AS %I', c.number, c.column_name), ', ' ORDER BY c.number))
+        FROM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by)) AS c
+    ) USING run, etl._relation_name(target);
+END
+$$;
+COMMENT ON FUNCTION etl._plan_merge(bigint, regclass, name[], name, bool, text, jsonb, bigint) IS
+    'Writes down what the rows that stay shall become, where that is something else.';
+
+CREATE FUNCTION etl._start_merge(
+    run bigint, target regclass, keys name[], order_by name, nulls_equal bool, where_sql text, rules jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seed bigint := CASE WHEN etl._are_hashable(etl._column_list(keys), target::text) THEN etl._new_seed() END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by))) THEN
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM etl._plan_merge(run, target, keys, order_by, nulls_equal, where_sql, rules, seed);
+        RETURN;
+    EXCEPTION
+        WHEN undefined_function THEN -- a value within a key has no hash function
+            IF seed IS NULL THEN
+                RAISE;
+            END IF;
+    END;
+    PERFORM etl._plan_merge(run, target, keys, order_by, nulls_equal, where_sql, rules, NULL);
+END
+$$;
+COMMENT ON FUNCTION etl._start_merge(bigint, regclass, name[], name, bool, text, jsonb) IS
+    'Decides what the rows that stay shall become, while all rows are there.';
+
+CREATE FUNCTION etl._finish_merge(run bigint, target regclass, audit bool)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET lc_monetary = 'C'
+AS $$
+DECLARE
+    name CONSTANT text := etl._relation_name(target);
+    shape record;
+    wanted bigint;
+    merged bigint;
+BEGIN
+    FOR shape IN SELECT * FROM etl._changed_columns(run, name) LOOP
+        EXECUTE etl._change_query(target, shape.keys, shape.changed, 'before', 'after') INTO wanted, merged
+        USING run, name, shape.step, shape.keys, audit;
+        IF merged <> wanted THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = format('%s of %s rows of table "%s" did not take the values of their duplicates',
+                                 wanted - merged, wanted, target),
+                DETAIL = 'A trigger, a rule or row security kept them from being updated; nothing was changed.',
+                HINT = 'Disable it for the time of the call, or keep one row as it is with keep => ''last''.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._finish_merge(bigint, regclass, bool) IS
+    'Stores what etl._start_merge has decided (09000 where a row does not take it), and writes down what came of it.';
+
 -- The way back ---------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._undoable_run(run bigint)
@@ -404,7 +549,28 @@ $$;
 COMMENT ON FUNCTION etl._put_back_removed(bigint, regclass) IS
     'Moves the rows of a run from the audit back into their table, and returns how many.';
 
-CREATE FUNCTION etl._change_back_query(relation regclass, keys text[], changed text[], identity name[])
+CREATE FUNCTION etl._same_identity(relation regclass, is_now text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(string_agg(format('t.%1$I OPERATOR(%2$I.%3$s) (n.r).%1$I', a.attname, s.nspname, o.oprname), ' AND '),
+                    format('etl._row_as_texts(t.*) = c.%I', is_now))
+    FROM pg_index AS i
+    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) AS k(number, class)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    JOIN pg_opclass AS c ON c.oid = k.class
+    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 -- equal
+                     AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+    JOIN pg_operator AS o ON o.oid = m.amopopr
+    JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+    WHERE i.indrelid = relation AND i.indisprimary
+$$;
+COMMENT ON FUNCTION etl._same_identity(regclass, text) IS
+    'Condition: a row "t" of a relation has the primary key of the row (n.r) that is kept as JSON in c (is_now says '
+    'where); in a table without one, all that is there.';
+
+CREATE FUNCTION etl._change_query(relation regclass, keys text[], changed text[], is_now text, shall_be text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -414,25 +580,45 @@ AS $$
             DELETE FROM etl.dedupe_change AS d
             WHERE d.run_id = $1 AND d.relation = $2 AND d.step = $3 AND etl._json_keys(d.before) = $4
             RETURNING d.before, d.after
-        ), restored AS (
+        ), changed AS (
             UPDATE %1$s AS t SET %2$s
             FROM c
-            CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.before AS "row") AS p CROSS JOIN LATERAL (%3$s) AS l) AS b
-            CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.after AS "row") AS p CROSS JOIN LATERAL (%3$s) AS l) AS a
-            WHERE %4$s AND etl._row_as_texts(t.*) @> c.after
-            RETURNING 1
+            CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%3$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS n
+            CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%4$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS b
+            WHERE %6$s AND etl._row_as_texts(t.*) @> c.%3$I
+            RETURNING c.before, etl._row_as_texts(t.*) AS after
+        ), kept AS (
+            INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
+            SELECT $1, $3, $2, g.before, g.after FROM changed AS g WHERE $5
         )
-        SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM restored)
+        SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM changed)
         $query$, relation,
         (SELECT string_agg(format('%1$I = (b.r).%1$I', x), ', ') FROM unnest(changed) AS x),
-        etl._released_row(relation, keys),
-        (SELECT string_agg(format('t.%1$I IS NOT DISTINCT FROM (a.r).%1$I', x), ' AND ') FROM unnest(identity) AS x))
+        is_now, shall_be, etl._released_row(relation, keys), etl._same_identity(relation, is_now))
 $$;
-COMMENT ON FUNCTION etl._change_back_query(regclass, text[], text[], name[]) IS
-    'A query that gives rows of a table that etl.dedupe changed their former values in these columns, where they are '
-    'still as it left them: how many there should be, and how many there were.';
+COMMENT ON FUNCTION etl._change_query(regclass, text[], text[], text, text) IS
+    'A query that changes these columns of rows of a table from what is kept of them as JSON in one column of '
+    'etl.dedupe_change (is_now) to what is kept in the other, where they are still as it says: how many there should '
+    'be, and how many there were. Parameters: run, relation, step, the keys of the JSON, and whether what came of it '
+    'is written down.';
 
-CREATE FUNCTION etl._change_back(run bigint, relation regclass, name text, identity name[])
+CREATE FUNCTION etl._changed_columns(run bigint, name text)
+RETURNS TABLE(step bigint, keys text[], changed text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.step, etl._json_keys(d.before), array_agg(DISTINCT x.key)
+    FROM etl.dedupe_change AS d
+    CROSS JOIN LATERAL jsonb_each(d.before) AS x
+    WHERE d.run_id = run AND d.relation = name AND x.value <> d.after -> x.key
+      AND NOT EXISTS (SELECT FROM pg_attribute AS g
+                      WHERE g.attrelid = to_regclass(name) AND g.attname = x.key AND g.attgenerated <> '')
+    GROUP BY 1, 2 ORDER BY 1 DESC
+$$;
+COMMENT ON FUNCTION etl._changed_columns(bigint, text) IS
+    'Which columns of a relation a run changed in which step, the last one first.';
+
+CREATE FUNCTION etl._change_back(run bigint, relation regclass, name text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -446,18 +632,10 @@ DECLARE
     restored bigint;
     total bigint := 0;
 BEGIN
-    FOR shape IN
-        SELECT d.step, etl._json_keys(d.before) AS keys, array_agg(DISTINCT x.key) AS changed
-        FROM etl.dedupe_change AS d
-        CROSS JOIN LATERAL jsonb_each(d.before) AS x
-        WHERE d.run_id = run AND d.relation = name AND x.value <> d.after -> x.key
-          AND NOT EXISTS (SELECT FROM pg_attribute AS g
-                          WHERE g.attrelid = _change_back.relation AND g.attname = x.key AND g.attgenerated <> '')
-        GROUP BY 1, 2 ORDER BY 1 DESC
-    LOOP
+    FOR shape IN SELECT * FROM etl._changed_columns(run, name) LOOP
         PERFORM etl._require_kept_columns(relation, shape.keys);
-        EXECUTE etl._change_back_query(relation, shape.keys, shape.changed, identity) INTO wanted, restored
-        USING run, name, shape.step, shape.keys;
+        EXECUTE etl._change_query(relation, shape.keys, shape.changed, 'after', 'before') INTO wanted, restored
+        USING run, name, shape.step, shape.keys, false;
         IF restored <> wanted THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
@@ -472,7 +650,7 @@ BEGIN
     RETURN total;
 END
 $$;
-COMMENT ON FUNCTION etl._change_back(bigint, regclass, text, name[]) IS
+COMMENT ON FUNCTION etl._change_back(bigint, regclass, text) IS
     'Gives the rows of one table that a run changed their former values. 55000 where one of them has changed since.';
 
 CREATE FUNCTION etl._undo_changes_elsewhere(run bigint, target text)
@@ -494,8 +672,7 @@ BEGIN
                 HINT = format('DELETE FROM etl.dedupe_change WHERE run_id = %s AND relation = %L; leaves it out.', run,
                               other.relation);
         END IF;
-        total := total + etl._change_back(run, other.relation::regclass, other.relation,
-                                          etl._identity(other.relation::regclass));
+        total := total + etl._change_back(run, other.relation::regclass, other.relation);
     END LOOP;
     RETURN total;
 END
@@ -509,15 +686,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target CONSTANT regclass := undone.relation::regclass;
-    identity name[] := etl._identity(target);
     message text;
     detail text;
     constraint_name text;
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT', 'INSERT']);
-    identity := CASE WHEN identity = '{}' THEN undone.keys ELSE identity END;
     -- Rows that got values of others give these up before the others come back, and are referred to after it.
-    changed_back := etl._change_back(undone.run_id, target, undone.relation, identity);
+    changed_back := etl._change_back(undone.run_id, target, undone.relation);
     put_back := etl._put_back_removed(undone.run_id, target);
     changed_back := changed_back + etl._undo_changes_elsewhere(undone.run_id, undone.relation);
     DELETE FROM etl.dedupe_change AS c WHERE c.run_id = undone.run_id; -- those that changed nothing
