@@ -518,13 +518,14 @@ DECLARE
     total bigint := 0;
 BEGIN
     FOR shape IN
-        SELECT etl._json_keys(d."row") AS keys FROM etl.removed_duplicate AS d WHERE d.run_id = run GROUP BY 1
+        SELECT s.keys, count(*) OVER () = 1 AS is_only
+        FROM (SELECT DISTINCT etl._json_keys(d."row") FROM etl.removed_duplicate AS d WHERE d.run_id = run) AS s(keys)
     LOOP
         PERFORM etl._require_kept_columns(relation, shape.keys);
         columns := etl._released_columns(relation, shape.keys, false);
         EXECUTE format($query$
             WITH p AS MATERIALIZED (
-                DELETE FROM etl.removed_duplicate AS d WHERE d.run_id = $1 AND etl._json_keys(d."row") = $2
+                DELETE FROM etl.removed_duplicate AS d WHERE d.run_id = $1 AND ($3 OR etl._json_keys(d."row") = $2)
                 RETURNING d."row"
             ), stored AS (
                 INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE
@@ -533,7 +534,7 @@ BEGIN
             )
             SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM stored)
             $query$, relation, columns.names, columns."values", etl._released_row(relation, shape.keys))
-        INTO wanted, stored USING run, shape.keys;
+        INTO wanted, stored USING run, shape.keys, shape.is_only;
         IF stored < wanted THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'triggered_action_exception',
