@@ -33,8 +33,7 @@ DestReceiver* receiver_of(ReturnSetInfo* result)
 {
     Tuplestorestate* rows = open_result(result);
     DestReceiver* made = CreateDestReceiver(DestTuplestore);
-    SetTuplestoreDestReceiverParams(made, rows, result->econtext->ecxt_per_query_memory, false,
-                                    result->setDesc,
+    SetTuplestoreDestReceiverParams(made, rows, result->econtext->ecxt_per_query_memory, false, result->setDesc,
                                     gettext_noop("the query's columns are not those that the call names"));
     return made;
 }

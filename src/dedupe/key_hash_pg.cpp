@@ -60,12 +60,13 @@ key_hasher::column key_hasher::make_column(Oid type, Oid collation)
     return made;
 }
 
-key_hasher::key_hasher(pg::arguments args, int first, MemoryContext memory) : first_{first}, count_{args.count() - first}
+key_hasher::key_hasher(pg::arguments args, int first, MemoryContext memory)
+    : first_{first}, count_{args.count() - first}
 {
     columns_ = pg::call([&] {
         MemoryContext old = MemoryContextSwitchTo(memory);
-        auto* made = static_cast<column*>(
-            MemoryContextAllocZero(memory, sizeof(column) * static_cast<std::size_t>(count_ + 1)));
+        auto* made =
+            static_cast<column*>(MemoryContextAllocZero(memory, sizeof(column) * static_cast<std::size_t>(count_ + 1)));
         for (int i = 0; i < count_; ++i) {
             made[i] = make_column(args.type(first_ + i), collation_of(args, first_ + i));
         }
@@ -115,7 +116,8 @@ std::uint64_t key_hasher::hash(pg::arguments args, std::uint64_t seed) const
 {
     std::uint64_t made = seed;
     for (int i = 0; i < count_; ++i) {
-        made = args.is_null(first_ + i) ? detail::mix64(made + 1) : hash_value(columns_[i], args.datum(first_ + i), made);
+        made =
+            args.is_null(first_ + i) ? detail::mix64(made + 1) : hash_value(columns_[i], args.datum(first_ + i), made);
     }
     return made;
 }

@@ -1,7 +1,7 @@
 // The two scans that find duplicates: etl._repeated_keys notes which keys may occur more than once, and
 // etl._is_repeated asks for the rows that have one of them.
-#include "dedupe/key_hash_pg.hpp"
 #include "dedupe/repeated_keys.hpp"
+#include "dedupe/key_hash_pg.hpp"
 #include "pg/memory.hpp"
 
 extern "C" {
@@ -62,7 +62,6 @@ counting& new_state(pg::arguments args, MemoryContext context)
     made->keys.emplace(&made->memory, key_layout::for_keys(static_cast<std::uint64_t>(rows), budget()), seed, flags);
     return *made;
 }
-
 
 // Bytes made by `write` in a new value.
 template <class Write>
@@ -150,7 +149,8 @@ ETL_FUNCTION(etl_is_repeated, args)
 ETL_FUNCTION(etl_key_hash, args)
 {
     const key_hasher& hasher = hasher_of(args, 1);
-    return args.result(static_cast<std::int64_t>(hasher.hash(args, static_cast<std::uint64_t>(args.get<std::int64_t>(0)))));
+    return args.result(
+        static_cast<std::int64_t>(hasher.hash(args, static_cast<std::uint64_t>(args.get<std::int64_t>(0)))));
 }
 
 // One row in ten is taken to have a repeated key, so that what follows is planned for many rows but not for all.

@@ -110,8 +110,7 @@ Datum make(text_maker& of, HeapTupleHeader row)
             continue;
         }
         JsonbValue key = text_value(NameStr(column->attname));
-        JsonbValue value =
-            of.nulls[i] ? null_value() : text_value(OutputFunctionCall(&of.outputs[i], of.values[i]));
+        JsonbValue value = of.nulls[i] ? null_value() : text_value(OutputFunctionCall(&of.outputs[i], of.values[i]));
         pushJsonbValue(&state, WJB_KEY, &key);
         pushJsonbValue(&state, WJB_VALUE, &value);
     }
@@ -121,8 +120,8 @@ Datum make(text_maker& of, HeapTupleHeader row)
 text_maker new_maker(MemoryContext parent)
 {
     text_maker made = {};
-    made.memory = pg::call(
-        [parent] { return AllocSetContextCreate(parent, "pg_etl rows as texts", ALLOCSET_SMALL_SIZES); });
+    made.memory =
+        pg::call([parent] { return AllocSetContextCreate(parent, "pg_etl rows as texts", ALLOCSET_SMALL_SIZES); });
     return made;
 }
 

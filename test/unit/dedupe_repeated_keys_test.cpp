@@ -130,7 +130,8 @@ TEST(repeated_keys, extreme_keys)
 
 TEST(repeated_keys, keeps_to_its_budget)
 {
-    for (const std::uint64_t keys : {std::uint64_t{0}, std::uint64_t{1000000}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+    for (const std::uint64_t keys :
+         {std::uint64_t{0}, std::uint64_t{1000000}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
         for (const std::size_t budget : {std::size_t{65536}, std::size_t{1} << 20, std::size_t{1} << 28}) {
             EXPECT_LE(key_layout::for_keys(keys, budget).blocks * key_layout::bytes_per_block, budget);
         }
@@ -154,8 +155,10 @@ TEST(repeated_keys, refuses_strangers)
     const auto answer = answer_of(all);
     auto read = [](std::vector<std::byte> bytes) { return repeated_keys_view::read(bytes).flags(); };
     EXPECT_EQ(read(answer), 0U);
-    for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{24}, answer.size() - 1}) {
-        EXPECT_THROW(read({answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(length)}), etl::error) << length;
+    for (const std::size_t length :
+         {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{24}, answer.size() - 1}) {
+        EXPECT_THROW(read({answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(length)}), etl::error)
+            << length;
     }
     for (const std::size_t at : {0, 4, 20}) { // magic, version, probes
         auto forged = answer;
