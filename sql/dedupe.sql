@@ -24,21 +24,25 @@ INSERT INTO purchase VALUES
 -- Look, try, do
 SELECT * FROM etl.duplicates('purchase', ARRAY['wallet', 'event_id', 'price']);
 SELECT * FROM etl.duplicates('purchase', ARRAY['wallet', 'event_id', 'price'], nulls_equal => true);
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought', dry_run => true);
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought', dry_run => true);
 SELECT count(*) FROM purchase;
 
 BEGIN;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
 SELECT id, wallet, event_id, price, bought FROM purchase ORDER BY id;
 ROLLBACK;
 
 BEGIN;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'first', order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'first', order_by => 'bought');
 SELECT id FROM purchase ORDER BY id;
 ROLLBACK;
 
 BEGIN;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'most_complete',
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], keep => 'most_complete',
                          nulls_equal => true);
 SELECT id FROM purchase ORDER BY id;
 ROLLBACK;
@@ -72,7 +76,8 @@ SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], 
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'cost > 1');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'id = $1');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'count(*) > 1');
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'true); DELETE FROM public.purchase WHERE (true');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'true); DELETE FROM public.purchase WHERE (true');
 SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet'], where_sql => 'true) OR (true');
 SELECT * FROM etl.duplicates('purchase', ARRAY[]::name[]);
 SELECT * FROM etl.duplicates('purchase', ARRAY['wallet', 'vallet']);
@@ -91,19 +96,23 @@ SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['payload_ke
 ALTER TABLE purchase ADD PRIMARY KEY (id);
 CREATE TABLE refund (purchase_id int REFERENCES purchase);
 INSERT INTO refund VALUES (4);
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
                          where_sql => 'id NOT IN (SELECT purchase_id FROM public.refund)', dry_run => true);
 ALTER TABLE refund DROP CONSTRAINT refund_purchase_id_fkey,
     ADD CONSTRAINT refund_purchase FOREIGN KEY (purchase_id) REFERENCES purchase ON DELETE CASCADE;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
 
 -- Pointed at the row to keep, and everything back again
 DELETE FROM refund;
 ALTER TABLE refund ADD id int PRIMARY KEY, ADD UNIQUE (purchase_id);
 INSERT INTO refund VALUES (4, 1);
 BEGIN;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
                                                    repoint => '{refund}');
 SELECT purchase_id FROM refund;
 SELECT key, survivor, "row" ->> 'bought' AS bought FROM etl.removed_duplicates ORDER BY "row" ->> 'id';
@@ -115,14 +124,16 @@ DO $$ BEGIN PERFORM etl.undo_dedupe(run_id) FROM etl.dedupe_runs; EXCEPTION WHEN
     RAISE NOTICE '%', regexp_replace(SQLERRM, '[0-9].*', '…'); END $$;
 ROLLBACK;
 INSERT INTO refund VALUES (5, 2);
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought',
                                                    repoint => '{refund}');
 SELECT * FROM etl.undo_dedupe(-1);
 
 -- The survivors of a query
 SELECT * FROM etl.deduplicated('SELECT id, wallet, bought FROM public.purchase', ARRAY['wallet'], 'last', 'id')
     AS d(id int, wallet text, bought timestamptz) ORDER BY id;
-SELECT etl.create_deduplicated('public.purchase_clean', 'SELECT id, wallet FROM public.purchase', ARRAY['wallet'], 'any');
+SELECT etl.create_deduplicated('public.purchase_clean', 'SELECT id, wallet FROM public.purchase', ARRAY['wallet'],
+    'any');
 DROP TABLE purchase_clean;
 SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['wallet']) AS d(id int);
 SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['id'], 'merge') AS d(id int);
@@ -143,13 +154,15 @@ CREATE POLICY fewer ON purchase AS RESTRICTIVE FOR DELETE TO regress_dedupe_user
 DROP TABLE refund;
 SET ROLE regress_dedupe_user;
 BEGIN;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
 ROLLBACK;
 RESET ROLE;
 
 -- A snapshot that may be older than the lock.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT groups, duplicates, removed FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
+SELECT groups, duplicates, removed
+FROM etl.dedupe('purchase', ARRAY['wallet', 'event_id', 'price'], order_by => 'bought');
 ROLLBACK;
 
 -- Nothing was changed by any of this.

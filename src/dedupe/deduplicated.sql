@@ -193,9 +193,9 @@ AS 'MODULE_PATHNAME', 'etl_deduplicated';
 COMMENT ON FUNCTION etl.deduplicated(text, name[], text, name, bool) IS
     'The rows of a query, but of each group that agrees in the key columns only one. Give the list of columns: SELECT '
     '* FROM etl.deduplicated(…) AS d(id bigint, …). query: one SELECT; tables and functions outside of pg_catalog need '
-    'their schema. keys: columns of the query. keep: first or last by order_by, most_complete (the fewest NULL columns, '
-    'and of those the last by order_by), or any. A NULL in order_by loses against any value. Among rows that are equal '
-    'in that one of them stays, not always the same; without order_by first and last go by the order in which the '
+    'their schema. keys: columns of the query. keep: first or last by order_by, most_complete (the fewest NULL '
+    'columns, and of those the last by order_by), or any. A NULL in order_by loses against any value. Of rows that are '
+    'equal in that one stays, not always the same; without order_by first and last go by the order in which the '
     'query gives its rows. Rows with a NULL key are never duplicates, unless nulls_equal. A query whose rows are the '
     'same each time is evaluated three times on one snapshot; any other one once. Errors: 22023 no single SELECT, no '
     'key, unknown keep or a NULL argument, 42703 unknown column, 42701 two columns of one name, 42883 values of a '
@@ -220,7 +220,8 @@ BEGIN
     IF cardinality(parts) IS DISTINCT FROM 2 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_name',
-            MESSAGE = format('new_table must be a name with its schema, not %s', coalesce(quote_literal(new_table), 'NULL')),
+            MESSAGE = format('new_table must be a name with its schema, not %s',
+                             coalesce(quote_literal(new_table), 'NULL')),
             HINT = 'Say for example new_table => ''public.orders_clean''.';
     END IF;
     RETURN format('%I.%I', parts[1], parts[2]);

@@ -9,7 +9,7 @@
 -- Both scans are of one statement, so they see the same rows. A key without a hash function, and rows that differ from
 -- scan to scan, are sorted at once.
 
--- The first scan -------------------------------------------------------------------------------------------------------
+-- The first scan -----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._repeated_keys_step(internal, bigint, bigint, bool, VARIADIC "any")
 RETURNS internal
@@ -56,7 +56,7 @@ COMMENT ON AGGREGATE etl._repeated_keys(bigint, bigint, bool, "any") IS
     'decides on the memory (4 bytes a row, within half of work_mem × hash_mem_multiplier), the seed of the hash, '
     'whether NULLs are equal, the keys. NULL for no rows. Errors: 42883 a value within a key has no hash function.';
 
--- The second scan ------------------------------------------------------------------------------------------------------
+-- The second scan ----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._is_repeated_support(internal)
 RETURNS internal
@@ -91,7 +91,7 @@ COMMENT ON FUNCTION etl._repeatable_rows(text) IS
     'snapshot. NULL for others: those that call a volatile function, have LIMIT, an aggregate, a window or DISTINCT '
     'ON, draw a sample, or read a foreign table.';
 
--- Pieces of the query --------------------------------------------------------------------------------------------------
+-- Pieces of the query ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._are_hashable(columns text, source text)
 RETURNS bool
@@ -100,8 +100,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One row of NULLs is enough: the hash function of each column's type is looked up before its value.
-    EXECUTE format('SELECT hash_record_extended(ROW(%s), 0) FROM (SELECT) AS one_row LEFT JOIN (SELECT %s FROM %s) AS s '
-                   'ON false', columns, columns, source);
+    EXECUTE format('SELECT hash_record_extended(ROW(%1$s), 0) '
+                   'FROM (SELECT) AS one_row LEFT JOIN (SELECT %1$s FROM %2$s) AS s ON false', columns, source);
     RETURN true;
 EXCEPTION
     WHEN undefined_function THEN
@@ -136,7 +136,8 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT source || coalesce(E'\n    WHERE ' || string_agg(E'(' || c.condition || E'\n)', ' AND ' ORDER BY c.position), '')
+    SELECT source
+        || coalesce(E'\n    WHERE ' || string_agg(E'(' || c.condition || E'\n)', ' AND ' ORDER BY c.position), '')
     FROM unnest(conditions) WITH ORDINALITY AS c(condition, position)
     WHERE c.condition IS NOT NULL
 $$;
@@ -221,7 +222,7 @@ $$;
 COMMENT ON FUNCTION etl._dedupe_order(regclass, text, name) IS
     'The same for rows of a table, with ties decided by the place in it.';
 
--- The losers -----------------------------------------------------------------------------------------------------------
+-- The losers ---------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._candidates(relation regclass, keys name[], nulls_equal bool, where_sql text, seed bigint)
 RETURNS text

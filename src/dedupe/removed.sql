@@ -151,7 +151,8 @@ AS $$
            string_agg(format('%I = m.v%s', f.attname, k.position), ', ' ORDER BY k.position),
            string_agg(format('kept.%I AS v%s', p.attname, k.position), ', ' ORDER BY k.position)
     FROM pg_constraint AS c
-    CROSS JOIN unnest(c.confkey, c.conkey, c.conpfeqop) WITH ORDINALITY AS k(parent_column, child_column, equal, position)
+    CROSS JOIN unnest(c.confkey, c.conkey, c.conpfeqop) WITH ORDINALITY
+        AS k(parent_column, child_column, equal, position)
     JOIN pg_attribute AS p ON p.attrelid = c.confrelid AND p.attnum = k.parent_column
     JOIN pg_attribute AS f ON f.attrelid = c.conrelid AND f.attnum = k.child_column
     JOIN pg_operator AS o ON o.oid = k.equal
@@ -306,7 +307,7 @@ RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN order_by IS NULL OR rules ? 'order_by' OR jsonb_typeof(rules) <> 'object' THEN coalesce(rules, '{}')
+    SELECT CASE WHEN order_by IS NULL OR jsonb_typeof(rules) <> 'object' THEN coalesce(rules, '{}')
                 ELSE jsonb_build_object('order_by', order_by) || coalesce(rules, '{}') END
 $$;
 COMMENT ON FUNCTION etl._merge_rules(jsonb, name) IS 'Rules of a golden record, with the order of etl.dedupe.';
@@ -441,7 +442,7 @@ $$;
 COMMENT ON FUNCTION etl._finish_merge(bigint, regclass, bool) IS
     'Stores what etl._start_merge has decided (09000 where a row does not take it), and writes down what came of it.';
 
--- The way back ---------------------------------------------------------------------------------------------------------
+-- The way back -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._undoable_run(run bigint)
 RETURNS etl.dedupe_run
@@ -555,8 +556,9 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(format('t.%1$I OPERATOR(%2$I.%3$s) (n.r).%1$I', a.attname, s.nspname, o.oprname), ' AND '),
-                    format('etl._row_as_texts(t.*) = c.%I', is_now))
+    SELECT coalesce(
+        string_agg(format('t.%1$I OPERATOR(%2$I.%3$s) (n.r).%1$I', a.attname, s.nspname, o.oprname), ' AND '),
+        format('etl._row_as_texts(t.*) = c.%I', is_now))
     FROM pg_index AS i
     CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) AS k(number, class)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
@@ -664,12 +666,13 @@ DECLARE
     total bigint := 0;
 BEGIN
     FOR other IN
-        SELECT d.relation FROM etl.dedupe_change AS d WHERE d.run_id = run AND d.relation <> target GROUP BY 1 ORDER BY 1
+        SELECT DISTINCT d.relation FROM etl.dedupe_change AS d WHERE d.run_id = run AND d.relation <> target ORDER BY 1
     LOOP
         IF to_regclass(other.relation) IS NULL THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'undefined_table',
-                MESSAGE = format('table "%s" that run %s of etl.dedupe has changed does not exist', other.relation, run),
+                MESSAGE = format('table "%s" that run %s of etl.dedupe has changed does not exist', other.relation,
+                                 run),
                 HINT = format('DELETE FROM etl.dedupe_change WHERE run_id = %s AND relation = %L; leaves it out.', run,
                               other.relation);
         END IF;

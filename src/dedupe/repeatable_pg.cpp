@@ -1,5 +1,5 @@
-// etl._repeatable_rows: whether a query gives the same rows each time that it is evaluated on one snapshot, and how many
-// the planner expects.
+// etl._repeatable_rows: whether a query gives the same rows each time that it is evaluated on one snapshot, and how
+// many the planner expects.
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 #include "pg/spi.hpp"

@@ -28,7 +28,8 @@ INSERT INTO sale VALUES
     (8, NULL, 4,   '2025-01-02', 'dan', NULL);
 
 SELECT results_eq(
-    $$SELECT groups, duplicates, removed FROM etl.dedupe('sale', '{ticket,price}', order_by => 'sold_at', dry_run => true)$$,
+    $$SELECT groups, duplicates, removed
+      FROM etl.dedupe('sale', '{ticket,price}', order_by => 'sold_at', dry_run => true)$$,
     $$VALUES (2::bigint, 3::bigint, 3::bigint)$$, 'groups, duplicates and removed of a dry run');
 SELECT is((SELECT count(*) FROM sale), 8::bigint, 'a dry run deletes nothing');
 SELECT is(survivors($$'sale', '{ticket,price}', 'last', 'sold_at'$$), '2,5,6,7,8', 'keep last by order_by');
@@ -67,16 +68,19 @@ SELECT is(survivors($$'person', '{email}', 'most_complete'$$), '3,6',
 
 -- Empty table, one row, no column but the key
 CREATE TABLE nothing (id int);
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'an empty table');
 INSERT INTO nothing VALUES (1);
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'one row');
 INSERT INTO nothing SELECT 1 FROM generate_series(1, 999);
 SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('nothing', '{id}', 'most_complete')$$,
                   $$VALUES (1::bigint, 999::bigint, 999::bigint)$$, 'a thousand times the same row');
 SELECT results_eq('SELECT id FROM nothing', 'VALUES (1)', 'leaves one');
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'a second dedupe finds nothing');
 
 -- Equality is that of the type and the collation
@@ -147,7 +151,8 @@ SELECT is(length(survivors($$'sale', '{ticket}', 'any'$$)), length('1,4,6,7,8'),
 -- SQLSTATEs, which sql/dedupe.sql does not show
 ALTER TABLE sale ADD payload json;
 CREATE VIEW sale_view AS SELECT * FROM sale;
-SELECT throws_ok('SELECT groups, duplicates, removed FROM etl.dedupe(' || call || ')', sqlstate, NULL, sqlstate || ': ' || call)
+SELECT throws_ok('SELECT groups, duplicates, removed
+                  FROM etl.dedupe(' || call || ')', sqlstate, NULL, sqlstate || ': ' || call)
 FROM (VALUES
     ($$'no_such_table', '{id}'$$, '42P01'),
     ($$NULL, '{id}'$$, '22023'),

@@ -43,7 +43,8 @@ FROM (VALUES
     ($$'WITH s AS (SELECT * FROM public.sale) SELECT * FROM s', '{ticket}', 'last', 'sold_at'$$, '2,5,6,7,8'),
     ($$'VALUES (1, ''a''::text, 1.0, now(), ''''::text), (2, ''a'', 1, now(), '''')', '{column2}'$$, '2')
 ) AS c(call, wanted);
-SELECT is(length(ids($$'SELECT * FROM public.sale', '{ticket}', 'any'$$)), length('1,4,6,7,8'), 'any: one of each group');
+SELECT is(length(ids($$'SELECT * FROM public.sale', '{ticket}', 'any'$$)), length('1,4,6,7,8'),
+          'any: one of each group');
 
 CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -86,7 +87,8 @@ FROM (VALUES
 CREATE TYPE priced_pair AS (a int, m money);
 CREATE TABLE priced (id int, m money, p priced_pair);
 INSERT INTO priced VALUES (1, 1, (1, 1)), (2, 1, (1, 1)), (3, 2, (1, 2));
-SELECT results_eq(format('SELECT id FROM etl.deduplicated(%L, %L, %L, %L) AS d(id int, m money, p priced_pair) ORDER BY id',
+SELECT results_eq(format('SELECT id FROM etl.deduplicated(%L, %L, %L, %L) AS d(id int, m money, p priced_pair) '
+                         'ORDER BY id',
                          'SELECT * FROM public.priced', ARRAY[key], 'last', 'id'),
                   'VALUES (2), (3)', format('key %s, which cannot be hashed', key))
 FROM unnest('{m,p}'::text[]) AS key;
@@ -99,7 +101,8 @@ SELECT is(etl.create_deduplicated('public.clean', 'SELECT * FROM public.sale', '
           5::bigint, 'a new table');
 SELECT results_eq('SELECT * FROM clean ORDER BY id', 'SELECT * FROM sale WHERE id IN (2, 5, 6, 7, 8) ORDER BY id',
                   'has every column');
-SELECT throws_ok($$SELECT etl.create_deduplicated('public.clean', 'SELECT 1 AS a', '{a}')$$, '42P07', NULL, 'there is one');
+SELECT throws_ok($$SELECT etl.create_deduplicated('public.clean', 'SELECT 1 AS a', '{a}')$$, '42P07', NULL,
+                 'there is one');
 SELECT throws_ok($$SELECT etl.create_deduplicated('clean2', 'SELECT 1 AS a', '{a}')$$, '42602', NULL, 'no schema');
 SELECT throws_ok($$SELECT etl.create_deduplicated(NULL, 'SELECT 1 AS a', '{a}')$$, '42602', NULL, 'no name');
 
@@ -127,7 +130,8 @@ FROM (VALUES
 -- The same by row_number(), with and without parallel workers
 CREATE TABLE random_rows AS
     SELECT i AS id, CASE WHEN random() < 0.9 THEN 'k' || (random() * 3000)::int END AS k1,
-           CASE WHEN random() < 0.9 THEN round((random() * 2)::numeric) + CASE WHEN random() < 0.5 THEN 0.00 ELSE 0 END END AS k2,
+           CASE WHEN random() < 0.9 THEN round((random() * 2)::numeric) + CASE WHEN random() < 0.5 THEN 0.00
+           ELSE 0 END END AS k2,
            CASE WHEN random() < 0.9 THEN i END AS o, CASE WHEN random() < 0.5 THEN 'x' END AS e
     FROM generate_series(1, 5000) AS i;
 CREATE FUNCTION difference(keep text, order_by name, nulls_equal bool) RETURNS SETOF int LANGUAGE plpgsql AS $$
@@ -143,8 +147,10 @@ BEGIN
         )
         (TABLE wanted EXCEPT TABLE got) UNION ALL (TABLE got EXCEPT TABLE wanted)
         UNION ALL SELECT -1 WHERE (SELECT count(*) FROM wanted) <> (SELECT count(*) FROM got)$sql$,
-        CASE keep WHEN 'first' THEN format('%I NULLS LAST', order_by) WHEN 'last' THEN format('%I DESC NULLS LAST', order_by)
-                  ELSE format('num_nulls(id, k1, k2, o, e), %I DESC NULLS LAST', order_by) END, nulls_equal, keep, order_by);
+        CASE keep WHEN 'first' THEN format('%I NULLS LAST', order_by) WHEN 'last' THEN format('%I DESC NULLS LAST',
+        order_by)
+                  ELSE format('num_nulls(id, k1, k2, o, e), %I DESC NULLS LAST', order_by) END, nulls_equal, keep,
+                  order_by);
 END
 $$;
 SELECT is_empty(format('SELECT * FROM difference(%L, %L, %L)', keep, 'id', nulls_equal),

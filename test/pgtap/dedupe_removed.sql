@@ -8,31 +8,35 @@ CREATE TYPE mood AS ENUM ('low', 'high');
 CREATE TYPE spot AS (x int, note text, inner_array float8[]);
 CREATE DOMAIN positive AS int CHECK (value > 0);
 CREATE TABLE every (
-    k int, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, i2 int2, i8 int8, n numeric, np numeric(12, 4), f4 float4,
-    f8 float8, m money, b bool, c char(5), v varchar(8), t text, by bytea, d date, ts timestamp, tz timestamptz, tm time,
-    tmz timetz, iv interval, u uuid, j json, jb jsonb, ai int[], at text[], aj json[], nr numrange, tr tstzrange,
-    mr int4multirange, cp spot, acp spot[], e mood, dom positive, inet inet, mac macaddr, bits bit(3), vbits varbit,
-    pt point, bx box, tsv tsvector, xid8 xid8, lsn pg_lsn, rc regclass, "odd ""name" text, "row" text,
-    gen text GENERATED ALWAYS AS (lower(t)) STORED, x xml, jp jsonpath, oid oid, nm name);
+    k int, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, i2 int2, i8 int8, n numeric, np numeric(12, 4),
+    f4 float4, f8 float8, m money, b bool, c char(5), v varchar(8), t text, by bytea, d date, ts timestamp,
+    tz timestamptz, tm time, tmz timetz, iv interval, u uuid, j json, jb jsonb, ai int[], at text[], aj json[],
+    nr numrange, tr tstzrange, mr int4multirange, cp spot, acp spot[], e mood, dom positive, inet inet, mac macaddr,
+    bits bit(3), vbits varbit, pt point, bx box, tsv tsvector, xid8 xid8, lsn pg_lsn, rc regclass, "odd ""name" text,
+    "row" text, gen text GENERATED ALWAYS AS (lower(t)) STORED, x xml, jp jsonpath, oid oid, nm name);
 ALTER TABLE every ADD dropped int;
 ALTER TABLE every DROP dropped;
-INSERT INTO every (k, i2, i8, n, np, f4, f8, m, b, c, v, t, by, d, ts, tz, tm, tmz, iv, u, j, jb, ai, at, aj, nr, tr, mr,
-                   cp, acp, e, dom, inet, mac, bits, vbits, pt, bx, tsv, xid8, lsn, rc, "odd ""name", "row", x, jp, oid, nm)
+INSERT INTO every (k, i2, i8, n, np, f4, f8, m, b, c, v, t, by, d, ts, tz, tm, tmz, iv, u, j, jb, ai, at, aj, nr, tr,
+                   mr, cp, acp, e, dom, inet, mac, bits, vbits, pt, bx, tsv, xid8, lsn, rc, "odd ""name", "row", x,
+                   jp, oid, nm)
 VALUES
-    (1, -32768, 9223372036854775807, 'NaN', 1.5, '-0', '-0', 12.34, true, 'ab', 'v', E'q"\\\t\n\u00e9', '\x00ff', 'infinity',
-     '-infinity', '1901-12-13 20:45:52.000001+01', '24:00', '12:00+15:59', '1 mon -1 day 00:00:00.000001',
-     'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"b": 1, "a": 1.00, "b": "\u0000"}', '"text"', '[2:3]={1,NULL}', '{"","NULL",NULL,"a,b"}',
-     '{"{\"x\": 1}"}', '(1.0,1.00]', '[2020-01-01,)', '{[1,3),[5,9)}', ROW(1, NULL, '{-0,NaN}'), ARRAY[ROW(NULL, '', NULL)::spot],
-     'high', 7, '10.0.0.1/8', '08:00:2b:01:02:03', B'101', B'', '(1,-0)', '((0,0),(1,1))', 'fat:2 cat:3A', '123', 'FF/1', 'pg_class',
-     'odd', 'row', '<a/>', '$.a[*]', 42, 'name'),
-    (1, NULL, NULL, '1e-1000', NULL, 1.17549435e-38, 'Infinity', NULL, NULL, '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-     'null', 'null', '{}', '{}', NULL, 'empty', NULL, '{}', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-    (1, 0, 0, 0.000, 0.0000, 4.9e-30, 4.9e-324, 0, false, 'abcde', 'same', 'Same', NULL, '4713-01-01 BC', '294276-12-31 23:59:59.999999',
-     'epoch', '00:00', '00:00-15:59', '-178000000 years', NULL, '[]', '{"a": 1.00}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'low',
-     1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-    (2, 1, 1, 1, 1, 1, 1, 1, true, 'x', 'x', 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    (1, -32768, 9223372036854775807, 'NaN', 1.5, '-0', '-0', 12.34, true, 'ab', 'v', E'q"\\\t\n\u00e9', '\x00ff',
+     'infinity', '-infinity', '1901-12-13 20:45:52.000001+01', '24:00', '12:00+15:59', '1 mon -1 day 00:00:00.000001',
+     'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"b": 1, "a": 1.00, "b": "\u0000"}', '"text"', '[2:3]={1,NULL}',
+     '{"","NULL",NULL,"a,b"}', '{"{\"x\": 1}"}', '(1.0,1.00]', '[2020-01-01,)', '{[1,3),[5,9)}',
+     ROW(1, NULL, '{-0,NaN}'), ARRAY[ROW(NULL, '', NULL)::spot], 'high', 7, '10.0.0.1/8', '08:00:2b:01:02:03', B'101',
+     B'', '(1,-0)', '((0,0),(1,1))', 'fat:2 cat:3A', '123', 'FF/1', 'pg_class', 'odd', 'row', '<a/>', '$.a[*]', 42,
+     'name'),
+    (1, NULL, NULL, '1e-1000', NULL, 1.17549435e-38, 'Infinity', NULL, NULL, '', '', '', '', NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, 'null', 'null', '{}', '{}', NULL, 'empty', NULL, '{}', NULL, '{}', NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (1, 0, 0, 0.000, 0.0000, 4.9e-30, 4.9e-324, 0, false, 'abcde', 'same', 'Same', NULL, '4713-01-01 BC',
+     '294276-12-31 23:59:59.999999', 'epoch', '00:00', '00:00-15:59', '-178000000 years', NULL, '[]', '{"a": 1.00}',
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'low', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (2, 1, 1, 1, 1, 1, 1, 1, true, 'x', 'x', 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL);
 CREATE FUNCTION pictures() RETURNS text LANGUAGE sql SET extra_float_digits = 3 AS
     $$SELECT string_agg(whole::text || md5(record_send(whole)), E'\n' ORDER BY id) FROM every AS whole$$;
 CREATE TABLE picture AS SELECT pictures() AS before;
@@ -45,7 +49,8 @@ CREATE TABLE calls AS SELECT * FROM etl.dedupe('every', '{k}', 'last', 'id');
 SELECT results_eq('SELECT groups, duplicates, removed FROM calls', $$VALUES (1::bigint, 2::bigint, 2::bigint)$$,
                   'a table of many types');
 SELECT results_eq('SELECT id FROM every ORDER BY id', 'VALUES (3::bigint), (4)', 'keeps the last of each key');
-SELECT results_eq($$SELECT run, relation, key, survivor, "row" ->> 'f8', "row" ->> 'tz', owner FROM etl.removed_duplicates
+SELECT results_eq($$SELECT run, relation, key, survivor, "row" ->> 'f8', "row" ->> 'tz',
+                  owner FROM etl.removed_duplicates
                     ORDER BY ("row" ->> 'id')::int LIMIT 1$$,
                   $$SELECT run, 'public.every', '{"k": "1"}'::jsonb, '{"id": "3"}'::jsonb, '-0',
                            '1901-12-13 19:45:52.000001+00', current_user FROM calls$$,
@@ -131,7 +136,8 @@ SELECT results_eq($$SELECT survivor ->> 'id', count(*) FROM etl.removed_duplicat
                   $$SELECT (i % 7 + CASE WHEN i % 7 = 0 THEN 7 ELSE 0 END)::text, count(*) - 1
                     FROM generate_series(1, 300) AS i GROUP BY 1 ORDER BY 1$$, 'each with its survivor');
 SELECT is(put_back, 293::bigint, 'and back') FROM parted_call, etl.undo_dedupe(run);
-SELECT set_eq('SELECT tableoid::regclass AS tab, * FROM parted', 'SELECT * FROM parted_before', 'into the same partitions');
+SELECT set_eq('SELECT tableoid::regclass AS tab, * FROM parted', 'SELECT * FROM parted_before',
+              'into the same partitions');
 CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     plan text;
@@ -140,7 +146,8 @@ BEGIN
     RETURN plan;
 END
 $$;
-SELECT unalike(plan_of(format('DELETE FROM parted AS loser WHERE %s', replace(etl._at_places('parted', 'parted_1'::regclass),
+SELECT unalike(plan_of(format('DELETE FROM parted AS loser WHERE %s', replace(etl._at_places('parted',
+               'parted_1'::regclass),
                               '$1', quote_literal('{}') || '::tid[]'))),
                '%parted_2%', 'deleting from one partition touches no other');
 
@@ -155,7 +162,8 @@ INSERT INTO purchase VALUES (1, 1, 'A', 1.0), (2, 2, 'D', 1.00), (3, 3, 'C', 2),
 CREATE TABLE purchase_before AS SELECT * FROM purchase;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id')$$, '23503', NULL,
                  'rows of another table point at losers');
-SELECT throws_ok(format('SELECT * FROM etl.dedupe(%L, %L, repoint => %L)', 'customer', '{email}', repoint), state, NULL, why)
+SELECT throws_ok(format('SELECT * FROM etl.dedupe(%L, %L, repoint => %L)', 'customer', '{email}', repoint), state,
+                 NULL, why)
 FROM (VALUES ('{sold}', '22023', 'repoint: a table without a foreign key to this one'),
              ('{visit}', '55000', 'repoint: a table without a primary key, of which the audit could say nothing'),
              ('{no_such}', '42P01', 'repoint: no such table')) AS w(repoint, state, why);
@@ -172,10 +180,12 @@ SELECT throws_ok(format('SELECT * FROM etl.undo_dedupe(%s)', run), '55000', NULL
 SELECT is((SELECT count(*) FROM customer), 2::bigint, 'really nothing');
 ROLLBACK TO pointed;
 SELECT isnt(changed_back, 0::bigint, 'pointed back') FROM repointed, etl.undo_dedupe(run);
-SELECT set_eq('SELECT *, price::text AS digits FROM purchase', 'SELECT *, price::text AS digits FROM purchase_before', 'to where they were');
+SELECT set_eq('SELECT *, price::text AS digits FROM purchase', 'SELECT *, price::text AS digits FROM purchase_before',
+              'to where they were');
 SELECT is((SELECT count(*) FROM customer), 4::bigint, 'with the rows that they point at');
 INSERT INTO visit VALUES (1), (1), (4);
-SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}')$$, '23503', NULL,
+SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}')$$, '23503',
+                 NULL,
                  'one table of two is not enough');
 SELECT is(removed, 2::bigint, 'both, one without a primary key and so without audit')
 FROM etl.dedupe('customer', '{email}', 'last', 'id', audit => false, repoint => '{purchase,visit}');
@@ -186,10 +196,12 @@ INSERT INTO customer VALUES (5, 'b', 'E');
 INSERT INTO profile VALUES (3), (5);
 SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase,visit,profile}',
                                             audit => false)$$, '23505',
-                 'rows of table "public.profile" cannot all be pointed at the row to keep', 'a unique key stands against it');
+                 'rows of table "public.profile" cannot all be pointed at the row to keep',
+                 'a unique key stands against it');
 SELECT is((SELECT count(*) FROM customer), 3::bigint, 'and nothing is deleted');
 CREATE TABLE node (id int PRIMARY KEY, k int, parent int REFERENCES node);
-SELECT throws_ok($$SELECT * FROM etl.dedupe('node', '{k}', repoint => '{node}')$$, '0A000', NULL, 'a table that refers to itself');
+SELECT throws_ok($$SELECT * FROM etl.dedupe('node', '{k}', repoint => '{node}')$$, '0A000', NULL,
+                 'a table that refers to itself');
 
 -- Roles --------------------------------------------------------------------------------------------------------------
 
@@ -199,12 +211,14 @@ INSERT INTO theirs VALUES (1, 1), (2, 1);
 GRANT SELECT, DELETE ON theirs TO etl_removed_user;
 SET ROLE etl_removed_user;
 SELECT is(removed, 1::bigint, 'another role') FROM etl.dedupe('public.theirs', '{k}');
-SELECT results_eq('SELECT relation, owner FROM etl.removed_duplicates', $$VALUES ('public.theirs', 'etl_removed_user'::name)$$,
+SELECT results_eq('SELECT relation, owner FROM etl.removed_duplicates', $$VALUES ('public.theirs',
+                  'etl_removed_user'::name)$$,
                   'sees what it removed, and nothing else');
 SELECT throws_ok('SELECT u.* FROM etl.dedupe_runs AS r, etl.undo_dedupe(r.run_id) AS u', '42501', NULL,
                  'and needs INSERT to put it back');
 RESET ROLE;
-SELECT throws_ok(format('SELECT * FROM etl.undo_dedupe(%s)', run_id), '42704', NULL, 'nobody does that for another role')
+SELECT throws_ok(format('SELECT * FROM etl.undo_dedupe(%s)', run_id), '42704', NULL,
+                 'nobody does that for another role')
 FROM etl.dedupe_runs WHERE owner = 'etl_removed_user';
 
 -- Pruning ------------------------------------------------------------------------------------------------------------

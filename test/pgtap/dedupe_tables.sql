@@ -48,9 +48,11 @@ INSERT INTO visit VALUES (2);
 SELECT throws_like($$SELECT groups, duplicates, removed FROM etl.dedupe('customer', '{email}', 'first', 'id')$$,
                    '%violates foreign key constraint "visit_customer_id_fkey"%', 'a referenced loser is an error');
 SELECT is((SELECT count(*) FROM customer), 3::bigint, 'and nothing is deleted');
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('customer', '{email}', 'last', 'id', dry_run => true)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('customer', '{email}', 'last', 'id', dry_run => true)$$,
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'losers that nobody refers to may go');
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('customer', '{email}', 'first', 'id', dry_run => true)$$, '23503', NULL,
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('customer', '{email}', 'first', 'id', dry_run => true)$$, '23503', NULL,
                  'a dry run meets the same error');
 
 CREATE TABLE basket (customer_id int CONSTRAINT basket_customer REFERENCES customer ON DELETE CASCADE);
@@ -116,14 +118,16 @@ INSERT INTO other.thing SELECT i, 1 FROM generate_series(1, 6) AS i;
 SET LOCAL search_path = other, public;
 SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('thing', '{k}', where_sql => 'other.even(id)')$$,
                   $$VALUES (1::bigint, 2::bigint, 2::bigint)$$, 'the caller''s search_path finds the table');
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('thing', '{k}', where_sql => 'even(id)')$$, '42883', NULL,
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('thing', '{k}', where_sql => 'even(id)')$$, '42883', NULL,
                  'a condition names functions with their schema');
 SELECT is(current_setting('search_path'), 'other, public', 'and the search_path stays as it is');
 SET LOCAL search_path = public;
 
 CREATE TEMP TABLE scratch (id int, k int);
 INSERT INTO scratch VALUES (1, 1), (2, 1);
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('scratch', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('scratch', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
                   'a temporary table');
 
 -- Another role --------------------------------------------------------------------------------------------------------
@@ -140,7 +144,8 @@ GRANT SELECT ON private TO etl_dedupe_user;
 SET ROLE etl_dedupe_user;
 SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('public.private', '{k}')$$, '42501', NULL,
                  'SELECT is not enough to delete');
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('public.private', '{k}', dry_run => true)$$, '42501', NULL,
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('public.private', '{k}', dry_run => true)$$, '42501', NULL,
                  'nor for a dry run');
 SELECT results_eq($$SELECT * FROM etl.duplicates('public.private', '{k}')$$,
                   $$VALUES ('{"k": 1}'::jsonb, 2::bigint)$$, 'but for the list');
@@ -156,14 +161,17 @@ DROP FOREIGN TABLE sale_far;
 INSERT INTO sale VALUES (9, 'c', '2024-05-05');
 INSERT INTO customer VALUES (4, 'b');
 SET ROLE etl_dedupe_user;
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('public.sale', '{ticket}', order_by => 'sold_at')$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('public.sale', '{ticket}', order_by => 'sold_at')$$,
                   $$VALUES (1::bigint, 2::bigint, 2::bigint)$$,
                   'the privilege on a partitioned table is that of the parent');
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '42501',
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '42501',
                  'permission denied for table "public.basket"',
                  'a table that a cascade could empty must be readable, to look whether it would');
 RESET ROLE;
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('customer', '{email}', 'last', 'id')$$, '23503', NULL, 'it would');
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('customer', '{email}', 'last', 'id')$$, '23503', NULL, 'it would');
 
 -- Row security --------------------------------------------------------------------------------------------------------
 
@@ -191,7 +199,8 @@ RESET ROLE;
 ALTER TABLE basket ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON basket TO etl_dedupe_user;
 SET ROLE etl_dedupe_user;
-SELECT throws_ok($$SELECT groups, duplicates, removed FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '23503', NULL,
+SELECT throws_ok($$SELECT groups, duplicates, removed
+                   FROM etl.dedupe('public.customer', '{email}', 'first', 'id')$$, '23503', NULL,
                  'refused, as nobody can tell');
 RESET ROLE;
 
@@ -206,7 +215,8 @@ SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('locked',
                   $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'a dry run');
 SELECT is_empty('SELECT mode FROM held',
                 'gives its lock back');
-SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('locked', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('locked', '{k}')$$, $$VALUES (1::bigint, 1::bigint, 1::bigint)$$,
                   'a real one');
 SELECT results_eq('SELECT mode FROM held',
                   $$VALUES ('ShareRowExclusiveLock'::text)$$, 'keeps it to the end of the transaction');
