@@ -58,8 +58,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false', column_name,
-                   source);
+    PERFORM FROM etl._locked_rows(
+        format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false', column_name, source))
+        AS n(number bigint);
 EXCEPTION
     WHEN undefined_function THEN
         RAISE EXCEPTION USING

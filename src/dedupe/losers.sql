@@ -100,8 +100,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One row of NULLs is enough: the hash function of each column's type is looked up before its value.
-    EXECUTE format('SELECT hash_record_extended(ROW(%1$s), 0) '
-                   'FROM (SELECT) AS one_row LEFT JOIN (SELECT %1$s FROM %2$s) AS s ON false', columns, source);
+    PERFORM FROM etl._locked_rows(
+        format('SELECT hash_record_extended(ROW(%1$s), 0) '
+               'FROM (SELECT) AS one_row LEFT JOIN (SELECT %1$s FROM %2$s) AS s ON false', columns, source))
+        AS h(hash bigint);
     RETURN true;
 EXCEPTION
     WHEN undefined_function THEN

@@ -356,10 +356,10 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE (
+    PERFORM etl._execute_locked((
         SELECT format($query$
             INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
-            SELECT $1, 1, $2, b.texts, b.texts || m.texts
+            SELECT %8$s, 1, %9$L, b.texts, b.texts || m.texts
             FROM (
                 SELECT (array_agg(tableoid ORDER BY %1$s))[1], (array_agg(ctid ORDER BY %1$s))[1]%2$s
                 FROM %3$s
@@ -376,9 +376,9 @@ BEGIN
             etl._column_list(keys),
             string_agg(', v' || c.number, '' ORDER BY c.number),
             target,
-            string_agg(format('g.v%s AS %I', c.number, c.column_name), ', ' ORDER BY c.number))
-        FROM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by)) AS c
-    ) USING run, etl._relation_name(target);
+            string_agg(format('g.v%s AS %I', c.number, c.column_name), ', ' ORDER BY c.number),
+            run, etl._relation_name(target))
+        FROM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by)) AS c));
 END
 $$;
 COMMENT ON FUNCTION etl._plan_merge(bigint, regclass, name[], name, bool, text, jsonb, bigint) IS

@@ -22,10 +22,13 @@ namespace etl::dedupe {
 namespace {
 
 // PostgreSQL 15 declares walkers without their arguments.
+#if PG_VERSION_NUM >= 160000
+using any_walker = tree_walker_callback;
+#else
 using any_walker = bool (*)();
+#endif
 
-template <class Walker>
-any_walker walker(Walker of)
+any_walker walker(bool (*of)(Node*, void*))
 {
     return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(of));
 }
