@@ -194,11 +194,12 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- What a partition's rows have in common keeps the planner away from the other partitions.
+    -- What a partition's rows have in common keeps the planner away from the other partitions. Places that it does not
+    -- see beforehand it takes for few, and goes straight to them: they are in order, so that is never worse than a scan.
     SELECT concat_ws(' AND ',
         CASE WHEN etl._has_children(relation) THEN pg_get_partition_constraintdef(tab) END,
         CASE WHEN etl._has_children(relation) THEN format('loser.tableoid = %s::oid', tab) END,
-        'loser.ctid = ANY ($1)')
+        'loser.ctid = ANY ((SELECT $1)::tid[])')
 $$;
 COMMENT ON FUNCTION etl._at_places(regclass, oid) IS
     'Condition on the alias "loser" of a relation: the row lies at one of the places $1 (tid[]) of one table of it.';

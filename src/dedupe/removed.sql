@@ -242,7 +242,7 @@ BEGIN
         WITH m AS MATERIALIZED (
             SELECT referring.tableoid AS tab, referring.ctid AS place,
                    CASE WHEN $5 THEN etl._row_as_texts(referring.*) END AS before, %1$s
-            FROM unnest($1, $2, $3) AS l(place, kept_tab, kept_place)
+            FROM unnest((SELECT $1), (SELECT $2), (SELECT $3)) AS l(place, kept_tab, kept_place) -- see etl._at_places
             JOIN %2$s AS loser ON loser.ctid = l.place AND loser.tableoid = $4
             JOIN %2$s AS kept ON kept.ctid = l.kept_place AND kept.tableoid = l.kept_tab
             JOIN %3$s AS referring ON %4$s
