@@ -1,6 +1,8 @@
 #include "dedupe/repeated_keys.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -13,8 +15,9 @@ namespace {
 constexpr std::uint32_t state_magic = make_magic("ERKs");
 constexpr std::uint32_t answer_magic = make_magic("ERKa");
 constexpr std::uint32_t version = 1;
-constexpr std::size_t header_bytes = sizeof(state_header) + 16;
+constexpr std::uint64_t seen = 0x5555555555555555; // the first bits of a word's slots
 constexpr std::size_t polled_words = 65536;
+constexpr std::uint32_t most_folds = 31;
 
 // One varlena holds a state; beyond that more keys are named wrongly, and nothing else changes.
 constexpr std::uint64_t most_blocks = (std::uint64_t{1} << 29) / key_layout::bytes_per_block;
@@ -24,13 +27,14 @@ struct flat_header {
     std::uint64_t seed;
     std::uint32_t flags;
     std::uint32_t probes;
+    std::uint32_t blocks;
+    std::uint32_t folds;
 };
-static_assert(sizeof(flat_header) == header_bytes);
+static_assert(sizeof(flat_header) == 32);
 
-std::byte* write_header(std::byte* to, std::uint32_t magic, std::uint64_t seed, std::uint32_t flags, key_layout layout)
+std::uint64_t folded(std::uint64_t blocks, std::uint32_t folds) noexcept
 {
-    store(to, flat_header{{magic, version}, seed, flags, layout.probes});
-    return to + header_bytes;
+    return (blocks + (std::uint64_t{1} << folds) - 1) >> folds;
 }
 
 struct parsed {
@@ -43,15 +47,19 @@ parsed parse(std::span<const std::byte> bytes, std::uint32_t magic, std::size_t 
 {
     constexpr char type[] = "repeated keys";
     check_header(bytes, magic, version, type);
-    const std::size_t rest = bytes.size() - std::min(bytes.size(), header_bytes);
-    if (rest == 0 || rest % bytes_per_block != 0 || rest / bytes_per_block > most_blocks) {
-        refuse_state(type, "Its length of " + std::to_string(bytes.size()) + " bytes is none that it can have.");
+    if (bytes.size() < sizeof(flat_header)) {
+        refuse_state(type, "The value is " + std::to_string(bytes.size()) + " bytes long, which is too short.");
     }
     const auto header = load<flat_header>(bytes.data());
     if (header.probes < 1 || header.probes > most_probes) {
         refuse_state(type, "It claims " + std::to_string(header.probes) + " slots a key.");
     }
-    return {header, {static_cast<std::uint32_t>(rest / bytes_per_block), header.probes}, bytes.data() + header_bytes};
+    if (header.blocks < 1 || header.blocks > most_blocks || header.folds > most_folds ||
+        bytes.size() - sizeof header != folded(header.blocks, header.folds) * bytes_per_block) {
+        refuse_state(type, "Its length of " + std::to_string(bytes.size()) + " bytes is not that of " +
+                               std::to_string(header.blocks) + " blocks.");
+    }
+    return {header, {header.blocks, header.probes}, bytes.data() + sizeof header};
 }
 
 // Every second bit of a word, side by side: the odd ones.
@@ -97,7 +105,6 @@ void repeated_keys::settle() noexcept
 // A slot that both have seen is seen again.
 void repeated_keys::merge(repeated_keys&& gone, poll_fn poll)
 {
-    constexpr std::uint64_t seen = 0x5555555555555555;
     if (gone.layout_ != layout_ || gone.seed_ != seed_ || gone.flags_ != flags_) {
         throw error(sqlstate::invalid_parameter_value, "keys that were counted in two ways cannot be put together");
     }
@@ -113,30 +120,69 @@ void repeated_keys::merge(repeated_keys&& gone, poll_fn poll)
     }
 }
 
+std::size_t repeated_keys::state_size() const noexcept
+{
+    return sizeof(flat_header) + words_.size() * sizeof(words_[0]);
+}
+
 void repeated_keys::write_state(std::byte* to)
 {
     settle();
-    to = write_header(to, state_magic, seed_, flags_, layout_);
-    std::memcpy(to, words_.data(), words_.size() * sizeof(words_[0]));
+    store(to, flat_header{{state_magic, version}, seed_, flags_, layout_.probes, layout_.blocks, 0});
+    std::memcpy(to + sizeof(flat_header), words_.data(), words_.size() * sizeof(words_[0]));
 }
 
 repeated_keys repeated_keys::read_state(std::pmr::memory_resource* memory, std::span<const std::byte> bytes)
 {
     const parsed from = parse(bytes, state_magic, key_layout::bytes_per_block);
+    if (from.header.folds != 0) {
+        refuse_state("repeated keys", "A state is not folded.");
+    }
     repeated_keys made{memory, from.layout, from.header.seed, from.header.flags};
     std::memcpy(made.words_.data(), from.rest, made.words_.size() * sizeof(made.words_[0]));
     return made;
 }
 
-void repeated_keys::write_answer(std::byte* to, poll_fn poll)
+// As many as leave a key that was added once a chance of 1 in 500 to be named for it.
+std::uint32_t repeated_keys::best_folds(poll_fn poll)
 {
+    constexpr double most_named = 0.002;
     settle();
-    to = write_header(to, answer_magic, seed_, flags_, layout_);
+    std::uint64_t set = 0;
     for (std::size_t i = 0; i < words_.size(); ++i) {
         if (i % polled_words == 0) {
             poll();
         }
-        store(to + i * sizeof(std::uint32_t), odd_bits(words_[i]));
+        set += static_cast<std::uint64_t>(std::popcount(words_[i] & ~seen));
+    }
+    double clear = 1 - static_cast<double>(set) / (static_cast<double>(layout_.blocks) * key_layout::slots_per_block);
+    std::uint32_t folds = 0;
+    while (folds < most_folds && layout_.blocks >> folds > 1 &&
+           std::pow(1 - clear * clear, layout_.probes) < most_named) {
+        clear *= clear;
+        ++folds;
+    }
+    return folds;
+}
+
+std::size_t repeated_keys::answer_size(std::uint32_t folds) const noexcept
+{
+    return sizeof(flat_header) + folded(layout_.blocks, folds) * (key_layout::bytes_per_block / 2);
+}
+
+void repeated_keys::write_answer(std::byte* to, std::uint32_t folds, poll_fn poll)
+{
+    settle();
+    store(to, flat_header{{answer_magic, version}, seed_, flags_, layout_.probes, layout_.blocks, folds});
+    to += sizeof(flat_header);
+    std::memset(to, 0, answer_size(folds) - sizeof(flat_header));
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+        if (i % polled_words == 0) {
+            poll();
+        }
+        const std::size_t block = i / words_per_block >> folds;
+        std::byte* half = to + (block * words_per_block + i % words_per_block) * sizeof(std::uint32_t);
+        store(half, load<std::uint32_t>(half) | odd_bits(words_[i]));
     }
 }
 
@@ -146,6 +192,7 @@ repeated_keys_view repeated_keys_view::read(std::span<const std::byte> bytes)
     repeated_keys_view made;
     made.seed_ = from.header.seed;
     made.flags_ = from.header.flags;
+    made.folds_ = from.header.folds;
     made.layout_ = from.layout;
     made.words_ = from.rest;
     return made;

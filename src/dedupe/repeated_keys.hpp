@@ -10,13 +10,17 @@
 //
 // Parts that were counted apart are merged slot by slot, so parallel workers come to the same bits as one process.
 //
-// What remains for the second scan is one bit per slot. Its flat form, little-endian:
+// What remains for the second scan is one bit per slot. Most of them are clear, and the second scan looks at them in no
+// order, so neighbouring blocks are laid over each other as long as few more keys are named for it: what lies in the
+// cache is found faster. Its flat form, little-endian:
 //
 //   magic u32, version u32     state_header
 //   seed u64                   of the hash, kept for whoever hashes keys to ask for them
 //   flags u32                  the caller's own, kept likewise
 //   probes u32                 slots of a key, 1 to most_probes
-//   u64[blocks][4]             256 bits a block: slots "seen again"; at least one block
+//   blocks u32                 at least one
+//   folds u32                  2 to this power of blocks are laid over each other
+//   u32[blocks >> folds][8]    256 bits a block, rounded up: slots "seen again"
 #pragma once
 
 #include "core/bytes.hpp"
@@ -78,16 +82,14 @@ class repeated_keys {
     std::uint64_t seed() const noexcept { return seed_; }
 
     // The flat form with both bits of each slot, for the way to another process, and back. It is a stranger's.
-    std::size_t state_size() const noexcept { return sizeof(state_header) + 16 + words_.size() * sizeof(words_[0]); }
+    std::size_t state_size() const noexcept;
     void write_state(std::byte* to);
     static repeated_keys read_state(std::pmr::memory_resource* memory, std::span<const std::byte> bytes);
 
-    // The flat form named above.
-    std::size_t answer_size() const noexcept
-    {
-        return sizeof(state_header) + 16 + words_.size() / 2 * sizeof(words_[0]);
-    }
-    void write_answer(std::byte* to, poll_fn poll);
+    // The flat form named above, with so many folds, and how many serve best.
+    std::uint32_t best_folds(poll_fn poll);
+    std::size_t answer_size(std::uint32_t folds) const noexcept;
+    void write_answer(std::byte* to, std::uint32_t folds, poll_fn poll);
 
   private:
     // Slots 0 to 31 of a word are pairs of bits: 2i is "seen", 2i + 1 "seen again".
@@ -124,7 +126,8 @@ class repeated_keys_view {
     // Whether the key may have been added more than once.
     bool has(std::uint64_t hash) const noexcept
     {
-        const std::byte* block = words_ + block_of(hash, layout_.blocks) * (key_layout::bytes_per_block / 2);
+        const std::size_t at = block_of(hash, layout_.blocks) >> folds_;
+        const std::byte* block = words_ + at * (key_layout::bytes_per_block / 2);
         for (std::uint32_t probe = 0; probe < layout_.probes; ++probe) {
             const auto half = load<std::uint32_t>(block + (hash + probe) % 8 * sizeof(std::uint32_t));
             if ((half >> (hash >> (3 + 5 * probe)) % 32 & 1) == 0) {
@@ -137,6 +140,7 @@ class repeated_keys_view {
   private:
     std::uint64_t seed_;
     std::uint32_t flags_;
+    std::uint32_t folds_;
     key_layout layout_;
     const std::byte* words_;
 };

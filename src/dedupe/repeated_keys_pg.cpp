@@ -127,7 +127,8 @@ ETL_FUNCTION(etl_repeated_keys_final, args)
         return args.null_result();
     }
     repeated_keys& keys = *state(args, 0).keys;
-    return make_bytes(keys.answer_size(), [&](std::byte* to) { keys.write_answer(to, pg::poll); });
+    const std::uint32_t folds = keys.best_folds(pg::poll);
+    return make_bytes(keys.answer_size(folds), [&](std::byte* to) { keys.write_answer(to, folds, pg::poll); });
 }
 
 // (answer, keys …)

@@ -39,8 +39,9 @@ void go_on(std::span<const std::byte> bytes)
         second.add(key);
     }
     first.merge(std::move(second), etl::never_poll);
-    std::vector<std::byte> answer(first.answer_size());
-    first.write_answer(answer.data(), etl::never_poll);
+    const std::uint32_t folds = first.best_folds(etl::never_poll);
+    std::vector<std::byte> answer(first.answer_size(folds));
+    first.write_answer(answer.data(), folds, etl::never_poll);
     const auto view = repeated_keys_view::read(answer);
     for (const std::uint64_t key : keys) {
         demand(view.has(key));
