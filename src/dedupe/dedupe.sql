@@ -394,8 +394,9 @@ COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool, i
     'etl.undo_dedupe; NULL for a dry run). Locks the table against other writers (SHARE ROW EXCLUSIVE) to the end of '
     'the transaction; readers go on. Errors: 42809 not a table, 42501 missing privilege, 22023 no key, unknown keep '
     'or a NULL argument, 42703 unknown column, 42701 key given twice, 42883 values of a column''s type cannot be '
-    'compared, 23503 a foreign key points at a row to delete, 25000 isolation level above READ COMMITTED; for '
-    'where_sql the error of its text.';
+    'compared, 23503 a foreign key points at a row to delete, 23505 repoint breaks a unique key, 55000 repoint of a '
+    'table without a primary key, 0A000 of the table itself, 09000 a trigger keeps a merged row from being stored, '
+    '25000 isolation level above READ COMMITTED; for where_sql the error of its text.';
 
 CREATE FUNCTION etl._check_duplicates(target regclass, keys name[], nulls_equal bool, where_sql text)
 RETURNS void

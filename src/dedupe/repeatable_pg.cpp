@@ -6,6 +6,7 @@
 
 extern "C" {
 #include <catalog/pg_class.h>
+#include <catalog/pg_inherits.h>
 #include <executor/spi.h>
 #include <nodes/nodeFuncs.h>
 #include <nodes/parsenodes.h>
@@ -33,9 +34,19 @@ any_walker walker(bool (*of)(Node*, void*))
     return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(of));
 }
 
+// Whether it is a foreign table, or has one among its partitions and children.
 bool is_foreign(const RangeTblEntry* source)
 {
-    return source->rtekind == RTE_RELATION && get_rel_relkind(source->relid) == RELKIND_FOREIGN_TABLE;
+    if (source->rtekind != RTE_RELATION) {
+        return false;
+    }
+    ListCell* member = nullptr;
+    foreach (member, find_all_inheritors(source->relid, NoLock, nullptr)) {
+        if (get_rel_relkind(lfirst_oid(member)) == RELKIND_FOREIGN_TABLE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // What depends on the order in which rows come, which no snapshot fixes: a limit, a window, sums of floating-point

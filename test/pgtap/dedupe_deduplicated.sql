@@ -1,7 +1,7 @@
 -- etl.deduplicated and etl.create_deduplicated: known answers, errors, and the same answer by row_number() on random
 -- rows.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 SELECT setseed(0.7);
 
 CREATE TABLE sale (id int, ticket text, price numeric, sold_at timestamptz, note text);
@@ -64,6 +64,10 @@ CREATE VIEW volatile_view AS SELECT *, random() AS r FROM sale;
 CREATE TABLE drawn AS SELECT * FROM etl.deduplicated('SELECT * FROM public.volatile_view', '{r}', 'last', 'r')
     AS d(id int, ticket text, price numeric, sold_at timestamptz, note text, r float8);
 SELECT is(count(*), 8::bigint, 'a volatile view') FROM drawn;
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER away FOREIGN DATA WRAPPER nowhere;
+CREATE TABLE partly_far (id int) PARTITION BY LIST (id);
+CREATE FOREIGN TABLE far PARTITION OF partly_far DEFAULT SERVER away;
 SELECT is(etl._repeatable_rows(query) IS NULL, unsteady, query)
 FROM (VALUES
     ('SELECT * FROM public.sale', false),
@@ -80,7 +84,8 @@ FROM (VALUES
     ('SELECT id FROM (SELECT id FROM public.sale FETCH FIRST ROW ONLY) AS s', true),
     ('SELECT (SELECT id FROM public.sale LIMIT 1)', true),
     ('WITH w AS (SELECT id FROM public.sale LIMIT 1) SELECT * FROM w', true),
-    ('SELECT generate_series(1, 3)', true)
+    ('SELECT generate_series(1, 3)', true),
+    ('SELECT * FROM public.partly_far', true)
 ) AS q(query, unsteady);
 
 -- Keys without a hash function, at the top or within
