@@ -1,7 +1,7 @@
 -- etl.dedupe against the same answer by DISTINCT ON, on random tables: every keep, with and without order_by,
 -- nulls_equal and where_sql, on a plain and on a partitioned table; and etl.undo_dedupe, which gives the table back.
 BEGIN;
-SELECT plan(9);
+SELECT plan(37);
 SELECT setseed(0.42);
 
 CREATE FUNCTION fill(target regclass, row_count int) RETURNS void LANGUAGE plpgsql AS $$
@@ -123,6 +123,42 @@ $$;
 SELECT is_empty(format('SELECT * FROM wrong_counts(%L, false) UNION ALL SELECT * FROM wrong_counts(%L, true)', t, t),
                 format('%s, keep any', t))
 FROM unnest('{plain,parted}'::text[]) AS t;
+
+-- Equality is that of each type: what etl.duplicates counts is what GROUP BY counts.
+CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TYPE two AS (a numeric, b text COLLATE anycase);
+CREATE DOMAIN folded AS text COLLATE anycase;
+CREATE TYPE mood AS ENUM ('low', 'middle', 'high');
+CREATE TABLE typed AS
+    SELECT i AS id, CASE WHEN r < 3 THEN '0' WHEN r < 6 THEN '-0' WHEN r < 8 THEN 'NaN' ELSE '1' END::float8 AS f8,
+           (CASE WHEN r < 5 THEN '-0' ELSE '0' END)::float4 AS f4,
+            (r || CASE WHEN s < 5 THEN '.0' ELSE '' END)::numeric AS n,
+           (CASE WHEN s < 5 THEN 'Key' ELSE 'kEY' END || r) COLLATE anycase AS t, ('k' || r)::folded AS dom,
+           (r || repeat(' ', s))::char(20) AS c, (r || repeat(' ', s % 2))::varchar AS v, ('n' || r)::name AS name,
+           CASE WHEN s < 5 THEN '24 hours' ELSE '1 day' END::interval * r AS iv, r::int2 AS i2, -r::int8 AS i8,
+           r > 5 AS b,
+           ARRAY[r::numeric, s % 2 + CASE WHEN r < 5 THEN 0.00 ELSE 0 END] AS an, ARRAY['Ä' || r, NULL] AS at,
+           numrange(r, r + 1.0 + CASE WHEN s < 5 THEN 0.00 ELSE 0 END) AS nr, int4range(r, r + 1,
+           CASE WHEN s < 5 THEN '[)' ELSE '[]' END) AS ir,
+           ROW(r + CASE WHEN s < 5 THEN 0.0 ELSE 0 END, CASE WHEN s < 3 THEN 'x' ELSE 'X' END)::two AS p,
+           jsonb_build_object('a', r + CASE WHEN s < 5 THEN 0.0 ELSE 0 END, 'b', s % 2) AS jb, md5(r::text)::uuid AS u,
+           decode(md5(r::text), 'hex') AS by, date '2025-01-01' + r AS d,
+           timestamptz '2025-01-01' + r * interval '1 s' AS tz,
+           (ARRAY['low', 'middle', 'high'])[1 + r % 3]::mood AS e, r::money AS m, ('10.0.0.' || r)::inet AS inet,
+           (r % 2)::bit(4) AS bits, repeat(md5(r::text), 300) AS long
+    FROM (SELECT i, (random() * 9)::int AS r, (random() * 9)::int AS s FROM generate_series(1, 60) AS i) AS drawn;
+CREATE FUNCTION miscounted(key name) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('WITH wanted AS (SELECT count(*) AS n FROM typed GROUP BY %1$I HAVING count(*) > 1),
+        got AS (SELECT rows AS n FROM etl.duplicates(''typed'', ARRAY[%1$L]))
+        SELECT ''wanted '' || n FROM (SELECT n FROM wanted EXCEPT ALL SELECT n FROM got) AS w
+        UNION ALL SELECT ''got '' || n FROM (SELECT n FROM got EXCEPT ALL SELECT n FROM wanted) AS g
+        UNION ALL SELECT ''removed '' || d.removed FROM etl.dedupe(''typed'', ARRAY[%1$L], dry_run => true) AS d
+        WHERE d.removed <> (SELECT coalesce(sum(n - 1), 0) FROM wanted)', key);
+END
+$$;
+SELECT is_empty(format('SELECT * FROM miscounted(%L)', attname), 'duplicates by ' || format_type(atttypid, atttypmod))
+FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attnum > 0 ORDER BY attnum;
 
 -- The plan with parallel workers gives the same answer.
 SELECT fill('plain', 20000);
