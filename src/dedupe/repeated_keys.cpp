@@ -78,10 +78,11 @@ std::uint32_t odd_bits(std::uint64_t word) noexcept
 key_layout key_layout::for_keys(std::uint64_t keys, std::size_t budget) noexcept
 {
     constexpr std::uint64_t slots_per_key = 16;
-    constexpr std::uint64_t least_blocks = 1024; // 64 kB
+    constexpr std::uint64_t least_blocks = 1024;  // 64 kB
+    constexpr std::uint64_t spare_blocks = 16384; // 1 MB, for keys that nobody has expected
     constexpr std::uint64_t few_slots = 6;
     const std::uint64_t known = std::min<std::uint64_t>(keys, most_blocks * slots_per_block);
-    const std::uint64_t wanted = known * slots_per_key / slots_per_block + least_blocks;
+    const std::uint64_t wanted = known * slots_per_key / slots_per_block + spare_blocks;
     const std::uint64_t allowed = std::clamp<std::uint64_t>(budget / bytes_per_block, least_blocks, most_blocks);
     const std::uint64_t blocks = std::min(wanted, allowed);
     return {static_cast<std::uint32_t>(blocks), blocks * slots_per_block < keys * few_slots ? 1 : most_probes};
