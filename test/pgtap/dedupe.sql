@@ -1,13 +1,13 @@
 -- etl.dedupe and etl.duplicates: known answers on small tables.
 BEGIN;
-SELECT plan(58);
+SELECT plan(66);
 
 -- Survivors of a dedupe that is rolled back again.
 CREATE FUNCTION survivors(call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     ids text;
 BEGIN
-    EXECUTE 'SELECT * FROM etl.dedupe(' || call || ')';
+    EXECUTE 'SELECT groups, duplicates, removed FROM etl.dedupe(' || call || ')';
     EXECUTE 'SELECT string_agg(id::text, '','' ORDER BY id) FROM ' || split_part(call, '''', 2) INTO ids;
     RAISE EXCEPTION USING ERRCODE = 'TAP01', MESSAGE = ids;
 EXCEPTION
@@ -28,7 +28,8 @@ INSERT INTO sale VALUES
     (8, NULL, 4,   '2025-01-02', 'dan', NULL);
 
 SELECT results_eq(
-    $$SELECT * FROM etl.dedupe('sale', '{ticket,price}', order_by => 'sold_at', dry_run => true)$$,
+    $$SELECT groups, duplicates, removed
+      FROM etl.dedupe('sale', '{ticket,price}', order_by => 'sold_at', dry_run => true)$$,
     $$VALUES (2::bigint, 3::bigint, 3::bigint)$$, 'groups, duplicates and removed of a dry run');
 SELECT is((SELECT count(*) FROM sale), 8::bigint, 'a dry run deletes nothing');
 SELECT is(survivors($$'sale', '{ticket,price}', 'last', 'sold_at'$$), '2,5,6,7,8', 'keep last by order_by');
@@ -67,16 +68,19 @@ SELECT is(survivors($$'person', '{email}', 'most_complete'$$), '3,6',
 
 -- Empty table, one row, no column but the key
 CREATE TABLE nothing (id int);
-SELECT results_eq($$SELECT * FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'an empty table');
 INSERT INTO nothing VALUES (1);
-SELECT results_eq($$SELECT * FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'one row');
 INSERT INTO nothing SELECT 1 FROM generate_series(1, 999);
-SELECT results_eq($$SELECT * FROM etl.dedupe('nothing', '{id}', 'most_complete')$$,
+SELECT results_eq($$SELECT groups, duplicates, removed FROM etl.dedupe('nothing', '{id}', 'most_complete')$$,
                   $$VALUES (1::bigint, 999::bigint, 999::bigint)$$, 'a thousand times the same row');
 SELECT results_eq('SELECT id FROM nothing', 'VALUES (1)', 'leaves one');
-SELECT results_eq($$SELECT * FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
+SELECT results_eq($$SELECT groups, duplicates, removed
+                    FROM etl.dedupe('nothing', '{id}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$,
                   'a second dedupe finds nothing');
 
 -- Equality is that of the type and the collation
@@ -110,7 +114,7 @@ SELECT results_eq(
     $$SELECT * FROM etl.duplicates('"Odd one"."my ""table"""', '{k}')$$,
     $$VALUES ('{"k": 1}'::jsonb, 3::bigint)$$, 'duplicates: a key named k');
 SELECT results_eq(
-    $$SELECT * FROM etl.dedupe('"Odd one"."my ""table"""', '{select,a.b}', order_by => 'n')$$,
+    $$SELECT groups, duplicates, removed FROM etl.dedupe('"Odd one"."my ""table"""', '{select,a.b}', order_by => 'n')$$,
     $$VALUES (1::bigint, 1::bigint, 1::bigint)$$, 'dedupe: odd names');
 
 -- Wide tables
@@ -132,16 +136,23 @@ SELECT results_eq(
     'duplicates with nulls_equal and where_sql');
 SELECT is_empty($$SELECT * FROM etl.duplicates('sale', '{id}')$$, 'duplicates of a unique key: none');
 
--- More duplicates than one call can hold (a smaller limit stands in)
-SELECT throws_ok($$SELECT * FROM etl._find_losers('sale', '{ticket}', 'last', NULL, false, NULL, 2)$$, '54000',
-                 'table "public.sale" has more than 2 duplicates', 'too many');
-SELECT is((SELECT duplicates FROM etl._find_losers('sale', '{ticket}', 'last', NULL, false, NULL, 3)), 3::bigint,
-          'just enough');
+-- Batches
+SELECT results_eq(
+    format('SELECT groups, duplicates, removed FROM etl.dedupe(%L, %L, batch_rows => %s, dry_run => true)', 'sale',
+           '{ticket}', rows),
+    $$VALUES (2::bigint, 3::bigint, 3::bigint)$$, format('batches of %s rows', rows))
+FROM unnest('{1,2,3,4}'::int[]) AS rows;
+SELECT is(survivors($$'sale', '{ticket}', batch_rows => 1$$), '3,5,6,7,8', 'rows that go one by one');
+
+-- keep any
+SELECT is(survivors($$'sale', '{id}', 'any'$$), '1,2,3,4,5,6,7,8', 'keep any: a unique key has no duplicates');
+SELECT is(length(survivors($$'sale', '{ticket}', 'any'$$)), length('1,4,6,7,8'), 'keep any: one of each group');
 
 -- SQLSTATEs, which sql/dedupe.sql does not show
 ALTER TABLE sale ADD payload json;
 CREATE VIEW sale_view AS SELECT * FROM sale;
-SELECT throws_ok('SELECT * FROM etl.dedupe(' || call || ')', sqlstate, NULL, sqlstate || ': ' || call)
+SELECT throws_ok('SELECT groups, duplicates, removed
+                  FROM etl.dedupe(' || call || ')', sqlstate, NULL, sqlstate || ': ' || call)
 FROM (VALUES
     ($$'no_such_table', '{id}'$$, '42P01'),
     ($$NULL, '{id}'$$, '22023'),
@@ -150,6 +161,9 @@ FROM (VALUES
     ($$'sale', '{id}', 'newest'$$, '22023'),
     ($$'sale', '{id}', dry_run => NULL$$, '22023'),
     ($$'sale', '{id}', nulls_equal => NULL$$, '22023'),
+    ($$'sale', '{id}', audit => NULL$$, '22023'),
+    ($$'sale', '{id}', batch_rows => 0$$, '22023'),
+    ($$'sale', '{id}', batch_rows => NULL$$, '22023'),
     ($$'sale', '{id,id}'$$, '42701'),
     ($$'sale', '{nope}'$$, '42703'),
     ($$'sale', '{ctid}'$$, '42703'),

@@ -1,7 +1,7 @@
 -- etl.dedupe against the same answer by DISTINCT ON, on random tables: every keep, with and without order_by,
--- nulls_equal and where_sql, on a plain and on a partitioned table.
+-- nulls_equal and where_sql, on a plain and on a partitioned table; and etl.undo_dedupe, which gives the table back.
 BEGIN;
-SELECT plan(7);
+SELECT plan(37);
 SELECT setseed(0.42);
 
 CREATE FUNCTION fill(target regclass, row_count int) RETURNS void LANGUAGE plpgsql AS $$
@@ -46,12 +46,22 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION content(target regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    rows text;
+BEGIN
+    EXECUTE format('SELECT string_agg(t::text, E''\n'' ORDER BY t.id) FROM %s AS t', target) INTO rows;
+    RETURN rows;
+END
+$$;
+
 CREATE FUNCTION differences(target regclass, keep text, row_count int, tries int)
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     wanted text;
     got text;
     before bigint;
+    original text;
     expected record;
     counts record;
     choice record;
@@ -63,17 +73,24 @@ BEGIN
     LOOP
         PERFORM fill(target, row_count);
         EXECUTE format('SELECT count(*) FROM %s', target) INTO before;
+        original := content(target);
         wanted := oracle(target, keep, choice.order_by, choice.nulls_equal, choice.where_sql);
         SELECT count(*) AS groups, coalesce(sum(rows) - count(*), 0) AS duplicates INTO expected
         FROM etl.duplicates(target, '{k1,k2}', choice.nulls_equal, choice.where_sql);
         SELECT * INTO counts
-        FROM etl.dedupe(target, '{k1,k2}', keep, choice.order_by, choice.nulls_equal, choice.where_sql);
+        FROM etl.dedupe(target, '{k1,k2}', keep, choice.order_by, choice.nulls_equal, choice.where_sql,
+                        batch_rows => 1 + (random() * 30)::int);
         EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FROM %s', target) INTO got;
         IF got IS DISTINCT FROM wanted OR counts.groups <> expected.groups OR counts.duplicates <> expected.duplicates
             OR counts.removed <> before - coalesce(cardinality(string_to_array(wanted, ',')), 0)
         THEN
             RETURN NEXT format('%s %s: wanted %s, got %s, counts %s, listed %s',
                                keep, choice, wanted, got, counts, expected);
+        END IF;
+        IF (SELECT put_back FROM etl.undo_dedupe(counts.run)) <> counts.removed
+            OR content(target) IS DISTINCT FROM original
+        THEN
+            RETURN NEXT format('%s %s: undone, it is another table', keep, choice);
         END IF;
     END LOOP;
 END
@@ -89,6 +106,60 @@ CREATE TABLE parted_null_1 PARTITION OF parted_null FOR VALUES WITH (MODULUS 2, 
 SELECT is_empty(format('SELECT * FROM differences(%L, %L, 80, 4)', target, keep), format('%s, keep %s', target, keep))
 FROM unnest('{plain,parted}'::text[]) AS target, unnest('{first,last,most_complete}'::text[]) AS keep;
 
+-- keep any leaves one row of each key, whichever it is.
+CREATE FUNCTION wrong_counts(target regclass, nulls_equal bool) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    keys CONSTANT text := CASE WHEN nulls_equal THEN 'k1, k2' ELSE 'k1, k2, CASE WHEN num_nulls(k1, k2) > 0 THEN id END'
+                          END;
+    wanted bigint;
+BEGIN
+    PERFORM fill(target, 200);
+    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s GROUP BY %s) AS g', target, keys) INTO wanted;
+    PERFORM etl.dedupe(target, '{k1,k2}', 'any', nulls_equal => nulls_equal);
+    RETURN QUERY EXECUTE format('SELECT format(''%%s rows, %%s keys'', count(*), count(DISTINCT (%1$s))) FROM %2$s
+                                 HAVING count(*) <> $1 OR count(DISTINCT (%1$s)) <> $1', keys, target) USING wanted;
+END
+$$;
+SELECT is_empty(format('SELECT * FROM wrong_counts(%L, false) UNION ALL SELECT * FROM wrong_counts(%L, true)', t, t),
+                format('%s, keep any', t))
+FROM unnest('{plain,parted}'::text[]) AS t;
+
+-- Equality is that of each type: what etl.duplicates counts is what GROUP BY counts.
+CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TYPE two AS (a numeric, b text COLLATE anycase);
+CREATE DOMAIN folded AS text COLLATE anycase;
+CREATE TYPE mood AS ENUM ('low', 'middle', 'high');
+CREATE TABLE typed AS
+    SELECT i AS id, CASE WHEN r < 3 THEN '0' WHEN r < 6 THEN '-0' WHEN r < 8 THEN 'NaN' ELSE '1' END::float8 AS f8,
+           (CASE WHEN r < 5 THEN '-0' ELSE '0' END)::float4 AS f4,
+            (r || CASE WHEN s < 5 THEN '.0' ELSE '' END)::numeric AS n,
+           (CASE WHEN s < 5 THEN 'Key' ELSE 'kEY' END || r) COLLATE anycase AS t, ('k' || r)::folded AS dom,
+           (r || repeat(' ', s))::char(20) AS c, (r || repeat(' ', s % 2))::varchar AS v, ('n' || r)::name AS name,
+           CASE WHEN s < 5 THEN '24 hours' ELSE '1 day' END::interval * r AS iv, r::int2 AS i2, -r::int8 AS i8,
+           r > 5 AS b,
+           ARRAY[r::numeric, s % 2 + CASE WHEN r < 5 THEN 0.00 ELSE 0 END] AS an, ARRAY['Ä' || r, NULL] AS at,
+           numrange(r, r + 1.0 + CASE WHEN s < 5 THEN 0.00 ELSE 0 END) AS nr, int4range(r, r + 1,
+           CASE WHEN s < 5 THEN '[)' ELSE '[]' END) AS ir,
+           ROW(r + CASE WHEN s < 5 THEN 0.0 ELSE 0 END, CASE WHEN s < 3 THEN 'x' ELSE 'X' END)::two AS p,
+           jsonb_build_object('a', r + CASE WHEN s < 5 THEN 0.0 ELSE 0 END, 'b', s % 2) AS jb, md5(r::text)::uuid AS u,
+           decode(md5(r::text), 'hex') AS by, date '2025-01-01' + r AS d,
+           timestamptz '2025-01-01' + r * interval '1 s' AS tz,
+           (ARRAY['low', 'middle', 'high'])[1 + r % 3]::mood AS e, r::money AS m, ('10.0.0.' || r)::inet AS inet,
+           (r % 2)::bit(4) AS bits, repeat(md5(r::text), 300) AS long
+    FROM (SELECT i, (random() * 9)::int AS r, (random() * 9)::int AS s FROM generate_series(1, 60) AS i) AS drawn;
+CREATE FUNCTION miscounted(key name) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('WITH wanted AS (SELECT count(*) AS n FROM typed GROUP BY %1$I HAVING count(*) > 1),
+        got AS (SELECT rows AS n FROM etl.duplicates(''typed'', ARRAY[%1$L]))
+        SELECT ''wanted '' || n FROM (SELECT n FROM wanted EXCEPT ALL SELECT n FROM got) AS w
+        UNION ALL SELECT ''got '' || n FROM (SELECT n FROM got EXCEPT ALL SELECT n FROM wanted) AS g
+        UNION ALL SELECT ''removed '' || d.removed FROM etl.dedupe(''typed'', ARRAY[%1$L], dry_run => true) AS d
+        WHERE d.removed <> (SELECT coalesce(sum(n - 1), 0) FROM wanted)', key);
+END
+$$;
+SELECT is_empty(format('SELECT * FROM miscounted(%L)', attname), 'duplicates by ' || format_type(atttypid, atttypmod))
+FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attnum > 0 ORDER BY attnum;
+
 -- The plan with parallel workers gives the same answer.
 SELECT fill('plain', 20000);
 CREATE TABLE kept AS SELECT string_to_table(oracle('plain', 'last', 'ts', false, NULL), ',')::int AS id;
@@ -96,7 +167,7 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL work_mem = '64kB';
-SELECT * FROM etl.dedupe('plain', '{k1,k2}', 'last', 'ts') \g /dev/null
+SELECT groups FROM etl.dedupe('plain', '{k1,k2}', 'last', 'ts') \g /dev/null
 SELECT set_eq('SELECT id FROM plain', 'SELECT id FROM kept', 'parallel workers and a sort on disk: the same rows stay');
 
 SELECT * FROM finish();

@@ -49,6 +49,8 @@ SELECT s FROM etl.step_run AS s ORDER BY 1;
 SELECT count(*), md5(string_agg(q::text, ' ' ORDER BY q.quarantine_id)) FROM etl.quarantined_rows AS q;
 SELECT s FROM etl.first_seen_scopes AS s ORDER BY 1;
 SELECT k FROM etl.seen_key AS k ORDER BY 1;
+SELECT r FROM etl.dedupe_runs AS r ORDER BY r.run_id;
+SELECT count(*), md5(string_agg(d::text, ' ' ORDER BY d.run, d."row")) FROM etl.removed_duplicates AS d;
 SQL
 }
 configuration before > "$dir/configuration"
@@ -58,12 +60,14 @@ createdb after
 pg_dump -d before -f "$dir/dump.sql"
 is "$(q -d after -f "$dir/dump.sql" 2>&1 | grep -v '^[ 0-9]*$' || true)" '' 'the dump is restored without a word'
 is "$(configuration after)" "$(cat "$dir/configuration")" \
-    'suites, policies, pipelines, runs, quarantined rows and keys that were seen are there'
+    'suites, policies, pipelines, runs, quarantined rows, keys that were seen and removed duplicates are there'
 is "$(q -d after -c "SELECT etl.quarantine('transactions_raw', 'transactions')" 2> "$dir/notices")" 0 'and work'
 is "$(q -d after -c "INSERT INTO etl.run (kind, name, as_of) VALUES ('refresh', 'x', now()) RETURNING run_id > (SELECT max(run_id) FROM etl.runs)")" \
     t 'numbers go on where they were'
 is "$(q -d after -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks'), etl.first_seen('a', '2025-01-01', '1 day', 'new')")" \
     'f|t' 'a key that was seen is known, and a new scope gets a number of its own'
+is "$(q -d after -c "SELECT sum(u.put_back) = sum(r.removed) AND sum(r.removed) > 0 FROM etl.dedupe_runs AS r, etl.undo_dedupe(r.run_id) AS u")" \
+    t 'removed duplicates can be put back'
 
 user_tables="SELECT count(*), sum((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'"
 before=$(q -d after -c "$user_tables")

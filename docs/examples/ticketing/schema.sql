@@ -441,9 +441,11 @@ CREATE TABLE dedupe_results (
     step        text NOT NULL,
     groups      bigint NOT NULL,
     duplicates  bigint NOT NULL,
-    removed     bigint NOT NULL
+    removed     bigint NOT NULL,
+    run         bigint
 );
 
 COMMENT ON TABLE dedupe_results IS 'What etl.dedupe() removed from the landing table, night by night.';
+COMMENT ON COLUMN dedupe_results.run IS 'The number with which etl.undo_dedupe() puts it back.';
 
 COMMIT;

@@ -1,4 +1,5 @@
 -- The landing table, and of every twentieth row a later duplicate by three keys; the rest of the keys are unique.
+DROP TABLE IF EXISTS purchases;
 CREATE TABLE purchases AS
     SELECT DISTINCT ON (wallet_address, event_id, price_paid) * FROM transactions_raw
     WHERE wallet_address IS NOT NULL AND event_id IS NOT NULL AND price_paid IS NOT NULL

@@ -1,0 +1,44 @@
+// The hash of a row's keys, by the equality of their types: equal keys have equal hashes, others hardly ever.
+#pragma once
+
+#include "pg/function.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace etl {
+struct printer;
+}
+
+namespace etl::dedupe {
+
+class key_hasher {
+  public:
+    // For the arguments of a function from `first` on. May raise: made by construct_in, it lies in a memory context,
+    // and what it needs does so, too.
+    key_hasher(pg::arguments args, int first, MemoryContext memory);
+
+    // Whether a key is NULL.
+    bool has_null(pg::arguments args) const noexcept;
+
+    // NULLs are equal to each other. May raise: only trivial locals may be alive. Raises 42883 for a value of which no
+    // part may be hashed.
+    std::uint64_t hash(pg::arguments args, std::uint64_t seed) const;
+
+  private:
+    enum class reading : std::uint8_t { word, bytes, numeric, other };
+    struct column {
+        reading how;
+        std::int16_t length;
+        printer* print;
+    };
+    static column make_column(Oid type, Oid collation);
+    static std::uint64_t hash_value(const column& of, Datum value, std::uint64_t seed);
+
+    int first_;
+    int count_;
+    column* columns_;
+};
+
+} // namespace etl::dedupe
