@@ -1,4 +1,4 @@
-// etl._locked_value: the one value of a query that is run with the role locked.
+// etl._locked_value and etl._locked_change: the one value of a query that is run with the role locked.
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 
@@ -34,20 +34,15 @@ parameters read_parameters(pg::arguments args, int first)
     return made;
 }
 
-} // namespace
-} // namespace etl
-
-using namespace etl;
-
 // Run to its end at once, without a cursor: only so a query may have parallel workers.
-ETL_FUNCTION(etl_locked_value, args)
+Datum locked_value(pg::arguments args, bool read_only)
 {
     const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
     const Oid type = args.type(1);
     parameters given = read_parameters(args, 2);
     SPI_connect();
     pg::with_locked_role(
-        [&] { SPI_execute_with_args(query, given.count, given.types, given.values, given.nulls, true, 0); });
+        [&] { SPI_execute_with_args(query, given.count, given.types, given.values, given.nulls, read_only, 0); });
     if (SPI_processed != 1 || SPI_tuptable == nullptr || SPI_gettypeid(SPI_tuptable->tupdesc, 1) != type) {
         throw error(sqlstate::datatype_mismatch, "etl._locked_value needs a query for one value of the given type");
     }
@@ -61,4 +56,19 @@ ETL_FUNCTION(etl_locked_value, args)
     }
     SPI_finish();
     return is_null ? args.null_result() : value;
+}
+
+} // namespace
+} // namespace etl
+
+using namespace etl;
+
+ETL_FUNCTION(etl_locked_value, args)
+{
+    return locked_value(args, true);
+}
+
+ETL_FUNCTION(etl_locked_change, args)
+{
+    return locked_value(args, false);
 }

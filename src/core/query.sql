@@ -35,3 +35,11 @@ RETURNS SETOF record
 LANGUAGE C STABLE
 AS 'MODULE_PATHNAME', 'etl_locked_rows';
 COMMENT ON FUNCTION etl._locked_rows(text) IS 'etl._locked_rows of a query without parameters.';
+
+CREATE FUNCTION etl._locked_change(query text, type anyelement, VARIADIC parameters "any")
+RETURNS anyelement
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_change';
+COMMENT ON FUNCTION etl._locked_change(text, anyelement, "any") IS
+    'The one value, of the type of the second argument, of a query with parameters that may change data. It is run '
+    'as etl._locked_rows runs one.';

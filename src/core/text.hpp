@@ -8,18 +8,27 @@
 
 namespace etl {
 
-// Whether no byte has its top bit, eight at a time.
+// Whether no byte has its top bit, eight at a time. The last bytes are read again with those before them: short texts
+// are the most frequent, and a loop over single bytes would cost more than all else.
 inline bool is_ascii(std::string_view text) noexcept
 {
+    const auto word_at = [text]<class Word>(std::size_t at, Word word) {
+        std::memcpy(&word, text.data() + at, sizeof word);
+        return std::uint64_t{word};
+    };
+    const std::size_t size = text.size();
     std::uint64_t bytes = 0;
-    std::size_t at = 0;
-    for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
-        std::uint64_t next = 0;
-        std::memcpy(&next, text.data() + at, sizeof next);
-        bytes |= next;
-    }
-    for (; at < text.size(); ++at) {
-        bytes |= static_cast<unsigned char>(text[at]);
+    if (size >= sizeof(std::uint64_t)) {
+        for (std::size_t at = 0; at + sizeof(std::uint64_t) < size; at += sizeof(std::uint64_t)) {
+            bytes |= word_at(at, std::uint64_t{0});
+        }
+        bytes |= word_at(size - sizeof(std::uint64_t), std::uint64_t{0});
+    } else if (size >= sizeof(std::uint32_t)) {
+        bytes = word_at(0, std::uint32_t{0}) | word_at(size - sizeof(std::uint32_t), std::uint32_t{0});
+    } else {
+        for (const char c : text) {
+            bytes |= static_cast<unsigned char>(c);
+        }
     }
     return (bytes & 0x8080808080808080U) == 0;
 }

@@ -2,8 +2,8 @@
 // normalize_text leaves them.
 //
 // Streets are those of USPS Publication 28 (Postal Addressing Standards), appendix C1, units of C2, directions of
-// section 233. French follows the abbreviations of NF Z 10-011, Spanish those of the street directory of the INE, German
-// usage. One word has one form, whatever it means: "st" is street and saint, "n" north and nord.
+// section 233. French follows the abbreviations of NF Z 10-011, Spanish those of the street directory of the INE,
+// German usage. One word has one form, whatever it means: "st" is street and saint, "n" north and nord.
 #pragma once
 
 #include <string_view>

@@ -2,15 +2,16 @@
 --
 -- A blocking rule gives each row a key; rows with the same key are a block, and the pairs within a block are
 -- candidates. Several rules are joined by OR. Each pair comes up once: under the first of its rules, because the
--- others leave out what an earlier rule has found. There are three kinds of rules:
+-- others leave out what an earlier rule has found. There are four kinds of rules:
 --
---   key      SQL expressions over one row; all of them equal, and none NULL or empty
+--   equal    comparisons of the specification; the values of all of them equal, and none NULL
+--   key      the same of SQL expressions over one row
 --   any      one expression for an array (the bands of etl.minhash_bands, tags); any element equal
 --   sorted   rows in the order of expressions; at most `window` - 1 places apart (Hernández & Stolfo, "The merge/purge
 --            problem for large databases", SIGMOD 1995)
 --
 -- All of it is one join for each rule, which PostgreSQL runs by hash, in parallel, and within work_mem. Its two sides
--- are the same subquery: the rows with what is compared and the keys of all rules. OFFSET 0 keeps the planner from
+-- are the same subquery: the rows with what is compared and the keys of all rules. OFFSET '0' keeps the planner from
 -- moving these expressions up into the join, where they would run for each pair.
 
 CREATE FUNCTION etl._block_key(VARIADIC "any")
@@ -41,10 +42,60 @@ CREATE TYPE etl._blocking_rule AS (
     number int, kind text, expression text, width int, columns text[]
 );
 COMMENT ON TYPE etl._blocking_rule IS
-    'A blocking rule: its number from 1, its kind (key, any, sorted), its expressions, the window of a sorted one, and '
-    'the columns that it reads.';
+    'A blocking rule: its number from 1, its kind (equal, key, any, sorted), its expressions (of kind equal the values '
+    'v1, … of comparisons), the window of a sorted one, and the columns that it reads.';
 
-CREATE FUNCTION etl._blocking_rule(target regclass, number int, given jsonb)
+CREATE FUNCTION etl._refuse_blocking_rule(number int, given jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('blocking rule %s is none: %s', number, left(given::text, 200)),
+        HINT = 'Name comparisons, {"equal": ["surname", "birthday"]}, or give SQL expressions over one row, '
+               '"left(surname, 4), birthday", or an order with a window of 2 to 1000 rows, '
+               '{"sort_by": "surname", "window": 10}.';
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_blocking_rule(int, jsonb) IS 'Raises (22023) that a blocking rule is none.';
+
+CREATE FUNCTION etl._equal_rule(target regclass, spec jsonb, number int, given jsonb)
+RETURNS etl._blocking_rule
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made etl._blocking_rule := (number, 'equal', NULL, NULL, '{}');
+    wanted text;
+    compared record;
+BEGIN
+    IF jsonb_typeof(given -> 'equal') IS DISTINCT FROM 'array' OR jsonb_array_length(given -> 'equal') = 0 THEN
+        PERFORM etl._refuse_blocking_rule(number, given);
+    END IF;
+    FOR wanted IN SELECT w.value FROM jsonb_array_elements_text(given -> 'equal') WITH ORDINALITY AS w ORDER BY 1 LOOP
+        SELECT c.number, c.value ->> 'value' AS value INTO compared
+        FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number)
+        WHERE c.value ->> 'name' = wanted;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'undefined_column',
+                MESSAGE = format('blocking rule %s names comparison "%s", which there is not', number, wanted),
+                HINT = format('The comparisons are %s; other columns stand in a rule as SQL, "%s".', (
+                    SELECT string_agg(c.value ->> 'name', ', ' ORDER BY c.number)
+                    FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number)), wanted);
+        END IF;
+        made.expression := concat_ws(', ', made.expression, 'v' || compared.number);
+        made.columns := made.columns || etl._expression_columns(target, compared.value, format('comparison "%s"', wanted));
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION etl._equal_rule(regclass, jsonb, int, jsonb) IS
+    'A blocking rule that names comparisons. 42703 where there is no such.';
+
+CREATE FUNCTION etl._blocking_rule(target regclass, spec jsonb, number int, given jsonb)
 RETURNS etl._blocking_rule
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -52,19 +103,18 @@ AS $$
 DECLARE
     made etl._blocking_rule := (number, 'key', given #>> '{}', NULL, NULL);
 BEGIN
-    IF jsonb_typeof(given) = 'object' THEN
+    IF given ? 'equal' THEN
+        PERFORM etl._require_keys_of(given, '{equal}', format('blocking rule %s', number));
+        RETURN etl._equal_rule(target, spec, number, given);
+    ELSIF jsonb_typeof(given) = 'object' THEN
         PERFORM etl._require_keys_of(given, '{sort_by,window}', format('blocking rule %s', number));
         made.kind := 'sorted';
         made.expression := given ->> 'sort_by';
-        made.width := coalesce((given ->> 'window')::int, 10);
+        made.width := coalesce(given ->> 'window', '10');
     END IF;
     IF made.expression IS NULL OR jsonb_typeof(given) NOT IN ('string', 'object') OR made.width NOT BETWEEN 2 AND 1000
     THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('blocking rule %s is none: %s', number, left(given::text, 200)),
-            HINT = 'Give SQL expressions over one row, "surname, birthday", or an order with a window of 2 to 1000 '
-                   'rows, {"sort_by": "surname", "window": 10}.';
+        PERFORM etl._refuse_blocking_rule(number, given);
     END IF;
     made.columns := etl._expression_columns(target, made.expression, 'blocking rule ' || number);
     IF made.kind = 'key' AND (
@@ -76,9 +126,12 @@ BEGIN
         made.kind := 'any';
     END IF;
     RETURN made;
+EXCEPTION
+    WHEN invalid_text_representation OR numeric_value_out_of_range THEN
+        PERFORM etl._refuse_blocking_rule(number, given);
 END
 $$;
-COMMENT ON FUNCTION etl._blocking_rule(regclass, int, jsonb) IS
+COMMENT ON FUNCTION etl._blocking_rule(regclass, jsonb, int, jsonb) IS
     'Reads a blocking rule of a specification. 22023 where it is none; else what PostgreSQL has against its text.';
 
 CREATE FUNCTION etl._blocking_rules(target regclass, spec jsonb)
@@ -86,8 +139,10 @@ RETURNS SETOF etl._blocking_rule
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (etl._blocking_rule(target, r.number::int, r.value)).*
-    FROM jsonb_array_elements(spec -> 'blocking') WITH ORDINALITY AS r (value, number) ORDER BY r.number
+    SELECT made.*
+    FROM jsonb_array_elements(spec -> 'blocking') WITH ORDINALITY AS r (value, number)
+    CROSS JOIN LATERAL etl._blocking_rule(target, spec, r.number::int, r.value) AS made
+    ORDER BY r.number
 $$;
 COMMENT ON FUNCTION etl._blocking_rules(regclass, jsonb) IS 'The blocking rules of a specification, in their order.';
 
@@ -132,7 +187,7 @@ AS $$
                                ', ' ORDER BY c.number)
              FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number)),
             (SELECT string_agg(format('%s AS k%s', etl._match_key_sql(r), (r).number), ', ' ORDER BY (r).number)
-             FROM unnest(rules) AS r),
+             FROM unnest(rules) AS r WHERE (r).kind <> 'equal'),
             format(E'(%s\n) IS TRUE AS in_a', condition_a), format(E'(%s\n) IS TRUE AS in_b', condition_b)),
         relation, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation))
 $$;
@@ -140,36 +195,46 @@ COMMENT ON FUNCTION etl._match_side_sql(regclass, int, jsonb, etl._blocking_rule
     'Query for the rows of one table with what is compared (v1, …), what the rules give them (k1, …), and whether they '
     'stand on the first and on the second side of pairs.';
 
+CREATE FUNCTION etl._match_uncut_sql(rule etl._blocking_rule, cut text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN rule.kind = 'sorted' THEN format(
+            'CASE WHEN k%1$s IS DISTINCT FROM NULL THEN row_number() OVER (ORDER BY k%1$s NULLS LAST, side, id) END',
+            rule.number)
+        WHEN rule.kind = 'any' AND cut IS NOT NULL THEN format(
+            'ARRAY(SELECT e FROM unnest(k%s) AS e WHERE e <> ALL (%L::uuid[]) ORDER BY 1)', rule.number, cut)
+        WHEN cut IS NOT NULL THEN format('CASE WHEN %1$s <> ALL (%2$L::uuid[]) THEN %1$s END', key, cut)
+        ELSE key END
+    FROM (SELECT CASE rule.kind WHEN 'equal' THEN format('etl._block_key(%s)', rule.expression)
+                                ELSE 'k' || rule.number END) AS k (key)
+$$;
+COMMENT ON FUNCTION etl._match_uncut_sql(etl._blocking_rule, text) IS
+    'Expression for the key that a rule gives a row whose values are known, or its place where the rule sorts; without '
+    'the keys of blocks that are cut, an array''s text.';
+
 CREATE FUNCTION etl._match_rows_sql(
-    target regclass, link_to regclass, spec jsonb, rules etl._blocking_rule[], cut jsonb DEFAULT '{}',
+    target regclass, link_to regclass, spec jsonb, rules etl._blocking_rule[], counted jsonb DEFAULT '[]',
     condition_a text DEFAULT 'true', condition_b text DEFAULT 'true')
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET 0) AS made OFFSET 0',
+    SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET ''0'') AS made OFFSET ''0''',
         (SELECT string_agg(', v' || n, '' ORDER BY n)
          FROM generate_series(1, jsonb_array_length(spec -> 'comparisons')) AS n),
-        (SELECT string_agg(
-            CASE
-                WHEN r.kind = 'sorted' THEN format(
-                    ', CASE WHEN k%1$s IS DISTINCT FROM NULL THEN '
-                    'row_number() OVER (ORDER BY k%1$s NULLS LAST, side, id) END AS k%1$s', r.number)
-                WHEN NOT cut ? r.number::text THEN format(', k%s', r.number)
-                WHEN r.kind = 'any' THEN format(
-                    ', ARRAY(SELECT e FROM unnest(k%1$s) AS e WHERE e <> ALL (%2$L::uuid[]) ORDER BY 1) AS k%1$s',
-                    r.number, cut ->> r.number::text)
-                ELSE format(', CASE WHEN k%1$s <> ALL (%2$L::uuid[]) THEN k%1$s END AS k%1$s', r.number,
-                            cut ->> r.number::text)
-            END, '' ORDER BY r.number)
+        (SELECT string_agg(', ' || etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut') || ' AS k' || r.number, ''
+                           ORDER BY r.number)
          FROM unnest(rules) AS r),
         etl._match_side_sql(target, 0, spec, rules, condition_a, condition_b),
         CASE WHEN link_to IS NOT NULL
              THEN ' UNION ALL ' || etl._match_side_sql(link_to, 1, spec, rules, condition_a, condition_b) ELSE '' END)
 $$;
 COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text) IS
-    'Query for the rows that take part in a match, of one table or of two. cut: the keys of blocks that are too large, '
-    'for each number of a rule as an array''s text; rows have no such keys.';
+    'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; rows '
+    'have no key of a block that is too large.';
 
 -- Pairs --------------------------------------------------------------------------------------------------------------
 
@@ -179,11 +244,12 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format(CASE rule.kind
-        WHEN 'key' THEN '(%1$s) AS a JOIN (%1$s) AS b ON a.k%2$s = b.k%2$s'
         WHEN 'any' THEN '(SELECT *, unnest(k%2$s) AS e FROM (%1$s) AS r) AS a JOIN (SELECT *, unnest(k%2$s) AS e '
                         'FROM (%1$s) AS r) AS b ON a.e = b.e AND etl._first_common_key(a.k%2$s, b.k%2$s) = a.e'
-        ELSE '(SELECT r.*, r.k%2$s + d AS e FROM (%1$s) AS r CROSS JOIN generate_series(1 - %3$s, %3$s - 1) AS d '
-             'WHERE d <> 0) AS a JOIN (%1$s) AS b ON a.e = b.k%2$s' END, rows_sql, rule.number, rule.width)
+        WHEN 'sorted' THEN '(SELECT r.*, r.k%2$s + d AS e FROM (%1$s) AS r '
+                           'CROSS JOIN generate_series(1 - %3$s, %3$s - 1) AS d WHERE d <> 0) AS a '
+                           'JOIN (%1$s) AS b ON a.e = b.k%2$s'
+        ELSE '(%1$s) AS a JOIN (%1$s) AS b ON a.k%2$s = b.k%2$s' END, rows_sql, rule.number, rule.width)
 $$;
 COMMENT ON FUNCTION etl._match_join_sql(etl._blocking_rule, text) IS
     'What stands after FROM so that a and b are the pairs of a rule, both ways round.';
@@ -194,9 +260,9 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format(CASE earlier.kind
-        WHEN 'key' THEN '(a.k%1$s = b.k%1$s)'
         WHEN 'any' THEN '(a.k%1$s && b.k%1$s)'
-        ELSE '(abs(a.k%1$s - b.k%1$s) < %2$s)' END, earlier.number, earlier.width)
+        WHEN 'sorted' THEN '(abs(a.k%1$s - b.k%1$s) < %2$s)'
+        ELSE '(a.k%1$s = b.k%1$s)' END, earlier.number, earlier.width)
 $$;
 COMMENT ON FUNCTION etl._match_earlier_sql(etl._blocking_rule) IS 'Condition for a pair that a rule has found.';
 
@@ -248,40 +314,59 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     max_block bigint := (spec ->> 'max_block')::bigint;
-    cut jsonb := '{}';
-    pairs jsonb := '{}';
+    made jsonb := '[]';
     rule etl._blocking_rule;
     found record;
 BEGIN
     FOREACH rule IN ARRAY rules LOOP
-        CONTINUE WHEN rule.kind = 'sorted';
+        IF rule.kind = 'sorted' THEN
+            made := made || '[{"pairs": 0}]';
+            CONTINUE;
+        END IF;
         SELECT f.* INTO found
         FROM etl._locked_rows(format($query$
-            SELECT array_agg(key) FILTER (WHERE n > $1), count(*) FILTER (WHERE n > $1), max(n)::bigint,
-                sum(pairs) FILTER (WHERE n > $1), coalesce(sum(pairs) FILTER (WHERE n <= $1), 0)
+            SELECT (array_agg(key) FILTER (WHERE n > $1))::text AS cut, count(*) FILTER (WHERE n > $1) AS cut_blocks,
+                sum(pairs) FILTER (WHERE n > $1) AS cut_pairs, max(n)::bigint AS largest,
+                coalesce(sum(pairs) FILTER (WHERE n <= $1), 0) AS pairs
             FROM (SELECT key, coalesce(first, 0) + coalesce(second, 0) AS n,
                       CASE WHEN $2 THEN coalesce(first, 0) * coalesce(second, 0)
                            ELSE div(first * (first - 1), 2) END AS pairs
                   FROM (%s) AS b) AS counted
             $query$, etl._match_blocks_sql(rule, etl._match_rows_sql(target, link_to, spec, ARRAY[rule]))),
             max_block, link_to IS NOT NULL)
-            AS f (keys uuid[], blocks bigint, largest bigint, cut_pairs numeric, pairs numeric);
-        pairs := pairs || jsonb_build_object(rule.number, found.pairs);
-        CONTINUE WHEN found.blocks = 0;
-        cut := cut || jsonb_build_object(rule.number, found.keys::text);
-        RAISE WARNING USING
-            MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)',
-                             rule.number, found.blocks, max_block, found.cut_pairs),
-            DETAIL = format('The rule is "%s"; its largest block has %s rows. Their pairs are compared only where '
-                            'another rule finds them.', rule.expression, found.largest),
-            HINT = 'See etl.blocking_report, add an expression to the rule, or raise "max_block".';
+            AS f (cut text, cut_blocks bigint, cut_pairs numeric, largest bigint, pairs numeric);
+        made := made || jsonb_build_array(to_jsonb(found));
     END LOOP;
-    RETURN jsonb_build_object('cut', cut, 'pairs', pairs);
+    RETURN made;
 END
 $$;
 COMMENT ON FUNCTION etl._match_blocks(regclass, regclass, jsonb, etl._blocking_rule[]) IS
-    'Of each rule with blocks: the keys of those that have more rows than max_block (cut, as an array''s text), of '
-    'which it warns, and the pairs of the others.';
+    'What the blocks of each rule are, as an array in the order of the rules: the keys of those that have more rows than '
+    'max_block (cut, an array''s text), how many they are, the pairs in them, the rows of the largest block, and the '
+    'pairs of those that are not cut.';
+
+CREATE FUNCTION etl._warn_of_cut_blocks(spec jsonb, counted jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rule record;
+BEGIN
+    FOR rule IN
+        SELECT c.number::int, c.value FROM jsonb_array_elements(counted) WITH ORDINALITY AS c (value, number)
+        WHERE c.value ->> 'cut' IS NOT NULL ORDER BY c.number
+    LOOP
+        RAISE WARNING USING
+            MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)', rule.number,
+                             rule.value ->> 'cut_blocks', spec ->> 'max_block', rule.value ->> 'cut_pairs'),
+            DETAIL = format('The rule is %s; its largest block has %s rows. Their pairs are compared only where another '
+                            'rule finds them.', spec -> 'blocking' -> (rule.number - 1), rule.value ->> 'largest'),
+            HINT = 'See etl.blocking_report, add a part to the rule, or raise "max_block".';
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._warn_of_cut_blocks(jsonb, jsonb) IS 'Warns of each rule that has blocks which are cut.';
 
 CREATE FUNCTION etl._require_match_tables(target regclass, link_to regclass, spec jsonb)
 RETURNS void
@@ -340,17 +425,20 @@ RETURNS TABLE(id_a text, id_b text, rule int)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
     rules etl._blocking_rule[];
+    counted jsonb;
     rows_sql text;
 BEGIN
     spec := etl._blocking_spec(target, spec);
     PERFORM etl._require_match_tables(target, link_to, spec);
     rules := ARRAY(SELECT r FROM etl._blocking_rules(target, spec) AS r);
-    rows_sql := etl._match_rows_sql(target, link_to, spec, rules,
-                                    etl._match_blocks(target, link_to, spec, rules) -> 'cut');
+    counted := etl._match_blocks(target, link_to, spec, rules);
+    PERFORM etl._warn_of_cut_blocks(spec, counted);
+    rows_sql := etl._match_rows_sql(target, link_to, spec, rules, counted);
     FOR number IN 1 .. cardinality(rules) LOOP
         RETURN QUERY SELECT f.* FROM etl._locked_rows(format(
             'SELECT a.id::text, b.id::text, %s FROM %s AND %s', number,
@@ -368,7 +456,7 @@ COMMENT ON FUNCTION etl.candidate_pairs(regclass, jsonb, regclass) IS
 
 CREATE FUNCTION etl.blocking_report(target regclass, spec jsonb DEFAULT NULL, link_to regclass DEFAULT NULL)
 RETURNS TABLE(
-    rule int, expression text, rows bigint, blocks bigint, pairs numeric, largest jsonb, cut_blocks bigint,
+    number int, rule jsonb, rows bigint, blocks bigint, pairs numeric, largest jsonb, cut_blocks bigint,
     cut_pairs numeric)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -384,12 +472,12 @@ BEGIN
     FOREACH one IN ARRAY rules LOOP
         rows_sql := etl._match_rows_sql(target, link_to, spec, rules);
         IF one.kind = 'sorted' THEN
-            RETURN QUERY SELECT one.number, one.expression || ' (sorted)', f.n, NULL::bigint,
+            RETURN QUERY SELECT one.number, spec -> 'blocking' -> (one.number - 1), f.n, NULL::bigint,
                 CASE WHEN link_to IS NULL THEN etl._sorted_pairs(f.n, one.width) END, NULL::jsonb, 0::bigint, 0::numeric
             FROM etl._locked_rows(format('SELECT count(k%s) FROM (%s) AS r', one.number, rows_sql)) AS f (n bigint);
             CONTINUE;
         END IF;
-        RETURN QUERY SELECT one.number, one.expression, f.*
+        RETURN QUERY SELECT one.number, spec -> 'blocking' -> (one.number - 1), f.*
         FROM etl._locked_rows(etl._blocking_report_sql(one, rows_sql, link_to IS NOT NULL),
                               (spec ->> 'max_block')::bigint)
             AS f (rows bigint, blocks bigint, pairs numeric, largest jsonb, cut_blocks bigint, cut_pairs numeric);
@@ -398,7 +486,7 @@ END
 $$;
 COMMENT ON FUNCTION etl.blocking_report(regclass, jsonb, regclass) IS
     'What each blocking rule of a specification or model costs, before anything is compared. link_to: the second '
-    'table, where two are linked. Returns for each rule: rows that have a key, blocks of two rows or more, pairs in '
+    'table, where two are linked. Returns for each rule, with its number: rows that have a key, blocks of two rows or more, pairs in '
     'them (a pair that several rules find counts for each), the largest five blocks as the id of one row and the '
     'number of rows, and how many blocks and pairs max_block leaves out. Reads the table once for each rule. Errors '
     'are those of etl.train_match.';

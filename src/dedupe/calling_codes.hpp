@@ -17,6 +17,7 @@ struct dialling {
     std::string_view abroad; // prefixes, a blank between them; none where they name a carrier
     std::string_view trunk;  // prefix within the country, which is no part of the number
     std::uint8_t fewest;     // digits of a national number
+    std::uint8_t usual;      // of most telephones
     std::uint8_t most;
 };
 

@@ -11,6 +11,8 @@ namespace etl::dedupe {
 
 namespace {
 
+constexpr std::size_t latin1_size = 256;
+
 struct decoded {
     char32_t code_point;
     unsigned size;
@@ -81,7 +83,15 @@ numbered_texts::numbered_texts(std::string_view a, std::string_view b)
     size_a_ = read_code_points(a, code_points.data());
     size_b_ = read_code_points(b, code_points.data() + size_a_);
     std::copy_n(code_points.data(), size_a_ + size_b_, numbers_.data());
-    number();
+    char32_t all = 0;
+    for (const char32_t code_point : code_points.first(size_a_ + size_b_)) {
+        all |= code_point;
+    }
+    if (all < latin1_size) {
+        count_ = latin1_size; // small enough as they are
+    } else {
+        number();
+    }
 }
 
 // Replaces each code point by its number. The table is open addressing, at most half full.

@@ -1,8 +1,9 @@
 // Two texts as arrays of symbols, which is what every comparison of texts works on: equal code points are equal
 // numbers, and the numbers are small enough to be an index into a table.
 //
-// Texts in ASCII are compared as they stand, byte by byte. For others the code points of both are numbered from 0 in
-// the order in which they appear. A byte that is no UTF-8 counts as one character, different from all others.
+// Texts in ASCII are compared as they stand, byte by byte, and those in Latin-1 by their code points, which fit a byte.
+// For others the code points of both are numbered from 0 in the order in which they appear. A byte that is no UTF-8
+// counts as one character, different from all others.
 #pragma once
 
 #include "core/text.hpp"

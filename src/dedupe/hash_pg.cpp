@@ -74,7 +74,7 @@ argument_hash learn(Oid type, Oid collation)
     case form::padded_text:
         return {type, given, etl::make_printer(TEXTOID, collation)};
     case form::c_string:
-        return {type, given, etl::make_printer(TEXTOID, C_COLLATION_OID)};
+        return {type, given, etl::make_printer(TEXTOID, OidIsValid(collation) ? collation : C_COLLATION_OID)};
     default:
         return {type, given, etl::make_printer(base, collation)};
     }

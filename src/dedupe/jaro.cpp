@@ -1,9 +1,9 @@
-// Jaro's matching in linear time. The positions of each symbol in a are a list, in order. As the symbols of b come in
-// order too, their reach only moves forward: a position that has fallen out of it, or is taken, never comes back, and
-// the head of the list moves on.
+// Jaro's matching: by words of bits where both texts have up to 64 symbols, as names do, and in linear time else.
 #include "dedupe/jaro.hpp"
 
-#include "dedupe/code_points.hpp"
+#include "dedupe/bit_strips.hpp"
+
+#include <bit>
 
 #include "core/cpp_only.hpp"
 
@@ -19,10 +19,54 @@ std::size_t reach(std::size_t longer) noexcept
     return longer < 4 ? 0 : longer / 2 - 1;
 }
 
+// Up to 64 symbols: bit i of a word is symbol i. There is no branch on what matches, for nothing could predict it.
 template <class Symbol>
-class matcher {
+class word_matcher {
   public:
-    explicit matcher(const symbol_pair<Symbol>& pair)
+    explicit word_matcher(const symbol_pair<Symbol>& pair) : pair_{pair}, places_{pair} { places_.load(pair.a); }
+
+    std::size_t match() noexcept
+    {
+        const std::size_t far = reach(std::max(pair_.a.size(), pair_.b.size()));
+        std::uint64_t in_reach = (std::uint64_t{2} << far) - 1;
+        for (std::size_t j = 0; j < pair_.b.size(); ++j) {
+            const std::uint64_t free = places_[pair_.b[j]] & in_reach & ~in_a_;
+            in_a_ |= free & -free;
+            in_b_ |= std::uint64_t{free != 0} << j;
+            in_reach = in_reach << 1U | (j < far ? 1U : 0U);
+        }
+        return static_cast<std::size_t>(std::popcount(in_a_));
+    }
+
+    // After match(): the matched symbols of a against those of b, both in their order.
+    std::size_t out_of_order(std::size_t count) const noexcept
+    {
+        std::uint64_t in_a = in_a_;
+        std::uint64_t in_b = in_b_;
+        std::size_t different = 0;
+        for (; count > 0; --count) {
+            different += pair_.a[lowest(in_a)] != pair_.b[lowest(in_b)] ? 1U : 0U;
+            in_a &= in_a - 1;
+            in_b &= in_b - 1;
+        }
+        return different;
+    }
+
+  private:
+    static std::size_t lowest(std::uint64_t word) noexcept { return static_cast<std::size_t>(std::countr_zero(word)); }
+
+    symbol_pair<Symbol> pair_;
+    strip_matches<Symbol> places_;
+    std::uint64_t in_a_ = 0;
+    std::uint64_t in_b_ = 0;
+};
+
+// The positions of each symbol in a are a list, in order. As the symbols of b come in order too, their reach only moves
+// forward: a position that has fallen out of it, or is taken, never comes back, and the head of the list moves on.
+template <class Symbol>
+class list_matcher {
+  public:
+    explicit list_matcher(const symbol_pair<Symbol>& pair)
         : pair_{pair}, end_{static_cast<std::uint32_t>(pair.a.size())}, first_{pair, end_}, next_{pair.a.size()},
           is_matched_{pair.a.size()}, matched_{std::min(pair.a.size(), pair.b.size())}
     {
@@ -86,18 +130,21 @@ double similarity(const symbol_pair<Symbol>& pair, double cutoff, Of of)
     const auto value = [&](double matches, double swaps) {
         return of((matches / size_a + matches / size_b + (matches - swaps) / matches) / 3);
     };
-    const auto is_below = [&](double matches) { return value(matches, 0) < cutoff - rounding; };
+    const auto is_below = [&](double matches) { return cutoff > 0 && value(matches, 0) < cutoff - rounding; };
     if (is_below(std::min(size_a, size_b))) {
         return 0;
     }
-    matcher<Symbol> found{pair};
-    const std::size_t matches = found.match();
-    if (matches == 0 || is_below(static_cast<double>(matches))) {
-        return 0;
-    }
-    const auto swaps = static_cast<double>(found.out_of_order(matches) / 2);
-    const double result = value(static_cast<double>(matches), swaps);
-    return result < cutoff ? 0 : result;
+    const auto by = [&](auto found) -> double {
+        const std::size_t matches = found.match();
+        if (matches == 0 || is_below(static_cast<double>(matches))) {
+            return 0;
+        }
+        const std::size_t swaps = found.out_of_order(matches) / 2;
+        const double result = value(static_cast<double>(matches), static_cast<double>(swaps));
+        return result < cutoff ? 0 : result;
+    };
+    const bool is_short = std::max(pair.a.size(), pair.b.size()) <= strip_rows;
+    return is_short ? by(word_matcher<Symbol>{pair}) : by(list_matcher<Symbol>{pair});
 }
 
 template <class Symbol>

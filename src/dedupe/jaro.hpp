@@ -9,8 +9,8 @@
 // record linkage", 1990: j + 0.1 p (1 - j) for a common beginning of p symbols, at most 4. As in the Census Bureau's
 // own comparator only a j above 0.7 is raised.
 //
-// Two empty texts are alike (1), an empty and another one are not (0). Both are symmetric. cutoff: a similarity below it
-// is answered as 0, as soon as that is known. Texts longer than longest_text are refused.
+// Two empty texts are alike (1), an empty and another one are not (0). Both are symmetric. cutoff: a similarity below
+// it is answered as 0, as soon as that is known. Texts longer than longest_text are refused.
 #pragma once
 
 #include <string_view>

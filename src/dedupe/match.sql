@@ -54,18 +54,20 @@ RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, exp
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
     least_weight float8 := etl._match_weight_of(threshold);
     rules etl._blocking_rule[];
+    counted jsonb;
     rows_sql text;
-    number int;
 BEGIN
     PERFORM etl._require_match_tables(target, link_to, model);
     rules := ARRAY(SELECT r FROM etl._blocking_rules(target, model) AS r);
-    rows_sql := etl._match_rows_sql(target, link_to, model, rules, etl._match_blocks(target, link_to, model, rules) -> 'cut',
-                                    condition_a, condition_b);
+    counted := etl._match_blocks(target, link_to, model, rules);
+    PERFORM etl._warn_of_cut_blocks(model, counted);
+    rows_sql := etl._match_rows_sql(target, link_to, model, rules, counted, condition_a, condition_b);
     FOR number IN 1 .. cardinality(rules) LOOP
         RETURN QUERY SELECT f.* FROM etl._locked_rows(format(
             'SELECT a, b, 1 / (1 + 2 ^ -greatest(least(w, 1000), -1000)), w, e FROM ('

@@ -11,8 +11,22 @@ namespace etl::dedupe {
 namespace {
 
 constexpr double matches_of_expectation = 2; // that many matches does the expected m weigh
-constexpr double pull_of_u = 0.25;           // of a rule's pairs: as much do the random pairs weigh in the rule's u
 constexpr double least_share = 1e-9;         // of matches: a class that is empty could never fill again
+
+// How much the random pairs weigh in a rule's own u, as a share of the rule's pairs. Levels that depend on each other
+// tell matches from others; with few comparisons there is little of that, and a u that is free would take it all.
+double pull_of_u(const std::vector<bool>& excluded)
+{
+    switch (std::count(excluded.begin(), excluded.end(), false)) {
+    case 0:
+    case 1:
+        return 1000; // as good as fixed
+    case 2:
+        return 2;
+    default:
+        return 0.25;
+    }
+}
 
 level_table logarithms(const level_table& shares)
 {
@@ -178,9 +192,10 @@ double match_mixture::maximise(const expectation& sums, const em_given& given)
 double match_mixture::maximise_rule(std::size_t rule, const class_counts& others, double matches, const level_table& u)
 {
     const double pairs = others.pairs + matches;
+    const double strength = 1 + pull_of_u(rules_[rule].excluded) * pairs;
     double change = 0;
     for (std::size_t i = 0; i < u.size(); ++i) {
-        change = std::max(change, share_out(u_[rule][i], others.levels[i], u[i], 1 + pull_of_u * pairs));
+        change = std::max(change, share_out(u_[rule][i], others.levels[i], u[i], strength));
     }
     const double share = pairs > 0 ? matches / pairs : 0;
     return std::max(change, change_to(match_shares_[rule], std::clamp(share, least_share, 1 - least_share)));

@@ -74,28 +74,36 @@ level_table expected_m(const match_model& model)
     return made;
 }
 
-// How many comparisons have their first level speak for a match, less those where it speaks against one.
-int agreement_for_match(const level_table& m, const level_table& u)
+// How many comparisons say of the matches what can be expected of matches: that they agree more often than other pairs,
+// and that most of them do not differ wholly.
+int plausibility(const level_table& m, const level_table& u)
 {
+    constexpr double most_different = 0.5;
     int sum = 0;
     for (std::size_t i = 0; i < m.size(); ++i) {
-        sum += m[i][0] > u[i][0] ? 1 : -1;
+        sum += m[i].front() > u[i].front() && m[i].back() <= most_different ? 1 : 0;
     }
     return sum;
 }
 
+// A mixture whose matches are more plausible is better: the classes may have changed places, or another group of pairs
+// may have become the matches, such as neighbours where there are no duplicates. Then the one that explains the pairs
+// clearly better: where one comparison is all that there is, many do it equally well, and the one with the fewest
+// matches, which comes first, is to stay.
 bool is_better(const match_mixture& a, const match_mixture& than, const level_table& u)
 {
-    const bool sense = agreement_for_match(a.m(), u) > 0; // else the classes have changed places
-    const bool other_sense = agreement_for_match(than.m(), u) > 0;
-    return sense != other_sense ? sense
-                                : a.iterations().back().log_likelihood > than.iterations().back().log_likelihood;
+    constexpr double clearly = 2; // of log-likelihood
+    const int plausible = plausibility(a.m(), u);
+    const int other = plausibility(than.m(), u);
+    return plausible != other
+               ? plausible > other
+               : a.iterations().back().log_likelihood > than.iterations().back().log_likelihood + clearly;
 }
 
 // The likelihood has several peaks: the best of some beginnings.
 match_mixture best_mixture(const estimate_input& input, const em_given& given)
 {
-    constexpr double beginnings[] = {0.3, 0.03, 0.8}; // shares of matches
+    constexpr double beginnings[] = {0.03, 0.3, 0.8}; // shares of matches
     std::optional<match_mixture> best;
     for (const double share : beginnings) {
         match_mixture mixture{input.rules, given.expected, given.u, share};
@@ -135,11 +143,12 @@ double unique_matches(const estimate_input& input, const match_mixture& mixture)
     return sum;
 }
 
+// Half a match and half another pair are added, so that neither is impossible because there was none.
 double prior_of(const estimate_input& input, double matches)
 {
     constexpr double most = 0.99;
     const auto& options = input.options;
-    return options.prior ? *options.prior : std::min(std::max(matches, 1.0) / options.recall / input.total_pairs, most);
+    return options.prior ? *options.prior : std::min((matches / options.recall + 0.5) / (input.total_pairs + 1), most);
 }
 
 // --- warnings --------------------------------------------------------------------------------------------------------
@@ -160,6 +169,10 @@ void warn_of_levels(const match_comparison& comparison, const std::vector<double
     if (last > 0 && m[0] < u[0]) {
         warnings.push_back(place + in_quotes(comparison.levels[0].shown()) + " speaks against a match");
     }
+    if (m[last] > 0.5 && m[last] <= u[last]) {
+        warnings.push_back("comparison " + in_quotes(comparison.name) +
+                           ": what is taken for matches differs in most cases; there may be no matches to learn from");
+    }
     if (last > 0 && m[last] > u[last]) {
         warnings.push_back(place + in_quotes("else") + " speaks for a match");
     }
@@ -177,8 +190,11 @@ void warn_of_rules(const estimate_input& input, match_estimate& made)
     for (std::size_t rule = 0; rule < input.rules.size(); ++rule) {
         const std::string place = "blocking rule " + std::to_string(rule + 1);
         const auto& excluded = input.rules[rule].excluded;
-        if (std::find(excluded.begin(), excluded.end(), false) == excluded.end()) {
+        const auto left = std::count(excluded.begin(), excluded.end(), false);
+        if (left == 0) {
             made.warnings.push_back(place + " decides every comparison: nothing tells which of its pairs are matches");
+        } else if (left == 1) {
+            made.warnings.push_back(place + " leaves one comparison, which hardly tells matches from other pairs");
         } else if (made.rules[rule].matches < 1) {
             made.warnings.push_back(place + (made.rules[rule].pairs == 0 ? " finds no pair" : " finds no match"));
         }

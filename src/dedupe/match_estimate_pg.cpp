@@ -18,9 +18,12 @@ using namespace etl;
 using dedupe::given_pattern;
 using pg::arguments;
 
-// The elements of an array argument, none of them NULL. Phase one.
+// The elements of an array argument, none of them NULL; array_agg makes NULL of no rows. Phase one.
 std::span<Datum> elements(arguments args, int i, Oid type, int length, bool by_value, char align)
 {
+    if (args.is_null(i)) {
+        return {};
+    }
     ArrayType* array = DatumGetArrayTypeP(args.given(i));
     if (ARR_HASNULL(array) && array_contains_nulls(array)) {
         throw error(sqlstate::null_value_not_allowed, "argument " + std::to_string(i + 1) + " must not hold a NULL");
@@ -87,5 +90,5 @@ ETL_FUNCTION(etl_estimate_match, args)
                                            pg::as_utf8(pg::jsonb_text(args.given(6))),
                                            args.get<double>(7),
                                            pg::as_utf8(pg::jsonb_text(args.given(8)))};
-    return pg::make_jsonb(dedupe::train_model(request, pg::poll));
+    return pg::make_jsonb(pg::with_errors_of_server([&request] { return dedupe::train_model(request, pg::poll); }));
 }

@@ -163,7 +163,10 @@ term_frequency read_frequency(const match_reader& from)
 {
     from.allow({"rows", "values", "rest"});
     term_frequency made;
-    made.rows = from.positive("rows");
+    made.rows = from.number("rows"); // none where all are missing
+    if (made.rows < 0) {
+        from.refuse_value("rows", "at least 0");
+    }
     made.rest = from.positive("rest");
     const json& values = from.at("values");
     if (!values.is_object()) {
@@ -212,8 +215,8 @@ match_comparison read_comparison(const json& object, std::size_t number)
 void check_blocking(const match_reader& model)
 {
     for (const json& each : model.list("blocking")) {
-        if (!each.is_string()) {
-            model.refuse_value("blocking", "an array of texts");
+        if (!each.is_string() && !each.is_object()) { // what they say is SQL's to read
+            model.refuse_value("blocking", "an array of texts and objects");
         }
     }
 }

@@ -18,7 +18,7 @@
 
 namespace etl::dedupe {
 
-// A weight in millionths of a bit. Whole numbers: a sum of weights is exact, in whatever order, and reads so in decimal.
+// A weight in millionths of a bit. A sum of whole numbers is exact, in whatever order, and reads so in decimal.
 using microbits = std::int64_t;
 
 // log2 of a ratio of two numbers greater than 0.

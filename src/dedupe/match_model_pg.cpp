@@ -108,7 +108,7 @@ class ready_model {
     const match_weigher& weigher()
     {
         if (!weigher_) {
-            weigher_.emplace(model_);
+            weigher_.emplace(pg::with_errors_of_server([this] { return match_weigher{model_}; }));
         }
         return *weigher_;
     }
@@ -143,7 +143,8 @@ ready_model& model_of(arguments args, kept_model& kept)
     if (kept.model == nullptr || !kept.model->is_of(bytes)) {
         const std::string_view text = pg::as_utf8(pg::jsonb_text(whole));
         kept.model.reset();
-        kept.model = std::make_unique<ready_model>(text, bytes, kept.types, args.count());
+        kept.model = pg::with_errors_of_server(
+            [&] { return std::make_unique<ready_model>(text, bytes, kept.types, args.count()); });
     }
     return *kept.model;
 }
@@ -210,7 +211,7 @@ ETL_FUNCTION(etl_match_levels, args)
     const std::string_view text = pg::as_utf8(pg::jsonb_text(args.given(0)));
     pg::result_set rows{args};
 
-    const auto model = match_model::parse(text);
+    const auto model = pg::with_errors_of_server([text] { return match_model::parse(text); });
     for (std::size_t i = 0; i < model.comparisons().size(); ++i) {
         const match_comparison& each = model.comparisons()[i];
         for (std::size_t level = 0; level < each.levels.size(); ++level) {

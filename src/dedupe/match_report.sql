@@ -27,8 +27,8 @@ AS $$
     FROM (SELECT coalesce(round(20 * abs(weight) / nullif(greatest_weight, 0))::int, 0)) AS bar (length)
 $$;
 COMMENT ON FUNCTION etl._weight_bar(float8, float8) IS
-    'A weight as a bar of text, to the left of a line where it is negative and to the right where not. The greatest weight '
-    'has 20 characters.';
+    'A weight as a bar of text, to the left of a line where it is negative and to the right where not. The greatest '
+    'weight has 20 characters.';
 
 CREATE FUNCTION etl.match_report(model jsonb)
 RETURNS TABLE (comparison text, level text, m float8, u float8, weight numeric, chart text)
@@ -56,11 +56,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.match_report(jsonb) IS
-    'What a trained match model says at each level of each comparison: m, the share of the level among pairs of rows of '
-    'one entity, u, its share among other pairs, and log2(m / u), the weight in bits that finding it adds, as a number and '
-    'as a bar: to the right it speaks for a match, to the left against one. The first row is the prior: the weight of two '
-    'rows of which nothing is known. Raises 22023 where the model is wrong or not trained. Source: I. P. Fellegi, A. B. '
-    'Sunter, "A Theory for Record Linkage", 1969.';
+    'What a trained match model says at each level of each comparison: m, the share of the level among pairs of rows '
+    'of one entity, u, its share among other pairs, and log2(m / u), the weight in bits that finding it adds, as a '
+    'number and as a bar: to the right it speaks for a match, to the left against one. The first row is the prior: '
+    'the weight of two rows of which nothing is known. Raises 22023 where the model is wrong or not trained. Source: '
+    'I. P. Fellegi, A. B. Sunter, "A Theory for Record Linkage", 1969.';
 
 CREATE FUNCTION etl.match_rules(model jsonb)
 RETURNS TABLE (rule int, blocking text, pairs float8, new_pairs float8, expected_matches numeric, match_share float8,
@@ -75,9 +75,10 @@ AS $$
     ORDER BY (r ->> 'rule')::int
 $$;
 COMMENT ON FUNCTION etl.match_rules(jsonb) IS
-    'What each blocking rule contributed to the training of a match model: the candidate pairs that it finds, those that '
-    'no earlier rule finds, the matches expected among all of its pairs and their share, and the comparisons that the '
-    'rule decides, of which its pairs teach nothing. Raises 22023 where the model has no record of a training.';
+    'What each blocking rule contributed to the training of a match model: the candidate pairs that it finds, those '
+    'that no earlier rule finds, the matches expected among all of its pairs and their share, and the comparisons '
+    'that the rule decides, of which its pairs teach nothing. Raises 22023 where the model has no record of a '
+    'training.';
 
 CREATE FUNCTION etl.match_training(model jsonb)
 RETURNS TABLE (iteration int, log_likelihood numeric, change float8, match_shares numeric[])
@@ -92,11 +93,11 @@ AS $$
     ORDER BY (i ->> 'iteration')::int
 $$;
 COMMENT ON FUNCTION etl.match_training(jsonb) IS
-    'How the estimation of a match model converged: the log-likelihood before each iteration, the greatest change of a '
-    'share that it made, and the share of matches among the pairs of each blocking rule after it. The first twenty '
-    'iterations, each tenth after them, and the last. When the matches among the random pairs have been taken out of u, '
-    'iterations go on, and the log-likelihood of one need not be greater than that of the one before. Raises 22023 where '
-    'the model has no record of a training.';
+    'How the estimation of a match model converged: the log-likelihood before each iteration, the greatest change of '
+    'a share that it made, and the share of matches among the pairs of each blocking rule after it. The first twenty '
+    'iterations, each tenth after them, and the last. When the matches among the random pairs have been taken out of '
+    'u, iterations go on, and the log-likelihood of one need not be greater than that of the one before. Raises 22023 '
+    'where the model has no record of a training.';
 
 CREATE FUNCTION etl.match_thresholds(model jsonb)
 RETURNS TABLE (probability numeric, match_weight numeric, pairs float8, expected_matches numeric, "precision" numeric,
@@ -111,11 +112,11 @@ AS $$
     ORDER BY (t ->> 'probability')::numeric
 $$;
 COMMENT ON FUNCTION etl.match_thresholds(jsonb) IS
-    'What to expect of a threshold, by the model itself: how many of the candidate pairs of the training have at least '
-    'this probability, how many of these are matches, which share that is (precision), and which share of the matches '
-    'among all candidates they are (recall). Matches that no blocking rule finds are not counted, nor is the frequency of '
-    'texts; comparisons that depend on each other make all of it too sure. Raises 22023 where the model has no record of '
-    'a training.';
+    'What to expect of a threshold, by the model itself: how many of the candidate pairs of the training have at '
+    'least this probability, how many of these are matches, which share that is (precision), and which share of the '
+    'matches among all candidates they are (recall). Matches that no blocking rule finds are not counted, nor is the '
+    'frequency of texts; comparisons that depend on each other make all of it too sure. Raises 22023 where the model '
+    'has no record of a training.';
 
 CREATE FUNCTION etl.match_weights(model jsonb)
 RETURNS TABLE (match_weight int, pairs float8, expected_matches numeric, chart text)
@@ -129,9 +130,9 @@ AS $$
     ORDER BY (b ->> 'weight')::int
 $$;
 COMMENT ON FUNCTION etl.match_weights(jsonb) IS
-    'How the weights of the candidate pairs of a training are distributed: pairs and matches expected among them by whole '
-    'bits of weight, rounded down, with a bar for the logarithm of the pairs. A good model shows two hills. Raises 22023 '
-    'where the model has no record of a training.';
+    'How the weights of the candidate pairs of a training are distributed: pairs and matches expected among them by '
+    'whole bits of weight, rounded down, with a bar for the logarithm of the pairs. A good model shows two hills. '
+    'Raises 22023 where the model has no record of a training.';
 
 CREATE FUNCTION etl.match_warnings(model jsonb)
 RETURNS SETOF text
@@ -143,6 +144,6 @@ AS $$
     ORDER BY w.number
 $$;
 COMMENT ON FUNCTION etl.match_warnings(jsonb) IS
-    'What the training of a match model found odd: rules without matches, shares that had nothing to learn from, levels '
-    'that weigh more than stricter ones. Nothing where all is well. Raises 22023 where the model has no record of a '
-    'training.';
+    'What the training of a match model found odd: rules without matches, shares that had nothing to learn from, '
+    'levels that weigh more than stricter ones. Nothing where all is well. Raises 22023 where the model has no record '
+    'of a training.';

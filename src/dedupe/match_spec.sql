@@ -15,38 +15,38 @@ AS $$
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "jaro_winkler", "at_least": 0.9}]', true),
         ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn',
-         'NULLIF(right(regexp_replace(%s::text, ''[^0-9]'', '''', ''g''), 9), '''')', 'text',
+         'right(etl.normalize_code(%s::text), 9)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
         ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday',
-         'NULLIF(regexp_replace(%s::text, ''[^0-9]'', '''', ''g''), '''')', 'text',
+         'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
         ('identifier', 4, '(^|_)(ssn|nin|tin|vat|iban|passport|licen[cs]e|imei|sku|ean|isbn|gtin)(_|$|no|num)|'
          '(soc|social)_?(sec|ins)|(national|tax|citizen|medicare|insurance|customer|patient|member)_?(id|no|num)',
-         'NULLIF(regexp_replace(upper(%s::text), ''[^A-Z0-9]'', '''', ''g''), '''')', 'text',
+         'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
         ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$',
-         'NULLIF(regexp_replace(upper(%s::text), ''[^A-Z0-9]'', '''', ''g''), '''')', 'text',
+         'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
         ('code', 6, '(street|house|building|flat|unit)_?(no|num|number|nr)$',
-         'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+         'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
         ('address', 7, 'addr|street|strasse|(^|_)road(_|$)|^line_?[0-9]$',
-         'NULLIF(etl.normalize_address(%s::text), '''')', 'text',
+         'etl.normalize_address(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
         ('place', 8, 'city|town|suburb|village|county|municipal|locality|(^|_)place(_|$)|birthplace',
-         'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+         'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.88}]', true),
         ('category', 9, '^(sex|gender|state|region|province|country|nationality|race|marital_status)(_code)?$',
-         'NULLIF(etl.normalize_text(%s::text), '''')', 'text', '[{"when": "exact"}]', true),
+         'etl.normalize_text(%s::text)', 'text', '[{"when": "exact"}]', true),
         ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n',
-         'NULLIF(etl.normalize_name(%s::text), '''')', 'text',
+         'etl.normalize_name(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
-        ('text', 11, NULL, 'NULLIF(etl.normalize_text(%s::text), '''')', 'text',
+        ('text', 11, NULL, 'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.9},
            {"when": "jaccard", "n": 2, "at_least": 0.5}]', false),
         ('number', 12, NULL, '%s::float8', 'number',
@@ -224,42 +224,51 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH compared AS (
-        SELECT c.value ->> 'value' AS value, lower(c.value ->> 'name') AS name, c.number,
+        SELECT c.value ->> 'name' AS name, lower(c.value ->> 'name') AS lower, c.number,
             etl._guess_match_kind(a.attname, a.atttypid) AS kind
         FROM jsonb_array_elements(comparisons) WITH ORDINALITY AS c (value, number)
         LEFT JOIN pg_attribute AS a
             ON a.attrelid = target AND a.attname = c.value ->> 'name' AND a.attnum > 0 AND NOT a.attisdropped
     ), part AS (
-        SELECT DISTINCT ON (part) part, value
+        SELECT DISTINCT ON (part) part, name
         FROM (
             SELECT CASE
-                       WHEN kind = 'name' AND name ~ 'sur|last|family' THEN 'family'
-                       WHEN kind = 'name' AND name ~ 'fore|first|given' THEN 'given'
-                       WHEN kind = 'name' AND name !~ 'middle|maiden|nick|user|file' THEN 'name'
-                       ELSE kind
-                   END AS part, value, number
+                       WHEN kind <> 'name' THEN kind
+                       WHEN lower ~ 'sur|last|family' THEN 'family'
+                       WHEN lower ~ 'fore|first|given' THEN 'given'
+                       WHEN lower !~ 'middle|maiden|nick|user|file' THEN 'name'
+                   END AS part, name, number
             FROM compared
         ) AS parts
         WHERE part IS NOT NULL
         ORDER BY part, number
     ), rule AS (
-        SELECT value AS rule, 0 AS rank, number FROM compared WHERE kind IN ('identifier', 'email', 'phone')
+        SELECT jsonb_build_array(name) AS names, 0 AS rank, number FROM compared
+        WHERE kind IN ('identifier', 'email', 'phone')
         UNION ALL
-        SELECT a.value || ', ' || b.value, r.rank, 0
-        FROM (VALUES ('family', 'date', 1), ('given', 'date', 2), ('family', 'given', 3), ('family', 'postcode', 4),
-                     ('given', 'postcode', 5), ('date', 'postcode', 6), ('name', 'date', 7), ('name', 'postcode', 8),
-                     ('address', 'code', 9), ('address', 'place', 10)) AS r (first, second, rank)
+        SELECT jsonb_build_array(a.name, b.name), r.rank, 0
+        FROM (VALUES ('family', 'date', NULL, 1), ('given', 'date', NULL, 2), ('date', 'postcode', NULL, 3),
+                     ('date', 'place', NULL, 4), ('date', 'address', NULL, 5), ('family', 'given', NULL, 6),
+                     ('family', 'postcode', NULL, 7), ('given', 'postcode', NULL, 8), ('code', 'place', NULL, 9),
+                     ('address', 'code', NULL, 10), ('address', 'place', NULL, 11),
+                     ('family', 'place', 'postcode', 12), ('given', 'place', 'postcode', 13),
+                     ('family', 'address', 'date', 14), ('given', 'address', 'date', 15), ('name', 'date', NULL, 16),
+                     ('name', 'postcode', NULL, 17), ('name', 'place', NULL, 18), ('name', 'address', NULL, 19)
+             ) AS r (first, second, instead_of, rank)
         JOIN part AS a ON a.part = r.first
         JOIN part AS b ON b.part = r.second
+        WHERE NOT EXISTS (SELECT FROM part AS o WHERE o.part = r.instead_of)
         UNION ALL
-        SELECT value, 11, 0 FROM part
+        SELECT jsonb_build_array(name), 20, 0 FROM part
         WHERE part = 'name' OR part = 'text' AND NOT EXISTS (SELECT FROM part AS o WHERE o.part <> 'text')
     )
-    SELECT coalesce(jsonb_agg(rule ORDER BY rank, number, rule), '[]') FROM rule
+    SELECT coalesce(nullif(jsonb_agg(jsonb_build_object('equal', names) ORDER BY rank, number, names), '[]'),
+                    jsonb_build_array(jsonb_build_object('equal', jsonb_build_array(comparisons -> 0 -> 'name'))))
+    FROM rule
 $$;
 COMMENT ON FUNCTION etl._default_blocking(regclass, jsonb) IS
     'Blocking rules for what is compared: identifiers, mail addresses and phone numbers alone, names, dates, '
-    'postcodes and addresses in twos. A rule finds a pair unless both of its parts differ.';
+    'postcodes and addresses in twos. A rule finds a pair unless one of its parts differs.';
 
 CREATE FUNCTION etl.match_spec(target regclass, spec jsonb DEFAULT NULL)
 RETURNS jsonb
@@ -296,10 +305,10 @@ COMMENT ON FUNCTION etl.match_spec(regclass, jsonb) IS
     'it, change it, and give it to etl.train_match. spec: id, the column whose values identify rows; comparisons, an '
     'array of objects with column and kind (email, phone, date, identifier, postcode, code, address, place, category, '
     'name, text, number), or name, value (an SQL expression over one row), type (text or number), levels and '
-    'term_frequency (whether agreeing on a rare value counts for more); blocking, an array of rules: a text of one or '
-    'more SQL expressions, such that rows are compared where all of them are equal, or one expression for an array, '
-    'where any element is, or {"sort_by": "expressions", "window": 10}, where rows stand near each other; max_block, '
-    'the most rows of one block. Errors: 22023 what is no specification, 42703 unknown column.';
+    'term_frequency (whether agreeing on a rare value counts for more); blocking, an array of rules: {"equal": '
+    '["surname", "birthday"]}, the comparisons whose values are equal; or a text of one or more SQL expressions over '
+    'one row, all of them equal, or of one for an array, any element equal; or {"sort_by": "expressions", "window": '
+    '10}, rows that stand near each other; max_block, the most rows of one block. Errors: 22023 what is no specification, 42703 unknown column.';
 
 CREATE FUNCTION etl._require_array(value jsonb, what text, example text)
 RETURNS void

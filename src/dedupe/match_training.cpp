@@ -147,8 +147,8 @@ estimate_options read_options(std::string_view text)
 
 estimate_input read_request(const match_model& model, const training_request& request)
 {
-    if (!(request.total_pairs > 0 && std::isfinite(request.total_pairs))) {
-        refuse("total_pairs must be a number greater than 0");
+    if (!(request.total_pairs >= 0 && std::isfinite(request.total_pairs))) {
+        refuse("total_pairs must be a number of at least 0");
     }
     return {random_pairs(model, request.random), pairs_by_rule(model, request), request.total_pairs,
             read_options(request.options)};

@@ -15,8 +15,8 @@ namespace etl::dedupe {
 struct given_pattern {
     std::string_view levels;
     std::int64_t count;
-    // The blocking rule that finds the pairs, from 1 on; less than 0 where an earlier rule has found them already; 0 for
-    // random pairs.
+    // The blocking rule that finds the pairs, from 1 on; less than 0 where an earlier rule has found them already; 0
+    // for random pairs.
     std::int32_t rule;
 };
 

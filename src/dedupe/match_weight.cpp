@@ -39,7 +39,7 @@ std::string json_value(value_type type, const match_value& value)
 
 std::string json_member(const char* key, const std::string& value)
 {
-    return json_text(key) + ": " + value;
+    return '"' + std::string{key} + "\": " + value;
 }
 
 } // namespace

@@ -22,6 +22,15 @@ std::uint32_t scaled(std::uint64_t hash, std::uint32_t to) noexcept
     return static_cast<std::uint32_t>(((hash >> 32) * to) >> 32);
 }
 
+// A bijection whose every input bit reaches every output bit (the finalizer of G. L. Steele, D. Lea, C. H. Flood, "Fast
+// splittable pseudorandom number generators", 2014): the orders of neighbouring places have nothing in common.
+std::uint64_t mixed(std::uint64_t x) noexcept
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31);
+}
+
 // Takes the least number of each place.
 class places {
   public:
@@ -48,7 +57,7 @@ class places {
         made.reserve(count_);
         for (std::uint32_t place = 0; place < count_; ++place) {
             std::uint64_t number = least_[place];
-            std::uint64_t state = seed ^ (place * 0x9e3779b97f4a7c15U);
+            std::uint64_t state = mixed(seed + place);
             while (number == nothing) {
                 state = state * 0x5851f42d4c957f2dU + 0x14057b7ef767814fU; // D. E. Knuth's MMIX generator
                 number = least_[scaled(state, count_)];

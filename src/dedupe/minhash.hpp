@@ -1,12 +1,13 @@
-// MinHash signatures: k numbers that stand for a set of shingles, such that the share of places at which two signatures
-// agree estimates the Jaccard similarity of their sets (A. Z. Broder, "On the resemblance and containment of documents",
-// 1997). Its standard deviation is at most sqrt(J (1 - J) / k).
+// MinHash signatures: k numbers that stand for a set of shingles, such that the share of places at which two
+// signatures agree estimates the Jaccard similarity of their sets (A. Z. Broder, "On the resemblance and containment
+// of documents", 1997). The standard deviation of the estimate is sqrt(J (1 - J) / k), and up to a third more for very
+// short texts.
 //
-// One permutation (P. Li, A. Owen, C.-H. Zhang, "One permutation hashing", 2012): a shingle is hashed once, which gives
-// the place that it belongs to and a number, and of each place the least number is kept. A place to which no shingle
-// belongs takes the number of another one by a fixed random order of its own, which keeps the estimate unbiased and its
-// variance that of k hash functions (A. Shrivastava, "Optimal densification for fast and accurate minwise hashing",
-// 2017).
+// One permutation (P. Li, A. Owen, C.-H. Zhang, "One permutation hashing", 2012): a shingle is hashed once, which
+// gives the place that it belongs to and a number, and of each place the least number is kept. A place to which no
+// shingle belongs takes the number of another one by a fixed random order of its own, which keeps the estimate
+// unbiased and its variance near that of k hash functions (A. Shrivastava, "Optimal densification for fast and
+// accurate minwise hashing", 2017).
 #pragma once
 
 #include "core/error.hpp"

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION etl.minhash_similarity(int[], int[]) IS
 
 CREATE FUNCTION etl.minhash_bands(
     value text, threshold float8 DEFAULT 0.7, k int DEFAULT 128, n int DEFAULT 3, unit text DEFAULT 'character',
-    seed bigint DEFAULT 1, false_negative_weight float8 DEFAULT 0.5)
+    seed bigint DEFAULT 1, false_negative_weight float8 DEFAULT 0.9)
 RETURNS bigint[]
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_minhash_bands_of_text';
@@ -35,7 +35,7 @@ COMMENT ON FUNCTION etl.minhash_bands(text, float8, int, int, text, bigint, floa
     'etl.minhash. Empty for a text without a shingle. Error 22023: an argument out of range.';
 
 CREATE FUNCTION etl.minhash_bands(
-    signature int[], threshold float8 DEFAULT 0.7, false_negative_weight float8 DEFAULT 0.5)
+    signature int[], threshold float8 DEFAULT 0.7, false_negative_weight float8 DEFAULT 0.9)
 RETURNS bigint[]
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_minhash_bands';
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION etl.minhash_bands(int[], float8, float8) IS
     'Empty for an empty signature. Error 22023: an argument out of range, or no signature.';
 
 CREATE FUNCTION etl.minhash_bands_for(
-    threshold float8, k int DEFAULT 128, false_negative_weight float8 DEFAULT 0.5)
+    threshold float8, k int DEFAULT 128, false_negative_weight float8 DEFAULT 0.9)
 RETURNS TABLE(bands int, rows int, at_threshold float8, false_positives float8, false_negatives float8)
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'etl_minhash_bands_for';
@@ -52,8 +52,9 @@ COMMENT ON FUNCTION etl.minhash_bands_for(float8, int, float8) IS
     'How etl.minhash_bands cuts a signature of k numbers: the bands and rows (bands * rows <= k) with the least sum of '
     'two areas, of the probability to share a band below the threshold (false_positives) and of that to share none '
     'above it (false_negatives), weighted by 1 - false_negative_weight and false_negative_weight, as datasketch '
-    'chooses them. at_threshold: the probability that two texts of just that similarity share a band. A weight near 1 '
-    'misses fewer pairs and finds more that are none. Error 22023: an argument out of range.';
+    'chooses them with 0.5. at_threshold: the probability that two texts of just that similarity share a band. The '
+    'greater the weight, the fewer pairs are missed and the more candidates are none. '
+    'Error 22023: an argument out of range.';
 
 CREATE FUNCTION etl.minhash_band_probability(similarity float8, bands int, rows int)
 RETURNS float8

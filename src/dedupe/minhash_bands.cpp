@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -49,14 +50,15 @@ double share_probability(double similarity, std::int32_t bands, std::int32_t row
     return 1 - std::pow(1 - std::pow(similarity, rows), bands);
 }
 
-band_plan plan_bands(double threshold, std::int32_t k, double weight)
+band_plan plan_bands(double threshold, std::int32_t k, double weight, poll_fn poll)
 {
     require_fraction(threshold, "threshold", "Call etl.minhash_bands(text, threshold => 0.7).");
-    require_fraction(weight, "false_negative_weight", "Call etl.minhash_bands(text, false_negative_weight => 0.5).");
+    require_fraction(weight, "false_negative_weight", "Call etl.minhash_bands(text, false_negative_weight => 0.9).");
     check_options({.k = k});
     band_plan best = {};
     double least = std::numeric_limits<double>::infinity();
     for (std::int32_t rows = 1; rows <= k; ++rows) {
+        poll();
         // With rows fixed, more bands only move error from one side to the other: the sum has one minimum.
         std::int32_t low = 1;
         std::int32_t high = k / rows;

@@ -1,10 +1,10 @@
 // etl.minhash and the bands of its signatures.
 #include "dedupe/minhash_bands.hpp"
 #include "pg/encoding.hpp"
+#include "pg/number_array.hpp"
 #include "pg/result_set.hpp"
 
 extern "C" {
-#include <catalog/pg_type.h>
 #include <utils/array.h>
 }
 
@@ -15,25 +15,6 @@ namespace {
 using etl::dedupe::band_plan;
 using etl::dedupe::minhash_options;
 using etl::pg::arguments;
-
-// A new array in the current memory context, under any live object.
-template <class T>
-Datum make_array(std::span<const T> numbers, Oid type)
-{
-    const std::size_t size = ARR_OVERHEAD_NONULLS(1) + numbers.size_bytes();
-    auto* made = static_cast<ArrayType*>(etl::pg::call(
-        [&] { return numbers.empty() ? static_cast<void*>(construct_empty_array(type)) : palloc0(size); }));
-    if (!numbers.empty()) {
-        SET_VARSIZE(made, size);
-        made->ndim = 1;
-        made->dataoffset = 0;
-        made->elemtype = type;
-        *ARR_DIMS(made) = static_cast<int>(numbers.size());
-        *ARR_LBOUND(made) = 1;
-        std::copy(numbers.begin(), numbers.end(), reinterpret_cast<T*>(ARR_DATA_PTR(made)));
-    }
-    return PointerGetDatum(made);
-}
 
 // A signature as it is stored. Phase one.
 std::span<const std::int32_t> read_signature(arguments args, int i)
@@ -64,7 +45,7 @@ struct kept_plan {
     const band_plan& for_arguments(double wanted_threshold, std::int32_t wanted_k, double wanted_weight)
     {
         if (threshold != wanted_threshold || k != wanted_k || weight != wanted_weight) {
-            plan = etl::dedupe::plan_bands(wanted_threshold, wanted_k, wanted_weight);
+            plan = etl::dedupe::plan_bands(wanted_threshold, wanted_k, wanted_weight, etl::pg::poll);
             threshold = wanted_threshold;
             k = wanted_k;
             weight = wanted_weight;
@@ -91,7 +72,7 @@ ETL_FUNCTION(etl_minhash, args)
     const minhash_options options = read_options(args, 1);
     etl::pg::context_resource memory;
     const auto made = etl::dedupe::minhash(etl::pg::as_utf8(text), options, &memory, etl::pg::poll);
-    return make_array<std::int32_t>(made, INT4OID);
+    return etl::pg::make_numbers(made);
 }
 
 ETL_FUNCTION(etl_minhash_similarity, args)
@@ -109,7 +90,7 @@ ETL_FUNCTION(etl_minhash_bands_of_text, args)
     const band_plan& plan = plans(args).for_arguments(args.get<double>(1), options.k, args.get<double>(6));
     etl::pg::context_resource memory;
     const auto made = etl::dedupe::minhash(etl::pg::as_utf8(text), options, &memory, etl::pg::poll);
-    return make_array<std::int64_t>(etl::dedupe::band_keys(made, plan, &memory), INT8OID);
+    return etl::pg::make_numbers(etl::dedupe::band_keys(made, plan, &memory));
 }
 
 // signature, threshold, false_negative_weight
@@ -119,10 +100,10 @@ ETL_FUNCTION(etl_minhash_bands, args)
     const auto k = static_cast<std::int32_t>(signature.size());
     etl::pg::context_resource memory;
     if (signature.empty()) {
-        return make_array<std::int64_t>({}, INT8OID);
+        return etl::pg::make_numbers(std::span<const std::int64_t>{});
     }
     const band_plan& plan = plans(args).for_arguments(args.get<double>(1), k, args.get<double>(2));
-    return make_array<std::int64_t>(etl::dedupe::band_keys(signature, plan, &memory), INT8OID);
+    return etl::pg::make_numbers(etl::dedupe::band_keys(signature, plan, &memory));
 }
 
 // threshold, k, false_negative_weight
@@ -130,7 +111,8 @@ ETL_FUNCTION(etl_minhash_bands_for, args)
 {
     const auto threshold = args.get<double>(0);
     etl::pg::result_set rows{args};
-    const band_plan plan = etl::dedupe::plan_bands(threshold, args.get<std::int32_t>(1), args.get<double>(2));
+    const band_plan plan =
+        etl::dedupe::plan_bands(threshold, args.get<std::int32_t>(1), args.get<double>(2), etl::pg::poll);
     Datum values[] = {Int32GetDatum(plan.bands), Int32GetDatum(plan.rows),
                       Float8GetDatum(etl::dedupe::share_probability(threshold, plan.bands, plan.rows)),
                       Float8GetDatum(plan.false_positives), Float8GetDatum(plan.false_negatives)};

@@ -22,15 +22,29 @@ constexpr std::size_t gram_count(std::size_t size, std::size_t n) noexcept
     return size == 0 ? 0 : size < n ? 1 : size - n + 1;
 }
 
-// Sorts by `before`, which polls: sorting a text of a megabyte takes its time.
+// Comparisons of grams, which are counted by their symbols: sorting long texts, or long grams, takes its time.
+class work_meter {
+  public:
+    explicit work_meter(poll_fn poll) : poll_{poll} {}
+    void spend(std::size_t symbols)
+    {
+        spent_ += symbols;
+        if (spent_ >= between_polls) {
+            spent_ = 0;
+            poll_();
+        }
+    }
+
+  private:
+    static constexpr std::size_t between_polls = 1U << 18U;
+    poll_fn poll_;
+    std::size_t spent_ = 0;
+};
+
 template <class T, class Before>
-std::span<const T> sorted_set(std::span<T> grams, Before before, poll_fn poll)
+std::span<const T> sorted_set(std::span<T> grams, Before before)
 {
-    poller stop{poll};
-    std::sort(grams.begin(), grams.end(), [&](T x, T y) {
-        stop.tick();
-        return before(x, y);
-    });
+    std::sort(grams.begin(), grams.end(), before);
     const auto equal = [&](T x, T y) { return !before(x, y); }; // x is not after y
     return grams.first(static_cast<std::size_t>(std::unique(grams.begin(), grams.end(), equal) - grams.begin()));
 }
@@ -68,12 +82,16 @@ void pack(std::span<const Symbol> text, std::size_t n, unsigned bits, scratch<st
 template <class Symbol>
 set_sizes packed_sizes(const symbol_pair<Symbol>& pair, std::size_t n, unsigned bits, poll_fn poll)
 {
-    const auto before = [](std::uint64_t x, std::uint64_t y) { return x < y; };
+    work_meter meter{poll};
+    const auto before = [&meter](std::uint64_t x, std::uint64_t y) {
+        meter.spend(1);
+        return x < y;
+    };
     scratch<std::uint64_t, 64> a{gram_count(pair.a.size(), n)};
     scratch<std::uint64_t, 64> b{gram_count(pair.b.size(), n)};
     pack(pair.a, n, bits, a);
     pack(pair.b, n, bits, b);
-    return sizes_of(sorted_set(a.all(), before, poll), sorted_set(b.all(), before, poll), before);
+    return sizes_of(sorted_set(a.all(), before), sorted_set(b.all(), before), before);
 }
 
 // Grams too long for a word: the symbols of a gram are looked up where it stands.
@@ -91,18 +109,19 @@ set_sizes placed_sizes(const symbol_pair<Symbol>& pair, std::size_t n, poll_fn p
     scratch<const Symbol*, 64> b{gram_count(pair.b.size(), n)};
     const std::size_t size_a = place(pair.a, a);
     const std::size_t size_b = place(pair.b, b);
-    const auto precedes = [](const Symbol* x, std::size_t size_x, const Symbol* y, std::size_t size_y) {
-        return std::lexicographical_compare(x, x + size_x, y, y + size_y);
-    };
-    const auto by = [&](std::size_t size) {
-        return [&, size](const Symbol* x, const Symbol* y) { return precedes(x, size, y, size); };
+    work_meter meter{poll};
+    const auto by = [&meter](std::size_t size) {
+        return [&meter, size](const Symbol* x, const Symbol* y) {
+            meter.spend(size);
+            return std::lexicographical_compare(x, x + size, y, y + size);
+        };
     };
     if (size_a != size_b) { // one of them is a single gram that is shorter than n
-        const auto set_a = sorted_set(a.all(), by(size_a), poll);
-        const auto set_b = sorted_set(b.all(), by(size_b), poll);
+        const auto set_a = sorted_set(a.all(), by(size_a));
+        const auto set_b = sorted_set(b.all(), by(size_b));
         return {static_cast<double>(set_a.size()), static_cast<double>(set_b.size()), 0};
     }
-    return sizes_of(sorted_set(a.all(), by(size_a), poll), sorted_set(b.all(), by(size_b), poll), by(size_a));
+    return sizes_of(sorted_set(a.all(), by(size_a)), sorted_set(b.all(), by(size_b)), by(size_a));
 }
 
 set_sizes sizes(std::string_view a, std::string_view b, std::size_t n, poll_fn poll)

@@ -13,6 +13,15 @@ COMMENT ON FUNCTION etl.normalize_text(text) IS
     '(in a database in SQL_ASCII) count as blanks. Errors: 54000 a result of more than 1 GB, 22P05 a character that '
     'the encoding of the database lacks.';
 
+CREATE FUNCTION etl.normalize_code(value text)
+RETURNS text
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_normalize_code';
+COMMENT ON FUNCTION etl.normalize_code(text) IS
+    'The letters and digits of a text, as etl.normalize_text leaves them and without blanks: for identifiers, '
+    'postcodes, serial numbers, and dates in digits, which people group in many ways. NULL when nothing is left. '
+    'Errors as of etl.normalize_text.';
+
 CREATE FUNCTION etl.normalize_name(value text)
 RETURNS text
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE

@@ -1,9 +1,8 @@
 #include "dedupe/normalize_email.hpp"
 
+#include "core/punycode.hpp"
 #include "core/text.hpp"
 #include "dedupe/unicode.hpp"
-#include "validate/json_schema_idna.hpp"
-#include "validate/json_schema_punycode.hpp"
 
 #include <algorithm>
 #include <array>
@@ -43,9 +42,25 @@ constexpr provider providers[] = {
     {"fastmail.fm", "fastmail.fm", false},
 };
 
+std::pmr::string folded_ascii(std::string_view text, std::pmr::memory_resource* memory)
+{
+    std::pmr::string made{memory};
+    made.reserve(text.size());
+    for (const char c : text) {
+        const bool is_seen = c >= ' ' && c != 0x7f;
+        if (is_seen || kind_of(static_cast<char32_t>(c)) == character_kind::separator) {
+            made += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+    }
+    return made;
+}
+
 // Small letters, compatible forms as the usual ones, composed; what is not seen is gone.
 std::pmr::string folded(std::string_view text, std::pmr::memory_resource* memory)
 {
+    if (is_ascii(text)) [[likely]] {
+        return folded_ascii(text, memory);
+    }
     std::pmr::vector<std::int32_t> characters{memory};
     for (std::size_t at = 0; at < text.size();) {
         const decoded next = decode_at(text, at);
@@ -137,17 +152,42 @@ std::string_view local_part(std::string_view local)
     return is_dotted_atom(local) ? local : std::string_view{};
 }
 
+// Letters, digits and hyphens in the places where host names have them (RFC 1123).
+bool is_plain_label(std::string_view label)
+{
+    return !label.empty() && label.size() <= longest_label && label.front() != '-' && label.back() != '-' &&
+           std::all_of(label.begin(), label.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-'; });
+}
+
+// The characters of a label with other letters; empty where one is neither a letter, mark or number nor a hyphen.
+std::u32string international_label(std::string_view label)
+{
+    std::u32string characters;
+    for (std::size_t at = 0; at < label.size();) {
+        const decoded next = decode_at(label, at);
+        at += next.size;
+        const character_kind kind = kind_of(next.value);
+        const bool is_word = kind == character_kind::letter || kind == character_kind::mark ||
+                             kind == character_kind::digit || kind == character_kind::number;
+        if (!is_word && next.value != '-') {
+            return {};
+        }
+        characters += next.value;
+    }
+    return characters;
+}
+
 // A label in ASCII, or empty.
 std::pmr::string plain_label(std::string_view label, std::pmr::memory_resource* memory)
 {
-    std::pmr::string made{memory};
-    if (is_ascii(label)) {
-        made = label;
-    } else {
-        made = "xn--";
-        made += validate::schema::encode_punycode(label);
+    std::pmr::string made{label, memory};
+    if (!is_ascii(label)) {
+        const std::u32string characters =
+            label.size() <= 4 * longest_label ? international_label(label) : std::u32string{};
+        made = characters.empty() ? std::string{} : "xn--" + encode_punycode(characters);
     }
-    if (made.size() > longest_label || !validate::schema::is_plain_label(made)) {
+    if (!is_plain_label(made)) {
         made.clear();
     }
     return made;
@@ -160,26 +200,27 @@ bool is_number(std::string_view text)
 
 std::pmr::string domain_part(std::string_view domain, std::pmr::memory_resource* memory)
 {
-    const std::pmr::string none{memory};
     domain = domain.ends_with('.') ? domain.substr(0, domain.size() - 1) : domain;
     const std::size_t last_dot = domain.rfind('.');
-    if (domain.size() > longest_domain || last_dot == std::string_view::npos ||
-        is_number(domain.substr(last_dot + 1)) ||
-        (!is_ascii(domain) && !validate::schema::is_international_name(domain))) {
-        return none;
+    if (domain.size() > 4 * longest_domain || last_dot == std::string_view::npos ||
+        is_number(domain.substr(last_dot + 1))) {
+        return std::pmr::string{memory};
     }
     std::pmr::string made{memory};
     for (std::size_t from = 0; from <= domain.size();) {
         const std::size_t to = std::min(domain.find('.', from), domain.size());
         const auto label = plain_label(domain.substr(from, to - from), memory);
         if (label.empty()) {
-            return none;
+            return std::pmr::string{memory};
         }
         made += from == 0 ? "" : ".";
         made += label;
         from = to + 1;
     }
-    return made.size() > longest_domain ? none : made;
+    if (made.size() > longest_domain) {
+        made.clear();
+    }
+    return made;
 }
 
 void apply_provider_rules(std::pmr::string& local, std::pmr::string& domain)

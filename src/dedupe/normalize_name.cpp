@@ -25,6 +25,13 @@ constexpr auto suffixes = make_word_table<count_words(suffix_words)>(suffix_word
 
 using words = std::pmr::vector<std::string_view>;
 
+words words_of(std::string_view text, std::pmr::memory_resource* memory)
+{
+    words all{memory};
+    for_each_word(text, [&](std::string_view word, bool) { all.push_back(word); });
+    return all;
+}
+
 bool ends_in_doctorate(std::span<const std::string_view> name)
 {
     return name.size() > 2 && name[name.size() - 2] == "ph" && name.back() == "d";
@@ -80,12 +87,14 @@ class name_parts {
         add(text.substr(from), poll);
     }
 
-    // All but the first part, then that.
+    // All but the first part, then that, each without titles.
     words in_order() const
     {
         words all{kept_.get_allocator()};
         const auto put = [&](std::string_view part) {
-            for_each_word(part, [&](std::string_view word, bool) { all.push_back(word); });
+            const words own = words_of(part, all.get_allocator().resource());
+            const auto left = without_titles(own);
+            all.insert(all.end(), left.begin(), left.end());
         };
         for (std::size_t i = 1; i < kept_.size(); ++i) {
             put(kept_[i]);
@@ -101,8 +110,7 @@ class name_parts {
     void add(std::string_view part, poll_fn poll)
     {
         auto form = normalize_text(part, kept_.get_allocator().resource(), poll);
-        words all{kept_.get_allocator()};
-        for_each_word(form, [&](std::string_view word, bool) { all.push_back(word); });
+        const words all = words_of(form, kept_.get_allocator().resource());
         const bool is_suffix = all.empty() || without_suffixes(all, 0).empty() || is_doctorate(all);
         if (!form.empty() && (kept_.empty() || !is_suffix)) {
             kept_.push_back(std::move(form));

@@ -7,8 +7,6 @@
 #include "pg/encoding.hpp"
 #include "pg/function.hpp"
 
-#include <array>
-
 namespace {
 
 using etl::pg::arguments;
@@ -28,9 +26,7 @@ Datum normalized(arguments args, Normalize&& normalize)
 {
     const std::string_view text = etl::pg::as_utf8(args.get<std::string_view>(0));
 
-    std::array<std::byte, 1024> space; // NOLINT(cppcoreguidelines-pro-type-member-init)
-    etl::pg::context_resource context;
-    std::pmr::monotonic_buffer_resource memory{space.data(), space.size(), &context};
+    etl::pg::context_resource memory;
     const std::pmr::string form = normalize(text, &memory);
     if (form.empty()) {
         return args.null_result();
@@ -45,6 +41,15 @@ ETL_FUNCTION(etl_normalize_text, args)
 {
     return normalized(args, [](std::string_view text, std::pmr::memory_resource* memory) {
         return etl::dedupe::normalize_text(text, memory, etl::pg::poll);
+    });
+}
+
+ETL_FUNCTION(etl_normalize_code, args)
+{
+    return normalized(args, [](std::string_view text, std::pmr::memory_resource* memory) {
+        auto form = etl::dedupe::normalize_text(text, memory, etl::pg::poll);
+        std::erase(form, ' ');
+        return form;
     });
 }
 

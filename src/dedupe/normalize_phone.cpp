@@ -85,9 +85,11 @@ struct parts {
     std::string_view national;
 };
 
-std::optional<parts> of_length(std::uint32_t code, std::string_view national, unsigned fewest, unsigned most)
+// Where a zero is dialled before national numbers, none begins with one.
+std::optional<parts> of_plan(std::uint32_t code, std::string_view national, unsigned fewest, unsigned most)
 {
-    if (national.size() < fewest || national.size() > most) {
+    const bool begins_with_trunk = facts_of_code(code)->has_trunk_zero && national.starts_with('0');
+    if (begins_with_trunk || national.size() < fewest || national.size() > most) {
         return std::nullopt;
     }
     return parts{code, national};
@@ -104,7 +106,7 @@ std::optional<parts> international(std::string_view digits)
             if (facts->has_trunk_zero && national.starts_with('0')) {
                 national.remove_prefix(1);
             }
-            return of_length(code, national, facts->fewest, facts->most);
+            return of_plan(code, national, facts->fewest, facts->most);
         }
     }
     return std::nullopt;
@@ -124,14 +126,28 @@ std::optional<std::string_view> after_prefix(std::string_view digits, std::strin
     return std::nullopt;
 }
 
-std::optional<parts> national(std::string_view digits, const dialling& home)
+// The home country's calling code may stand there without a sign of it. A number that is longer than usual tells so.
+std::optional<parts> with_home_code(std::string_view digits, const dialling& home)
 {
-    if (!home.trunk.empty() && digits.starts_with(home.trunk)) {
-        if (const auto found = of_length(home.code, digits.substr(home.trunk.size()), home.fewest, home.most)) {
+    const auto found = digits.size() > home.usual ? international(digits) : std::nullopt;
+    return found && found->code == home.code ? found : std::nullopt;
+}
+
+std::optional<parts> at_home(std::string_view digits, const dialling& home)
+{
+    if (const auto rest = after_prefix(digits, home.abroad)) {
+        if (const auto found = international(*rest)) {
             return found;
         }
     }
-    return of_length(home.code, digits, home.fewest, home.most);
+    if (!home.trunk.empty() && digits.starts_with(home.trunk)) {
+        const auto rest = digits.substr(home.trunk.size());
+        if (const auto found = of_plan(home.code, rest, home.fewest, home.most)) {
+            return found;
+        }
+    }
+    const auto found = with_home_code(digits, home);
+    return found ? found : of_plan(home.code, digits, home.fewest, home.most);
 }
 
 std::optional<parts> parts_of(const dialled& number, const dialling* home)
@@ -141,21 +157,11 @@ std::optional<parts> parts_of(const dialled& number, const dialling* home)
         return international(digits);
     }
     if (home != nullptr) {
-        if (const auto rest = after_prefix(digits, home->abroad)) {
-            if (const auto found = international(*rest)) {
-                return found;
-            }
-        }
-        if (const auto found = national(digits, *home)) {
+        if (const auto found = at_home(digits, *home)) {
             return found;
         }
     }
-    if (digits.starts_with("00")) {
-        return international(digits.substr(2));
-    }
-    // With the calling code but no sign of it, which only the length tells.
-    const auto found = home != nullptr ? international(digits) : std::nullopt;
-    return found && found->code == home->code ? found : std::nullopt;
+    return digits.starts_with("00") ? international(digits.substr(2)) : std::nullopt;
 }
 
 } // namespace

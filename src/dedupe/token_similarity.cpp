@@ -45,9 +45,8 @@ tokens sorted_tokens(std::string_view text, poll_fn poll)
     return found;
 }
 
-using run = tokens::const_iterator;
-
-run end_of_run(run at, run end)
+// Equal tokens stand next to each other.
+tokens::const_iterator end_of_run(tokens::const_iterator at, tokens::const_iterator end)
 {
     return std::find_if(at, end, [first = *at](std::string_view token) { return token != first; });
 }
@@ -55,8 +54,8 @@ run end_of_run(run at, run end)
 double squared_length(const tokens& sorted)
 {
     double sum = 0;
-    for (run at = sorted.begin(); at != sorted.end();) {
-        const run next = end_of_run(at, sorted.end());
+    for (auto at = sorted.begin(); at != sorted.end();) {
+        const auto next = end_of_run(at, sorted.end());
         sum += static_cast<double>(next - at) * static_cast<double>(next - at);
         at = next;
     }
@@ -66,9 +65,9 @@ double squared_length(const tokens& sorted)
 double product(const tokens& a, const tokens& b)
 {
     double sum = 0;
-    for (run i = a.begin(), j = b.begin(); i != a.end() && j != b.end();) {
-        const run next_i = end_of_run(i, a.end());
-        const run next_j = end_of_run(j, b.end());
+    for (auto i = a.begin(), j = b.begin(); i != a.end() && j != b.end();) {
+        const auto next_i = end_of_run(i, a.end());
+        const auto next_j = end_of_run(j, b.end());
         const int order = i->compare(*j);
         if (order == 0) {
             sum += static_cast<double>(next_i - i) * static_cast<double>(next_j - j);

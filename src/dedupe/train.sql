@@ -90,6 +90,7 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -128,9 +129,9 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('(%s & 9223372036854775807) <= $2 * 9223372036854775807.0',
-        CASE rule.kind WHEN 'key' THEN format('uuid_hash_extended(a.k%s, $3)', rule.number)
-                       WHEN 'any' THEN 'uuid_hash_extended(a.e, $3)'
-                       ELSE format('hashint8extended(a.k%s, $3)', rule.number) END)
+        CASE rule.kind WHEN 'any' THEN 'uuid_hash_extended(a.e, $3)'
+                       WHEN 'sorted' THEN format('hashint8extended(a.k%s, $3)', rule.number)
+                       ELSE format('uuid_hash_extended(a.k%s, $3)', rule.number) END)
 $$;
 COMMENT ON FUNCTION etl._sampled_blocks_sql(etl._blocking_rule) IS
     'Condition for the pairs of a share ($2) of a rule''s blocks, which a seed ($3) chooses.';
@@ -141,6 +142,7 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -149,7 +151,7 @@ DECLARE
     found record;
 BEGIN
     FOR number IN 1 .. cardinality(rules) LOOP
-        share := least(1, pairs / greatest((counted -> 'pairs' ->> number::text)::float8, 1));
+        share := least(1, pairs / greatest((counted -> (number - 1) ->> 'pairs')::float8, 1));
         SELECT f.* INTO found FROM etl._locked_rows(format($query$
             SELECT array_agg(pattern ORDER BY pattern, rule), array_agg(n ORDER BY pattern, rule),
                 array_agg(rule ORDER BY pattern, rule)
@@ -206,6 +208,36 @@ END
 $$;
 COMMENT ON FUNCTION etl._count_rows(regclass) IS 'The number of rows of a table; NULL without one.';
 
+CREATE FUNCTION etl._affordable_rules(INOUT spec jsonb, INOUT counted jsonb, rows bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_pairs numeric := greatest(10 * rows, 1000000, (SELECT min((c ->> 'pairs')::numeric)
+                                                        FROM jsonb_array_elements(counted) AS c));
+    dropped text;
+BEGIN
+    SELECT string_agg((r.value -> 'equal')::text, ', ' ORDER BY r.number) FILTER (WHERE NOT r.kept),
+        jsonb_set(spec, '{blocking}', jsonb_agg(r.value ORDER BY r.number) FILTER (WHERE r.kept)),
+        jsonb_agg(r.counted ORDER BY r.number) FILTER (WHERE r.kept)
+    INTO dropped, spec, counted
+    FROM (
+        SELECT b.value, b.number, c.value AS counted, (c.value ->> 'pairs')::numeric <= most_pairs AS kept
+        FROM jsonb_array_elements(spec -> 'blocking') WITH ORDINALITY AS b (value, number)
+        JOIN jsonb_array_elements(counted) WITH ORDINALITY AS c (value, number) USING (number)
+    ) AS r;
+    IF dropped IS NOT NULL THEN
+        RAISE NOTICE USING
+            MESSAGE = format('the model does without blocking rules of more than %s pairs', most_pairs),
+            DETAIL = format('They are those by %s.', dropped),
+            HINT = 'To have other rules, give "blocking" in the specification; see etl.match_spec.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._affordable_rules(jsonb, jsonb, bigint) IS
+    'The specification without those of its rules, which nobody has given, that have more than ten pairs for each row '
+    'and more than a million; one stays in any case. Tells of those that go.';
+
 CREATE FUNCTION etl.train_match(
     target regclass, spec jsonb DEFAULT NULL, seed bigint DEFAULT 1, link_to regclass DEFAULT NULL,
     sample_pairs bigint DEFAULT 1000000)
@@ -225,11 +257,17 @@ DECLARE
 BEGIN
     PERFORM etl._require_sample(seed, sample_pairs);
     PERFORM etl._require_match_tables(target, link_to, full_spec);
-    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, full_spec) AS r);
-    counted := etl._match_blocks(target, link_to, full_spec, rules);
-    rows_sql := etl._match_rows_sql(target, link_to, full_spec, rules, counted -> 'cut');
     first := etl._count_rows(target);
     second := etl._count_rows(link_to);
+    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, full_spec) AS r);
+    counted := etl._match_blocks(target, link_to, full_spec, rules);
+    IF NOT coalesce(spec ? 'blocking', false) THEN
+        SELECT a.spec, a.counted INTO full_spec, counted
+        FROM etl._affordable_rules(full_spec, counted, first + coalesce(second, 0)) AS a;
+        rules := ARRAY(SELECT r FROM etl._blocking_rules(target, full_spec) AS r);
+    END IF;
+    PERFORM etl._warn_of_cut_blocks(full_spec, counted);
+    rows_sql := etl._match_rows_sql(target, link_to, full_spec, rules, counted);
     full_spec := etl._with_frequencies(rows_sql, full_spec);
     random := etl._random_patterns(rows_sql, full_spec, first, second, seed, sample_pairs);
     candidate := etl._candidate_patterns(rows_sql, full_spec, rules, link_to IS NOT NULL, counted, seed,

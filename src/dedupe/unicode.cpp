@@ -14,6 +14,8 @@ const utf8proc_property_t& properties(std::int32_t character) noexcept
     return *utf8proc_get_property(character);
 }
 
+constexpr std::int32_t micro_sign = 0xb5;
+
 bool moves(char32_t control) noexcept
 {
     return (control >= '\t' && control <= '\r') || (control >= 0x1c && control <= 0x1f) || control == 0x85;
@@ -105,6 +107,10 @@ std::size_t fold(char32_t character, std::span<std::int32_t, longest_folding> to
 {
     constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD |
                                                             UTF8PROC_IGNORE | UTF8PROC_STABLE);
+    if (character == micro_sign) {
+        to[0] = micro_sign;
+        return 1;
+    }
     int boundary = 0;
     const auto size = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(character), to.data(),
                                               static_cast<utf8proc_ssize_t>(to.size()), options, &boundary);

@@ -45,7 +45,8 @@ int digit_value(char32_t character) noexcept;
 inline constexpr std::size_t longest_folding = 32;
 
 // The characters that NFKC_Casefold makes of one, decomposed: compatible forms become the usual ones, capital letters
-// small, accents marks of their own; what is not seen goes. Returns how many were written.
+// small, accents marks of their own; what is not seen goes. Only the micro sign stays, whose folding is a letter of
+// Greek that 8-bit encodings with that sign lack. Returns how many were written.
 std::size_t fold(char32_t character, std::span<std::int32_t, longest_folding> to) noexcept;
 
 // Puts marks in their canonical order and composes what can be composed, in place. Returns the new length.

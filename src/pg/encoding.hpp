@@ -11,6 +11,7 @@ extern "C" {
 }
 
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace etl::pg {
@@ -43,6 +44,18 @@ inline std::string_view from_utf8(std::string_view text)
         const char* made = pg_any_to_server(text.data(), static_cast<int>(text.size()), PG_UTF8);
         return {made, made == text.data() ? text.size() : strlen(made)};
     });
+}
+
+// Runs a body of the core, whose errors speak UTF-8, so that they speak as the server does.
+template <class Body>
+auto with_errors_of_server(Body&& body)
+{
+    try {
+        return body();
+    } catch (const error& e) {
+        throw error(e.sqlstate(), std::string{from_utf8(e.what())}, std::string{from_utf8(e.detail())},
+                    std::string{from_utf8(e.hint())});
+    }
 }
 
 } // namespace etl::pg

@@ -22,7 +22,36 @@ std::span<std::int64_t> checked_numbers(ArrayType* array, std::size_t length)
     return {reinterpret_cast<std::int64_t*>(ARR_DATA_PTR(array)), length};
 }
 
+template <class T>
+Datum make_array(std::span<const T> numbers, Oid type)
+{
+    const int dimensions = numbers.empty() ? 0 : 1;
+    const std::size_t header = ARR_OVERHEAD_NONULLS(dimensions);
+    const std::size_t size = header + numbers.size_bytes();
+    auto* made = static_cast<ArrayType*>(allocate_in(CurrentMemoryContext, size));
+    std::memset(made, 0, header);
+    SET_VARSIZE(made, size);
+    made->ndim = dimensions;
+    made->elemtype = type;
+    if (!numbers.empty()) {
+        ARR_DIMS(made)[0] = static_cast<int>(numbers.size());
+        ARR_LBOUND(made)[0] = 1;
+        std::copy(numbers.begin(), numbers.end(), reinterpret_cast<T*>(ARR_DATA_PTR(made)));
+    }
+    return PointerGetDatum(made);
+}
+
 } // namespace
+
+Datum make_numbers(std::span<const std::int32_t> numbers)
+{
+    return make_array(numbers, INT4OID);
+}
+
+Datum make_numbers(std::span<const std::int64_t> numbers)
+{
+    return make_array(numbers, INT8OID);
+}
 
 std::span<std::int64_t> own_numbers(arguments args, std::size_t length)
 {

@@ -1,5 +1,6 @@
-// bigint[] of a fixed length as an aggregate's state: for states of a few whole numbers, which need no type of their
-// own. Such an aggregate has an INITCOND of that length and strict functions.
+// int[] and bigint[] from C++ numbers, and bigint[] of a fixed length as an aggregate's state: for states of a few
+// whole numbers, which need no type of their own. Such an aggregate has an INITCOND of that length and strict
+// functions.
 #pragma once
 
 #include "pg/function.hpp"
@@ -18,5 +19,9 @@ std::span<const std::int64_t> read_numbers(arguments args, int i, std::size_t le
 
 // The array that own_numbers() gave, as a result.
 Datum numbers_datum(std::span<std::int64_t> numbers);
+
+// A new int[] or bigint[] in the current memory context, under any live object.
+Datum make_numbers(std::span<const std::int32_t> numbers);
+Datum make_numbers(std::span<const std::int64_t> numbers);
 
 } // namespace etl::pg

@@ -1,4 +1,4 @@
-// Punycode (RFC 3492): characters of Unicode as letters, digits and hyphens, which host names are made of.
+// Punycode (core/punycode.hpp) of texts in UTF-8.
 #pragma once
 
 #include <optional>

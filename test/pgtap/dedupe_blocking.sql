@@ -1,6 +1,6 @@
 -- etl.candidate_pairs and etl.blocking_report: every pair of every rule, each once, against joins written by hand.
 BEGIN;
-SELECT plan(37);
+SELECT plan(42);
 SET client_min_messages = error; -- blocks that are cut are warned of
 
 CREATE TABLE person (id int PRIMARY KEY, surname text, city text, born date, tags text[]);
@@ -41,6 +41,17 @@ SELECT set_eq(
                       WHERE num_nulls(born, surname) = 0)
       SELECT least(a.id, b.id), greatest(a.id, b.id), 1 FROM sorted AS a JOIN sorted AS b ON b.n - a.n BETWEEN 1 AND 3$$,
     'sorted neighbourhood: rows less than a window apart');
+
+SELECT set_eq(
+    $$SELECT id_a::int, id_b::int, rule FROM etl.candidate_pairs('person',
+        '{"comparisons": [{"column": "surname"}, {"column": "city"}], "blocking": [{"equal": ["city", "surname"]}]}')$$,
+    $$SELECT a.id, b.id AS b, 1 FROM person AS a JOIN person AS b ON a.surname = b.surname AND a.city = b.city
+      AND a.surname <> '' AND a.city <> '' AND a.id < b.id$$, 'comparisons: the values of all of them equal');
+SELECT set_eq(
+    $$SELECT id_a, id_b, rule FROM etl.candidate_pairs('person', '{"comparisons": [{"column": "city"}],
+        "blocking": ["surname", {"equal": ["city"]}], "max_block": 9}')$$,
+    $$SELECT id_a, id_b, rule FROM etl.candidate_pairs('person', '{"blocking": ["surname", "city"], "max_block": 9}')$$,
+    'and with blocks that are cut');
 
 -- Several rules ------------------------------------------------------------------------------------------------------
 
@@ -90,7 +101,7 @@ SELECT set_eq(format('SELECT * FROM found(%L, ''other'')', rules), format('SELEC
 -- Report and cap -----------------------------------------------------------------------------------------------------
 
 SELECT results_eq(
-    $$SELECT rule, rows, blocks, pairs, cut_blocks, cut_pairs
+    $$SELECT number, rows, blocks, pairs, cut_blocks, cut_pairs
       FROM etl.blocking_report('person', '{"blocking": ["surname", "tags", {"sort_by": "born", "window": 4}]}')$$,
     $$SELECT 1, sum(n)::bigint, count(*) FILTER (WHERE n > 1), sum(n * (n - 1) / 2), 0::bigint, 0::numeric
       FROM (SELECT count(*) AS n FROM person WHERE surname <> '' GROUP BY surname) AS g
@@ -128,6 +139,13 @@ SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": ["(
                  'a subquery');
 SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": ["count(*)"]}')$$, '42803', NULL,
                  'an aggregate');
+SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"comparisons": [{"column": "city"}],
+                     "blocking": [{"equal": ["surname"]}]}')$$, '42703',
+                 'blocking rule 1 names comparison "surname", which there is not', 'an unknown comparison');
+SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": [{"equal": "city"}]}')$$, '22023', NULL,
+                 'a rule of comparisons that is no array');
+SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": [{"sort_by": "id", "window": "x"}]}')$$,
+                 '22023', NULL, 'a window that is no number');
 SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": []}')$$, '22023', NULL, 'no rule');
 SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": [7]}')$$, '22023', NULL,
                  'a rule that is a number');

@@ -34,6 +34,7 @@ for file in schema data pipeline; do
         > "$dir/$file.out"
 done
 q -d before -c "CALL etl.run_pipeline('nightly', '2026-01-01 00:00:00+00')" > "$dir/run.out"
+q -d before -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks')" > "$dir/seen.out"
 
 # All that a user has configured, and what has happened so far.
 configuration() {
@@ -46,6 +47,8 @@ SELECT s FROM etl.step AS s ORDER BY 1;
 SELECT r.run_id, r.kind, r.name, r.as_of, r.status, r.rows, r.detail FROM etl.runs AS r ORDER BY 1;
 SELECT s FROM etl.step_run AS s ORDER BY 1;
 SELECT count(*), md5(string_agg(q::text, ' ' ORDER BY q.quarantine_id)) FROM etl.quarantined_rows AS q;
+SELECT s FROM etl.first_seen_scopes AS s ORDER BY 1;
+SELECT k FROM etl.seen_key AS k ORDER BY 1;
 SQL
 }
 configuration before > "$dir/configuration"
@@ -54,10 +57,13 @@ is "$(grep -c . "$dir/configuration" | awk '{print ($1 > 25)}')" 1 'there is som
 createdb after
 pg_dump -d before -f "$dir/dump.sql"
 is "$(q -d after -f "$dir/dump.sql" 2>&1 | grep -v '^[ 0-9]*$' || true)" '' 'the dump is restored without a word'
-is "$(configuration after)" "$(cat "$dir/configuration")" 'suites, policies, pipelines, runs and quarantined rows are there'
+is "$(configuration after)" "$(cat "$dir/configuration")" \
+    'suites, policies, pipelines, runs, quarantined rows and keys that were seen are there'
 is "$(q -d after -c "SELECT etl.quarantine('transactions_raw', 'transactions')" 2> "$dir/notices")" 0 'and work'
 is "$(q -d after -c "INSERT INTO etl.run (kind, name, as_of) VALUES ('refresh', 'x', now()) RETURNING run_id > (SELECT max(run_id) FROM etl.runs)")" \
     t 'numbers go on where they were'
+is "$(q -d after -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks'), etl.first_seen('a', '2025-01-01', '1 day', 'new')")" \
+    'f|t' 'a key that was seen is known, and a new scope gets a number of its own'
 
 user_tables="SELECT count(*), sum((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'"
 before=$(q -d after -c "$user_tables")

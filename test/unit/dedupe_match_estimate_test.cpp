@@ -189,6 +189,21 @@ TEST(MatchEstimate, ARuleWhosePairsAgreeInMoreThanItDecides)
     EXPECT_NEAR(model["training"]["rules"][1]["matches"].get<double>(), 3000, 400);
 }
 
+// Rules that leave two comparisons to learn from, or one.
+TEST(MatchEstimate, FewComparisons)
+{
+    sample made = drawn(14, 5000, 50000);
+    for (const char* excluded :
+         {R"({"1": ["born", "city", "email"], "2": ["last", "city", "email"]})",
+          R"({"1": ["born", "city", "email", "last"], "2": ["last", "city", "email", "first"]})"}) {
+        made.excluded = excluded;
+        const json model = made.train();
+        EXPECT_NEAR(share(model, 0, 0, "m"), people.m[0][0], 0.15);
+        EXPECT_NEAR(share(model, 2, 0, "m"), people.m[2][0], 0.15);
+        EXPECT_NEAR(model["training"]["expected_matches"].get<double>(), 10000, 2000);
+    }
+}
+
 // One random pair of a thousand is a match: u of what only matches share must not become their share.
 TEST(MatchEstimate, TakesMatchesOutOfTheRandomPairs)
 {
@@ -258,6 +273,9 @@ TEST(MatchEstimate, NothingToLearnFrom)
     const json model = sample{}.train();
     expect_sane(model);
     EXPECT_EQ(share(model, 0, 0, "m"), 0.85);
+    sample none;
+    none.total_pairs = 0;
+    expect_sane(none.train());
     EXPECT_EQ(share(model, 0, 1, "m"), 0.1);
     EXPECT_EQ(share(model, 2, 0, "m"), 0.85);
     EXPECT_EQ(model["training"]["warnings"].size(), 1U + 2U + 5U); // no random pairs, two rules, five comparisons
@@ -289,6 +307,20 @@ TEST(MatchEstimate, FindsNoMatchesWhereThereAreNone)
     const json model = made.train();
     expect_sane(model);
     EXPECT_LT(model["training"]["expected_matches"].get<double>(), 100);
+}
+
+// Without a match, pairs that agree in more than their rule decides are no matches either.
+TEST(MatchEstimate, NeighboursAreNoMatches)
+{
+    drawing draw{16};
+    sample made;
+    made.excluded = R"({"1": ["born"], "2": ["last"]})";
+    draw.draw(made.random, people, false, 200000, 0);
+    draw.draw(made.pairs, people, false, 1500, 1, {2});
+    draw.draw(made.pairs, people, false, 200, 2, {1, 3});
+    const json model = made.train();
+    EXPECT_LT(model["training"]["expected_matches"].get<double>(), 2);
+    EXPECT_GT(share(model, 0, 0, "m"), 0.5);
 }
 
 TEST(MatchEstimate, ThresholdsAndTheHistogramAddUp)
@@ -352,7 +384,7 @@ TEST(MatchEstimate, RefusesWhatDoesNotFit)
     EXPECT_EQ(refusal([](sample& s) { s.options = R"({"speed": 1})"; }), "options has the unknown key \"speed\"");
     EXPECT_EQ(refusal([](sample& s) { s.options = R"({"recall": 0})"; }),
               "options: \"recall\" must be more than 0 and at most 1, not 0");
-    EXPECT_EQ(refusal([](sample& s) { s.total_pairs = 0; }), "total_pairs must be a number greater than 0");
+    EXPECT_EQ(refusal([](sample& s) { s.total_pairs = -1; }), "total_pairs must be a number of at least 0");
 }
 
 TEST(MatchEstimate, IsStoppedByThePoll)

@@ -198,8 +198,8 @@ TEST(MatchModel, RefusesWrongComparisons)
     EXPECT_EQ(
         message_of(with(R"({"name": "a", "value": "a", "type": "number", "term_frequency": true, )" + levels + "}")),
         "comparison \"a\" cannot have \"term_frequency\"");
-    EXPECT_EQ(message_of(model_of(R"({"when": "exact"})", "text", R"(, "term_frequency": {"rows": 0})")),
-              "comparison \"c\", \"term_frequency\": \"rows\" must be more than 0, not 0");
+    EXPECT_EQ(message_of(model_of(R"({"when": "exact"})", "text", R"(, "term_frequency": {"rows": -1})")),
+              "comparison \"c\", \"term_frequency\": \"rows\" must be at least 0, not -1");
     EXPECT_EQ(message_of(model_of(R"({"when": "exact"})", "text",
                                   R"(, "term_frequency": {"rows": 9, "rest": 1, "values": {"x": "y"}})")),
               "comparison \"c\", \"term_frequency\", \"values\": \"x\" must be a number, not \"y\"");
@@ -300,6 +300,8 @@ TEST(MatchWeight, AShareOfRowsIsAShare)
     few.values.emplace("all", 20.0);
     EXPECT_EQ(few.share_of("all"), 1);
     EXPECT_EQ(few.share_of("none"), 0.1);
+    few.rows = 0; // all texts were missing
+    EXPECT_EQ(few.share_of("all"), 1);
 }
 
 TEST(MatchWeight, RefusesAModelThatIsNotTrained)

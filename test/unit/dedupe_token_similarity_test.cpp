@@ -97,6 +97,15 @@ TEST(Ngrams, RefuseWhatIsNoNumberOfCharacters)
     EXPECT_THROW(jaccard(std::string(longest_text + 1, 'a'), "", 2), etl::error);
 }
 
+TEST(Ngrams, PollWhileTheyWork)
+{
+    static int polls;
+    polls = 0;
+    const std::string text(20000, 'a');
+    EXPECT_EQ(jaccard(text, text + 'b', 10000, 0, [] { ++polls; }), 0.5);
+    EXPECT_GT(polls, 1000);
+}
+
 TEST(CosineTokens, KnownValues)
 {
     EXPECT_DOUBLE_EQ(cosine_tokens("julie loves me more than linda loves me", "jane likes me more than julie loves me"),

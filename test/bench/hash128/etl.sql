@@ -1,0 +1,1 @@
+SELECT count(etl.hash128(t, n, price)) FROM keys;

@@ -1,0 +1,1 @@
+SELECT count(hash_record_extended(ROW(t, n, price), 0)) FROM keys;

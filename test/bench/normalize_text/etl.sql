@@ -1,0 +1,1 @@
+SELECT count(etl.normalize_text(t)) FROM names;

@@ -1,0 +1,1 @@
+SELECT count(lower(unaccent(t))) FROM names;

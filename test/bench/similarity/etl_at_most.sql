@@ -1,0 +1,1 @@
+SELECT count(*) FROM name_pair WHERE etl.levenshtein(a, b, 2) <= 2;

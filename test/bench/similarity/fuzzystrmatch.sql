@@ -1,0 +1,1 @@
+SELECT count(*) FROM name_pair WHERE levenshtein(a, b) <= 2;
