@@ -227,11 +227,11 @@ AS 'MODULE_PATHNAME', 'etl_resolve';
 COMMENT ON FUNCTION etl._resolve(text, text) IS
     'Where new rows belong. Both queries return id_a text, part_a bigint, cluster_a bigint, and the same of b; '
     'pairs_query also the probability float8. A part of 0 or NULL is that of a new row, an id_b of NULL makes id_a a '
-    'new row whether it has pairs or not. apart_query: what must not come into one cluster, a cluster_a or, without one, a '
-    'new row id_a, and the same of b. Answers what = member, a new row, with its part and that part''s cluster, or '
-    'with the same negative part for all rows of a new cluster; what = merge, a pair that merges cluster_b into cluster_a, '
-    'in this order; what = refused, a pair that was not followed. Errors: 23505 two new rows have one id, 22004 one '
-    'has none.';
+    'new row whether it has pairs or not. apart_query: what must not come into one cluster, a cluster_a or, without '
+    'one, a new row id_a, and the same of b. Answers what = member, a new row, with its part and that part''s '
+    'cluster, or with the same negative part for all rows of a new cluster; what = merge, a pair that merges '
+    'cluster_b into cluster_a, in this order; what = refused, a pair that was not followed. Errors: 23505 two new '
+    'rows have one id, 22004 one has none, 42804 other columns, 22023 a pair without a probability.';
 
 CREATE FUNCTION etl._begin_resolution(target regclass, id_column text, as_of timestamptz)
 RETURNS etl.resolution
@@ -654,10 +654,10 @@ COMMENT ON FUNCTION etl.forget_members(regclass, text[], bool, bool) IS
     'Takes rows out of their clusters, so that the next etl.resolve_new matches them as new ones: after an UPDATE of '
     'what is compared. target: the table. ids: the rows'' ids as text, those that are not known are passed over; NULL '
     'stands for all members whose row is gone from the table. whole_clusters: also all other members of these '
-    'clusters, which makes the next run find what a run over all rows would; without it the others stay together even where the '
-    'row was all that has held them together. dry_run: does it and rolls it back. Returns how many members were '
-    'forgotten. Errors: 42704 the table has no clusters, 42809 not a table, 42501 no SELECT on it, 42703 the column of '
-    'its ids is gone, 22023 a NULL flag, 25000 isolation level above READ COMMITTED.';
+    'clusters, which makes the next run find what a run over all rows would; without it the others stay together even '
+    'where the row was all that has held them together. dry_run: does it and rolls it back. Returns how many members '
+    'were forgotten. Errors: 42704 the table has no clusters, 42809 not a table, 42501 no SELECT on it, 42703 the '
+    'column of its ids is gone, 22023 a NULL flag, 25000 isolation level above READ COMMITTED.';
 
 CREATE FUNCTION etl.remove_resolution(relation text, if_exists bool DEFAULT false)
 RETURNS bigint

@@ -6,15 +6,34 @@
 #include "pg/spi.hpp"
 #include "pg/text_maker.hpp"
 
+extern "C" {
+#include <catalog/pg_type.h>
+}
+
+#include <cmath>
 #include <string>
 
 namespace etl::dedupe {
 namespace {
 
 // The columns of both queries: id_a, part_a, cluster_a, id_b, part_b, cluster_b and, of pairs, the probability.
+constexpr Oid column_types[] = {TEXTOID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, FLOAT8OID};
+constexpr int end_columns = 6;
+
 class end_reader : public pg::row_receiver {
   public:
-    void columns(TupleDesc) override {}
+    explicit end_reader(int columns) : columns_{columns} {}
+
+    void columns(TupleDesc row) override
+    {
+        bool fits = row->natts == columns_;
+        for (int i = 0; fits && i < columns_; ++i) {
+            fits = TupleDescAttr(row, i)->atttypid == column_types[i];
+        }
+        if (!fits) {
+            throw error(sqlstate::datatype_mismatch, "a query of etl._resolve has other columns than it must have");
+        }
+    }
 
   protected:
     ~end_reader() = default;
@@ -28,11 +47,14 @@ class end_reader : public pg::row_receiver {
         made.at.cluster = slot->tts_isnull[first + 2] ? 0 : DatumGetInt64(slot->tts_values[first + 2]);
         return made;
     }
+
+  private:
+    int columns_;
 };
 
 class pair_rows final : public end_reader {
   public:
-    explicit pair_rows(resolution& to) : to_{to} {}
+    explicit pair_rows(resolution& to) : end_reader{end_columns + 1}, to_{to} {}
 
     void row(TupleTableSlot* slot) override
     {
@@ -45,19 +67,33 @@ class pair_rows final : public end_reader {
         if (slot->tts_isnull[3]) {
             to_.add_row(a.id);
         } else {
-            to_.add_pair(a, read_end(slot, 3), DatumGetFloat8(slot->tts_values[6]));
+            to_.add_pair(a, read_end(slot, 3), read_probability(slot));
         }
     }
 
   private:
+    static double read_probability(const TupleTableSlot* slot)
+    {
+        const double probability = slot->tts_isnull[end_columns] ? NAN : DatumGetFloat8(slot->tts_values[end_columns]);
+        if (std::isnan(probability)) {
+            throw error(sqlstate::invalid_parameter_value, "a pair has no probability");
+        }
+        return probability;
+    }
+
     resolution& to_;
 };
 
 class apart_rows final : public end_reader {
   public:
-    explicit apart_rows(resolution& to) : to_{to} {}
+    explicit apart_rows(resolution& to) : end_reader{end_columns}, to_{to} {}
 
-    void row(TupleTableSlot* slot) override { to_.keep_apart(read_end(slot, 0), read_end(slot, 3)); }
+    void row(TupleTableSlot* slot) override
+    {
+        if (!slot->tts_isnull[0] && !slot->tts_isnull[3]) {
+            to_.keep_apart(read_end(slot, 0), read_end(slot, 3));
+        }
+    }
 
   private:
     resolution& to_;

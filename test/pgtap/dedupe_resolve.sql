@@ -1,7 +1,7 @@
 -- etl.resolve_new, etl.unmerge and their kin, over a list of pairs in place of a model: known answers, and the
 -- equivalence of one run and many.
 BEGIN;
-SELECT plan(72);
+SELECT plan(74);
 
 -- What matches is in a table, so that every answer can be told beforehand.
 CREATE TABLE matches (a text, b text, probability float8);
@@ -148,6 +148,11 @@ SELECT throws_ok($$SELECT etl.unmerge(-1)$$, '42704', 'merge -1 does not exist',
 CREATE TABLE never (id int);
 SELECT throws_ok($$SELECT etl.forget_members('never')$$, '42704', 'there are no clusters of table "public.never"',
                  'a table without clusters');
+
+SELECT throws_ok($$SELECT etl._resolve('SELECT 1, 2, 3, 4, 5, 6, 7', 'SELECT 1')$$, '42804', NULL,
+                 'the function within takes no other columns');
+SELECT throws_ok($$SELECT etl._resolve('SELECT ''a'', 1::bigint, 1::bigint, ''b'', NULL::bigint, 0::bigint,
+                                       ''NaN''::float8', 'SELECT 1')$$, '22023', NULL, 'and no NaN');
 
 -- another role
 CREATE ROLE resolver;
