@@ -175,12 +175,13 @@ COMMENT ON FUNCTION etl._match_key_sql(etl._blocking_rule) IS
     'Expression for what a rule gives a row: a key, keys, or what it is sorted by.';
 
 CREATE FUNCTION etl._match_side_sql(
-    relation regclass, side int, spec jsonb, rules etl._blocking_rule[], condition_a text, condition_b text)
+    relation regclass, side int, spec jsonb, rules etl._blocking_rule[], condition_a text, condition_b text,
+    of_all text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT %s AS side, %s AS id, %s FROM %s AS %I', side, etl._match_id_sql(relation, spec ->> 'id'),
+    SELECT format('SELECT %s AS side, %s AS id, %s FROM %s AS %I%s', side, id,
         concat_ws(', ',
             (SELECT string_agg(format(E'(%s\n)::%s AS v%s', c.value ->> 'value',
                                       CASE c.value ->> 'type' WHEN 'number' THEN 'float8' ELSE 'text' END, c.number),
@@ -189,11 +190,12 @@ AS $$
             (SELECT string_agg(format('%s AS k%s', etl._match_key_sql(r), (r).number), ', ' ORDER BY (r).number)
              FROM unnest(rules) AS r WHERE (r).kind <> 'equal'),
             format(E'(%s\n) IS TRUE AS in_a', condition_a), format(E'(%s\n) IS TRUE AS in_b', condition_b)),
-        relation, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation))
+        relation, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation), ' WHERE ' || format(of_all, id))
+    FROM etl._match_id_sql(relation, spec ->> 'id') AS i (id)
 $$;
-COMMENT ON FUNCTION etl._match_side_sql(regclass, int, jsonb, etl._blocking_rule[], text, text) IS
+COMMENT ON FUNCTION etl._match_side_sql(regclass, int, jsonb, etl._blocking_rule[], text, text, text) IS
     'Query for the rows of one table with what is compared (v1, …), what the rules give them (k1, …), and whether they '
-    'stand on the first and on the second side of pairs.';
+    'stand on the first and on the second side of pairs. of_all: a format for a condition on the id; NULL for all rows.';
 
 CREATE FUNCTION etl._match_uncut_sql(rule etl._blocking_rule, cut text)
 RETURNS text
@@ -217,7 +219,7 @@ COMMENT ON FUNCTION etl._match_uncut_sql(etl._blocking_rule, text) IS
 
 CREATE FUNCTION etl._match_rows_sql(
     target regclass, link_to regclass, spec jsonb, rules etl._blocking_rule[], counted jsonb DEFAULT '[]',
-    condition_a text DEFAULT 'true', condition_b text DEFAULT 'true')
+    condition_a text DEFAULT 'true', condition_b text DEFAULT 'true', of_all text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -228,11 +230,12 @@ AS $$
         (SELECT string_agg(', ' || etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut') || ' AS k' || r.number, ''
                            ORDER BY r.number)
          FROM unnest(rules) AS r),
-        etl._match_side_sql(target, 0, spec, rules, condition_a, condition_b),
+        etl._match_side_sql(target, 0, spec, rules, condition_a, condition_b, of_all),
         CASE WHEN link_to IS NOT NULL
-             THEN ' UNION ALL ' || etl._match_side_sql(link_to, 1, spec, rules, condition_a, condition_b) ELSE '' END)
+             THEN ' UNION ALL ' || etl._match_side_sql(link_to, 1, spec, rules, condition_a, condition_b,
+                                                               of_all) ELSE '' END)
 $$;
-COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text) IS
+COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text, text) IS
     'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; rows '
     'have no key of a block that is too large.';
 
@@ -320,7 +323,7 @@ DECLARE
 BEGIN
     FOREACH rule IN ARRAY rules LOOP
         IF rule.kind = 'sorted' THEN
-            made := made || '[{"pairs": 0}]';
+            made := made || '[{"pairs": 0, "cut_blocks": 0}]';
             CONTINUE;
         END IF;
         SELECT f.* INTO found
@@ -355,7 +358,7 @@ DECLARE
 BEGIN
     FOR rule IN
         SELECT c.number::int, c.value FROM jsonb_array_elements(counted) WITH ORDINALITY AS c (value, number)
-        WHERE c.value ->> 'cut' IS NOT NULL ORDER BY c.number
+        WHERE (c.value ->> 'cut_blocks')::bigint > 0 ORDER BY c.number
     LOOP
         RAISE WARNING USING
             MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)', rule.number,

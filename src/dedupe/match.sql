@@ -1,4 +1,7 @@
 -- etl.match: the pairs of rows that are the same thing, by a Fellegi-Sunter model.
+--
+-- Where the rows fit into pg_etl.match_memory they are read once, and compared in memory (src/dedupe/match_rows.hpp);
+-- else each blocking rule is a join, whose memory is work_mem. Both ways find the same pairs.
 
 CREATE FUNCTION etl._any_spec(target regclass, spec jsonb)
 RETURNS jsonb
@@ -47,27 +50,78 @@ $$;
 COMMENT ON FUNCTION etl._match_weight_of(float8) IS
     'The weight, log2 of the odds, of a probability. 22023 where it is none.';
 
-CREATE FUNCTION etl._match(
-    target regclass, model jsonb, threshold float8, link_to regclass, condition_a text, condition_b text,
-    explain bool)
+-- In memory -----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._load_rows(
+    rows_sql text, types text[], windows bigint[], is_link bool, rows bigint, max_block bigint,
+    OUT handle bigint, OUT counted jsonb)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_load_rows';
+COMMENT ON FUNCTION etl._load_rows(text, text[], bigint[], bool, bigint, bigint) IS
+    'Reads the rows of etl._match_rows_sql into memory. types: text or number, for each comparison; windows: for each '
+    'rule, 0 for one with keys; rows: about how many there are. Returns a number by which the functions below know '
+    'them, to the end of the transaction, and what etl._match_blocks would; no row where they take more than '
+    'pg_etl.match_memory.';
+
+CREATE FUNCTION etl._match_loaded(
+    handle bigint, model jsonb, least_weight float8, explain bool,
+    OUT id_a text, OUT id_b text, OUT probability float8, OUT match_weight float8, OUT explanation jsonb)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_match_loaded';
+COMMENT ON FUNCTION etl._match_loaded(bigint, jsonb, float8, bool) IS
+    'The candidate pairs of loaded rows that have at least that weight.';
+
+CREATE FUNCTION etl._loaded_patterns(
+    handle bigint, model jsonb, kept bigint[], most_pairs float8, seed bigint,
+    OUT pattern bytea, OUT pairs bigint, OUT rule int)
+RETURNS SETOF record
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_loaded_patterns';
+COMMENT ON FUNCTION etl._loaded_patterns(bigint, jsonb, bigint[], float8, bigint) IS
+    'The patterns of the candidate pairs of loaded rows, as etl._candidate_patterns has them, by those rules whose '
+    'numbers, from 0, are given; the others are left out for good.';
+
+CREATE FUNCTION etl._unload_rows(handle bigint)
+RETURNS void
+LANGUAGE C STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'etl_unload_rows';
+COMMENT ON FUNCTION etl._unload_rows(bigint) IS 'Frees the memory of loaded rows.';
+
+CREATE FUNCTION etl._load_match(
+    target regclass, link_to regclass, spec jsonb, rules etl._blocking_rule[], condition_a text, condition_b text,
+    OUT handle bigint, OUT counted jsonb)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT l.handle, l.counted
+    FROM etl._load_rows(
+        etl._match_rows_sql(target, link_to, spec, rules, '[]', condition_a, condition_b),
+        ARRAY(SELECT c.value ->> 'type' FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c
+              ORDER BY c.ordinality),
+        ARRAY(SELECT coalesce(r.width, 0)::bigint FROM unnest(rules) AS r ORDER BY r.number),
+        link_to IS NOT NULL, etl._count_rows(target) + coalesce(etl._count_rows(link_to), 0),
+        (spec ->> 'max_block')::bigint) AS l
+$$;
+COMMENT ON FUNCTION etl._load_match(regclass, regclass, jsonb, etl._blocking_rule[], text, text) IS
+    'Loads the rows of a match where they fit into memory; else the number is NULL.';
+
+-- By joins ------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._match_joined(
+    target regclass, model jsonb, least_weight float8, link_to regclass, rules etl._blocking_rule[], counted jsonb,
+    condition_a text, condition_b text, explain bool)
 RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
-SET jit = off
 SET enable_mergejoin = off
+SET jit = off
 AS $$
 DECLARE
-    least_weight float8 := etl._match_weight_of(threshold);
-    rules etl._blocking_rule[];
-    counted jsonb;
-    rows_sql text;
+    rows_sql text := etl._match_rows_sql(target, link_to, model, rules, counted, condition_a, condition_b);
 BEGIN
-    PERFORM etl._require_match_tables(target, link_to, model);
-    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, model) AS r);
-    counted := etl._match_blocks(target, link_to, model, rules);
-    PERFORM etl._warn_of_cut_blocks(model, counted);
-    rows_sql := etl._match_rows_sql(target, link_to, model, rules, counted, condition_a, condition_b);
     FOR number IN 1 .. cardinality(rules) LOOP
         RETURN QUERY SELECT f.* FROM etl._locked_rows(format(
             'SELECT a, b, 1 / (1 + 2 ^ -greatest(least(w, 1000), -1000)), w, e FROM ('
@@ -80,6 +134,42 @@ BEGIN
             etl._match_new_sql(rules, number)), model, least_weight)
             AS f (id_a text, id_b text, probability float8, match_weight float8, explanation jsonb);
     END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._match_joined(
+    regclass, jsonb, float8, regclass, etl._blocking_rule[], jsonb, text, text, bool) IS
+    'The pairs of etl._match by a join for each rule. counted: what etl._match_blocks returns.';
+
+-- Either way ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._match(
+    target regclass, model jsonb, threshold float8, link_to regclass, condition_a text, condition_b text,
+    explain bool)
+RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    least_weight float8 := etl._match_weight_of(threshold);
+    rules etl._blocking_rule[];
+    handle bigint;
+    counted jsonb;
+BEGIN
+    PERFORM etl._require_match_tables(target, link_to, model);
+    rules := ARRAY(SELECT r FROM etl._blocking_rules(target, model) AS r);
+    SELECT l.handle, l.counted INTO handle, counted
+    FROM etl._load_match(target, link_to, model, rules, condition_a, condition_b) AS l;
+    IF handle IS NULL THEN
+        counted := etl._match_blocks(target, link_to, model, rules);
+    END IF;
+    PERFORM etl._warn_of_cut_blocks(model, counted);
+    IF handle IS NULL THEN
+        RETURN QUERY SELECT m.* FROM etl._match_joined(target, model, least_weight, link_to, rules, counted,
+                                                       condition_a, condition_b, explain) AS m;
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT m.* FROM etl._match_loaded(handle, model, least_weight, explain) AS m;
+    PERFORM etl._unload_rows(handle);
 END
 $$;
 COMMENT ON FUNCTION etl._match(regclass, jsonb, float8, regclass, text, text, bool) IS

@@ -87,7 +87,7 @@ class reader final : public pg::row_receiver {
         score_ = row->natts == 3 ? describe_column(row, 2) : column{};
     }
 
-    void row(TupleTableSlot* slot) override
+    bool row(TupleTableSlot* slot) override
     {
         const MemoryContext old = MemoryContextSwitchTo(values_.get());
         const Id a = slot->tts_isnull[0] ? Id{} : id_of(a_, slot->tts_values[0]);
@@ -102,6 +102,7 @@ class reader final : public pg::row_receiver {
         if (++rows_ % rows_kept == 0) {
             values_.reset();
         }
+        return true;
     }
 
   private:

@@ -56,7 +56,7 @@ class pair_rows final : public end_reader {
   public:
     explicit pair_rows(resolution& to) : end_reader{end_columns + 1}, to_{to} {}
 
-    void row(TupleTableSlot* slot) override
+    bool row(TupleTableSlot* slot) override
     {
         if (slot->tts_isnull[0]) {
             throw error(sqlstate::null_value_not_allowed, "a new row has no id",
@@ -69,6 +69,7 @@ class pair_rows final : public end_reader {
         } else {
             to_.add_pair(a, read_end(slot, 3), read_probability(slot));
         }
+        return true;
     }
 
   private:
@@ -88,11 +89,12 @@ class apart_rows final : public end_reader {
   public:
     explicit apart_rows(resolution& to) : end_reader{end_columns}, to_{to} {}
 
-    void row(TupleTableSlot* slot) override
+    bool row(TupleTableSlot* slot) override
     {
         if (!slot->tts_isnull[0] && !slot->tts_isnull[3]) {
             to_.keep_apart(read_end(slot, 0), read_end(slot, 3));
         }
+        return true;
     }
 
   private:

@@ -1,8 +1,10 @@
 // etl.similar_pairs: texts from one query or two into the core, pairs out of it.
+#include "core/text_list.hpp"
 #include "dedupe/similarity_join.hpp"
 #include "pg/query.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
+#include "pg/text_maker.hpp"
 
 #include <array>
 #include <string>
@@ -11,29 +13,9 @@ namespace {
 
 using namespace etl;
 
-// The ids of the texts, by their numbers, one after the other.
-class id_list {
-  public:
-    explicit id_list(std::pmr::memory_resource* memory) : bytes_{memory}, ends_{memory} {}
-
-    void add(std::string_view id)
-    {
-        bytes_.insert(bytes_.end(), id.begin(), id.end());
-        ends_.push_back(bytes_.size());
-    }
-    std::string_view operator[](std::uint32_t i) const noexcept
-    {
-        const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
-        return {bytes_.data() + begin, ends_[i] - begin};
-    }
-
-  private:
-    std::pmr::vector<char> bytes_;
-    std::pmr::vector<std::size_t> ends_;
-};
-
 // A row without a text is like none, and one without an id cannot be named.
-void read_texts(dedupe::similarity_join& into, id_list& ids, const std::string& query, const char* what, bool is_second)
+void read_texts(dedupe::similarity_join& into, text_list& ids, const std::string& query, const char* what,
+                bool is_second)
 {
     const pg::spi_session session;
     pg::require_select(query, what, "Select two columns: the id and the text of each row.");
@@ -61,18 +43,16 @@ ETL_FUNCTION(etl_similar_pairs, args)
 
     pg::context_resource memory;
     dedupe::similarity_join join{threshold, links, &memory};
-    id_list ids{&memory};
+    text_list ids{&memory}; // by the numbers of the texts
     read_texts(join, ids, std::string{query}, "query", false);
     if (links) {
         read_texts(join, ids, std::string{other}, "link_to", true);
     }
+    pg::text_maker first{&memory};
+    pg::text_maker second{&memory};
     join.each(
         [&](const dedupe::similarity_join::pair& found) {
-            const pg::scratch_context texts;
-            MemoryContext old = MemoryContextSwitchTo(texts.get());
-            std::array values{pg::make_text(ids[found.a]), pg::make_text(ids[found.b]),
-                              Float8GetDatum(found.similarity)};
-            MemoryContextSwitchTo(old);
+            std::array values{first.make(ids[found.a]), second.make(ids[found.b]), Float8GetDatum(found.similarity)};
             std::array nulls{false, false, false};
             rows.put(values, nulls);
         },

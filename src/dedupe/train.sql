@@ -73,19 +73,20 @@ COMMENT ON TYPE etl._pair_patterns IS
     'Patterns of levels, how many pairs have each, and under which blocking rule these came up: a negative number '
     'where an earlier rule has found them, too.';
 
-CREATE FUNCTION etl._sample_sql(rows_sql text)
+CREATE FUNCTION etl._sample_sql(target regclass, link_to regclass, spec jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT r.*, row_number() OVER (PARTITION BY side ORDER BY hashtextextended(id::text, $1), id) AS place '
-                  'FROM (%s) AS r '
-                  'WHERE (hashtextextended(id::text, $1) & 9223372036854775807) <= $2 * 9223372036854775807.0', rows_sql)
+                  'FROM (%s) AS r',
+        etl._match_rows_sql(target, link_to, spec, '{}', of_all =>
+            '(hashtextextended(%s::text, $1) & 9223372036854775807) <= $2 * 9223372036854775807.0'))
 $$;
-COMMENT ON FUNCTION etl._sample_sql(text) IS
+COMMENT ON FUNCTION etl._sample_sql(regclass, regclass, jsonb) IS
     'Query for a share ($2) of the rows that a seed ($1) chooses, numbered in an order that it chooses, too.';
 
-CREATE FUNCTION etl._random_patterns(rows_sql text, spec jsonb, first bigint, second bigint, seed bigint, pairs bigint)
+CREATE FUNCTION etl._random_patterns(sample_sql text, spec jsonb, first bigint, second bigint, seed bigint, pairs bigint)
 RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -114,7 +115,7 @@ BEGIN
             JOIN sample AS b ON b.place = a.next AND b.side = CASE WHEN $5 THEN 1 ELSE 0 END
             GROUP BY 1
         ) AS counted
-        $query$, etl._sample_sql(rows_sql), etl._pair_values_sql(spec)), seed, share, spec, steps,
+        $query$, sample_sql, etl._pair_values_sql(spec)), seed, share, spec, steps,
         second IS NOT NULL)
         AS f (patterns bytea[], counts bigint[]);
     RETURN made;
@@ -123,15 +124,22 @@ $$;
 COMMENT ON FUNCTION etl._random_patterns(text, jsonb, bigint, bigint, bigint, bigint) IS
     'Patterns of about so many random pairs. first, second: the rows of the tables; second is NULL for one table.';
 
+CREATE FUNCTION etl._is_sampled(key anyelement, share float8, seed bigint)
+RETURNS bool
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_is_sampled';
+COMMENT ON FUNCTION etl._is_sampled(anyelement, float8, bigint) IS
+    'Whether a block, by its key (uuid) or place (bigint), is one of a share of all that a seed chooses.';
+
 CREATE FUNCTION etl._sampled_blocks_sql(rule etl._blocking_rule)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('(%s & 9223372036854775807) <= $2 * 9223372036854775807.0',
-        CASE rule.kind WHEN 'any' THEN 'uuid_hash_extended(a.e, $3)'
-                       WHEN 'sorted' THEN format('hashint8extended(a.k%s, $3)', rule.number)
-                       ELSE format('uuid_hash_extended(a.k%s, $3)', rule.number) END)
+    SELECT format('etl._is_sampled(%s, $2, $3)',
+        CASE rule.kind WHEN 'any' THEN 'a.e'
+                       WHEN 'sorted' THEN format('least(a.k%1$s, b.k%1$s)', rule.number)
+                       ELSE format('a.k%s', rule.number) END)
 $$;
 COMMENT ON FUNCTION etl._sampled_blocks_sql(etl._blocking_rule) IS
     'Condition for the pairs of a share ($2) of a rule''s blocks, which a seed ($3) chooses.';
@@ -208,7 +216,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._count_rows(regclass) IS 'The number of rows of a table; NULL without one.';
 
-CREATE FUNCTION etl._affordable_rules(INOUT spec jsonb, INOUT counted jsonb, rows bigint)
+CREATE FUNCTION etl._affordable_rules(INOUT spec jsonb, INOUT counted jsonb, rows bigint, OUT kept bigint[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -217,12 +225,13 @@ DECLARE
                                                         FROM jsonb_array_elements(counted) AS c));
     dropped text;
 BEGIN
-    SELECT string_agg((r.value -> 'equal')::text, ', ' ORDER BY r.number) FILTER (WHERE NOT r.kept),
-        jsonb_set(spec, '{blocking}', jsonb_agg(r.value ORDER BY r.number) FILTER (WHERE r.kept)),
-        jsonb_agg(r.counted ORDER BY r.number) FILTER (WHERE r.kept)
-    INTO dropped, spec, counted
+    SELECT string_agg((r.value -> 'equal')::text, ', ' ORDER BY r.number) FILTER (WHERE NOT r.affordable),
+        jsonb_set(spec, '{blocking}', jsonb_agg(r.value ORDER BY r.number) FILTER (WHERE r.affordable)),
+        jsonb_agg(r.counted ORDER BY r.number) FILTER (WHERE r.affordable),
+        array_agg(r.number - 1 ORDER BY r.number) FILTER (WHERE r.affordable)
+    INTO dropped, spec, counted, kept
     FROM (
-        SELECT b.value, b.number, c.value AS counted, (c.value ->> 'pairs')::numeric <= most_pairs AS kept
+        SELECT b.value, b.number, c.value AS counted, (c.value ->> 'pairs')::numeric <= most_pairs AS affordable
         FROM jsonb_array_elements(spec -> 'blocking') WITH ORDINALITY AS b (value, number)
         JOIN jsonb_array_elements(counted) WITH ORDINALITY AS c (value, number) USING (number)
     ) AS r;
@@ -236,7 +245,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._affordable_rules(jsonb, jsonb, bigint) IS
     'The specification without those of its rules, which nobody has given, that have more than ten pairs for each row '
-    'and more than a million; one stays in any case. Tells of those that go.';
+    'and more than a million; one stays in any case. Tells of those that go. kept: the numbers of the others, from 0.';
 
 CREATE FUNCTION etl.train_match(
     target regclass, spec jsonb DEFAULT NULL, seed bigint DEFAULT 1, link_to regclass DEFAULT NULL,
@@ -247,31 +256,44 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     full_spec jsonb := etl._any_spec(target, spec);
+    first bigint := etl._count_rows(target);
+    second bigint := etl._count_rows(link_to);
     rules etl._blocking_rule[];
+    handle bigint;
     counted jsonb;
+    kept bigint[];
     rows_sql text;
-    first bigint;
-    second bigint;
     random etl._pair_patterns;
     candidate etl._pair_patterns;
 BEGIN
     PERFORM etl._require_sample(seed, sample_pairs);
     PERFORM etl._require_match_tables(target, link_to, full_spec);
-    first := etl._count_rows(target);
-    second := etl._count_rows(link_to);
     rules := ARRAY(SELECT r FROM etl._blocking_rules(target, full_spec) AS r);
-    counted := etl._match_blocks(target, link_to, full_spec, rules);
+    SELECT l.handle, l.counted INTO handle, counted
+    FROM etl._load_match(target, link_to, full_spec, rules, 'true', 'true') AS l;
+    IF handle IS NULL THEN
+        counted := etl._match_blocks(target, link_to, full_spec, rules);
+    END IF;
+    kept := ARRAY(SELECT generate_subscripts(rules, 1) - 1);
     IF NOT coalesce(spec ? 'blocking', false) THEN
-        SELECT a.spec, a.counted INTO full_spec, counted
+        SELECT a.spec, a.counted, a.kept INTO full_spec, counted, kept
         FROM etl._affordable_rules(full_spec, counted, first + coalesce(second, 0)) AS a;
         rules := ARRAY(SELECT r FROM etl._blocking_rules(target, full_spec) AS r);
     END IF;
     PERFORM etl._warn_of_cut_blocks(full_spec, counted);
     rows_sql := etl._match_rows_sql(target, link_to, full_spec, rules, counted);
     full_spec := etl._with_frequencies(rows_sql, full_spec);
-    random := etl._random_patterns(rows_sql, full_spec, first, second, seed, sample_pairs);
-    candidate := etl._candidate_patterns(rows_sql, full_spec, rules, link_to IS NOT NULL, counted, seed,
-                                         sample_pairs);
+    random := etl._random_patterns(etl._sample_sql(target, link_to, full_spec), full_spec, first, second, seed,
+                                   sample_pairs);
+    IF handle IS NULL THEN
+        candidate := etl._candidate_patterns(rows_sql, full_spec, rules, link_to IS NOT NULL, counted, seed,
+                                             sample_pairs);
+    ELSE
+        SELECT array_agg(p.pattern), array_agg(p.pairs), array_agg(p.rule)
+        INTO candidate.patterns, candidate.counts, candidate.pair_rules
+        FROM etl._loaded_patterns(handle, full_spec, kept, sample_pairs, seed) AS p;
+        PERFORM etl._unload_rows(handle);
+    END IF;
     RETURN etl._estimate_match(
         full_spec, random.patterns, random.counts, candidate.patterns, candidate.counts, candidate.pair_rules,
         etl._excluded_comparisons(target, full_spec, rules),

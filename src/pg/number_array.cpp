@@ -65,6 +65,13 @@ std::span<const std::int64_t> read_numbers(arguments args, int i, std::size_t le
     return checked_numbers(DatumGetArrayTypeP(args.datum(i)), length);
 }
 
+std::span<const std::int64_t> read_numbers(arguments args, int i)
+{
+    ArrayType* array = DatumGetArrayTypeP(args.given(i));
+    const int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    return length == 0 ? std::span<const std::int64_t>{} : checked_numbers(array, static_cast<std::size_t>(length));
+}
+
 Datum numbers_datum(std::span<std::int64_t> numbers)
 {
     return PointerGetDatum(reinterpret_cast<char*>(numbers.data()) - header_size);

@@ -17,6 +17,9 @@ std::span<std::int64_t> own_numbers(arguments args, std::size_t length);
 // An array that is only read. Phase one.
 std::span<const std::int64_t> read_numbers(arguments args, int i, std::size_t length);
 
+// The same of any length. Raises where it is NULL.
+std::span<const std::int64_t> read_numbers(arguments args, int i);
+
 // The array that own_numbers() gave, as a result.
 Datum numbers_datum(std::span<std::int64_t> numbers);
 

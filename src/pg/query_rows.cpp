@@ -28,8 +28,7 @@ void start(DestReceiver* self, int, TupleDesc row)
 bool receive(TupleTableSlot* slot, DestReceiver* self)
 {
     slot_getallattrs(slot);
-    boundary([&] { target_of(self).row(slot); });
-    return true;
+    return boundary([&] { return target_of(self).row(slot); });
 }
 
 void end(DestReceiver*) {}

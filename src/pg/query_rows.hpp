@@ -18,8 +18,8 @@ class row_receiver {
   public:
     // Once, before the first row.
     virtual void columns(TupleDesc row) = 0;
-    // Every value of the row lies in slot->tts_values, with its flag in slot->tts_isnull.
-    virtual void row(TupleTableSlot* slot) = 0;
+    // Every value of the row lies in slot->tts_values, with its flag in slot->tts_isnull. False ends the query.
+    virtual bool row(TupleTableSlot* slot) = 0;
 
   protected:
     ~row_receiver() = default;
