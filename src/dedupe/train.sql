@@ -53,7 +53,7 @@ BEGIN
         SELECT c.value, c.number
         FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number) ORDER BY c.number
     LOOP
-        IF comparison.value -> 'term_frequency' = 'true' AND comparison.value ->> 'type' = 'text' THEN
+        IF comparison.value -> 'term_frequency' NOT IN ('false', 'null') AND comparison.value ->> 'type' = 'text' THEN
             made := made || jsonb_set(comparison.value, '{term_frequency}',
                                       etl._frequencies(rows_sql, comparison.number::int));
         ELSE
