@@ -26,7 +26,8 @@ RETURNS uuid
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_first_common_key';
 COMMENT ON FUNCTION etl._first_common_key(uuid[], uuid[]) IS
-    'The first element of a that b has, too: under this one a pair counts where it has several keys in common.';
+    'The first element of a that b has, too: under this one a pair counts where it has several keys in common. Both are '
+    'in ascending order.';
 
 CREATE FUNCTION etl._expression_columns(relation regclass, expressions text, purpose text)
 RETURNS text[]
@@ -53,13 +54,13 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('blocking rule %s is none: %s', number, left(given::text, 200)),
+        MESSAGE = format('blocking rule %s is not valid: %s', number, left(given::text, 200)),
         HINT = 'Name comparisons, {"equal": ["surname", "birthday"]}, or give SQL expressions over one row, '
                '"left(surname, 4), birthday", or an order with a window of 2 to 1000 rows, '
                '{"sort_by": "surname", "window": 10}.';
 END
 $$;
-COMMENT ON FUNCTION etl._refuse_blocking_rule(int, jsonb) IS 'Raises (22023) that a blocking rule is none.';
+COMMENT ON FUNCTION etl._refuse_blocking_rule(int, jsonb) IS 'Raises (22023) that a blocking rule is not valid.';
 
 CREATE FUNCTION etl._equal_rule(target regclass, spec jsonb, number int, given jsonb)
 RETURNS etl._blocking_rule
@@ -390,8 +391,9 @@ BEGIN
                                             format('comparison "%s"', comparison ->> 'name'));
         END LOOP;
         PERFORM etl._blocking_rules(relation, spec);
-        EXECUTE format('SELECT coalesce(id::text, ''NULL'') FROM (SELECT %I AS id FROM %s) AS r GROUP BY r.id '
-                       'HAVING count(*) > 1 OR r.id IS NULL LIMIT 1', spec ->> 'id', relation) INTO repeated;
+        repeated := etl._locked_value(format(
+            'SELECT (SELECT coalesce(id::text, ''NULL'') FROM (SELECT %I AS id FROM %s) AS r GROUP BY r.id '
+            'HAVING count(*) > 1 OR r.id IS NULL LIMIT 1)', spec ->> 'id', relation), NULL::text);
         IF repeated IS NOT NULL THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'unique_violation',

@@ -1,5 +1,6 @@
 // What blocking asks of C++: the columns that an expression reads, and the first key that two rows share.
 #include "pg/function.hpp"
+#include "pg/interrupts.hpp"
 #include "pg/row_expression.hpp"
 #include "pg/text_array.hpp"
 
@@ -12,6 +13,9 @@ extern "C" {
 #include <utils/uuid.h>
 }
 
+#include <algorithm>
+#include <cstring>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -22,7 +26,12 @@ namespace {
 class open_relation {
   public:
     explicit open_relation(Oid id) : relation_{pg::call([id] { return table_open(id, AccessShareLock); })} {}
-    ~open_relation() { table_close(relation_, NoLock); }
+    ~open_relation()
+    {
+        if (std::uncaught_exceptions() == exceptions_) {
+            table_close(relation_, NoLock);
+        }
+    }
     open_relation(const open_relation&) = delete;
     open_relation& operator=(const open_relation&) = delete;
 
@@ -30,6 +39,7 @@ class open_relation {
 
   private:
     Relation relation_;
+    int exceptions_ = std::uncaught_exceptions();
 };
 
 struct uuids {
@@ -47,14 +57,11 @@ uuids keys_of(Datum value)
     return {reinterpret_cast<const pg_uuid_t*>(ARR_DATA_PTR(array)), ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))};
 }
 
+// Whether an ascending array has the key.
 bool holds(const uuids& keys, const pg_uuid_t& key)
 {
-    for (int i = 0; i < keys.count; ++i) {
-        if (std::memcmp(&keys.at[i], &key, sizeof key) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const auto is_before = [](const pg_uuid_t& x, const pg_uuid_t& y) { return std::memcmp(&x, &y, sizeof x) < 0; };
+    return std::binary_search(keys.at, keys.at + keys.count, key, is_before);
 }
 
 } // namespace
@@ -84,6 +91,7 @@ ETL_FUNCTION(etl_first_common_key, args)
     const dedupe::uuids left = dedupe::keys_of(args.given(0));
     const dedupe::uuids right = dedupe::keys_of(args.given(1));
     for (int i = 0; i < left.count; ++i) {
+        pg::check_interrupts();
         if (dedupe::holds(right, left.at[i])) {
             return UUIDPGetDatum(&left.at[i]);
         }

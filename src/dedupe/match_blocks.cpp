@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <limits>
+#include <string>
 #include <tuple>
 
 #include "core/cpp_only.hpp"
@@ -34,6 +36,9 @@ void match_blocks::reserve(std::size_t rows)
 
 void match_blocks::add_place(row_number row, std::int64_t place)
 {
+    if (place < 1 || place > std::numeric_limits<std::uint32_t>::max()) {
+        throw error(sqlstate::invalid_parameter_value, "a row cannot stand at place " + std::to_string(place));
+    }
     places_.resize(row + std::size_t{1});
     places_[row] = static_cast<std::uint32_t>(place);
 }
@@ -56,9 +61,13 @@ void match_blocks::close_sorted(row_number rows)
     members_.resize(placed);
     keys_.resize(placed);
     for (row_number row = 0; row < rows; ++row) {
-        if (places_[row] != 0) {
-            members_[places_[row] - 1] = row;
-            keys_[places_[row] - 1] = places_[row];
+        const std::uint32_t place = places_[row];
+        if (place > placed || (place != 0 && keys_[place - 1] != 0)) {
+            throw error(sqlstate::invalid_parameter_value, "the places of sorted rows are not 1, 2, 3 and so on");
+        }
+        if (place != 0) {
+            members_[place - 1] = row;
+            keys_[place - 1] = place;
         }
     }
 }

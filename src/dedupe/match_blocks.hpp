@@ -1,8 +1,8 @@
 // The blocks of one blocking rule over rows in memory: rows with a key in common, or, for a rule that sorts, rows that
 // stand near each other.
 //
-// Of a key of 128 bits 64 are kept: among a million rows two keys share them once in forty million times, and then only
-// pairs are compared that need not be.
+// Of a key of 128 bits 64 are kept. Among a million rows two keys share these once in forty million times; then some
+// pairs are compared that the same rule in SQL does not find.
 #pragma once
 
 #include "core/error.hpp"
@@ -33,6 +33,8 @@ class match_blocks {
     // window: 0 for a rule with keys, else how near rows of a rule that sorts must stand.
     explicit match_blocks(std::uint32_t window, std::pmr::memory_resource* memory);
 
+    static constexpr std::size_t bytes_of_key = 16; // before blocks are made of it
+
     // Room for that many rows with a key each.
     void reserve(std::size_t rows);
 
@@ -50,11 +52,12 @@ class match_blocks {
 
     // Calls f(one, other) for each pair that the rule finds, once, of a share of the blocks.
     template <class F>
-    void each_pair(double share, std::uint64_t seed, F&& f) const
+    void each_pair(double share, std::uint64_t seed, poller& stop, F&& f) const
     {
         for (std::size_t i = 0; i < keys_.size(); ++i) {
+            stop.tick();
             if (is_sampled(keys_[i], share, seed)) {
-                each_pair_of(static_cast<std::uint32_t>(i), f);
+                each_pair_of(static_cast<std::uint32_t>(i), stop, f);
             }
         }
     }
@@ -66,6 +69,7 @@ class match_blocks {
         std::uint64_t key;
         row_number row;
     };
+    static_assert(sizeof(entry) == bytes_of_key);
     using block_number = std::uint32_t;
 
     std::span<const row_number> members(block_number block) const noexcept
@@ -78,10 +82,11 @@ class match_blocks {
     bool is_first_common(block_number block, row_number one, row_number other) const noexcept;
 
     template <class F>
-    void each_pair_of(block_number block, F& f) const
+    void each_pair_of(block_number block, poller& stop, F& f) const
     {
         if (window_ != 0) { // a block is a place
             for (std::size_t next = block + 1; next < keys_.size() && next < block + window_; ++next) {
+                stop.tick();
                 f(members_[block], members_[next]);
             }
             return;
@@ -89,6 +94,7 @@ class match_blocks {
         const auto rows = members(block);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             for (std::size_t j = i + 1; j < rows.size(); ++j) {
+                stop.tick();
                 if (!several_ || is_first_common(block, rows[i], rows[j])) {
                     f(rows[i], rows[j]);
                 }

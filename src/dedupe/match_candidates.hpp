@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/cpp_only.hpp"
@@ -40,12 +41,18 @@ class match_candidates {
         }
     }
 
-    // Leaves out all rules but those of the numbers, from 0 and ascending.
+    // Leaves out all rules but those of the numbers, from 0 and ascending; others are refused.
     void keep_rules(std::span<const std::int64_t> numbers)
     {
         std::pmr::vector<match_blocks> kept{rules_.get_allocator()};
+        std::int64_t next = 0;
         for (const std::int64_t number : numbers) {
-            kept.push_back(std::move(rules_.at(static_cast<std::size_t>(number))));
+            if (number < next || number >= static_cast<std::int64_t>(rules_.size())) {
+                throw error(sqlstate::invalid_parameter_value,
+                            "there is no rule " + std::to_string(number) + " to keep");
+            }
+            kept.push_back(std::move(rules_[static_cast<std::size_t>(number)]));
+            next = number + 1;
         }
         rules_ = std::move(kept);
     }
@@ -55,8 +62,7 @@ class match_candidates {
     void each_pair(std::size_t rule, double share, std::uint64_t seed, poll_fn poll, F&& f) const
     {
         poller stop{poll};
-        rules_[rule].each_pair(share, seed, [&](row_number one, row_number other) {
-            stop.tick();
+        rules_[rule].each_pair(share, seed, stop, [&](row_number one, row_number other) {
             const auto pair = rows_.as_pair(one, other);
             if (pair) {
                 const bool is_old = std::any_of(rules_.begin(), rules_.begin() + static_cast<std::ptrdiff_t>(rule),

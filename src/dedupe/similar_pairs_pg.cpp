@@ -1,6 +1,7 @@
 // etl.similar_pairs: texts from one query or two into the core, pairs out of it.
 #include "core/text_list.hpp"
 #include "dedupe/similarity_join.hpp"
+#include "pg/encoding.hpp"
 #include "pg/query.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
@@ -23,7 +24,7 @@ void read_texts(dedupe::similarity_join& into, text_list& ids, const std::string
     for (auto fields = cursor.fetch(); !fields.empty(); fields = cursor.fetch()) {
         for (std::size_t i = 0; i < fields.size(); i += 2) {
             if (!fields[i].is_null() && !fields[i + 1].is_null()) {
-                into.add(fields[i + 1].view(), is_second);
+                into.add(pg::as_utf8(fields[i + 1].view()), is_second);
                 ids.add(fields[i].view());
             }
         }

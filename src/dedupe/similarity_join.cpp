@@ -137,7 +137,7 @@ void similarity_join::order(poll_fn poll)
 
 std::uint32_t similarity_join::least_common(const token_set& x, const token_set& y) const noexcept
 {
-    return rounded_up(threshold_ / (1 + threshold_) * (static_cast<double>(x.size) + y.size));
+    return std::max(1U, rounded_up(threshold_ / (1 + threshold_) * (static_cast<double>(x.size) + y.size)));
 }
 
 std::uint32_t similarity_join::least_size(std::uint32_t size) const noexcept

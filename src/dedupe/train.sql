@@ -209,7 +209,7 @@ DECLARE
     made bigint;
 BEGIN
     IF relation IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM %s', relation) INTO made;
+        made := etl._locked_value(format('SELECT count(*) FROM %s', relation), NULL::bigint);
     END IF;
     RETURN made;
 END

@@ -1,6 +1,6 @@
 -- etl.match_spec, etl.train_match, etl.match: the same pairs in memory and by joins, and the right ones.
 BEGIN;
-SELECT plan(53);
+SELECT plan(68);
 SET client_min_messages = warning;
 
 -- People, of whom some are there again with an error or two: a letter, a digit, a value that is missing, two that have
@@ -172,6 +172,32 @@ SELECT throws_ok($$SELECT * FROM etl.match('person', etl.match_spec('person'))$$
 SELECT throws_ok($$SELECT etl.train_match('person', sample_pairs => 10)$$, '22023', NULL, 'too small a sample');
 SELECT throws_ok($$SELECT * FROM etl._match_loaded(4711, '{}', 0, false)$$, '22023',
                  'no rows are loaded as number 4711', 'rows that are not loaded');
+
+-- What an ordinary role may call must not trust its arguments.
+CREATE FUNCTION loaded(query text, types text[] DEFAULT '{text}', windows bigint[] DEFAULT '{}') RETURNS bigint
+LANGUAGE sql AS $$ SELECT handle FROM etl._load_rows(query, types, windows, false, 10, 5000) $$;
+SELECT throws_ok(format('SELECT loaded(%L, %L, %L)', q, t, w), state, NULL, 'rows of another shape: ' || q)
+FROM (VALUES
+    ('SELECT 0, 1.5::float8, true, true, ''x''::text', '{text}', '{}', '42804'),
+    ('SELECT 0, 1, true, true, 12345', '{text}', '{}', '42804'),
+    ('SELECT 0, 1, true, true, 12345', '{number}', '{}', '42804'),
+    ('SELECT 0, NULL::text, true, true, ''x''::text', '{text}', '{}', '22004'),
+    ('SELECT 0, 1, NULL::bool, true, ''x''::text', '{text}', '{}', '22004'),
+    ('SELECT 0, 1, true, true, ''x''::text, NULL::uuid, NULL::uuid', '{text}', '{0}', '42804'),
+    ('SELECT 0, 1, true, true, ''x''::text, NULL::uuid', '{text}', '{5}', '42804'),
+    ('SELECT 0, 1, true, true, ''x''::text, ARRAY[NULL::uuid]', '{text}', '{0}', '22004'),
+    ('SELECT 0, 1, true, true, ''x''::text, 2000000000::bigint', '{text}', '{5}', '22023'),
+    ('SELECT 0, 1, true, true, ''x''::text, -1::bigint', '{text}', '{5}', '22023'),
+    ('SELECT 0, 1', '{text}', '{}', '42804'),
+    ('SELECT 0, 1, true, true, ''x''::text, etl._match_loaded(1, ''{}'', 0, false)::text', '{text}', '{}', '42804')
+) AS v (q, t, w, state);
+SELECT throws_ok(format('SELECT * FROM etl._match_loaded(%s, %L, 0, false)',
+                        loaded('SELECT 0, 1, true, true, ''x''::text'), (SELECT model FROM model)), '22023',
+                 'the match model does not compare what is loaded', 'a model of other comparisons');
+SELECT throws_ok(format('SELECT * FROM etl._loaded_patterns(%s, %L, ''{1}'', 10, 1)',
+                        loaded('SELECT 0, 1, true, true, ''x''::text'), (SELECT model FROM model)), '22023', NULL,
+                 'a rule that there is not');
+SELECT throws_ok($$SELECT etl._is_sampled('x'::text, 1, 1)$$, '42804', NULL, 'a block of another kind');
 
 -- Few rows -----------------------------------------------------------------------------------------------------------
 

@@ -163,8 +163,10 @@ TEST(match_candidates, rules_can_be_left_out)
     const std::vector<std::int64_t> kept = {0};
     candidates.keep_rules(kept);
     EXPECT_EQ(found(candidates, 0).size(), 1U);
-    const std::vector<std::int64_t> wrong = {3};
-    EXPECT_THROW(candidates.keep_rules(wrong), std::out_of_range);
+    for (const std::vector<std::int64_t>& wrong : {std::vector<std::int64_t>{3}, {0, 0}, {-1}}) {
+        match_candidates others = loaded(one);
+        EXPECT_THROW(others.keep_rules(wrong), error);
+    }
 }
 
 TEST(match_candidates, rows_that_stand_near_each_other)
@@ -189,6 +191,23 @@ TEST(match_candidates, rows_that_stand_near_each_other)
     EXPECT_EQ(pairs, (std::set<pair_of_rows>{{2, 3}, {3, 4}, {2, 4}, {0, 2}, {0, 4}}));
     EXPECT_FALSE(candidates.rules()[0].finds(0, 3));
     EXPECT_FALSE(candidates.rules()[0].finds(0, 1));
+}
+
+TEST(match_candidates, wrong_places_are_refused)
+{
+    const std::vector<value_type> types = {value_type::text};
+    const std::vector<std::uint32_t> windows = {3};
+    for (const std::vector<std::int64_t>& places : {std::vector<std::int64_t>{1, 1}, {1, 3}, {2, 2000000000}}) {
+        match_candidates candidates{types, windows, false, std::pmr::get_default_resource()};
+        for (row_number row = 0; row < places.size(); ++row) {
+            candidates.rows().add(std::int64_t{row}, {false, true, true});
+            candidates.rules()[0].add_place(row, places[row]);
+        }
+        EXPECT_THROW(candidates.close(100, never_poll), error);
+    }
+    match_blocks rule{3, std::pmr::get_default_resource()};
+    EXPECT_THROW(rule.add_place(0, 0), error);
+    EXPECT_THROW(rule.add_place(0, std::int64_t{1} << 40), error);
 }
 
 TEST(match_candidates, a_share_of_the_blocks_is_chosen_by_the_seed)
