@@ -1,6 +1,6 @@
 -- 1,000,000 people for a BENCH_ROWS of that number: nine of ten are different, the tenth is one of them again with one
 -- to three errors. Names are as uneven as names are: the most frequent surname is that of one in a hundred.
-SET parallel_setup_cost = 0;
+CREATE EXTENSION IF NOT EXISTS fuzzystrmatch;
 CREATE FUNCTION word(n bigint, syllables int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT string_agg((ARRAY['ba','ri','ton','mel','sha','ka','vin','or','el','da','mi','ro','stan','ley','hu','gra',
                              'ne','wil','cor','pe','lan','far','so','jen','au','kir','ty','mo','hen','by','del','ash'])
