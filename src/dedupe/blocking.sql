@@ -149,17 +149,19 @@ COMMENT ON FUNCTION etl._blocking_rules(regclass, jsonb) IS 'The blocking rules 
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._match_id_sql(target regclass, id_column name)
+CREATE FUNCTION etl._match_id_sql(target regclass, link_to regclass, id_column name)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Numbers and uuids in their own order, all else as text.
-    SELECT CASE WHEN a.atttypid IN ('smallint'::regtype, 'int'::regtype, 'bigint'::regtype, 'uuid'::regtype)
+    -- Numbers and uuids in their own order, all else as text, and so where two tables differ.
+    SELECT CASE WHEN count(DISTINCT a.atttypid) = 1 AND bool_and(a.atttypid IN (
+                         'smallint'::regtype, 'int'::regtype, 'bigint'::regtype, 'uuid'::regtype))
                 THEN quote_ident(id_column) ELSE quote_ident(id_column) || '::text COLLATE "C"' END
-    FROM pg_attribute AS a WHERE a.attrelid = target AND a.attname = id_column
+    FROM pg_attribute AS a WHERE a.attrelid IN (target, link_to) AND a.attname = id_column
 $$;
-COMMENT ON FUNCTION etl._match_id_sql(regclass, name) IS 'Expression for what identifies a row, with an order.';
+COMMENT ON FUNCTION etl._match_id_sql(regclass, regclass, name) IS
+    'Expression for what identifies a row of one table or of two, with an order.';
 
 CREATE FUNCTION etl._match_key_sql(rule etl._blocking_rule)
 RETURNS text
@@ -176,7 +178,7 @@ COMMENT ON FUNCTION etl._match_key_sql(etl._blocking_rule) IS
     'Expression for what a rule gives a row: a key, keys, or what it is sorted by.';
 
 CREATE FUNCTION etl._match_side_sql(
-    relation regclass, side int, spec jsonb, rules etl._blocking_rule[], condition_a text, condition_b text,
+    relation regclass, side int, id text, spec jsonb, rules etl._blocking_rule[], condition_a text, condition_b text,
     of_all text)
 RETURNS text
 LANGUAGE sql STABLE
@@ -192,9 +194,8 @@ AS $$
              FROM unnest(rules) AS r WHERE (r).kind <> 'equal'),
             format(E'(%s\n) IS TRUE AS in_a', condition_a), format(E'(%s\n) IS TRUE AS in_b', condition_b)),
         relation, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation), ' WHERE ' || format(of_all, id))
-    FROM etl._match_id_sql(relation, spec ->> 'id') AS i (id)
 $$;
-COMMENT ON FUNCTION etl._match_side_sql(regclass, int, jsonb, etl._blocking_rule[], text, text, text) IS
+COMMENT ON FUNCTION etl._match_side_sql(regclass, int, text, jsonb, etl._blocking_rule[], text, text, text) IS
     'Query for the rows of one table with what is compared (v1, …), what the rules give them (k1, …), and whether they '
     'stand on the first and on the second side of pairs. of_all: a format for a condition on the id; NULL for all rows.';
 
@@ -231,10 +232,11 @@ AS $$
         (SELECT string_agg(', ' || etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut') || ' AS k' || r.number, ''
                            ORDER BY r.number)
          FROM unnest(rules) AS r),
-        etl._match_side_sql(target, 0, spec, rules, condition_a, condition_b, of_all),
+        etl._match_side_sql(target, 0, id, spec, rules, condition_a, condition_b, of_all),
         CASE WHEN link_to IS NOT NULL
-             THEN ' UNION ALL ' || etl._match_side_sql(link_to, 1, spec, rules, condition_a, condition_b,
+             THEN ' UNION ALL ' || etl._match_side_sql(link_to, 1, id, spec, rules, condition_a, condition_b,
                                                                of_all) ELSE '' END)
+    FROM etl._match_id_sql(target, link_to, spec ->> 'id') AS i (id)
 $$;
 COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text, text) IS
     'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; rows '
@@ -411,7 +413,7 @@ COMMENT ON FUNCTION etl._require_match_tables(regclass, regclass, jsonb) IS
 
 CREATE FUNCTION etl._blocking_spec(target regclass, spec jsonb)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -429,9 +431,15 @@ CREATE FUNCTION etl.candidate_pairs(target regclass, spec jsonb DEFAULT NULL, li
 RETURNS TABLE(id_a text, id_b text, rule int)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 SET enable_nestloop = off
-SET jit = off
 SET enable_mergejoin = off
+SET enable_hashjoin = on
+SET jit = off
 AS $$
 DECLARE
     rules etl._blocking_rule[];
@@ -465,6 +473,11 @@ RETURNS TABLE(
     cut_pairs numeric)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     rules etl._blocking_rule[];
@@ -492,7 +505,7 @@ $$;
 COMMENT ON FUNCTION etl.blocking_report(regclass, jsonb, regclass) IS
     'What each blocking rule of a specification or model costs, before anything is compared. link_to: the second '
     'table, where two are linked. Returns for each rule, with its number: rows that have a key, blocks of two rows or more, pairs in '
-    'them (a pair that several rules find counts for each), the largest five blocks as the id of one row and the '
+    'them (a pair that several rules or several elements of an array find counts for each), the largest five blocks as the id of one row and the '
     'number of rows, and how many blocks and pairs max_block leaves out. Reads the table once for each rule. Errors '
     'are those of etl.train_match.';
 

@@ -74,9 +74,18 @@ ETL_FUNCTION(etl_expression_columns, args)
     const Oid id = DatumGetObjectId(args.given(0));
     const auto expressions = args.get<std::string_view>(1);
     const auto purpose = args.get<std::string_view>(2);
+    if (expressions.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+        throw error(sqlstate::invalid_parameter_value, std::string{purpose} + " has no expression", {},
+                    "Give one or more SQL expressions over a row.");
+    }
     const dedupe::open_relation relation{id};
     const auto compiled = pg::row_expression::condition("num_nulls(\n" + std::string{expressions} + "\n) = 0",
                                                         relation.row(), id, std::string{purpose});
+    if (compiled.is_volatile()) {
+        throw error(sqlstate::invalid_parameter_value, std::string{purpose} + " has a volatile function",
+                    "Its value may be another one each time: \"" + std::string{expressions} + "\".",
+                    "Use functions that are STABLE or IMMUTABLE.");
+    }
     std::vector<std::string> columns;
     for (int i = 0; i < relation.row()->natts; ++i) {
         if (compiled.reads(i)) {

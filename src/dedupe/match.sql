@@ -5,14 +5,21 @@
 
 CREATE FUNCTION etl._any_spec(target regclass, spec jsonb)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT']);
     IF spec ? 'version' THEN
+        IF spec -> 'version' <> '1' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('a match model of version %s is not known', left((spec -> 'version')::text, 20)),
+                HINT = 'Version 1 is. ALTER EXTENSION pg_etl UPDATE may bring the version that made it.';
+        END IF;
         PERFORM etl._require_array(spec -> 'comparisons', 'comparisons', '[…]');
         PERFORM etl._require_array(spec -> 'blocking', 'blocking', '["surname, birthday", "email"]');
+        PERFORM etl._require_max_block(spec -> 'max_block');
         RETURN jsonb_build_object('max_block', 5000) || spec;
     END IF;
     RETURN etl.match_spec(target, spec);
@@ -117,6 +124,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET enable_mergejoin = off
+SET enable_hashjoin = on
 SET jit = off
 AS $$
 DECLARE
@@ -148,6 +156,11 @@ CREATE FUNCTION etl._match(
 RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     least_weight float8 := etl._match_weight_of(threshold);
@@ -175,6 +188,24 @@ $$;
 COMMENT ON FUNCTION etl._match(regclass, jsonb, float8, regclass, text, text, bool) IS
     'The pairs of etl.match of which one row satisfies the first condition and the other the second.';
 
+CREATE FUNCTION etl._tell_warnings(model jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    warnings text[] := ARRAY(SELECT w FROM etl.match_warnings(model) AS w);
+BEGIN
+    IF cardinality(warnings) > 0 THEN
+        RAISE NOTICE USING
+            MESSAGE = format('the model that was trained has %s warning(s)', cardinality(warnings)),
+            DETAIL = array_to_string(warnings, E'\n'),
+            HINT = 'Keep a model and look at it before you rely on it: etl.train_match, etl.match_report.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._tell_warnings(jsonb) IS 'Tells what is doubtful about a model that nobody has looked at.';
+
 CREATE FUNCTION etl.match(
     target regclass, model jsonb DEFAULT NULL, threshold float8 DEFAULT 0.9, link_to regclass DEFAULT NULL)
 RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8, explanation jsonb)
@@ -184,6 +215,7 @@ AS $$
 BEGIN
     IF model IS NULL OR NOT model ? 'version' THEN
         model := etl.train_match(target, model, link_to => link_to);
+        PERFORM etl._tell_warnings(model);
     END IF;
     RETURN QUERY SELECT m.* FROM etl._match(target, etl._any_spec(target, model), threshold, link_to, 'true', 'true',
                                             true) AS m;
@@ -196,7 +228,8 @@ COMMENT ON FUNCTION etl.match(regclass, jsonb, float8, regclass) IS
     'pairs have one row in each, id_a in target and id_b in link_to. Only pairs that share a block of the model''s '
     'blocking rules are compared; see etl.blocking_report. Returns the ids as text; the probability; match_weight, '
     'which is log2 of its odds; and for each comparison the level that holds, both values, and its part of the '
-    'weight. In no particular order. Warns of blocks that are left out because they have more rows than max_block. '
+    'weight. In no particular order. Dates, times, intervals, floats and bytes are texts in ISO form, in UTC, with all '
+    'digits, and in hex, whatever the session has set. Warns of blocks that are left out because they have more rows than max_block. '
     'Errors: 22023 what is no model, or threshold out of range, 42703 unknown column, 23505 the id is not unique, '
     '42501 missing privilege. Source: I. Fellegi, A. Sunter, "A theory for record linkage", JASA 64, 1969.';
 

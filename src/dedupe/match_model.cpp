@@ -161,13 +161,16 @@ value_type read_type(const match_reader& comparison)
 
 term_frequency read_frequency(const match_reader& from)
 {
-    from.allow({"rows", "values", "rest"});
+    from.allow({"rows", "values", "rest", "chance"});
     term_frequency made;
     made.rows = from.number("rows"); // none where all are missing
     if (made.rows < 0) {
         from.refuse_value("rows", "at least 0");
     }
     made.rest = from.positive("rest");
+    if (from.has("chance")) {
+        made.chance = from.positive("chance");
+    }
     const json& values = from.at("values");
     if (!values.is_object()) {
         from.refuse_value("values", "an object of the frequent texts and their numbers of rows");

@@ -42,7 +42,8 @@ struct term_frequency {
     using counts = std::unordered_map<std::string, double, text_hash, std::equal_to<>>;
 
     double rows = 1;
-    double rest = 1; // rows that hold a text that is not listed, in the mean
+    double rest = 1;   // rows that hold a text that is not listed, in the mean
+    double chance = 0; // that two rows hold the same text, by these very counts; 0 where it was not taken
     counts values;
 
     // The share of rows that hold the text.

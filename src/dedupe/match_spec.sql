@@ -11,15 +11,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT v.kind, v.rank::int, v.names, v.value, v.type, v.levels::jsonb || '[{"when": "else"}]', v.term_frequency
     FROM (VALUES
-        ('email', 1, '(^|_)e?_?mail(_|$|addr)|^email', 'etl.normalize_email(%s::text)', 'text',
-         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
-           {"when": "jaro_winkler", "at_least": 0.9}]', true),
-        ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn',
+        ('email', 1, '(^|_)e?_?mail(_|$|addr)|^email|courriel|correo', 'etl.normalize_email(%s::text)', 'text',
+         '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
+        ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn|t[eé]l[eé][fp]|handy',
          'right(etl.normalize_code(%s::text), 9)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
-        ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday',
-         'etl.normalize_code(%s::text)', 'text',
+        ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday|naissance|geburt|gebdat|nacimiento|nascita',
+         'left(etl.normalize_code(%s::text), 8)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
         ('identifier', 4, '(^|_)(ssn|nin|tin|vat|iban|passport|licen[cs]e|imei|sku|ean|isbn|gtin)(_|$|no|num)|'
@@ -27,22 +26,22 @@ AS $$
          'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
-        ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$',
+        ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$|postleitzahl|c[oó]d(igo|e)?_?postal|^cap$',
          'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
-        ('code', 6, '(street|house|building|flat|unit)_?(no|num|number|nr)$',
+        ('code', 6, '(street|house|building|flat|unit)_?(no|num|number|nr)$|hausn(umme)?r',
          'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
-        ('address', 7, 'addr|street|strasse|(^|_)road(_|$)|^line_?[0-9]$',
+        ('address', 7, 'addr|street|stra(ss|ß)e|(^|_)(road|rue|calle|via)(_|$)|^line_?[0-9]$|adress|direcci|indirizzo',
          'etl.normalize_address(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
-        ('place', 8, 'city|town|suburb|village|county|municipal|locality|(^|_)place(_|$)|birthplace',
+        ('place', 8, 'city|town|suburb|village|county|municipal|locality|(^|_)(place|ville|ort|stadt|ciudad|citt[aà])(_|$)|birthplace',
          'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.88}]', true),
         ('category', 9, '^(sex|gender|state|region|province|country|nationality|race|marital_status)(_code)?$',
          'etl.normalize_text(%s::text)', 'text', '[{"when": "exact"}]', true),
-        ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n',
+        ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n|^(pr[eé])?nom(_|$)|nombre|apellido|cognome',
          'etl.normalize_name(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
@@ -234,8 +233,8 @@ AS $$
         FROM (
             SELECT CASE
                        WHEN kind <> 'name' THEN kind
-                       WHEN lower ~ 'sur|last|family' THEN 'family'
-                       WHEN lower ~ 'fore|first|given' THEN 'given'
+                       WHEN lower ~ 'sur|last|family|nachname|^nom(_|$)|apellido|cognome' THEN 'family'
+                       WHEN lower ~ 'fore|first|given|vorname|pr[eé]nom|nombre' THEN 'given'
                        WHEN lower !~ 'middle|maiden|nick|user|file' THEN 'name'
                    END AS part, name, number
             FROM compared
@@ -270,14 +269,33 @@ COMMENT ON FUNCTION etl._default_blocking(regclass, jsonb) IS
     'Blocking rules for what is compared: identifiers, mail addresses and phone numbers alone, names, dates, '
     'postcodes and addresses in twos. A rule finds a pair unless one of its parts differs.';
 
+CREATE FUNCTION etl._require_max_block(given jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF given IS NULL OR given::text ~ '^[0-9]{1,9}$' AND given >= '2' THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('max_block must be a whole number from 2 to 999999999, not %s', left(given::text, 40)),
+        HINT = 'It is the most rows that a block may have, such as 5000.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_max_block(jsonb) IS
+    'Raises (22023) unless the most rows of a block are a number that makes sense, or are not given.';
+
 CREATE FUNCTION etl.match_spec(target regclass, spec jsonb DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     id_column name;
     comparisons jsonb;
+    made jsonb;
 BEGIN
     PERFORM etl._require_table(target, ARRAY['SELECT']);
     spec := coalesce(spec, '{}');
@@ -294,10 +312,14 @@ BEGIN
     IF spec ? 'blocking' THEN
         PERFORM etl._require_array(spec -> 'blocking', 'blocking', '["surname, birthday", "email"]');
     END IF;
-    RETURN jsonb_build_object(
+    PERFORM etl._require_max_block(spec -> 'max_block');
+    made := jsonb_build_object(
         'version', 1, 'id', id_column, 'comparisons', comparisons,
         'blocking', coalesce(spec -> 'blocking', etl._default_blocking(target, comparisons)),
         'max_block', coalesce(spec -> 'max_block', '5000'));
+    PERFORM etl._match_levels(made);
+    PERFORM etl._blocking_rules(target, made);
+    RETURN made;
 END
 $$;
 COMMENT ON FUNCTION etl.match_spec(regclass, jsonb) IS

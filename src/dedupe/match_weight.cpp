@@ -73,7 +73,12 @@ match_weigher::match_weigher(const match_model& model)
 microbits match_weigher::rarity(std::size_t comparison, std::uint8_t level, const match_value& shared) const noexcept
 {
     const match_comparison& from = *comparisons_[comparison].comparison;
-    return level == 0 && from.frequency ? to_microbits(from.shares[0].u, from.frequency->share_of(shared.text)) : 0;
+    if (level != 0 || !from.frequency) {
+        return 0;
+    }
+    // Held against the mean of the same counts: matches among the rows, which u leaves out, are in both.
+    const term_frequency& frequency = *from.frequency;
+    return to_microbits(frequency.chance > 0 ? frequency.chance : from.shares[0].u, frequency.share_of(shared.text));
 }
 
 microbits match_weigher::weight(std::span<const compared_values> values, poll_fn poll) const

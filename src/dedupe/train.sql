@@ -32,13 +32,15 @@ BEGIN
             'values', (SELECT coalesce(jsonb_object_agg(value, n), '{}') FROM frequent),
             'rest', (SELECT coalesce(round((sum(v.n) - coalesce((SELECT sum(f.n) FROM frequent AS f), 0))
                                            / nullif(count(*) - (SELECT count(*) FROM frequent), 0), 6), 1)
-                     FROM value AS v))
+                     FROM value AS v),
+            'chance', (SELECT coalesce(round(sum(n::numeric * n) / nullif(sum(n) ^ 2, 0), 12), 1) FROM value))
         $query$, number, rows_sql), most) AS f (made jsonb);
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION etl._frequencies(text, int, int) IS
-    'How many rows have each value of a comparison: the most frequent ones, and the mean of the rest.';
+    'How many rows have each value of a comparison: the most frequent ones, and the mean of the rest; and how likely '
+    'two rows are to have the same.';
 
 CREATE FUNCTION etl._with_frequencies(rows_sql text, spec jsonb)
 RETURNS jsonb
@@ -91,8 +93,9 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
-SET jit = off
 SET enable_mergejoin = off
+SET enable_hashjoin = on
+SET jit = off
 AS $$
 DECLARE
     most_rows constant bigint := 100000;
@@ -150,8 +153,9 @@ RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
-SET jit = off
 SET enable_mergejoin = off
+SET enable_hashjoin = on
+SET jit = off
 AS $$
 DECLARE
     made etl._pair_patterns := ('{}', '{}', '{}');
@@ -253,6 +257,11 @@ CREATE FUNCTION etl.train_match(
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     full_spec jsonb := etl._any_spec(target, spec);

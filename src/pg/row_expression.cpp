@@ -215,6 +215,11 @@ bool row_expression::reads(int attribute) const
     });
 }
 
+bool row_expression::is_volatile() const
+{
+    return call([expression = planned_->expr] { return contain_volatile_functions(expression); });
+}
+
 row_program::row_program(TupleDesc shape, MemoryContext memory) : memory_{memory}
 {
     struct made {

@@ -43,6 +43,9 @@ class row_expression {
     // Whether it looks at an attribute, by its number from 0.
     bool reads(int attribute) const;
 
+    // Whether it may have another value each time.
+    bool is_volatile() const;
+
   private:
     friend class row_program;
     row_expression(CachedExpression* planned, std::string context) : planned_{planned}, context_{std::move(context)} {}

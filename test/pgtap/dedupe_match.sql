@@ -1,6 +1,6 @@
 -- etl.match_spec, etl.train_match, etl.match: the same pairs in memory and by joins, and the right ones.
 BEGIN;
-SELECT plan(68);
+SELECT plan(85);
 SET client_min_messages = warning;
 
 -- People, of whom some are there again with an error or two: a letter, a digit, a value that is missing, two that have
@@ -172,6 +172,50 @@ SELECT throws_ok($$SELECT * FROM etl.match('person', etl.match_spec('person'))$$
 SELECT throws_ok($$SELECT etl.train_match('person', sample_pairs => 10)$$, '22023', NULL, 'too small a sample');
 SELECT throws_ok($$SELECT * FROM etl._match_loaded(4711, '{}', 0, false)$$, '22023',
                  'no rows are loaded as number 4711', 'rows that are not loaded');
+
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": [1]}')$$, '22023', NULL, 'a rule that is none');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"comparisons": [{"column": "city", "levels": []}]}')$$, '22023', NULL,
+                 'a comparison without levels');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"comparisons": [{"column": "city"}, {"column": "city"}]}')$$,
+                 '22023', NULL, 'two comparisons of one name');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": ["random()::text"]}')$$, '22023',
+                 'blocking rule 1 has a volatile function', 'a key that is another each time');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": [" "]}')$$, '22023', 'blocking rule 1 has no expression',
+                 'a key of nothing');
+SELECT throws_ok(format($$SELECT etl.match_spec('person', '{"max_block": %s}')$$, m), '22023', NULL, 'max_block ' || m)
+FROM unnest('{0,"\"5\"",1e30,2.5}'::text[]) AS m;
+SELECT throws_ok($$SELECT * FROM etl.match('person', '{"version": 2}')$$, '22023',
+                 'a match model of version 2 is not known', 'a model of another version');
+
+-- What the session has set changes nothing.
+CREATE TABLE dated AS SELECT id, date_of_birth::date AS birthday, surname, city FROM person
+    WHERE date_of_birth ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND date_of_birth !~ '-(0[4-9]|1[0-9]|[2-9][0-9])-|-(29|3.|[4-9].)$';
+CREATE TABLE dated_model AS SELECT etl.train_match('dated') AS model;
+CREATE TABLE dated_text AS SELECT (id + 9000)::text AS id, birthday::timestamp::text AS birthday, surname, city FROM dated;
+SELECT cmp_ok((SELECT count(*) FROM etl.match('dated', (SELECT model FROM dated_model), 0.5, 'dated_text')
+               WHERE id_b::int = id_a::int + 9000), '>=', (SELECT count(*) * 9 / 10 FROM dated),
+              'dates are compared with texts of timestamps, and numbers with texts as ids');
+CREATE TABLE dated_pair AS SELECT * FROM etl.match('dated', (SELECT model FROM dated_model), 0.01, 'dated_text');
+SET datestyle = 'SQL, DMY';
+SET timezone = 'Asia/Tokyo';
+SELECT ok(etl.train_match('dated') = (SELECT model FROM dated_model), 'another DateStyle, the same model');
+SELECT set_eq($$SELECT * FROM etl.match('dated', (SELECT model FROM dated_model), 0.01, 'dated_text')$$,
+              'SELECT * FROM dated_pair', 'and the same pairs');
+RESET datestyle;
+RESET timezone;
+SELECT is((SELECT array_agg(etl._guess_match_kind(c::name, 'text'::regtype) ORDER BY n)
+           FROM unnest('{prénom,nom,date_naissance,téléphone,adresse,code_postal,ville,Vorname,Nachname,Geburtsdatum,
+                         Telefon,Strasse,PLZ,Ort,apellido,fecha_nacimiento}'::text[]) WITH ORDINALITY AS x (c, n)),
+          '{name,name,date,phone,address,postcode,place,name,name,date,phone,address,postcode,place,name,date}'::text[],
+          'names of columns in French, German and Spanish');
+
+-- A text that both copies have is no rarer for being that of a match.
+CREATE TABLE mailed AS SELECT id, 'u' || person || '@example.org' AS email, surname FROM person;
+SELECT cmp_ok((SELECT min((c ->> 'weight')::float8 + (c ->> 'term_frequency_weight')::float8)
+               FROM etl.match('mailed', threshold => 0) AS m, jsonb_array_elements(m.explanation -> 'comparisons') AS c
+               WHERE c ->> 'name' = 'email' AND c ->> 'level' = 'exact'), '>',
+              (SELECT weight::float8 - 2 FROM etl.match_report(etl.train_match('mailed')) WHERE level = 'exact' AND comparison = 'email'),
+              'the frequency of a value is held against that of all');
 
 -- What an ordinary role may call must not trust its arguments.
 CREATE FUNCTION loaded(query text, types text[] DEFAULT '{text}', windows bigint[] DEFAULT '{}') RETURNS bigint
