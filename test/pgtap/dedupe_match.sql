@@ -1,6 +1,6 @@
 -- etl.match_spec, etl.train_match, etl.match: the same pairs in memory and by joins, and the right ones.
 BEGIN;
-SELECT plan(85);
+SELECT plan(83);
 SET client_min_messages = warning;
 
 -- People, of whom some are there again with an error or two: a letter, a digit, a value that is missing, two that have
