@@ -35,7 +35,7 @@ RETURNS int
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_levenshtein';
 COMMENT ON FUNCTION etl.levenshtein(text, text) IS
-    'The least number of characters to insert, delete or replace that turns a into b. Source: V. I. Levenshtein, '
+    'The least number of characters to insert, delete or change that turns a into b. Source: V. I. Levenshtein, '
     '1966; computed by the bit vectors of G. Myers, 1999, and H. Hyyro, 2003. Error 54000 for a text of more than '
     '1 MiB.';
 
@@ -52,7 +52,7 @@ RETURNS int
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_osa_distance';
 COMMENT ON FUNCTION etl.osa_distance(text, text) IS
-    'The least number of characters to insert, delete or replace, or of neighbours to swap, that turns a into b '
+    'The least number of characters to insert, delete or change, or of neighbours to swap, that turns a into b '
     'where no part of the text is edited twice: the optimal string alignment, or restricted Damerau-Levenshtein '
     'distance. It does not obey the triangle inequality: ca to abc is 3. Source: H. Hyyro, A bit-vector algorithm '
     'for computing Levenshtein and Damerau edit distances, 2003. Error 54000 for a text of more than 1 MiB.';
@@ -70,7 +70,7 @@ RETURNS int
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_damerau_levenshtein';
 COMMENT ON FUNCTION etl.damerau_levenshtein(text, text) IS
-    'The least number of characters to insert, delete or replace, or of neighbours to swap, that turns a into b; '
+    'The least number of characters to insert, delete or change, or of neighbours to swap, that turns a into b; '
     'other edits may come between the swapped ones: ca to abc is 2. A metric. Source: F. J. Damerau, 1964; R. '
     'Lowrance, R. A. Wagner, 1975; computed in linear space as by C. Zhao, S. Sahni, 2019. Error 54000 for a text '
     'of more than 1 MiB.';

@@ -1,9 +1,9 @@
 // Tokens, their counts, and the best partner of each.
 #include "dedupe/token_similarity.hpp"
 
+#include "core/blanks.hpp"
 #include "dedupe/code_points.hpp"
 #include "dedupe/jaro.hpp"
-#include "validate/python_text.hpp"
 
 #include <cmath>
 #include <vector>
@@ -21,12 +21,12 @@ tokens tokens_of(std::string_view text)
     require_length(text);
     tokens found;
     while (true) {
-        text.remove_prefix(validate::blanks_length(text));
+        text.remove_prefix(blanks_length(text));
         if (text.empty()) {
             return found;
         }
         std::size_t size = 1;
-        while (size < text.size() && validate::blank_length(text.substr(size)) == 0) {
+        while (size < text.size() && blank_length(text.substr(size)) == 0) {
             ++size;
         }
         found.push_back(text.substr(0, size));

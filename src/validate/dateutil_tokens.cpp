@@ -1,6 +1,6 @@
 #include "validate/dateutil_tokens.hpp"
 
-#include "validate/python_text.hpp"
+#include "core/blanks.hpp"
 
 #include <algorithm>
 #include <span>

@@ -1,8 +1,8 @@
 #include "validate/strptime.hpp"
 
+#include "core/blanks.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "validate/python_text.hpp"
 #include "validate/strptime_match.hpp"
 
 #include <re2/re2.h>

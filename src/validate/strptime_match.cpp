@@ -1,6 +1,6 @@
 #include "validate/strptime_match.hpp"
 
-#include "validate/python_text.hpp"
+#include "core/blanks.hpp"
 
 #include <algorithm>
 #include <optional>

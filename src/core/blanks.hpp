@@ -1,11 +1,11 @@
-// Which characters Python takes for blanks: those of str.isspace(), which are re's \s (Unicode's white space, and the
-// four separators of ASCII). strptime and dateutil skip all of them.
+// Which characters count as blanks in a text: those of Python's str.isspace(), which are Unicode's white space and the
+// four separators of ASCII. strptime, dateutil and tokens skip all of them.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 
-namespace etl::validate {
+namespace etl {
 
 // The bytes of the blank that a text in UTF-8 starts with; 0 where it starts with something else.
 constexpr std::size_t blank_length(std::string_view text) noexcept
@@ -43,4 +43,4 @@ constexpr std::size_t blanks_length(std::string_view text) noexcept
     return size;
 }
 
-} // namespace etl::validate
+} // namespace etl
