@@ -160,11 +160,11 @@ void put_clusters(pg::result_set& rows, Input& input, std::pmr::memory_resource*
 }
 
 template <class Ids, class Id>
-void find_clusters(pg::result_set& rows, const std::string& query, const options& wanted, bool has_score)
+void find_clusters(pg::result_set& rows, const std::string& query, const pair_columns& columns, const options& wanted)
 {
     pg::context_resource memory;
     cluster_input<Ids, Id> input{wanted, &memory};
-    read_pairs(query, input);
+    read_pairs(query, columns, input);
     input.sets.grow(input.ids.count());
     if (!wanted.transitive) {
         one_to_one(input.pairs, input.ids, input.ids, pg::poll);
@@ -172,7 +172,7 @@ void find_clusters(pg::result_set& rows, const std::string& query, const options
             input.sets.unite(pair.a, pair.b);
         }
     } else if (wanted.max_size != no_limit) {
-        limit_size(input, wanted.max_size, has_score);
+        limit_size(input, wanted.max_size, columns.has_score);
     }
     put_clusters(rows, input, &memory);
 }
@@ -201,11 +201,12 @@ struct link_input final : public pair_sink<Id> {
 };
 
 template <class Ids, class Id>
-void find_links(pg::result_set& rows, const std::string& query, std::optional<double> threshold)
+void find_links(pg::result_set& rows, const std::string& query, const pair_columns& columns,
+                std::optional<double> threshold)
 {
     pg::context_resource memory;
     link_input<Ids, Id> input{threshold, &memory};
-    read_pairs(query, input);
+    read_pairs(query, columns, input);
     one_to_one(input.pairs, input.left_ids, input.right_ids, pg::poll);
     name_maker left{&memory};
     name_maker right{&memory};
@@ -283,9 +284,9 @@ ETL_FUNCTION(etl_clusters, args)
         dedupe::require_score(columns, "method \"one_to_one\"");
     }
     if (columns.are_integers) {
-        dedupe::find_clusters<dedupe::integer_ids, std::int64_t>(rows, text, wanted, columns.has_score);
+        dedupe::find_clusters<dedupe::integer_ids, std::int64_t>(rows, text, columns, wanted);
     } else {
-        dedupe::find_clusters<node_names, std::string_view>(rows, text, wanted, columns.has_score);
+        dedupe::find_clusters<node_names, std::string_view>(rows, text, columns, wanted);
     }
     return rows.finish();
 }
@@ -301,9 +302,9 @@ ETL_FUNCTION(etl_one_to_one, args)
     const auto columns = dedupe::describe_pairs(text);
     dedupe::require_score(columns, "etl.one_to_one");
     if (columns.are_integers) {
-        dedupe::find_links<dedupe::integer_ids, std::int64_t>(rows, text, threshold);
+        dedupe::find_links<dedupe::integer_ids, std::int64_t>(rows, text, columns, threshold);
     } else {
-        dedupe::find_links<node_names, std::string_view>(rows, text, threshold);
+        dedupe::find_links<node_names, std::string_view>(rows, text, columns, threshold);
     }
     return rows.finish();
 }

@@ -1,7 +1,8 @@
-// Decoding of UTF-8 and numbering of code points.
+// Numbering of code points.
 #include "dedupe/code_points.hpp"
 
 #include "core/error.hpp"
+#include "dedupe/utf8.hpp"
 
 #include <bit>
 
@@ -12,36 +13,6 @@ namespace etl::dedupe {
 namespace {
 
 constexpr std::size_t latin1_size = 256;
-
-struct decoded {
-    char32_t code_point;
-    unsigned size;
-};
-
-// The sequence that a text starts with. Overlong forms, surrogates and what is beyond U+10FFFF are no UTF-8.
-decoded decode(std::string_view text) noexcept
-{
-    const auto byte = [text](std::size_t i) -> char32_t { return static_cast<unsigned char>(text[i]); };
-    const char32_t first = byte(0);
-    if (first < 0x80) {
-        return {first, 1};
-    }
-    const decoded alone{0x110000U + first, 1};
-    const unsigned size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    if (size == 0 || text.size() < size) {
-        return alone;
-    }
-    char32_t code_point = first & (0x7fU >> size);
-    for (unsigned i = 1; i < size; ++i) {
-        if ((byte(i) & 0xc0U) != 0x80U) {
-            return alone;
-        }
-        code_point = code_point << 6U | (byte(i) & 0x3fU);
-    }
-    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-    const bool is_surrogate = code_point >= 0xd800 && code_point < 0xe000;
-    return code_point < least[size] || is_surrogate || code_point > 0x10ffff ? alone : decoded{code_point, size};
-}
 
 } // namespace
 
@@ -55,10 +26,10 @@ void refuse_long_text(std::size_t size)
 std::size_t read_code_points(std::string_view text, char32_t* to) noexcept
 {
     std::size_t count = 0;
-    while (!text.empty()) {
-        const decoded next = decode(text);
-        to[count++] = next.code_point;
-        text.remove_prefix(next.size);
+    for (std::size_t at = 0; at < text.size();) {
+        const decoded next = decode_at(text, at);
+        to[count++] = next.value;
+        at += next.size;
     }
     return count;
 }
@@ -69,8 +40,8 @@ std::size_t code_point_count(std::string_view text) noexcept
         return text.size();
     }
     std::size_t count = 0;
-    for (; !text.empty(); ++count) {
-        text.remove_prefix(decode(text).size);
+    for (std::size_t at = 0; at < text.size(); ++count) {
+        at += decode_at(text, at).size;
     }
     return count;
 }

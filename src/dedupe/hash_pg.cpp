@@ -3,6 +3,7 @@
 // The arguments are chained: h(0) is a constant, h(i) the XXH3 hash of h(i - 1), whether argument i is NULL, and its
 // own fingerprint (sketch/fingerprint_pg.hpp). So their order, their number and where each one ends are part of the
 // result, and none of them has to be copied.
+#include "pg/calling_expression.hpp"
 #include "pg/interrupts.hpp"
 #include "sketch/fingerprint_pg.hpp"
 
@@ -10,7 +11,6 @@ extern "C" {
 #include <access/detoast.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
-#include <nodes/nodeFuncs.h>
 #include <utils/array.h>
 #include <utils/builtins.h>
 #include <utils/fmgrprotos.h>
@@ -29,6 +29,7 @@ using etl::pg::arguments;
 
 // Never changes: keys are stored.
 constexpr std::uint64_t seed = 0x70675f65746c0080; // "pg_etl" and 128
+constexpr fingerprint start = {seed, 0};
 
 // What a value is before its printer sees it: whole numbers of all sizes are hashed as bigint, and as text char(n), and
 // what is a C string: literals without a type, and names.
@@ -37,6 +38,7 @@ enum class form : std::uint8_t { value, smallint, integer, padded_text, c_string
 struct argument_hash {
     Oid type;
     form given;
+    bool is_text; // of any type of texts, citext and its kin too
     printer* prints;
 };
 
@@ -64,31 +66,30 @@ form form_of(Oid type)
     }
 }
 
-argument_hash learn(Oid type, Oid collation)
+printer* learn_printer(form given, Oid base, Oid collation)
 {
-    const Oid base = getBaseType(type);
-    switch (const form given = form_of(base)) {
+    switch (given) {
     case form::smallint:
     case form::integer:
-        return {type, given, etl::make_printer(INT8OID, InvalidOid)};
+        return etl::make_printer(INT8OID, InvalidOid);
     case form::padded_text:
-        return {type, given, etl::make_printer(TEXTOID, collation)};
+        return etl::make_printer(TEXTOID, collation);
     case form::c_string:
-        return {type, given, etl::make_printer(TEXTOID, OidIsValid(collation) ? collation : C_COLLATION_OID)};
+        return etl::make_printer(TEXTOID, OidIsValid(collation) ? collation : C_COLLATION_OID);
     default:
-        return {type, given, etl::make_printer(base, collation)};
+        return etl::make_printer(base, collation);
     }
 }
 
-// The collation of an argument of its own: two columns may differ in it.
-Oid collation_of(arguments args, int i)
+argument_hash learn(Oid type, Oid collation)
 {
-    const Node* expression = args.raw()->flinfo->fn_expr;
-    if (expression != nullptr && IsA(expression, FuncExpr)) {
-        const List* given = reinterpret_cast<const FuncExpr*>(expression)->args;
-        return i < list_length(given) ? exprCollation(static_cast<const Node*>(list_nth(given, i))) : InvalidOid;
-    }
-    return args.collation();
+    const Oid base = getBaseType(type);
+    const form given = form_of(base);
+    char category = TYPCATEGORY_INVALID;
+    bool is_preferred = false;
+    get_type_category_preferred(base, &category, &is_preferred);
+    const bool is_text = given == form::c_string || (category == TYPCATEGORY_STRING && get_typlen(base) == -1);
+    return {type, given, is_text, learn_printer(given, base, collation)};
 }
 
 argument_hashes* learn_all(arguments args)
@@ -99,7 +100,7 @@ argument_hashes* learn_all(arguments args)
     made->each = static_cast<argument_hash*>(MemoryContextAlloc(CurrentMemoryContext, count * sizeof(argument_hash)));
     made->count = args.count();
     for (int i = 0; i < args.count(); ++i) {
-        made->each[i] = learn(args.type(i), collation_of(args, i));
+        made->each[i] = learn(args.type(i), etl::pg::argument_collation(args, i));
     }
     MemoryContextSwitchTo(old);
     return made;
@@ -147,24 +148,43 @@ fingerprint chained(const fingerprint& before, const argument_hash& of, bool is_
     return {hash.low64, hash.high64};
 }
 
-// The elements of an array that was given as VARIADIC, as if each were an argument.
-fingerprint chained_elements(fingerprint before, argument_hashes& hashes, arguments args, ArrayType* array)
+// Calls f(argument_hash, is_null, value) with the elements of an array that was given as VARIADIC, as if each were an
+// argument.
+template <class F>
+void for_each_element(arguments args, argument_hashes& hashes, ArrayType* array, F&& f)
 {
     const Oid type = ARR_ELEMTYPE(array);
     if (hashes.each->type != type) {
         MemoryContext old = MemoryContextSwitchTo(args.raw()->flinfo->fn_mcxt);
-        *hashes.each = learn(type, collation_of(args, 0));
+        *hashes.each = learn(type, etl::pg::argument_collation(args, 0));
         MemoryContextSwitchTo(old);
     }
     ArrayIterator elements = array_create_iterator(array, 0, nullptr);
     Datum value = 0;
     bool is_null = false;
     while (array_iterate(elements, &value, &is_null)) {
-        before = chained(before, *hashes.each, is_null, value);
+        f(*hashes.each, is_null, value);
         etl::pg::check_interrupts();
     }
     array_free_iterator(elements);
-    return before;
+}
+
+// Calls it with every value of the call.
+template <class F>
+void for_each_value(arguments args, F&& f)
+{
+    void*& kept = args.raw()->flinfo->fn_extra;
+    if (kept == nullptr) {
+        kept = learn_all(args);
+    }
+    auto& hashes = *static_cast<argument_hashes*>(kept);
+    if (get_fn_expr_variadic(args.raw()->flinfo)) {
+        for_each_element(args, hashes, DatumGetArrayTypeP(args.given(0)), f);
+        return;
+    }
+    for (int i = 0; i < hashes.count; ++i) {
+        f(hashes.each[i], args.is_null(i), args.datum(i));
+    }
 }
 
 Datum as_uuid(const fingerprint& hash)
@@ -177,27 +197,20 @@ Datum as_uuid(const fingerprint& hash)
     return UUIDPGetDatum(made);
 }
 
-Datum hash_all(arguments args)
+// Blanks alone are empty where blanks at the end do not count.
+bool is_empty_text(const argument_hash& of, Datum value)
 {
-    void*& kept = args.raw()->flinfo->fn_extra;
-    if (kept == nullptr) {
-        kept = learn_all(args);
+    if (!of.is_text) {
+        return false;
     }
-    auto& hashes = *static_cast<argument_hashes*>(kept);
-    fingerprint hash = {seed, 0};
-    if (get_fn_expr_variadic(args.raw()->flinfo)) {
-        hash = chained_elements(hash, hashes, args, DatumGetArrayTypeP(args.datum(0)));
-    } else {
-        for (int i = 0; i < hashes.count; ++i) {
-            hash = chained(hash, hashes.each[i], args.is_null(i), args.datum(i));
-        }
+    switch (of.given) {
+    case form::c_string:
+        return *DatumGetCString(value) == '\0';
+    case form::padded_text:
+        return etl::pg::varlena_text(value).find_first_not_of(' ') == std::string_view::npos;
+    default:
+        return toast_raw_datum_size(value) == VARHDRSZ;
     }
-    return as_uuid(hash);
-}
-
-bool is_empty_text(Oid type, Datum value)
-{
-    return (type == TEXTOID || type == VARCHAROID) && toast_raw_datum_size(value) == VARHDRSZ;
 }
 
 } // namespace
@@ -208,15 +221,22 @@ ETL_FUNCTION(etl_hash128, args)
     if (get_fn_expr_variadic(args.raw()->flinfo) && args.is_null(0)) {
         return args.null_result();
     }
-    return hash_all(args);
+    fingerprint hash = start;
+    for_each_value(args, [&hash](const argument_hash& of, bool is_null, Datum value) {
+        hash = chained(hash, of, is_null, value);
+    });
+    return as_uuid(hash);
 }
 
 ETL_FUNCTION(etl_block_key, args)
 {
-    for (int i = 0; i < args.count(); ++i) {
-        if (is_empty_text(args.type(i), args.given(i))) {
-            return args.null_result();
+    fingerprint hash = start;
+    bool has_key = true;
+    for_each_value(args, [&](const argument_hash& of, bool is_null, Datum value) {
+        has_key = has_key && !is_null && !is_empty_text(of, value);
+        if (has_key) {
+            hash = chained(hash, of, false, value);
         }
-    }
-    return hash_all(args);
+    });
+    return has_key ? as_uuid(hash) : args.null_result();
 }

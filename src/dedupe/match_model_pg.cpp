@@ -220,7 +220,7 @@ ETL_FUNCTION(etl_match_levels, args)
             std::array values{Int32GetDatum(static_cast<std::int32_t>(i + 1)),
                               pg::make_text(pg::from_utf8(each.name)),
                               Int32GetDatum(static_cast<std::int32_t>(level)),
-                              pg::make_text(each.levels[level].shown()),
+                              pg::make_text(pg::from_utf8(each.levels[level].shown())),
                               Float8GetDatum(shares.m),
                               Float8GetDatum(shares.u),
                               Float8GetDatum(to_bits(shares.weight()))};

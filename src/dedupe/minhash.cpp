@@ -124,7 +124,7 @@ std::pmr::string evenly_spaced(std::string_view text, std::pmr::memory_resource*
     for (std::size_t at = 0; at < text.size();) {
         stop.tick();
         const decoded next = decode_at(text, at);
-        if (next.value != no_character && kind_of(next.value) == character_kind::separator) {
+        if (is_character(next.value) && kind_of(next.value) == character_kind::separator) {
             owes_blank = !made.empty();
         } else {
             made += owes_blank ? " " : "";

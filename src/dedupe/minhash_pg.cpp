@@ -8,6 +8,7 @@ extern "C" {
 #include <utils/array.h>
 }
 
+#include <optional>
 #include <span>
 
 namespace {
@@ -44,19 +45,20 @@ struct kept_plan {
 
     const band_plan& for_arguments(double wanted_threshold, std::int32_t wanted_k, double wanted_weight)
     {
-        if (threshold != wanted_threshold || k != wanted_k || weight != wanted_weight) {
+        if (!plan || threshold != wanted_threshold || k != wanted_k || weight != wanted_weight) {
+            plan.reset();
             plan = etl::dedupe::plan_bands(wanted_threshold, wanted_k, wanted_weight, etl::pg::poll);
             threshold = wanted_threshold;
             k = wanted_k;
             weight = wanted_weight;
         }
-        return plan;
+        return *plan;
     }
 
     double threshold = 0;
     std::int32_t k = 0;
     double weight = 0;
-    band_plan plan = {};
+    std::optional<band_plan> plan;
 };
 
 kept_plan& plans(arguments args)

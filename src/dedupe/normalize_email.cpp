@@ -65,8 +65,8 @@ std::pmr::string folded(std::string_view text, std::pmr::memory_resource* memory
     for (std::size_t at = 0; at < text.size();) {
         const decoded next = decode_at(text, at);
         at += next.size;
-        const character_kind kind = next.value == no_character ? character_kind::letter : kind_of(next.value);
-        if (next.value == no_character) {
+        const character_kind kind = is_character(next.value) ? kind_of(next.value) : character_kind::letter;
+        if (!is_character(next.value)) {
             return std::pmr::string{memory}; // no UTF-8, no address
         }
         if (kind == character_kind::control) {

@@ -64,7 +64,7 @@ dialled read_digits(std::string_view text)
         }
         const decoded next = decode_at(text, at);
         at += next.size;
-        const int digit = next.value == no_character ? -1 : digit_value(next.value);
+        const int digit = is_character(next.value) ? digit_value(next.value) : -1;
         if (digit >= 0) {
             if (number.count == number.digits.size()) {
                 number.is_too_long = true;
@@ -73,7 +73,7 @@ dialled read_digits(std::string_view text)
             number.digits[number.count++] = static_cast<char>('0' + digit);
         } else if (number.count == 0) {
             number.has_plus = number.has_plus || is_plus(next.value);
-        } else if (next.value == no_character || ends_number(next.value, kind_of(next.value))) {
+        } else if (!is_character(next.value) || ends_number(next.value, kind_of(next.value))) {
             break;
         }
     }

@@ -139,7 +139,7 @@ class text_normalizer {
 
     void add(char32_t character)
     {
-        if (character == no_character) {
+        if (!is_character(character)) {
             add_plain(blank);
             return;
         }

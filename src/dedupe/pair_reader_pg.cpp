@@ -20,6 +20,11 @@ bool is_integer(Oid type) noexcept
     return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
+bool are_integers(Oid a, Oid b) noexcept
+{
+    return is_integer(a) && is_integer(b);
+}
+
 bool is_number(Oid type) noexcept
 {
     return is_integer(type) || type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID;
@@ -78,10 +83,15 @@ std::string_view text_of(column& of, Datum value)
 template <class Id>
 class reader final : public pg::row_receiver {
   public:
-    explicit reader(pair_sink<Id>& to) : to_{to} {}
+    reader(const pair_columns& described, pair_sink<Id>& to) : described_{described}, to_{to} {}
 
     void columns(TupleDesc row) override
     {
+        if (!are_as_described(row)) {
+            throw error(sqlstate::datatype_mismatch, "the columns of pairs_query have changed",
+                        "Something that it names was replaced after it was looked at, and before it ran.",
+                        "Call again.");
+        }
         a_ = describe_column(row, 0);
         b_ = describe_column(row, 1);
         score_ = row->natts == 3 ? describe_column(row, 2) : column{};
@@ -131,6 +141,15 @@ class reader final : public pg::row_receiver {
         }
     }
 
+    bool are_as_described(TupleDesc row) const
+    {
+        const auto base_type = [row](int i) { return getBaseType(TupleDescAttr(row, i)->atttypid); };
+        return row->natts == (described_.has_score ? 3 : 2) &&
+               are_integers(base_type(0), base_type(1)) == described_.are_integers &&
+               (!described_.has_score || is_number(base_type(2)));
+    }
+
+    const pair_columns& described_;
     pair_sink<Id>& to_;
     column a_ = {};
     column b_ = {};
@@ -140,9 +159,9 @@ class reader final : public pg::row_receiver {
 };
 
 template <class Id>
-void read_all(const std::string& query, pair_sink<Id>& to)
+void read_all(const std::string& query, const pair_columns& described, pair_sink<Id>& to)
 {
-    reader<Id> rows{to};
+    reader<Id> rows{described, to};
     pg::run_query(query, rows);
 }
 
@@ -165,17 +184,17 @@ pair_columns describe_pairs(const std::string& query)
                     "the score, the third column of pairs_query, must be a number, not " + std::string{name}, {},
                     "Cast it, as in SELECT a, b, score::float8 FROM …");
     }
-    return {columns.size() == 3, is_integer(base_type(0)) && is_integer(base_type(1))};
+    return {columns.size() == 3, are_integers(base_type(0), base_type(1))};
 }
 
-void read_pairs(const std::string& query, pair_sink<std::int64_t>& to)
+void read_pairs(const std::string& query, const pair_columns& described, pair_sink<std::int64_t>& to)
 {
-    read_all(query, to);
+    read_all(query, described, to);
 }
 
-void read_pairs(const std::string& query, pair_sink<std::string_view>& to)
+void read_pairs(const std::string& query, const pair_columns& described, pair_sink<std::string_view>& to)
 {
-    read_all(query, to);
+    read_all(query, described, to);
 }
 
 } // namespace etl::dedupe

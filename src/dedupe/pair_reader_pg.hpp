@@ -33,8 +33,9 @@ class pair_sink {
     ~pair_sink() = default;
 };
 
-// Reads the whole query. A score that is no number (NaN) is an error.
-void read_pairs(const std::string& query, pair_sink<std::int64_t>& to);
-void read_pairs(const std::string& query, pair_sink<std::string_view>& to);
+// Reads the whole query, as described: std::int64_t where both ids are integers. A score that is no number (NaN) is an
+// error, and so are columns that are not as described any more.
+void read_pairs(const std::string& query, const pair_columns& described, pair_sink<std::int64_t>& to);
+void read_pairs(const std::string& query, const pair_columns& described, pair_sink<std::string_view>& to);
 
 } // namespace etl::dedupe

@@ -35,10 +35,23 @@ class end_reader : public pg::row_receiver {
         }
     }
 
+    bool row(TupleTableSlot* slot) final
+    {
+        const MemoryContext old = MemoryContextSwitchTo(values_.get());
+        take(slot);
+        MemoryContextSwitchTo(old);
+        if (++rows_ % rows_kept == 0) {
+            values_.reset();
+        }
+        return true;
+    }
+
   protected:
     ~end_reader() = default;
 
-    // May raise.
+    // One row, whose texts go soon after. May raise.
+    virtual void take(const TupleTableSlot* slot) = 0;
+
     static resolution::row read_end(const TupleTableSlot* slot, int first)
     {
         resolution::row made;
@@ -49,14 +62,19 @@ class end_reader : public pg::row_receiver {
     }
 
   private:
+    static constexpr std::uint64_t rows_kept = 256;
+
     int columns_;
+    pg::scratch_context values_; // of texts that had to be fetched or unpacked
+    std::uint64_t rows_ = 0;
 };
 
 class pair_rows final : public end_reader {
   public:
     explicit pair_rows(resolution& to) : end_reader{end_columns + 1}, to_{to} {}
 
-    bool row(TupleTableSlot* slot) override
+  private:
+    void take(const TupleTableSlot* slot) override
     {
         if (slot->tts_isnull[0]) {
             throw error(sqlstate::null_value_not_allowed, "a new row has no id",
@@ -69,10 +87,8 @@ class pair_rows final : public end_reader {
         } else {
             to_.add_pair(a, read_end(slot, 3), read_probability(slot));
         }
-        return true;
     }
 
-  private:
     static double read_probability(const TupleTableSlot* slot)
     {
         const double probability = slot->tts_isnull[end_columns] ? NAN : DatumGetFloat8(slot->tts_values[end_columns]);
@@ -89,15 +105,14 @@ class apart_rows final : public end_reader {
   public:
     explicit apart_rows(resolution& to) : end_reader{end_columns}, to_{to} {}
 
-    bool row(TupleTableSlot* slot) override
+  private:
+    void take(const TupleTableSlot* slot) override
     {
         if (!slot->tts_isnull[0] && !slot->tts_isnull[3]) {
             to_.keep_apart(read_end(slot, 0), read_end(slot, 3));
         }
-        return true;
     }
 
-  private:
     resolution& to_;
 };
 

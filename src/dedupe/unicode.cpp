@@ -23,19 +23,6 @@ bool moves(char32_t control) noexcept
 
 } // namespace
 
-decoded decode_at(std::string_view text, std::size_t at) noexcept
-{
-    const auto first = static_cast<unsigned char>(text[at]);
-    if (first < 0x80) {
-        return {first, 1};
-    }
-    utf8proc_int32_t character = -1;
-    const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
-                                       static_cast<utf8proc_ssize_t>(text.size() - at), &character);
-    return size > 0 ? decoded{static_cast<char32_t>(character), static_cast<std::size_t>(size)}
-                    : decoded{no_character, 1};
-}
-
 void append_character(std::pmr::string& to, char32_t character)
 {
     utf8proc_uint8_t bytes[4];

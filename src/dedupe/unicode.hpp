@@ -1,6 +1,8 @@
-// The little of Unicode that normalising needs, over utf8proc's tables: characters out of UTF-8 and into it, what kind
-// of character one is, and its folding. All memory is the caller's.
+// The little of Unicode that normalising needs, over utf8proc's tables: characters into UTF-8, what kind of
+// character one is, and its folding. All memory is the caller's.
 #pragma once
+
+#include "dedupe/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,17 +14,6 @@
 #include "core/cpp_only.hpp"
 
 namespace etl::dedupe {
-
-// Stands for a byte that is part of no valid sequence of UTF-8.
-inline constexpr char32_t no_character = 0x110000;
-
-struct decoded {
-    char32_t value;
-    std::size_t size; // bytes
-};
-
-// The character at a place before the text's end.
-decoded decode_at(std::string_view text, std::size_t at) noexcept;
 
 void append_character(std::pmr::string& to, char32_t character);
 

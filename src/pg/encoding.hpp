@@ -1,9 +1,10 @@
-// Texts of the server as UTF-8, which is what the core reads, and back.
+// Texts of the server as UTF-8, which is what the core reads, and back. ASCII is the same in every encoding of a server.
 //
 // A database in SQL_ASCII has texts of no known encoding. They are given to the core as they are, which must expect
 // bytes that are no UTF-8.
 #pragma once
 
+#include "core/text.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -24,7 +25,7 @@ inline bool server_speaks_utf8() noexcept
 // A text of the server as UTF-8, in the current memory context where it had to be converted.
 inline std::string_view as_utf8(std::string_view text)
 {
-    if (server_speaks_utf8() || text.empty()) {
+    if (server_speaks_utf8() || is_ascii(text)) {
         return text;
     }
     return call([text]() -> std::string_view {
@@ -37,7 +38,7 @@ inline std::string_view as_utf8(std::string_view text)
 // where the encoding lacks a character.
 inline std::string_view from_utf8(std::string_view text)
 {
-    if (server_speaks_utf8() || text.empty()) {
+    if (server_speaks_utf8() || is_ascii(text)) {
         return text;
     }
     return call([text]() -> std::string_view {

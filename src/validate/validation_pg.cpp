@@ -1,5 +1,6 @@
 // The aggregates that scan rows into a validation state.
 #include "core/text.hpp"
+#include "pg/calling_expression.hpp"
 #include "pg/text_array.hpp"
 #include "validate/column_pg.hpp"
 #include "validate/validation_state_pg.hpp"
@@ -9,7 +10,6 @@ extern "C" {
 #include <executor/executor.h>
 #include <miscadmin.h>
 #include <nodes/execnodes.h>
-#include <nodes/nodeFuncs.h>
 #include <nodes/primnodes.h>
 #include <storage/itemptr.h>
 #include <utils/array.h>
@@ -31,30 +31,13 @@ std::span<const std::byte> raw_bytes(Datum value)
     return {from, static_cast<std::size_t>(VARSIZE_ANY(from))};
 }
 
-// The expression behind an argument of the aggregate; nullptr in calls outside of one.
-const Node* expression_of(pg::arguments args, int argument)
-{
-    const Aggref* aggregate = AggGetAggref(args.raw());
-    if (aggregate == nullptr) {
-        return nullptr;
-    }
-    return reinterpret_cast<const Node*>(static_cast<TargetEntry*>(list_nth(aggregate->args, argument - 1))->expr);
-}
-
-// The collation of one argument: each column keeps its own, where the call as a whole has but one.
-Oid collation_of(pg::arguments args, int argument)
-{
-    const Node* expression = expression_of(args, argument);
-    return expression == nullptr ? args.collation() : exprCollation(expression);
-}
-
 // What an argument was when the first row came, if the query leaves open that it changes.
 class settled_argument {
   public:
     settled_argument(pg::arguments args, int argument)
         : argument_{argument}, bytes_{raw_bytes(args.datum(argument)).begin(), raw_bytes(args.datum(argument)).end()}
     {
-        const Node* expression = pg::call([args, argument] { return expression_of(args, argument); });
+        const Node* expression = pg::call([args, argument] { return pg::argument_expression(args, argument); });
         is_constant_ = expression != nullptr && IsA(expression, Const);
     }
 
@@ -271,7 +254,7 @@ plan plan_of_call(pg::arguments args, int suite_argument, int names_argument, in
             continue;
         }
         const Oid type = pg::call([=] { return args.type(argument); });
-        const Oid collation = pg::call([=] { return collation_of(args, argument); });
+        const Oid collation = pg::call([=] { return pg::argument_collation(args, argument); });
         made.columns.push_back(describe_column(names[i], type, collation));
     }
     fill_part(made, read_suite(made.document));

@@ -1,6 +1,7 @@
 #include "validate/validation_state_pg.hpp"
 
 #include "core/hex.hpp"
+#include "pg/calling_expression.hpp"
 #include "pg/spill.hpp"
 
 extern "C" {
@@ -40,13 +41,6 @@ validation_state* construct(std::pmr::memory_resource* memory, auto&&... args)
 {
     return std::pmr::polymorphic_allocator<validation_state>{memory}.new_object<validation_state>(
         std::forward<decltype(args)>(args)...);
-}
-
-// The context of the aggregate that calls; nullptr elsewhere.
-MemoryContext aggregate_context(pg::arguments args)
-{
-    MemoryContext made = nullptr;
-    return AggCheckCallContext(args.raw(), &made) != 0 ? made : nullptr;
 }
 
 [[noreturn]] void refuse_plan()
@@ -175,7 +169,7 @@ own_state::own_state(pg::arguments args, const checker& rules, std::string_view 
         datum_ = args.datum(0);
         return;
     }
-    MemoryContext aggregate = aggregate_context(args);
+    MemoryContext aggregate = pg::aggregate_context(args);
     if (is_object && aggregate != nullptr) { // which would free the object, and with it all others
         refuse_plan();
     }
@@ -248,7 +242,7 @@ ETL_FUNCTION(etl_validation_state_combine, args)
         return args.datum(1);
     }
     auto& all = args.cached<mergings>([args] { return args.raw()->flinfo->fn_mcxt; });
-    const auto& known = all.of(plan_of(args.datum(0)), aggregate_context(args) != nullptr);
+    const auto& known = all.of(plan_of(args.datum(0)), pg::aggregate_context(args) != nullptr);
     const own_state state{args, known.second.rules, known.first, known.second.store.get()};
     merge_into(*state, args.datum(1), known);
     return state.datum();

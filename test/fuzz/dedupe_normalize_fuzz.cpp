@@ -27,7 +27,7 @@ void require_once(std::string_view text, Normalize&& normalize)
     const std::pmr::string once = normalize(text);
     for (std::size_t at = 0; at < once.size();) {
         const decoded next = decode_at(once, at);
-        require(next.value != no_character);
+        require(is_character(next.value));
         at += next.size;
     }
     require(normalize(once) == once);

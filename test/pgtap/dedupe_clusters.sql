@@ -1,6 +1,6 @@
 -- etl.clusters and etl.one_to_one: known answers, a second opinion in SQL, errors, and a stop.
 BEGIN;
-SELECT plan(44);
+SELECT plan(45);
 SET LOCAL client_min_messages = error;
 
 CREATE TABLE pair (a int, b int, score float8);
@@ -159,6 +159,28 @@ SET LOCAL statement_timeout = '100ms';
 SELECT ok(is_stopped($$SELECT etl.clusters('SELECT i, i * 7 % 100000007 FROM generate_series(1, 100000000) AS i')$$),
           'a timeout stops it');
 SET LOCAL statement_timeout = 0;
+
+
+-- A literal whose type compares by a function of its own: it is read each time that the query is looked at, and the
+-- third time, when the query runs, the function gives pairs() other columns.
+CREATE FUNCTION pairs() RETURNS TABLE (a int, b int) LANGUAGE sql AS 'VALUES (1, 2)';
+CREATE SEQUENCE looks;
+CREATE TYPE spot AS (x int);
+CREATE FUNCTION compare_spots(a spot, b spot) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('looks') = 3 THEN
+        DROP FUNCTION pairs();
+        CREATE FUNCTION pairs() RETURNS TABLE (a text, b text) LANGUAGE sql AS $f$VALUES ('one', 'two')$f$;
+    END IF;
+    RETURN btint4cmp((a).x, (b).x);
+END
+$$;
+CREATE OPERATOR CLASS spot_ops DEFAULT FOR TYPE spot USING btree AS FUNCTION 1 compare_spots(spot, spot);
+CREATE TYPE spots AS RANGE (subtype = spot);
+SELECT setval('looks', 1, false);
+SELECT throws_ok(
+    $$SELECT * FROM etl.clusters('SELECT p.a, p.b FROM (SELECT ''["(1)","(2)"]''::spots) AS s, pairs() AS p')$$,
+    '42804', 'the columns of pairs_query have changed', 'numbers that have become texts are not read as numbers');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- etl.hash128: equal values have equal hashes, different ones different hashes.
 BEGIN;
-SELECT plan(62);
+SELECT plan(66);
 
 CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -113,5 +113,24 @@ SELECT lives_ok($$ALTER TABLE thing ADD key uuid GENERATED ALWAYS AS (etl.hash12
 SELECT is((SELECT count(*) FROM thing WHERE key = etl.hash128(n, t)), 20000::bigint, 'that has the same hashes');
 SELECT is((SELECT array_agg(etl.hash128(x) = etl.hash128(x::int8)) FROM generate_series(-3, 3) AS x),
           array_fill(true, ARRAY[7]), 'row after row');
+
+-- keys of blocks: NULL where a value is NULL or an empty text, of whatever type
+CREATE DOMAIN word AS text;
+CREATE DOMAIN short_word AS word;
+CREATE DOMAIN fixed AS char(5);
+CREATE EXTENSION citext;
+SELECT is(ARRAY[etl._block_key(''), etl._block_key(''::text), etl._block_key(''::varchar), etl._block_key(''::name),
+                etl._block_key('  '::char(2)), etl._block_key(''::word), etl._block_key(''::short_word),
+                etl._block_key(' '::fixed), etl._block_key(''::citext), etl._block_key('a', ''),
+                etl._block_key(VARIADIC ARRAY['a', '']), etl._block_key(VARIADIC ARRAY['a', NULL]::name[])],
+          array_fill(NULL::uuid, ARRAY[12]), 'an empty text is in no block');
+SELECT is(ARRAY[etl._block_key(' ', 0), etl._block_key(' '::text, 0), etl._block_key('a '::char(2), 0),
+                etl._block_key('a'::short_word, 0)],
+          ARRAY[etl.hash128(' ', 0), etl.hash128(' ', 0), etl.hash128('a', 0), etl.hash128('a', 0)],
+          'others have their hash: a blank that counts, 0');
+SELECT is(etl._block_key(VARIADIC ARRAY['a', 'b']::name[]), etl.hash128('a', 'b'), 'elements too');
+SELECT is((SELECT array_agg(etl._block_key(w) IS NULL ORDER BY n)
+           FROM (VALUES (1, 'a'::fixed), (2, ''), (3, 'b'), (4, NULL)) AS v(n, w)), '{f,t,f,t}', 'row after row');
+
 SELECT * FROM finish();
 ROLLBACK;

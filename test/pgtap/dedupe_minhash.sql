@@ -1,6 +1,6 @@
 -- etl.minhash and its bands: what SQL sees, and texts against their exact similarity.
 BEGIN;
-SELECT plan(30);
+SELECT plan(31);
 
 SELECT is(array_length(etl.minhash('Ada Lovelace'), 1), 128, 'a signature');
 SELECT is(etl.minhash('Ada Lovelace', k => 2), ARRAY[1053696543, 787463330], 'a known answer: signatures are stored');
@@ -70,5 +70,7 @@ SELECT cmp_ok((SELECT avg(is_candidate::int) FROM pair WHERE exact >= 0.6), '>='
 SELECT cmp_ok((SELECT count(*) FROM shingled AS a JOIN shingled AS b
                    ON a.bands && b.bands AND a.id % 1000 < b.id % 1000),
               '<', 200::bigint, 'few of 180,000 strangers do');
+SELECT throws_ok($$SELECT etl.minhash_bands('a', 0, 0, false_negative_weight => 0)$$, '22023',
+                 'threshold must be greater than 0 and less than 1, not 0', 'arguments that are all 0 are none');
 SELECT * FROM finish();
 ROLLBACK;

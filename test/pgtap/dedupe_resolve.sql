@@ -1,7 +1,7 @@
 -- etl.resolve_new, etl.unmerge and their kin, over a list of pairs in place of a model: known answers, and the
 -- equivalence of one run and many.
 BEGIN;
-SELECT plan(74);
+SELECT plan(91);
 
 -- What matches is in a table, so that every answer can be told beforehand.
 CREATE TABLE matches (a text, b text, probability float8);
@@ -154,6 +154,25 @@ SELECT throws_ok($$SELECT etl._resolve('SELECT 1, 2, 3, 4, 5, 6, 7', 'SELECT 1')
 SELECT throws_ok($$SELECT etl._resolve('SELECT ''a'', 1::bigint, 1::bigint, ''b'', NULL::bigint, 0::bigint,
                                        ''NaN''::float8', 'SELECT 1')$$, '22023', NULL, 'and no NaN');
 
+-- ids that are stored compressed
+CREATE TABLE long_id (id text);
+INSERT INTO long_id VALUES (repeat('a', 100000));
+CREATE FUNCTION measured(n bigint) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+    IF n % 500 = 0 THEN
+        PERFORM set_config('test.bytes_' || n, sum(used_bytes)::text, true) FROM pg_backend_memory_contexts;
+    END IF;
+    RETURN 0.5;
+END
+$$;
+SELECT is((SELECT string_agg(concat_ws(' ', what, left(id_a, 3), part_a, cluster_a), ', ') FROM etl._resolve(
+    $$SELECT 'new', 0::bigint, NULL::bigint, id, 1::bigint, 1::bigint, measured(n)
+      FROM long_id, generate_series(1::bigint, 1500) AS n$$,
+    'SELECT id, 0::bigint, NULL::bigint, id, 0::bigint, NULL::bigint FROM long_id WHERE false')), 'member new 1 1',
+          'long ids are read');
+SELECT cmp_ok(current_setting('test.bytes_1500')::bigint - current_setting('test.bytes_500')::bigint, '<',
+              30000000::bigint, 'and not kept');
+
 -- another role
 CREATE ROLE resolver;
 GRANT SELECT ON person, matches TO resolver;
@@ -163,6 +182,58 @@ SELECT throws_ok($$INSERT INTO etl.cluster_member (resolution_id, id, part_id, c
                    SELECT 1, 'z', 1, 1, 1, now()$$, '42501', NULL, 'and adds nothing to what is another''s');
 SELECT results_eq($$SELECT new_rows FROM etl.resolve_new('person', '{"id": "id"}')$$, 'SELECT count(*) FROM person',
                   'it has its own clusters');
+
+-- that means harm: numbers taken in advance, rows ready under them or under another's name
+SELECT throws_ok(format('INSERT INTO etl.%s OVERRIDING SYSTEM VALUE SELECT 1000000, ' || rest, called,
+                        (SELECT resolution_id FROM etl.resolution)), '42501', NULL,
+                 split_part(called, ' ', 1) || ': no number of one''s own')
+FROM (VALUES ('resolution (resolution_id, relation, id_column)', $$'public.other', 'id'$$),
+             ('cluster_merge (merge_id, resolution_id, run, merged_at, kept_cluster_id, merged_cluster_id, id_a, id_b, '
+              'probability, part_a, part_b)', $$%s, 1, now(), 1, 2, 'a', 'b', 1, 1, 2$$),
+             ('separation (separation_id, resolution_id, merge_id, id_a, id_b, part_a, part_b, since)',
+              $$%s, 1, 'a', 'b', 1, 2, now()$$)) AS t(called, rest);
+SELECT throws_ok('UPDATE etl.resolution SET resolution_id = DEFAULT', '42501', NULL, 'nor the next one');
+SELECT throws_ok($$INSERT INTO etl.resolution (relation, id_column, owner) VALUES ('public.a', 'id', 'postgres')$$,
+                 '42501', NULL, 'no other owner');
+SELECT throws_ok($$UPDATE etl.cluster_member SET owner = 'postgres'$$, '42501', NULL, 'nor later on');
+SELECT throws_ok('UPDATE etl.cluster_member SET resolution_id = 1', '42501', NULL, 'nor another''s resolution');
+RESET ROLE;
+
+-- What row security would hide from others is in no superuser's way.
+INSERT INTO etl.cluster_member (resolution_id, id, part_id, cluster_id, run, since, owner)
+SELECT r.resolution_id, 'planted', 1, 1, 1, now(), 'resolver' FROM etl.resolution AS r
+WHERE r.relation = 'public.person' AND r.owner = current_user;
+SELECT is(etl.forget_members('person', dry_run => true), 0::bigint, 'another''s row is not seen to be gone');
+SELECT is(etl.forget_members('person', ARRAY['planted']), 0::bigint, 'nor forgotten');
+DELETE FROM etl.cluster_member WHERE id = 'planted';
+
+-- code of others, here in a policy
+CREATE FUNCTION disturb() RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+    CASE current_setting('test.disturb')
+        WHEN 'rollback' THEN RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
+        WHEN 'role' THEN RESET ROLE;
+        ELSE NULL;
+    END CASE;
+    RETURN true;
+END
+$$;
+CREATE TABLE guarded AS SELECT n::text AS id FROM generate_series(1, 3) AS n;
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY disturbing ON guarded USING (disturb());
+GRANT SELECT ON guarded TO resolver;
+SET LOCAL ROLE resolver;
+SET LOCAL test.disturb = '';
+SELECT is((SELECT new_rows FROM etl.resolve_new('guarded', '{"id": "id"}')), 3::bigint, 'first without');
+SET LOCAL test.disturb = 'rollback';
+SELECT throws_ok($$SELECT etl.resolve_new('guarded', '{"id": "id"}')$$, 'ETL00', NULL,
+                 'what looks like the end of a dry run is an error');
+SELECT throws_ok($$SELECT etl.resolve_new('guarded', '{"id": "id"}', dry_run => true)$$, 'ETL00', NULL,
+                 'in a dry run too');
+SELECT throws_ok($$SELECT etl.forget_members('guarded')$$, 'ETL00', NULL, 'as it is for etl.forget_members');
+SET LOCAL test.disturb = 'role';
+SELECT throws_ok($$SELECT etl.resolve_new('guarded', '{"id": "id"}')$$, '42501', NULL, 'the role is locked');
+SELECT throws_ok($$SELECT etl.forget_members('guarded')$$, '42501', NULL, 'the role is locked');
 RESET ROLE;
 SELECT is((SELECT count(DISTINCT cluster_id) FROM etl.cluster_members WHERE owner = current_user), 5::bigint,
           'and the first role''s are untouched');

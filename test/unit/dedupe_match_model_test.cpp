@@ -82,6 +82,29 @@ TEST(MatchLevels, EachKindOfText)
     EXPECT_EQ(text_level(R"({"when": "contains"})", "van den berg", "burg"), 1);
 }
 
+TEST(MatchLevels, ContainsIsLinear)
+{
+    const std::string all(1U << 20U, 'a');
+    std::string half(1U << 19U, 'a');
+    EXPECT_EQ(text_level(R"({"when": "contains"})", all, half), 0);
+    half.back() = 'b'; // half a million places, at each of which half a million bytes agree
+    EXPECT_EQ(text_level(R"({"when": "contains"})", all, half), 1);
+    half.back() = 'a';
+    half.front() = 'b';
+    EXPECT_EQ(text_level(R"({"when": "contains"})", all, half), 1);
+}
+
+TEST(MatchLevels, ContainsHasTheLimitOfAllComparisons)
+{
+    const std::string longer((1U << 20U) + 1, 'a');
+    try {
+        text_level(R"({"when": "contains"})", longer, "b");
+        FAIL();
+    } catch (const etl::error& e) {
+        EXPECT_EQ(e.sqlstate(), etl::sqlstate::program_limit_exceeded);
+    }
+}
+
 TEST(MatchLevels, CodePointsNotBytes)
 {
     EXPECT_EQ(text_level(R"({"when": "levenshtein", "at_most": 1})", "müller", "muller"), 0);
