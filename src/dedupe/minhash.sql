@@ -58,11 +58,19 @@ COMMENT ON FUNCTION etl.minhash_bands_for(float8, int, float8) IS
 
 CREATE FUNCTION etl.minhash_band_probability(similarity float8, bands int, rows int)
 RETURNS float8
-LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STRICT IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 1 - (1 - similarity ^ rows) ^ bands
+BEGIN
+    IF similarity BETWEEN 0 AND 1 AND bands > 0 AND rows > 0 THEN
+        RETURN 1 - (1 - similarity ^ rows) ^ bands;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('no probability for similarity %s, %s bands of %s rows', similarity, bands, rows),
+        HINT = 'A similarity is from 0 to 1, and there are one band or more of one row or more.';
+END
 $$;
 COMMENT ON FUNCTION etl.minhash_band_probability(float8, int, int) IS
     'The probability that two texts of a Jaccard similarity (0 to 1) share one of their bands: '
-    '1 - (1 - similarity^rows)^bands.';
+    '1 - (1 - similarity^rows)^bands. Error 22023: an argument out of range.';

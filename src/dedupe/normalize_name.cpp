@@ -87,13 +87,13 @@ class name_parts {
         add(text.substr(from), poll);
     }
 
-    // All but the first part, then that, each without titles.
+    // All but the first part, then that, each without titles and suffixes.
     words in_order() const
     {
         words all{kept_.get_allocator()};
         const auto put = [&](std::string_view part) {
             const words own = words_of(part, all.get_allocator().resource());
-            const auto left = without_titles(own);
+            const auto left = without_suffixes(without_titles(own), 1);
             all.insert(all.end(), left.begin(), left.end());
         };
         for (std::size_t i = 1; i < kept_.size(); ++i) {

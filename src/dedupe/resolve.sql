@@ -220,6 +220,11 @@ CREATE FUNCTION etl.resolve_new(
 RETURNS TABLE (new_rows bigint, joined bigint, new_clusters bigint, merges bigint, kept_apart bigint)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     run etl.resolution;

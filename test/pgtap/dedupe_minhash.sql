@@ -1,6 +1,6 @@
 -- etl.minhash and its bands: what SQL sees, and texts against their exact similarity.
 BEGIN;
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT is(array_length(etl.minhash('Ada Lovelace'), 1), 128, 'a signature');
 SELECT is(etl.minhash('Ada Lovelace', k => 2), ARRAY[1053696543, 787463330], 'a known answer: signatures are stored');
@@ -72,5 +72,8 @@ SELECT cmp_ok((SELECT count(*) FROM shingled AS a JOIN shingled AS b
               '<', 200::bigint, 'few of 180,000 strangers do');
 SELECT throws_ok($$SELECT etl.minhash_bands('a', 0, 0, false_negative_weight => 0)$$, '22023',
                  'threshold must be greater than 0 and less than 1, not 0', 'arguments that are all 0 are none');
+SELECT throws_ok('SELECT etl.minhash_band_probability(2, 1, 1)', '22023', NULL, 'a similarity above 1');
+SELECT throws_ok($$SELECT etl.minhash_band_probability('NaN', 1, 1)$$, '22023', NULL, 'a similarity that is no number');
+
 SELECT * FROM finish();
 ROLLBACK;

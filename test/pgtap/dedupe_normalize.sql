@@ -1,6 +1,6 @@
 -- etl.normalize_text and its kin: what SQL sees; the spellings are in test/unit.
 BEGIN;
-SELECT plan(35);
+SELECT plan(37);
 
 SELECT is(etl.normalize_text('  O''Brien–MÜLLER '), 'obrien muller', 'text');
 SELECT is(etl.normalize_text('...'), NULL, 'nothing left');
@@ -70,5 +70,8 @@ SELECT ok(is_cancelled('length(etl.normalize_address(t))'), 'so can an address')
 SELECT ok(is_cancelled('length(etl.normalize_name(t))'), 'and a name');
 SELECT ok(is_cancelled('length(etl.minhash(t)::text)'), 'and a signature');
 RESET statement_timeout;
+SELECT is(etl.normalize_name('Lee, Bruce Jr.'), 'bruce lee', 'a suffix goes where the name is turned round, too');
+SELECT is(etl.normalize_code(' AB-12 / cd.3 '), 'ab12cd3', 'a code is its letters and digits');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- etl.resolve_new, etl.unmerge and their kin, over a list of pairs in place of a model: known answers, and the
 -- equivalence of one run and many.
 BEGIN;
-SELECT plan(91);
+SELECT plan(93);
 
 -- What matches is in a table, so that every answer can be told beforehand.
 CREATE TABLE matches (a text, b text, probability float8);
@@ -282,6 +282,15 @@ END
 $$;
 SET LOCAL client_min_messages = warning;
 SELECT is(differing_rounds(), 0::bigint, 'rows that come in several runs end in the clusters of one run');
+
+-- Ids are the same texts whatever the session has set.
+CREATE TABLE moment AS SELECT timestamptz '2024-01-01 00:00+00' + n * interval '1 hour' AS id, 'x' AS name
+    FROM generate_series(1, 10) AS n;
+SET timezone = 'UTC';
+SELECT is((SELECT new_rows FROM etl.resolve_new('moment', '{"id": "id"}')), 10::bigint, 'moments as ids');
+SET timezone = 'Asia/Tokyo';
+SET datestyle = 'German';
+SELECT is((SELECT new_rows FROM etl.resolve_new('moment', '{"id": "id"}')), 0::bigint, 'none is new in another time zone');
 
 SELECT * FROM finish();
 ROLLBACK;
