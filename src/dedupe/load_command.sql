@@ -241,7 +241,7 @@ AS $$
             SELECT count(*) FILTER (WHERE s.%7$I OR s.%11$I) AS sent, count(*) FILTER (WHERE s.%9$I) AS unchanged,
                    count(*) FILTER (WHERE NOT (s.%7$I OR s.%9$I OR s.%11$I)) AS loses, count(*) AS rows
             FROM compared AS s
-        ), overtaken AS (
+        ), overtaken AS MATERIALIZED (
             SELECT etl._row_as_json(l.*) AS taken FROM (
                 SELECT %14$s FROM compared AS s
                 WHERE (SELECT sent FROM counted) > (SELECT count(*) FROM done)
