@@ -26,8 +26,8 @@ Oid relation_of_etl(const char* name)
 {
     const Oid found = get_relname_relid(name, get_namespace_oid("etl", false));
     if (!OidIsValid(found)) {
-        throw etl::error(etl::sqlstate::undefined_table, "relation \"etl." + std::string{name} + "\" does not exist", {},
-                         "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
+        throw etl::error(etl::sqlstate::undefined_table, "relation \"etl." + std::string{name} + "\" does not exist",
+                         {}, "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
     }
     return found;
 }

@@ -86,7 +86,8 @@ FmgrInfo* compare_function(Oid type)
 {
     TypeCacheEntry* entry = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO);
     if (!OidIsValid(entry->cmp_proc_finfo.fn_oid)) {
-        throw error(sqlstate::undefined_function, "values of a type without a default btree operator class cannot be compared");
+        throw error(sqlstate::undefined_function,
+                    "values of a type without a default btree operator class cannot be compared");
     }
     return &entry->cmp_proc_finfo;
 }

@@ -211,6 +211,31 @@ $$;
 COMMENT ON FUNCTION etl._load_update(etl._load, name) IS
     'The part of the command that updates; is_update is the column that marks the rows to update.';
 
+CREATE FUNCTION etl._load_overtaken(load etl._load, is_new name, is_update name, part_bytes bigint)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format($query$WITH overtaken AS MATERIALIZED (
+                SELECT etl._row_as_json(l.*) AS taken FROM (
+                    SELECT %s FROM compared AS s
+                    WHERE (SELECT sent FROM counted) > (SELECT count(*) FROM done)
+                      AND (s.%I OR s.%I) AND NOT EXISTS (SELECT FROM done AS t WHERE %s)
+                    ORDER BY %s
+                ) AS l
+            )
+            SELECT jsonb_agg(m.taken) AS rows FROM (
+                SELECT taken, sum(pg_column_size(taken)) OVER (ROWS UNBOUNDED PRECEDING) / %s AS number
+                FROM overtaken
+            ) AS m GROUP BY m.number ORDER BY m.number$query$,
+        etl._column_list(load.given), is_new, is_update, etl._same_key(load.by_index, 't', 's'),
+        etl._columns_of(load.keys, 's'), part_bytes)
+$$;
+COMMENT ON FUNCTION etl._load_overtaken(etl._load, name, name, bigint) IS
+    'The part of the command that returns the rows that were neither inserted nor updated, though they were to be: in '
+    'the order of their keys, so many bytes at a time. is_new and is_update are the columns that mark the rows to '
+    'insert and to update.';
+
 CREATE FUNCTION etl._load_command(load etl._load, query text, part_bytes bigint)
 RETURNS text
 LANGUAGE sql STABLE
@@ -241,18 +266,8 @@ AS $$
             SELECT count(*) FILTER (WHERE s.%7$I OR s.%11$I) AS sent, count(*) FILTER (WHERE s.%9$I) AS unchanged,
                    count(*) FILTER (WHERE NOT (s.%7$I OR s.%9$I OR s.%11$I)) AS loses, count(*) AS rows
             FROM compared AS s
-        ), overtaken AS MATERIALIZED (
-            SELECT etl._row_as_json(l.*) AS taken FROM (
-                SELECT %14$s FROM compared AS s
-                WHERE (SELECT sent FROM counted) > (SELECT count(*) FROM done)
-                  AND (s.%7$I OR s.%11$I) AND NOT EXISTS (SELECT FROM done AS t WHERE %13$s)
-                ORDER BY %15$s
-            ) AS l
         ), part AS (
-            SELECT jsonb_agg(m.taken) AS rows FROM (
-                SELECT taken, sum(pg_column_size(taken)) OVER (ROWS UNBOUNDED PRECEDING) / %18$s AS number
-                FROM overtaken
-            ) AS m GROUP BY m.number ORDER BY m.number
+            %18$s
         )
         SELECT ROW(
             (SELECT count(*) FROM inserted), (SELECT count(*) FROM updated), c.unchanged,
@@ -279,7 +294,7 @@ AS $$
         etl._columns_of(load.keys, 's'),                                                             -- 15
         etl._columns_of(load.keys, 't'),                                                             -- 16
         etl._load_update(load, n.is_update),                                                         -- 17
-        part_bytes)                                                                                  -- 18
+        etl._load_overtaken(load, n.is_new, n.is_update, part_bytes))                                -- 18
     FROM (SELECT etl._free_name(load.target, 'nth'), etl._free_name(load.target, 'is_new'),
                  etl._free_name(load.target, 'is_same'), etl._free_name(load.target, 'is_update'))
         AS n(nth, is_new, is_same, is_update)
