@@ -26,6 +26,7 @@ inline constexpr char undefined_column[] = "42703";
 inline constexpr char undefined_object[] = "42704";
 inline constexpr char datatype_mismatch[] = "42804";
 inline constexpr char undefined_function[] = "42883";
+inline constexpr char undefined_table[] = "42P01";
 inline constexpr char out_of_memory[] = "53200";
 inline constexpr char program_limit_exceeded[] = "54000";
 inline constexpr char internal_error[] = "XX000";

@@ -1,4 +1,4 @@
-// etl._locked_rows: the rows of a query that is run with the role locked.
+// etl._locked_rows and etl._locked_changes: the rows of a query that is run with the role locked.
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 
@@ -31,13 +31,8 @@ ReturnSetInfo* open_result(FunctionCallInfo fcinfo)
     return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
 }
 
-} // namespace
-} // namespace etl
-
-using namespace etl;
-
 // Straight into the caller's tuplestore, and without a cursor: only so the query may have parallel workers.
-ETL_FUNCTION(etl_locked_rows, args)
+Datum locked_rows(pg::arguments args, bool read_only)
 {
     const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
     ReturnSetInfo* result = open_result(args.raw());
@@ -45,11 +40,26 @@ ETL_FUNCTION(etl_locked_rows, args)
     SPI_connect();
     SPIExecuteOptions options = {};
     options.params = read_parameters(args, 1);
-    options.read_only = true;
+    options.read_only = read_only;
     options.dest = CreateTuplestoreDestReceiver();
     SetTuplestoreDestReceiverParams(options.dest, result->setResult, caller, false, result->setDesc,
                                     "a query does not return the columns that its caller expects");
     pg::with_locked_role([&] { SPI_execute_extended(query, &options); });
     SPI_finish();
     return Datum{0};
+}
+
+} // namespace
+} // namespace etl
+
+using namespace etl;
+
+ETL_FUNCTION(etl_locked_rows, args)
+{
+    return locked_rows(args, true);
+}
+
+ETL_FUNCTION(etl_locked_changes, args)
+{
+    return locked_rows(args, false);
 }

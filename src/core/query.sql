@@ -36,6 +36,13 @@ LANGUAGE C STABLE
 AS 'MODULE_PATHNAME', 'etl_locked_rows';
 COMMENT ON FUNCTION etl._locked_rows(text) IS 'etl._locked_rows of a query without parameters.';
 
+CREATE FUNCTION etl._locked_changes(query text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_changes';
+COMMENT ON FUNCTION etl._locked_changes(text) IS
+    'etl._locked_rows of a query that may change data. It has run to its end when the first row is returned.';
+
 CREATE FUNCTION etl._locked_change(query text, type anyelement, VARIADIC parameters "any")
 RETURNS anyelement
 LANGUAGE C VOLATILE

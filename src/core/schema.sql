@@ -296,6 +296,32 @@ $$;
 COMMENT ON FUNCTION etl._require_flag(bool, text) IS
     'Checks that a yes-or-no argument is there (22023); the second argument names it in the error.';
 
+CREATE FUNCTION etl._require_keys_of(document jsonb, known text[], what text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text;
+BEGIN
+    IF jsonb_typeof(document) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be a JSON object, not %s', what, coalesce(left(document::text, 80), 'NULL')),
+            HINT = format('Its members may be %s.', array_to_string(known, ', '));
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(document) AS k WHERE k <> ALL (known) ORDER BY k LIMIT 1;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s has an unknown member "%s"', what, unknown),
+            HINT = format('Its members may be %s.', array_to_string(known, ', '));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_keys_of(jsonb, text[], text) IS
+    'Raises (22023) unless the document is a JSON object whose members all have known names.';
+
 CREATE FUNCTION etl._column_list(columns name[])
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT

@@ -14,7 +14,11 @@
 --
 -- Concurrency. The unique index over scope and key lets a second session wait for the first one's end. Sessions with
 -- different keys do not meet: there is no row that all of them change, W is read from an index. A pruning session may
--- commit between the look at W and the look at the key; so a key that seems new is looked at again afterwards.
+-- commit between the look at W and the look at the key; so a key that seems new is looked at again afterwards. Each
+-- call locks the row of its scope as a foreign key would (FOR KEY SHARE), so that a scope is not removed under it.
+--
+-- Roles. Keys belong to a scope by its number, which only the sequence gives out: no role may write it, and each number
+-- is given once. A policy lets a role put keys into scopes of its own alone. So nobody has keys in another's scope.
 
 CREATE TABLE etl.seen_scope (
     scope_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -28,8 +32,9 @@ COMMENT ON TABLE etl.seen_scope IS
     'etl.first_seen_scopes.';
 COMMENT ON SEQUENCE etl.seen_scope_scope_id_seq IS 'Numbers of scopes.';
 ALTER TABLE etl.seen_scope ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen_scope_owner ON etl.seen_scope USING (owner = current_user);
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.seen_scope TO PUBLIC;
+CREATE POLICY seen_scope_owner ON etl.seen_scope USING (owner = current_user) WITH CHECK (owner = current_user);
+GRANT SELECT, INSERT (scope, horizon), DELETE ON etl.seen_scope TO PUBLIC;
+GRANT UPDATE (horizon) ON etl.seen_scope TO PUBLIC; -- without which no role could lock its row
 
 CREATE TABLE etl.seen_key (
     scope_id bigint NOT NULL,
@@ -45,10 +50,9 @@ COMMENT ON TABLE etl.seen_key IS
     'Memory of etl.first_seen: for each key of a scope the spans of event time in which it was seen, the newest time, '
     'and what the last call answered that changed the row.';
 ALTER TABLE etl.seen_key ENABLE ROW LEVEL SECURITY;
--- A key goes into a scope of its role alone: nobody can stand in the way of another's keys.
 CREATE POLICY seen_key_owner ON etl.seen_key USING (owner = current_user) WITH CHECK (
     owner = current_user AND EXISTS (SELECT FROM etl.seen_scope AS s WHERE s.scope_id = seen_key.scope_id));
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.seen_key TO PUBLIC;
+GRANT SELECT, INSERT (scope_id, key, seen, newest), UPDATE (seen, newest, is_first), DELETE ON etl.seen_key TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_scope', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_scope_scope_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_key', '');
@@ -122,13 +126,14 @@ DECLARE
     span CONSTANT interval := etl._fixed_horizon(horizon);
     known etl.seen_scope;
 BEGIN
-    SELECT * INTO known FROM etl.seen_scope AS s WHERE s.owner = current_user AND s.scope = _open_scope.scope;
-    IF NOT FOUND THEN
+    LOOP
+        SELECT * INTO known FROM etl.seen_scope AS s
+        WHERE s.owner = current_user AND s.scope = _open_scope.scope FOR KEY SHARE;
+        EXIT WHEN FOUND;
         PERFORM etl._require_name(scope, 'scope');
         INSERT INTO etl.seen_scope (scope, horizon) VALUES (_open_scope.scope, span)
-        ON CONFLICT (owner, scope) DO NOTHING;
-        SELECT * INTO known FROM etl.seen_scope AS s WHERE s.owner = current_user AND s.scope = _open_scope.scope;
-    END IF;
+        ON CONFLICT (owner, scope) DO NOTHING; -- another session's may be removed before it is locked
+    END LOOP;
     IF known.horizon <> span THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -141,7 +146,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._open_scope(text, interval) IS
-    'The number of the current role''s scope, which is made where there is none. 22023 where it has another horizon.';
+    'The number of the current role''s scope, which is made where there is none, and cannot be removed by another '
+    'session before the transaction ends. 22023 where it has another horizon.';
 
 CREATE FUNCTION etl._has_newer(scope_id bigint, moment timestamptz)
 RETURNS boolean
@@ -252,7 +258,9 @@ BEGIN
     SELECT s.scope_id, first_seen.key, tstzmultirange(tstzrange(ts, ts, '[]')), ts
     FROM etl.seen_scope AS s
     WHERE s.owner = current_user AND s.scope = first_seen.scope AND s.horizon = span
+      AND date_trunc('month', first_seen.horizon) = interval '0' -- 1 month is equal to 30 days
       AND isfinite(ts) AND octet_length(first_seen.key) <= 1000
+    FOR KEY SHARE
     ON CONFLICT (scope_id, key) DO NOTHING
     RETURNING k.scope_id INTO number;
     IF number IS NULL THEN
@@ -340,18 +348,27 @@ DECLARE
     forgotten bigint;
 BEGIN
     PERFORM etl._require_flag(if_exists, 'if_exists');
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_transaction_state',
+            MESSAGE = format('etl.remove_first_seen cannot run at isolation level %s',
+                             current_setting('transaction_isolation')),
+            DETAIL = 'It would leave behind the keys that other sessions have seen since the transaction began.',
+            HINT = 'Call it in a transaction of its own that begins with BEGIN ISOLATION LEVEL READ COMMITTED.';
+    END IF;
     IF if_exists AND NOT EXISTS (SELECT FROM etl.seen_scope AS s
                                  WHERE s.owner = current_user AND s.scope = remove_first_seen.scope) THEN
         RETURN 0;
     END IF;
     known := etl._known_scope(scope);
+    DELETE FROM etl.seen_scope AS s WHERE s.scope_id = known.scope_id; -- waits for who has seen keys in it
     DELETE FROM etl.seen_key AS k WHERE k.scope_id = known.scope_id;
     GET DIAGNOSTICS forgotten = ROW_COUNT;
-    DELETE FROM etl.seen_scope AS s WHERE s.scope_id = known.scope_id;
     RETURN forgotten;
 END
 $$;
 COMMENT ON FUNCTION etl.remove_first_seen(text, boolean) IS
     'Forgets a scope of etl.first_seen and all its keys, and returns how many these were. Needed to change a horizon, '
-    'or after an event with a time far in the future, before which all others come too late. Errors: 42704 no such '
-    'scope, unless if_exists.';
+    'or after an event with a time far in the future, before which all others come too late. Waits for transactions '
+    'that have called etl.first_seen for the scope. Errors: 42704 no such scope, unless if_exists, 25000 isolation '
+    'level above READ COMMITTED.';

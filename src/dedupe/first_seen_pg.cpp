@@ -26,13 +26,13 @@ Oid relation_of_etl(const char* name)
 {
     const Oid found = get_relname_relid(name, get_namespace_oid("etl", false));
     if (!OidIsValid(found)) {
-        throw etl::error("42P01", "relation \"etl." + std::string{name} + "\" does not exist", {},
-                         "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
+        throw etl::error(etl::sqlstate::undefined_table, "relation \"etl." + std::string{name} + "\" does not exist",
+                         {}, "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
     }
     return found;
 }
 
-// Row security is the caller's: a key stands in a scope of its own role alone (the policy of etl.seen_key).
+// What row security would say: keys stand in a scope of their own role alone, so its owner is theirs.
 bool is_own_scope(Datum scope_id)
 {
     Relation scopes = table_open(relation_of_etl("seen_scope"), AccessShareLock);

@@ -86,7 +86,8 @@ FmgrInfo* compare_function(Oid type)
 {
     TypeCacheEntry* entry = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO);
     if (!OidIsValid(entry->cmp_proc_finfo.fn_oid)) {
-        throw error("42883", "values of a type without a default btree operator class cannot be compared");
+        throw error(sqlstate::undefined_function,
+                    "values of a type without a default btree operator class cannot be compared");
     }
     return &entry->cmp_proc_finfo;
 }
@@ -136,7 +137,10 @@ int compare(const comparison& by, held a, held b)
         return static_cast<int>(a.is_null) - static_cast<int>(b.is_null);
     }
     const int order = DatumGetInt32(FunctionCall2Coll(by.compare, by.collation, a.value, b.value));
-    return by.descending ? -order : order;
+    if (!by.descending) {
+        return order;
+    }
+    return order < 0 ? 1 : -order; // the least int has no opposite
 }
 
 held argument(pg::arguments args, int i)

@@ -3,25 +3,9 @@
 -- The table ends as if the rows of the source had been appended to it and etl.dedupe had been called with the same
 -- keys, keep and order_by: of each key stays the row that wins. What is no change is not written.
 --
--- One statement (etl._load_command) does a round: the source is read once, its own duplicates fall out, what is left is
--- compared with the table as it is now; new keys are inserted, winners that differ are locked in the order of their
--- keys, so that two loads do not wait for each other in a circle, and updated. PostgreSQL looks at the newest version
--- of a row when it updates it, and DO NOTHING passes over a key that another session has inserted meanwhile. Rows that
--- were overtaken in one of these ways come back, and the next round compares them with what is there now. So the counts
--- are exact, also beside other writers, and every one of them comes from what a command has done.
-
-CREATE TYPE etl._load_round AS (
-    inserted bigint, updated bigint, unchanged bigint, ignored bigint, null_keys bigint, overtaken jsonb
-);
-COMMENT ON TYPE etl._load_round IS
-    'What one round of etl.load_deduplicated has done; rows whose key is NULL; and the rows that were overtaken.';
-
-CREATE TYPE etl._load AS (
-    target regclass, keys name[], keep text, order_by name, given name[], settable name[], by_index oid
-);
-COMMENT ON TYPE etl._load IS
-    'A checked call of etl.load_deduplicated: the columns that the source gives, those of them that an update may set, '
-    'and the unique index over the keys.';
+-- One statement does a round (load_command.sql) and returns the rows that were overtaken by another session; the next
+-- round compares them with what is there now. So the counts are exact, also beside other writers, and every one of them
+-- comes from what a command has done. What was overtaken waits in a tuplestore, on disk past work_mem.
 
 -- Checks of arguments -------------------------------------------------------------------------------------------------
 
@@ -157,251 +141,19 @@ $$;
 COMMENT ON FUNCTION etl._check_load(text, regclass, name[], text, name, bool) IS
     'Checks the arguments of etl.load_deduplicated; the query is planned and not run.';
 
--- Pieces of the command -----------------------------------------------------------------------------------------------
+-- Rounds --------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._as_stored(target regclass, column_name name, value text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- The length that the column has is enforced as an assignment does it: what is too long is refused, not cut.
-    SELECT CASE
-               WHEN a.atttypmod < 0 THEN base
-               WHEN p.pronargs = 3 THEN format('%I.%I(%s, %s, false)', n.nspname, p.proname, base, a.atttypmod)
-               WHEN p.pronargs = 2 THEN format('%I.%I(%s, %s)', n.nspname, p.proname, base, a.atttypmod)
-               ELSE format('%s::%s', value, format_type(a.atttypid, a.atttypmod))
-           END
-           || CASE WHEN a.attcollation <> 0 THEN format(' COLLATE %s', a.attcollation::regcollation) ELSE '' END
-    FROM pg_attribute AS a
-    CROSS JOIN LATERAL (SELECT format('%s::%s', value, format_type(a.atttypid, NULL))) AS b(base)
-    LEFT JOIN pg_cast AS c ON c.castsource = a.atttypid AND c.casttarget = a.atttypid
-    LEFT JOIN pg_proc AS p ON p.oid = c.castfunc
-    LEFT JOIN pg_namespace AS n ON n.oid = p.pronamespace
-    WHERE a.attrelid = target AND a.attname = column_name AND a.attnum > 0
-$$;
-COMMENT ON FUNCTION etl._as_stored(regclass, name, text) IS
-    'Expression that makes of a value what the column would store, to be compared as the column''s values are.';
-
-CREATE FUNCTION etl._same_key(by_index oid, a text, b text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- The operators of the index: the types of extensions have theirs in other schemas.
-    SELECT string_agg(format('%1$s.%3$I OPERATOR(%4$I.%5$s) %2$s.%3$I', a, b, col.attname, n.nspname, o.oprname),
-                      ' AND ' ORDER BY k.number)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, number)
-    JOIN pg_attribute AS col ON col.attrelid = i.indrelid AND col.attnum = k.attnum
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype
-                     AND m.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = m.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indexrelid = by_index AND k.number <= i.indnkeyatts
-$$;
-COMMENT ON FUNCTION etl._same_key(oid, text, text) IS
-    'Condition that the rows under two aliases have the same key by a unique B-tree index.';
-
-CREATE FUNCTION etl._comes_before(target regclass, column_name name, a text, b text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT format('%1$s.%3$I OPERATOR(%4$I.<) %2$s.%3$I', a, b, column_name, coalesce((
-        SELECT n.nspname
-        FROM pg_attribute AS col
-        JOIN pg_opclass AS c ON c.opcintype = etl._base_type(col.atttypid) AND c.opcdefault
-        JOIN pg_am AS am ON am.oid = c.opcmethod AND am.amname = 'btree'
-        JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 1 AND m.amoplefttype = c.opcintype
-                         AND m.amoprighttype = c.opcintype
-        JOIN pg_operator AS o ON o.oid = m.amopopr AND o.oprname = '<'
-        JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-        WHERE col.attrelid = target AND col.attname = column_name), 'pg_catalog'))
-$$;
-COMMENT ON FUNCTION etl._comes_before(regclass, name, text, text) IS
-    'Condition that the value of a column under one alias is less than under another, as ORDER BY has it.';
-
-CREATE FUNCTION etl._null_count_of(columns name[], alias text)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT string_agg(format('num_nulls(%s)', names), ' + ' ORDER BY part)
-    FROM (
-        SELECT number / 50, string_agg(format('%s%I', alias || '.', name), ', ' ORDER BY number)
-        FROM unnest(columns) WITH ORDINALITY AS c(name, number) GROUP BY number / 50
-    ) AS parts(part, names)
-$$;
-COMMENT ON FUNCTION etl._null_count_of(name[], text) IS 'Expression that counts the NULLs among columns of an alias.';
-
-CREATE FUNCTION etl._arrival_wins(load etl._load, t text, s text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- What arrives comes after what is there: of equal rows the last is the new one, and the first the old one.
-    SELECT CASE load.keep
-               WHEN 'last' THEN later
-               WHEN 'first' THEN earlier
-               ELSE format('(%1$s < %2$s OR %1$s = %2$s AND %3$s)', etl._null_count_of(load.given, s),
-                           etl._null_count_of(load.given, t), later)
-           END
-    FROM (
-        SELECT coalesce(format('(%1$s.%3$I IS NOT DISTINCT FROM NULL OR %2$s.%3$I IS DISTINCT FROM NULL AND NOT %4$s)',
-                               t, s, load.order_by, etl._comes_before(load.target, load.order_by, s, t)), 'true'),
-               coalesce(format('(%2$s.%3$I IS DISTINCT FROM NULL AND (%1$s.%3$I IS NOT DISTINCT FROM NULL OR %4$s))',
-                               t, s, load.order_by, etl._comes_before(load.target, load.order_by, s, t)), 'false')
-        WHERE load.order_by IS NOT NULL
-        UNION ALL
-        SELECT 'true', 'false' WHERE load.order_by IS NULL
-    ) AS sides(later, earlier)
-$$;
-COMMENT ON FUNCTION etl._arrival_wins(etl._load, text, text) IS
-    'Condition that the arriving row (alias s) is to be kept rather than the row in the table (alias t).';
-
-CREATE FUNCTION etl._columns_of(columns name[], alias text)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT string_agg(format('%s.%I', alias, name), ', ' ORDER BY number)
-    FROM unnest(columns) WITH ORDINALITY AS c(name, number)
-$$;
-COMMENT ON FUNCTION etl._columns_of(name[], text) IS 'Quoted columns of an alias with commas between them.';
-
-CREATE FUNCTION etl._arrival_differs(load etl._load, t text, s text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- By the bytes that are stored: 1.0 and 1.00 are different here, and types without an equality are compared too.
-    SELECT CASE WHEN load.settable = '{}' THEN 'false'
-           ELSE format('record_image_ne(ROW(%s), ROW(%s))', etl._columns_of(load.settable, t),
-                       etl._columns_of(load.settable, s)) END
-$$;
-COMMENT ON FUNCTION etl._arrival_differs(etl._load, text, text) IS
-    'Condition that an update would change the row.';
-
-CREATE FUNCTION etl._survivor_order(load etl._load, nth name)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT concat_ws(', ', etl._column_list(load.keys),
-        CASE WHEN load.keep = 'most_complete' THEN etl._null_count_of(load.given, 'source') END,
-        CASE WHEN load.order_by IS NOT NULL THEN format('%I %s NULLS LAST', load.order_by, direction) END,
-        format('%I %s', nth, direction))
-    FROM (SELECT CASE load.keep WHEN 'first' THEN 'ASC' ELSE 'DESC' END) AS d(direction)
-$$;
-COMMENT ON FUNCTION etl._survivor_order(etl._load, name) IS
-    'What stands after ORDER BY so that of the source''s rows with one key the one to keep is the first; nth is the '
-    'column with their numbers.';
-
--- A round -------------------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION etl._load_update(load etl._load, is_update name)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN load.settable = '{}'
-        THEN format('SELECT %s FROM compared AS s WHERE false', etl._columns_of(load.keys, 's'))
-        ELSE format($query$UPDATE %1$s AS t SET %2$s
-            FROM (
-                SELECT s.* FROM compared AS s JOIN %1$s AS t ON %3$s WHERE s.%4$I ORDER BY %5$s FOR NO KEY UPDATE OF t
-            ) AS s
-            WHERE %3$s AND %6$s AND %7$s
-            RETURNING %5$s$query$,
-            load.target,
-            (SELECT string_agg(format('%1$I = s.%1$I', c), ', ') FROM unnest(load.settable) AS c),
-            etl._same_key(load.by_index, 't', 's'), is_update, etl._columns_of(load.keys, 's'),
-            etl._arrival_wins(load, 't', 's'), etl._arrival_differs(load, 't', 's')) END
-$$;
-COMMENT ON FUNCTION etl._load_update(etl._load, name) IS
-    'The part of the command that updates; is_update is the column that marks the rows to update.';
-
-CREATE FUNCTION etl._load_command(load etl._load, query text)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-SET jit = off -- catalog queries, which take a fraction of what compiling them would
-AS $$
-    SELECT format($query$
-        WITH source AS MATERIALIZED (
-            SELECT row_number() OVER () AS %1$I, %2$s FROM (
-%3$s
-            ) AS q
-        ), survivor AS MATERIALIZED (
-            SELECT DISTINCT ON (%4$s) * FROM source WHERE NOT (%5$s) ORDER BY %6$s
-        ), compared AS MATERIALIZED (
-            SELECT s.*, t.tableoid IS NULL AS %7$I, t.tableoid IS NOT NULL AND NOT %8$s AS %9$I,
-                   t.tableoid IS NOT NULL AND %10$s AND %8$s AS %11$I
-            FROM survivor AS s LEFT JOIN %12$s AS t ON %13$s
-        ), inserted AS (
-            INSERT INTO %12$s AS t (%14$s) OVERRIDING SYSTEM VALUE
-            SELECT %14$s FROM compared AS s WHERE s.%7$I ORDER BY %15$s
-            ON CONFLICT (%4$s) DO NOTHING
-            RETURNING %16$s
-        ), updated AS (
-            %17$s
-        ), done AS MATERIALIZED (
-            SELECT * FROM inserted UNION ALL SELECT * FROM updated
-        ), counted AS (
-            SELECT count(*) FILTER (WHERE s.%7$I OR s.%11$I) AS sent, count(*) FILTER (WHERE s.%9$I) AS unchanged,
-                   count(*) FILTER (WHERE NOT (s.%7$I OR s.%9$I OR s.%11$I)) AS loses, count(*) AS rows
-            FROM compared AS s
-        )
-        SELECT ROW(
-            (SELECT count(*) FROM inserted), (SELECT count(*) FROM updated), c.unchanged,
-            c.loses + r.rows - r.null_keys - c.rows, r.null_keys,
-            CASE WHEN c.sent > (SELECT count(*) FROM done) THEN (
-                SELECT jsonb_agg(etl._row_as_json(l.*)) FROM (
-                    SELECT %14$s FROM compared AS s
-                    WHERE (s.%7$I OR s.%11$I) AND NOT EXISTS (SELECT FROM done AS t WHERE %13$s)
-                ) AS l
-            ) END)::etl._load_round
-        FROM counted AS c, (SELECT count(*), count(*) FILTER (WHERE %5$s) FROM source) AS r(rows, null_keys)
-        $query$,
-        n.nth,                                                                                       -- 1
-        (SELECT string_agg(format('%s AS %I', etl._as_stored(load.target, g, format('q.%I', g)), g), ', ')
-         FROM unnest(load.given) AS g),                                                              -- 2
-        query,                                                                                       -- 3
-        etl._column_list(load.keys),                                                                 -- 4
-        (SELECT string_agg(format('%I IS NOT DISTINCT FROM NULL', k), ' OR ') FROM unnest(load.keys) AS k), -- 5
-        etl._survivor_order(load, n.nth),                                                            -- 6
-        n.is_new,                                                                                    -- 7
-        etl._arrival_differs(load, 't', 's'),                                                        -- 8
-        n.is_same,                                                                                   -- 9
-        etl._arrival_wins(load, 't', 's'),                                                           -- 10
-        n.is_update,                                                                                 -- 11
-        load.target,                                                                                 -- 12
-        etl._same_key(load.by_index, 't', 's'),                                                      -- 13
-        etl._column_list(load.given),                                                                -- 14
-        etl._columns_of(load.keys, 's'),                                                             -- 15
-        etl._columns_of(load.keys, 't'),                                                             -- 16
-        etl._load_update(load, n.is_update))                                                         -- 17
-    FROM (SELECT etl._free_name(load.target, 'nth'), etl._free_name(load.target, 'is_new'),
-                 etl._free_name(load.target, 'is_same'), etl._free_name(load.target, 'is_update'))
-        AS n(nth, is_new, is_same, is_update)
-$$;
-COMMENT ON FUNCTION etl._load_command(etl._load, text) IS
-    'One round of etl.load_deduplicated as a statement that returns an etl._load_round.';
-
-CREATE FUNCTION etl._load_rounds(load etl._load, query text)
+CREATE FUNCTION etl._load_again(again text, overtaken jsonb)
 RETURNS etl._load_round
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    round etl._load_round := etl._locked_change(etl._load_command(load, query), NULL::etl._load_round, NULL::jsonb);
-    total etl._load_round := round;
-    again CONSTANT text := etl._load_command(
-        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given),
-                     load.target));
-    idle integer := 0;
+    round etl._load_round;
+    total etl._load_round := (0, 0, 0, 0, 0, overtaken);
+    idle int := 0;
 BEGIN
-    WHILE total.null_keys = 0 AND total.overtaken IS NOT NULL AND idle < 3 LOOP
+    WHILE total.overtaken IS NOT NULL AND idle < 3 LOOP
         round := etl._locked_change(again, NULL::etl._load_round, total.overtaken);
         idle := CASE WHEN jsonb_array_length(total.overtaken) = jsonb_array_length(round.overtaken) THEN idle + 1
                      ELSE 0 END;
@@ -411,9 +163,47 @@ BEGIN
     RETURN total;
 END
 $$;
+COMMENT ON FUNCTION etl._load_again(text, jsonb) IS
+    'Rounds over rows that were overtaken, until none of them is any more. What three rounds in a row could not move '
+    'is held back by something else than another session, and left in overtaken.';
+
+CREATE FUNCTION etl._load_rounds(
+    load etl._load, query text,
+    OUT inserted bigint, OUT updated bigint, OUT unchanged bigint, OUT ignored bigint, OUT null_keys bigint,
+    OUT held bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    first CONSTANT text := etl._load_command(load, query, 1000000);
+    again CONSTANT text := etl._load_command(
+        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given),
+                     load.target), 1000000000); -- a part of the first round stays whole
+    round etl._load_round;
+    more etl._load_round;
+BEGIN
+    held := 0;
+    FOR round IN SELECT (r.done).* FROM etl._locked_changes(first) AS r(done etl._load_round) LOOP
+        IF inserted IS NULL THEN -- the counts are the same in each part
+            inserted := round.inserted;
+            updated := round.updated;
+            unchanged := round.unchanged;
+            ignored := round.ignored;
+            null_keys := round.null_keys;
+        END IF;
+        EXIT WHEN null_keys > 0 OR round.overtaken IS NULL;
+        more := etl._load_again(again, round.overtaken);
+        inserted := inserted + more.inserted;
+        updated := updated + more.updated;
+        unchanged := unchanged + more.unchanged;
+        ignored := ignored + more.ignored;
+        held := held + coalesce(jsonb_array_length(more.overtaken), 0);
+    END LOOP;
+END
+$$;
 COMMENT ON FUNCTION etl._load_rounds(etl._load, text) IS
-    'Rounds until no row is overtaken any more. What three rounds in a row could not move is held back by something '
-    'else than another session, and left in overtaken.';
+    'The first round, and further ones for what was overtaken in it; held: rows that could not be stored. Stops after '
+    'the first where there are NULL keys.';
 
 -- What users call -----------------------------------------------------------------------------------------------------
 
@@ -427,16 +217,20 @@ AS $$
 DECLARE
     query CONSTANT text := etl._load_query(source);
     load CONSTANT etl._load := etl._check_load(query, target, keys, keep, order_by, dry_run);
-    done etl._load_round;
-    held bigint;
+    done record;
+    finished bool := false;
 BEGIN
     BEGIN
         done := etl._load_rounds(load, query);
+        finished := true;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
         END IF;
     EXCEPTION
-        WHEN SQLSTATE 'ETL00' THEN NULL;  -- rolled back, counts kept
+        WHEN SQLSTATE 'ETL00' THEN -- rolled back, counts kept
+            IF NOT (dry_run AND finished) THEN
+                RAISE; -- of the source or of a trigger of the table
+            END IF;
     END;
     IF done.null_keys > 0 THEN
         RAISE EXCEPTION USING
@@ -446,16 +240,15 @@ BEGIN
             DETAIL = 'Such a row equals no other: it would be inserted anew by each load.',
             HINT = 'Leave them out with WHERE … IS NOT NULL, or give them a key with coalesce().';
     END IF;
-    held := coalesce(jsonb_array_length(done.overtaken), 0);
-    IF held > 0 THEN
+    IF done.held > 0 THEN
         RAISE WARNING USING
-            MESSAGE = format('%s rows were not stored in table "%s", and count as ignored', held, target),
+            MESSAGE = format('%s rows were not stored in table "%s", and count as ignored', done.held, target),
             HINT = 'A trigger, a rule or row security held them back.';
     END IF;
     inserted := done.inserted;
     updated := done.updated;
     unchanged := done.unchanged;
-    ignored := done.ignored + held;
+    ignored := done.ignored + done.held;
     RETURN NEXT;
 END
 $$;
@@ -465,9 +258,9 @@ COMMENT ON FUNCTION etl.load_deduplicated(text, regclass, name[], text, name, bo
     'same values), ignored (it lost against the table''s row, or against another row of the source). The table ends as '
     'if the rows had been appended and etl.dedupe had been called with the same keys, keep and order_by; a second load '
     'of the same rows changes nothing, and what does not change is not written. source: a SELECT, which is run once, '
-    'or the name of a table; names outside pg_catalog need their schema. Columns go by their names; a column of the table '
-    'that the source lacks keeps its value or gets its default, and generated columns are computed. Values are cast to '
-    'the columns'' types; what is too long is refused. target: an ordinary or partitioned table with a unique index on '
+    'or the name of a table; names outside pg_catalog need their schema. Columns go by their names; a column of the '
+    'table that the source lacks keeps its value or gets its default, and generated columns are computed. Values are '
+    'cast to the columns'' types; what is too long is refused. target: an ordinary or partitioned table with a unique index on '
     'exactly the keys; the caller needs SELECT, INSERT and UPDATE. keep: last or first by order_by, or most_complete '
     '(the fewest NULLs among the columns that the source gives, then the last). A NULL in order_by loses against any '
     'value. In a tie, and without order_by, the row that arrives is the later one; within the source the order of its '

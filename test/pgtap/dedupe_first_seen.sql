@@ -1,6 +1,6 @@
 -- etl.first_seen: known answers, what is refused, other roles, pruning, and an oracle.
 BEGIN;
-SELECT plan(44);
+SELECT plan(52);
 SET timezone = 'Europe/Berlin';
 
 CREATE FUNCTION seen(key text, ts text, scope text DEFAULT 'default') RETURNS boolean LANGUAGE sql VOLATILE AS $$
@@ -60,6 +60,9 @@ SELECT throws_ok($$SELECT etl.first_seen('a', '2025-01-01', '0')$$, '22023',
 SELECT throws_ok($$SELECT etl.first_seen('a', '2025-01-01', NULL)$$, '22023', 'horizon must not be NULL');
 SELECT throws_ok($$SELECT etl.first_seen('a', '2025-01-01', '1 month')$$, '22023',
                  'horizon must have no months, not "1 mon"');
+SELECT is(etl.first_seen('a', '2025-01-01', '30 days', 'month'), true, 'a horizon of 30 days');
+SELECT throws_ok($$SELECT etl.first_seen('b', '2025-01-01', '1 month', 'month')$$, '22023',
+                 'horizon must have no months, not "1 mon"', 'a month is not one');
 SELECT throws_ok($$SELECT etl.first_seen('a', '2025-01-01', '2 hours')$$, '22023',
                  'scope "default" has a horizon of 01:00:00, not 02:00:00');
 SELECT throws_ok($$SELECT seen('a', '2025-01-01 12:40+00', NULL)$$, '22023', 'scope must not be NULL');
@@ -80,7 +83,17 @@ SET ROLE seen_other;
 SELECT is(seen('a', '2025-01-01 12:40+00'), true, 'each role has scopes of its own');
 SELECT throws_ok($$INSERT INTO etl.seen_key (scope_id, key, seen, newest) VALUES (1, 'q', '{}', now())$$, '42501', NULL,
                  'and puts no key into another''s');
+SELECT throws_ok(format('INSERT INTO etl.seen_scope (scope_id, scope, horizon) OVERRIDING SYSTEM VALUE '
+                        'SELECT i, i::text, ''1 hour'' FROM generate_series(%1$s, %1$s + 9) AS i', max(scope_id) + 1),
+                 '42501', NULL, 'takes no number that is not given yet') FROM etl.seen_scope;
+SELECT throws_ok($$INSERT INTO etl.seen_scope (owner, scope, horizon) VALUES ('postgres', 'q', '1 hour')$$, '42501',
+                 NULL, 'makes no scope for another role');
+SELECT throws_ok($$UPDATE etl.seen_scope SET owner = 'postgres'$$, '42501', NULL, 'gives none away');
+SELECT throws_ok($$UPDATE etl.seen_scope SET scope_id = DEFAULT$$, '42501', NULL, 'changes no number');
+SELECT throws_ok($$UPDATE etl.seen_key SET scope_id = scope_id - 1$$, '42501', NULL, 'and moves no key');
 RESET ROLE;
+SELECT is((SELECT every(k.owner = s.owner) FROM etl.seen_key AS k JOIN etl.seen_scope AS s USING (scope_id)), true,
+          'so all keys are of the role of their scope');
 
 -- An oracle: random events out of order, two keys in five hours, against all sightings that were not late.
 SELECT setseed(0.7);

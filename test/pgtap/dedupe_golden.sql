@@ -1,6 +1,6 @@
 -- etl.golden: every rule, ties, NULLs, what is refused, and an oracle.
 BEGIN;
-SELECT plan(55);
+SELECT plan(58);
 
 CREATE TABLE person (
     id int PRIMARY KEY, email text, name text, phone text, city text, system text, seen date, born date, tags text[],
@@ -87,18 +87,46 @@ SELECT results_eq($$SELECT record ->> 'cluster1', record ->> 't', record ->> 'c'
                     FROM etl.golden('member1', 'VALUES (1, 1), (2, 1)')$$,
                   $$VALUES ('l', 't', 'c', 'g', 'q')$$, 'columns may have any names');
 
+-- Many columns: more than a query returns, with two for each
+SELECT format('CREATE TABLE wide (id int PRIMARY KEY, %s)', string_agg('c' || i || ' int', ', '))
+FROM generate_series(1, 899) AS i \gexec
+INSERT INTO wide (id, c1, c899) VALUES (1, 10, NULL), (2, NULL, 20);
+SELECT results_eq($$SELECT record ->> 'c1', record ->> 'c899', provenance #>> '{c899,id}',
+                           (SELECT count(*) FROM jsonb_object_keys(record))
+                    FROM etl.golden('wide', 'VALUES (1, 1), (2, 1)')$$,
+                  $$VALUES ('10', '20', '2', 900::bigint)$$, 'a table of 900 columns');
+
+-- A type whose comparison answers with the least int
+CREATE TYPE far AS (n int);
+CREATE FUNCTION far_compare(a far, b far) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN a.n < b.n THEN -2147483648 WHEN a.n > b.n THEN 2147483647 ELSE 0 END
+$$;
+CREATE FUNCTION far_less(a far, b far) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a.n < b.n';
+CREATE FUNCTION far_same(a far, b far) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a.n = b.n';
+CREATE FUNCTION far_more(a far, b far) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a.n > b.n';
+CREATE OPERATOR <# (FUNCTION = far_less, LEFTARG = far, RIGHTARG = far, COMMUTATOR = #>);
+CREATE OPERATOR =# (FUNCTION = far_same, LEFTARG = far, RIGHTARG = far, COMMUTATOR = =#);
+CREATE OPERATOR #> (FUNCTION = far_more, LEFTARG = far, RIGHTARG = far, COMMUTATOR = <#);
+CREATE OPERATOR CLASS far_ops DEFAULT FOR TYPE far USING btree AS
+    OPERATOR 1 <#, OPERATOR 3 =#, OPERATOR 5 #>, FUNCTION 1 far_compare(far, far);
+CREATE TABLE far_row (id int PRIMARY KEY, v far);
+INSERT INTO far_row VALUES (1, ROW(1)), (2, ROW(3)), (3, ROW(2));
+SELECT results_eq($$SELECT record ->> 'v', provenance #>> '{v,id}'
+                    FROM etl.golden('far_row', 'VALUES (1, 1), (2, 1), (3, 1)', '{"columns": {"v": "max"}}')$$,
+                  $$VALUES ('{"n": 3}', '2')$$, 'the greatest by a comparison that answers with the least int');
+
 -- What is refused
 CREATE FUNCTION tried(rules jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT * FROM etl.golden(''person'', ''VALUES (1, 1)'', %L)', rules)
 $$;
-SELECT throws_ok(tried('[]'), '22023', 'the rules must be a JSON object, not []');
-SELECT throws_ok(tried(NULL), '22023', 'the rules must not be NULL');
-SELECT throws_ok(tried('{"colums": {}}'), '22023', 'unknown key "colums" in the rules');
+SELECT throws_ok(tried('[]'), '22023', 'the set of rules must be a JSON object, not []');
+SELECT throws_ok(tried(NULL), '22023', 'the set of rules must be a JSON object, not NULL');
+SELECT throws_ok(tried('{"colums": {}}'), '22023', 'the set of rules has an unknown member "colums"');
 SELECT throws_ok(tried('{"columns": []}'), '22023', '"columns" must be an object of rules, not []');
 SELECT throws_ok(tried('{"default": "newest"}'), '22023', 'unknown rule "newest" in the default rule');
 SELECT throws_ok(tried('{"columns": {"name": null}}'), '22023', 'unknown rule null in the rule of column "name"');
 SELECT throws_ok(tried('{"columns": {"name": {"rule": "min", "by": 1}}}'), '22023',
-                 'unknown key "by" in the rule of column "name"');
+                 'the rule of column "name" has an unknown member "by"');
 SELECT throws_ok(tried('{"columns": {"nam": "min"}}'), '42703', 'column "nam" of table "public.person" does not exist');
 SELECT throws_ok(tried('{"order_by": "sen"}'), '42703', 'column "sen" of table "public.person" does not exist');
 SELECT throws_ok(tried('{"order_by": 3}'), '22023', '"order_by" in the default rule is no name of a column: 3');
@@ -129,6 +157,21 @@ SET ROLE steward;
 SELECT throws_ok($$SELECT * FROM etl.golden('person', 'SELECT public.climb(), 1')$$, '42501', NULL,
                  'the query cannot leave the role');
 SELECT throws_ok($$SELECT * FROM etl.golden('cluster', 'VALUES (1, 1)')$$, '42501', NULL, 'a role without privileges');
+RESET ROLE;
+CREATE FUNCTION climb_unseen() RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+    RESET ROLE;
+    RAISE EXCEPTION 'climbed';
+END
+$$;
+CREATE TABLE trap (id int, v int);
+INSERT INTO trap VALUES (1, 1);
+ALTER TABLE trap ENABLE ROW LEVEL SECURITY;
+CREATE POLICY trap ON trap USING (climb_unseen());
+GRANT SELECT ON trap TO steward;
+SET ROLE steward;
+SELECT throws_ok($$SELECT * FROM etl.golden('public.trap', 'VALUES (1, 1)', '{"id": "id"}')$$, '42501', NULL,
+                 'nor can a policy of the table, when ids are looked at');
 RESET ROLE;
 SELECT throws_ok($$SELECT * FROM etl.golden('person', 'DELETE FROM public.cluster RETURNING 1, 1')$$, '22023', NULL,
                  'a query that changes data');

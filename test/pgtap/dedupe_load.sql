@@ -1,6 +1,6 @@
 -- etl.load_deduplicated: counts, what is written and what is not, what is refused, and an oracle.
 BEGIN;
-SELECT plan(70);
+SELECT plan(115);
 
 CREATE TABLE stock (
     sku text PRIMARY KEY, n int, price numeric(8,2), at timestamptz, note varchar(5) DEFAULT 'new', doc json,
@@ -118,6 +118,109 @@ SELECT is(load($$SELECT * FROM (VALUES ('z', 13), ('y', 1), ('a', 13)) AS v(sku,
           'rows that a trigger holds back count as ignored');
 RESET client_min_messages;
 DROP TRIGGER no_thirteen ON stock;
+
+-- What holds rows back: their number has no limit, and errors stay errors
+CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.n IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'not without n';
+    END IF;
+    RETURN CASE WHEN NEW.n % 10 = 0 THEN NEW END;
+END
+$$;
+CREATE TABLE held (k int PRIMARY KEY, n int, doc text);
+CREATE TRIGGER hold BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION hold();
+SET client_min_messages = error;
+SELECT results_eq($$SELECT * FROM etl.load_deduplicated(
+                        'SELECT i AS k, i AS n, repeat(''x'', 1000000) AS doc FROM generate_series(1, 300) AS i',
+                        'held', '{k}')$$,
+                  'VALUES (30::bigint, 0::bigint, 0::bigint, 270::bigint)',
+                  'more rows held back than a jsonb can have');
+RESET client_min_messages;
+SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('SELECT 1 AS k', 'held', '{k}')$$, 'ETL00', 'not without n',
+                 'an error of a trigger is no end of a dry run');
+SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('SELECT 1 AS k', 'held', '{k}', dry_run => true)$$, 'ETL00',
+                 'not without n', 'not even in one');
+
+
+-- Types with a length: nothing is cut, neither in a column nor in a key
+CREATE DOMAIN short AS varchar(3);
+CREATE DOMAIN shorter AS short CHECK (VALUE <> 'no');
+CREATE TABLE sized (
+    id int PRIMARY KEY, c char(5), v varchar(3), b bit(4), vb varbit(4), n numeric(4, 1), t timestamp(0), tt time(0),
+    i interval day to second(0), cs char(2)[], bs bit(2)[], d shorter, ds short[]);
+CREATE FUNCTION sized(column_name text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    stored text;
+    counts record;
+BEGIN
+    DELETE FROM sized;
+    PERFORM etl.load_deduplicated(format('SELECT 1 AS id, %s AS %I', value, column_name), 'sized', '{id}');
+    EXECUTE format('SELECT %I::text FROM sized', column_name) INTO stored;
+    SELECT * INTO counts
+    FROM etl.load_deduplicated(format('SELECT 1 AS id, %s AS %I', value, column_name), 'sized', '{id}');
+    RETURN concat_ws(' ', stored, CASE WHEN counts.unchanged <> 1 THEN 'changes' END);
+END
+$$;
+SELECT is(sized(c, value), stored, format('%s of type %s is stored as an INSERT does it', value, c))
+FROM (VALUES ('c', $$'abc'$$, 'abc'), ('c', $$'abcde   '$$, 'abcde'), ('v', $$'abc'$$, 'abc'),
+             ('v', $$'abc  '$$, 'abc'),
+             ('b', $$B'1010'$$, '1010'), ('b', $$'0110'$$, '0110'), ('vb', $$B'101'$$, '101'), ('n', '12.34', '12.3'),
+             ('t', $$'2025-01-01 10:00:00.6'$$, '2025-01-01 10:00:01'), ('tt', $$'10:00:00.6'$$, '10:00:01'),
+             ('i', $$'1 day 00:00:01.6'$$, '1 day 00:00:02'),
+             ('cs', $$'{{a,b},{c,NULL}}'$$, '{{"a ","b "},{"c ",NULL}}'),
+             ('cs', $$ARRAY['ab   ']$$, '{ab}'), ('bs', $$'{10,01}'$$, '{10,01}'), ('bs', 'NULL', ''),
+             ('d', $$'abc'$$, 'abc'), ('ds', $$'[2:3]={ab,c}'$$, '[2:3]={ab,c}')) AS v(c, value, stored);
+SELECT throws_ok(format('SELECT sized(%L, %L)', c, value), state, NULL,
+                 format('%s is refused by column %s', value, c))
+FROM (VALUES ('c', $$'abcdef'$$, '22001'), ('v', $$'abcd'$$, '22001'), ('b', $$B'10101'$$, '22026'),
+             ('b', $$B'101'$$, '22026'), ('vb', $$B'10101'$$, '22001'), ('n', '12345', '22003'),
+             ('cs', $$'{ab,abc}'$$, '22001'), ('bs', $$'{101}'$$, '22026'), ('d', $$'abcd'$$, '22001'),
+             ('d', $$'no'$$, '23514'), ('ds', $$'{abcd}'$$, '22001')) AS v(c, value, state);
+CREATE FUNCTION sized_key(type text, a text, b text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    counts text;
+BEGIN
+    EXECUTE format('CREATE TABLE sized_key (k %s PRIMARY KEY, n int)', type);
+    SELECT concat_ws(' ', l.inserted, l.updated, l.unchanged, l.ignored) INTO counts FROM etl.load_deduplicated(
+        format('SELECT * FROM (VALUES (%s, 1), (%s, 2)) AS v(k, n)', a, b), 'sized_key', '{k}') AS l;
+    DROP TABLE sized_key;
+    RETURN counts;
+END
+$$;
+SELECT is(sized_key(type, a, b), counts, format('%s and %s as keys of type %s', a, b, type))
+FROM (VALUES ('char(5)', $$'abc'$$, $$'abd'$$, '2 0 0 0'), ('char(5)', $$'abc'$$, $$'abc '$$, '1 0 0 1'),
+             ('varchar(3)', $$'abc'$$, $$'abd'$$, '2 0 0 0'), ('varchar(3)', $$'abc '$$, $$'abc'$$, '1 0 0 1'),
+             ('bit(4)', $$B'1010'$$, $$B'1011'$$, '2 0 0 0'), ('varbit(4)', $$B'10'$$, $$B'100'$$, '2 0 0 0'),
+             ('numeric(4,1)', '1.24', '1.16', '1 0 0 1'),
+             ('timestamp(0)', $$'2025-01-01 10:00:00.6'$$, $$'2025-01-01 10:00:01.4'$$, '1 0 0 1'),
+             ('interval hour', $$'1:10'::interval$$, $$'1:20'::interval$$, '1 0 0 1'),
+             ('char(2)[]', $$'{ab}'$$, $$'{ac}'$$, '2 0 0 0'), ('shorter', $$'abc'$$, $$'abd'$$, '2 0 0 0')
+     ) AS v(type, a, b, counts);
+
+-- A type whose operators have names and a schema of their own
+CREATE SCHEMA odd;
+CREATE TYPE odd.size AS (n int);
+CREATE FUNCTION odd.compare(a odd.size, b odd.size) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN a.n < b.n THEN 1 WHEN a.n > b.n THEN -1 ELSE 0 END
+$$;
+CREATE FUNCTION odd.less(a odd.size, b odd.size) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT odd.compare(a, b) < 0';
+CREATE FUNCTION odd.same(a odd.size, b odd.size) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT odd.compare(a, b) = 0';
+CREATE FUNCTION odd.more(a odd.size, b odd.size) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT odd.compare(a, b) > 0';
+CREATE OPERATOR odd.<# (FUNCTION = odd.less, LEFTARG = odd.size, RIGHTARG = odd.size, COMMUTATOR = OPERATOR(odd.#>));
+CREATE OPERATOR odd.=# (FUNCTION = odd.same, LEFTARG = odd.size, RIGHTARG = odd.size, COMMUTATOR = OPERATOR(odd.=#));
+CREATE OPERATOR odd.#> (FUNCTION = odd.more, LEFTARG = odd.size, RIGHTARG = odd.size, COMMUTATOR = OPERATOR(odd.<#));
+CREATE OPERATOR CLASS odd.size_ops DEFAULT FOR TYPE odd.size USING btree AS
+    OPERATOR 1 odd.<#, OPERATOR 3 odd.=#, OPERATOR 5 odd.#>, FUNCTION 1 odd.compare(odd.size, odd.size);
+CREATE TABLE odd_stock (k odd.size PRIMARY KEY, at odd.size, n int);
+CREATE FUNCTION odd_load(k int, at int, n int) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', inserted, updated, unchanged, ignored) FROM etl.load_deduplicated(
+        format('SELECT ROW(%s)::odd.size AS k, ROW(%s)::odd.size AS at, %s AS n', k, at, n), 'odd_stock', '{k}', 'last',
+        'at')
+$$;
+SELECT is(odd_load(1, 5, 1), '1 0 0 0', 'a type that sorts by operators of its own');
+SELECT is(odd_load(1, 6, 2), '0 0 0 1', 'which say that 6 comes before 5');
+SELECT is(odd_load(1, 4, 3), '0 1 0 0', 'and 4 after it');
 
 -- What is refused
 SELECT throws_ok($$SELECT load('SELECT ''a'' AS sku, 1 AS m, 2 AS "o p"')$$, '42703',
