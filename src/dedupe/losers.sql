@@ -91,6 +91,57 @@ COMMENT ON FUNCTION etl._repeatable_rows(text) IS
     'snapshot. NULL for others: those that call a volatile function, have LIMIT, an aggregate, a window or DISTINCT '
     'ON, draw a sample, or read a foreign table.';
 
+-- One scan ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._keyed_rows_step(internal, text, bigint, bigint, bool, bool, tid, "any", VARIADIC "any")
+RETURNS internal
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_step';
+COMMENT ON FUNCTION etl._keyed_rows_step(internal, text, bigint, bigint, bool, bool, tid, "any", "any") IS
+    'Transition function of etl._keyed_rows.';
+
+CREATE FUNCTION etl._keyed_rows_combine(internal, internal)
+RETURNS internal
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_combine';
+COMMENT ON FUNCTION etl._keyed_rows_combine(internal, internal) IS 'Combine function of etl._keyed_rows.';
+
+CREATE FUNCTION etl._keyed_rows_chunks(internal)
+RETURNS bytea
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_chunks';
+COMMENT ON FUNCTION etl._keyed_rows_chunks(internal) IS 'Final function of etl._keyed_rows, and its state as bytes.';
+
+CREATE FUNCTION etl._keyed_rows_deserial(bytea, internal)
+RETURNS internal
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_deserial';
+COMMENT ON FUNCTION etl._keyed_rows_deserial(bytea, internal) IS 'State of etl._keyed_rows from bytes.';
+
+CREATE AGGREGATE etl._keyed_rows(
+    area text, rows bigint, seed bigint, nulls_equal bool, down bool, place tid, "order" "any", VARIADIC keys "any") (
+    SFUNC = etl._keyed_rows_step,
+    STYPE = internal,
+    COMBINEFUNC = etl._keyed_rows_combine,
+    SERIALFUNC = etl._keyed_rows_chunks,
+    DESERIALFUNC = etl._keyed_rows_deserial,
+    FINALFUNC = etl._keyed_rows_chunks,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE etl._keyed_rows(text, bigint, bigint, bool, bool, tid, "any", "any") IS
+    'Sets rows aside for etl._losers_among: 32 bytes each, in files of an area of etl._open_spill. Arguments: the area, '
+    'how many rows are expected, the seed of the hash, whether NULLs are equal, whether the highest row is kept, the '
+    'place of the row, its order (a number of fixed size, a date or a timestamp), the keys. Errors: 42883 a value within '
+    'a key has no hash function.';
+
+CREATE FUNCTION etl._losers_among(area text, down bool, chunks bytea)
+RETURNS TABLE(nth bigint, place tid, kept tid)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'etl_losers_among';
+COMMENT ON FUNCTION etl._losers_among(text, bool, bytea) IS
+    'Of the rows that etl._keyed_rows has set aside those that are not kept: their number in their group, from 2, '
+    'their place, and that of the row that is kept.';
+
 -- Pieces of the query ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._are_hashable(columns text, source text)
@@ -299,6 +350,68 @@ COMMENT ON FUNCTION etl._loser_query(regclass, name[], text, name, bool, text, n
     'they lie (table and place); where the row lies that is kept, where that is wished; and these columns of it as '
     'JSON (identity). Without a seed nothing is hashed.';
 
+CREATE FUNCTION etl._ordered_at_once(relation regclass, keep text, order_by name)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT etl._has_children(relation) AND keep <> 'most_complete'
+       AND (order_by IS NULL OR EXISTS (
+               SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = relation AND a.attname = order_by
+                 AND a.atttypid = ANY ('{int2,int4,int8,float4,float8,date,timestamp,timestamptz}'::regtype[])))
+$$;
+COMMENT ON FUNCTION etl._ordered_at_once(regclass, text, name) IS
+    'Whether etl._keyed_rows can tell which row of a group is kept: in one table, by a number or moment of fixed size.';
+
+CREATE FUNCTION etl._one_scan_query(
+    area text, target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text,
+    identity name[], with_places bool)
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format($query$
+        SELECT l.nth, %1$s::oid, l.place, %2$s, %3$s
+        FROM etl._losers_among(%4$L, %5$L, (
+            SELECT etl._keyed_rows(%4$L, %6$L, %7$L, %8$L, %5$L, ctid, %9$s, %10$s) FROM %11$s
+        )) AS l
+        ORDER BY l.place
+        $query$,
+        target::oid,
+        CASE WHEN with_places THEN format('%s::oid, l.kept', target::oid) ELSE 'NULL::oid, NULL::tid' END,
+        coalesce((SELECT format('(SELECT etl._row_as_texts(s) FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
+                                string_agg(format('k.%I', name), ', ' ORDER BY position), target)
+                  FROM unnest(identity) WITH ORDINALITY AS c(name, position) HAVING count(*) > 0), 'NULL::jsonb'),
+        area, keep <> 'first', coalesce(etl._repeatable_rows('SELECT FROM ' || target::text), 0), etl._new_seed(),
+        nulls_equal,
+        CASE WHEN order_by IS NULL OR keep = 'any' THEN 'NULL::bigint' ELSE quote_ident(order_by) END,
+        etl._column_list(keys),
+        etl._rows_of(target::text, where_sql))
+$$;
+COMMENT ON FUNCTION etl._one_scan_query(text, regclass, name[], text, name, bool, text, name[], bool) IS
+    'The query of etl._loser_query for the tables and orders of etl._ordered_at_once, with files in an area of '
+    'etl._open_spill.';
+
+CREATE FUNCTION etl._losers_at_once(
+    target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, identity name[],
+    with_places bool)
+RETURNS TABLE(nth bigint, tab oid, place tid, kept_tab oid, kept_place tid, kept jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    area CONSTANT text := etl._open_spill();
+BEGIN
+    RETURN QUERY SELECT * FROM etl._locked_rows(
+        etl._one_scan_query(area, target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places))
+        AS l(nth bigint, tab oid, place tid, kept_tab oid, kept_place tid, kept jsonb);
+    PERFORM etl._close_spill(area);
+END
+$$;
+COMMENT ON FUNCTION etl._losers_at_once(regclass, name[], text, name, bool, text, name[], bool) IS
+    'The rows of etl._one_scan_query.';
+
 CREATE FUNCTION etl._losers(
     target regclass, keys name[], keep text, order_by name DEFAULT NULL, nulls_equal bool DEFAULT false,
     where_sql text DEFAULT NULL, identity name[] DEFAULT '{}', with_places bool DEFAULT false)
@@ -312,8 +425,13 @@ DECLARE
                           'kept_place tid, kept jsonb)';
 BEGIN
     BEGIN
-        RETURN QUERY EXECUTE call
-            USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, seed);
+        IF seed IS NOT NULL AND etl._ordered_at_once(target, keep, order_by) THEN
+            RETURN QUERY SELECT * FROM etl._losers_at_once(target, keys, keep, order_by, nulls_equal, where_sql,
+                                                           identity, with_places);
+        ELSE
+            RETURN QUERY EXECUTE call USING
+                etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, seed);
+        END IF;
         RETURN;
     EXCEPTION
         WHEN undefined_function THEN -- a value within a key has no hash function
