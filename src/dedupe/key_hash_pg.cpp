@@ -11,6 +11,7 @@ extern "C" {
 #include <utils/lsyscache.h>
 }
 
+#include <algorithm>
 #include <cstring>
 
 namespace etl::dedupe {
@@ -91,6 +92,11 @@ bool key_hasher::has_null(pg::arguments args) const noexcept
         }
     }
     return false;
+}
+
+bool key_hasher::is_exact() const
+{
+    return std::none_of(columns_, columns_ + count_, [](const column& of) { return may_use_hashes(*of.print); });
 }
 
 fingerprint key_hasher::print_value(const column& of, Datum value, std::uint64_t seed)

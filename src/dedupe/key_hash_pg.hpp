@@ -23,6 +23,9 @@ class key_hasher {
     // Whether a key is NULL.
     bool has_null(pg::arguments args) const noexcept;
 
+    // Whether different keys have different fingerprints, but for chance. Otherwise what is equal must be compared.
+    bool is_exact() const;
+
     // NULLs are equal to each other. May raise: only trivial locals may be alive. Raises 42883 for a value of which no
     // part may be hashed.
     fingerprint print(pg::arguments args, std::uint64_t seed) const;

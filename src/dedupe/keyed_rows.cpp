@@ -16,7 +16,13 @@ namespace {
 constexpr char type[] = "keyed rows";
 constexpr std::uint32_t magic = make_magic("EKRc");
 constexpr std::uint32_t version = 1;
-constexpr std::size_t first_groups = 1024;
+
+// What the rows of a part are likely to need, if they do not share keys.
+std::size_t groups_for(std::uint64_t rows) noexcept
+{
+    constexpr std::uint64_t most_at_first = 65536;
+    return std::bit_ceil(2 * std::clamp<std::uint64_t>(rows, 1, most_at_first / 2));
+}
 
 // Parts whose keys lie in the cache, and whose buffers take 4 MB at most.
 std::uint64_t parts_for(std::uint64_t rows) noexcept
@@ -113,21 +119,19 @@ std::span<const loser> losers::next()
 // Finds which rows of the next part stay.
 bool losers::next_part()
 {
-    part_begin_ = part_end_;
-    if (part_begin_ == chunks_.size()) {
-        return false;
+    at_ = part_end_;
+    std::uint64_t rows = 0;
+    while (part_end_ < chunks_.size() && chunks_[part_end_].part == chunks_[at_].part) {
+        rows += chunks_[part_end_++].rows;
     }
-    groups_.assign(first_groups, group{});
+    groups_.assign(groups_for(rows), group{});
     used_ = 0;
-    const std::uint32_t part = chunks_[part_begin_].part;
-    while (part_end_ < chunks_.size() && chunks_[part_end_].part == part) {
-        for (const keyed_row& row : read(chunks_[part_end_])) {
+    for (std::size_t i = at_; i < part_end_; ++i) {
+        for (const keyed_row& row : read(chunks_[i])) {
             enter(row);
         }
-        ++part_end_;
     }
-    at_ = part_begin_;
-    return true;
+    return at_ < part_end_;
 }
 
 std::span<const keyed_row> losers::read(const row_chunk& from)

@@ -116,9 +116,8 @@ class losers {
     run_store& store_;
     row_chunks chunks_; // by part
     poll_fn poll_;
-    std::size_t part_begin_ = 0;
-    std::size_t part_end_ = 0;
-    std::size_t at_ = 0;
+    std::size_t at_ = 0;             // of the chunk that is looked at next
+    std::size_t part_end_ = 0;       // of the chunks of its part
     std::pmr::vector<group> groups_; // a hash table of 2^n places
     std::size_t used_ = 0;
     std::pmr::vector<keyed_row> rows_;

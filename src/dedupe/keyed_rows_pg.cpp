@@ -11,7 +11,6 @@
 extern "C" {
 #include <catalog/pg_type.h>
 #include <storage/itemptr.h>
-#include <utils/lsyscache.h>
 }
 
 #include <algorithm>
@@ -62,7 +61,7 @@ struct setting_aside {
 // What is the same for all rows of a call.
 struct reader {
     reader(pg::arguments args, MemoryContext memory)
-        : keys{args, first_key, memory}, order_type{pg::call([args] { return getBaseType(args.type(order_argument)); })}
+        : keys{args, first_key, memory}, order_type{args.type(order_argument)}
     {
     }
 
@@ -195,6 +194,12 @@ ETL_FUNCTION(etl_keyed_rows_deserial, args)
     auto* made = pg::construct_in<setting_aside>(context, context);
     made->chunks = read_chunks(&made->memory, bytes);
     return PointerGetDatum(made);
+}
+
+// (keys …)
+ETL_FUNCTION(etl_keys_are_exact, args)
+{
+    return args.result(key_hasher{args, 0, CurrentMemoryContext}.is_exact());
 }
 
 // (area, descending, chunks)

@@ -1,13 +1,15 @@
--- The rows that have an equal by key which is kept: found by hash, in two scans.
+-- The rows that have an equal by key which is kept: found by the fingerprints of their keys, in one scan or in two.
 --
--- The first scan notes, in a fixed number of bits, which keys may occur more than once (etl._repeated_keys, an
--- aggregate that parallel workers share). The second one takes only the rows that have such a key, and one row in a
--- hundred that has not; these few are sorted by a hash of their keys, by the keys, and by what decides which of them
--- stays. So equality and order are PostgreSQL's own, and neither scan sorts or keeps a row whose key is unique. Where
--- all rows are duplicates, all are sorted: by key, order and place, never as a whole, on disk past work_mem.
+-- One scan. What decides is set aside for each row, 32 bytes that are parted by key (etl._keyed_rows, an aggregate that
+-- parallel workers share), and then compared part by part. Keys are equal when their fingerprints of 128 bits are, by
+-- a seed that is new in each call; sketch/fingerprint_pg.hpp says how values become fingerprints. That serves one
+-- table, keys whose own bytes tell them apart, and a number or moment of fixed size that says which row is kept.
 --
--- Both scans are of one statement, so they see the same rows. A key without a hash function, and rows that differ from
--- scan to scan, are sorted at once.
+-- Two scans, for all else. The first one notes, in a fixed number of bits, which keys may occur more than once
+-- (etl._repeated_keys). The second one takes only the rows that have such a key, and one row in a hundred that has not;
+-- these few are sorted by a hash of their keys, by the keys, and by what decides which of them stays. So neither scan
+-- sorts or keeps a row whose key is unique. Both are of one statement, so they see the same rows. A key without a hash
+-- function, and rows that differ from scan to scan, are sorted at once.
 
 -- The first scan -----------------------------------------------------------------------------------------------------
 
@@ -133,6 +135,14 @@ COMMENT ON AGGREGATE etl._keyed_rows(text, bigint, bigint, bool, bool, tid, "any
     'how many rows are expected, the seed of the hash, whether NULLs are equal, whether the highest row is kept, the '
     'place of the row, its order (a number of fixed size, a date or a timestamp), the keys. Errors: 42883 a value within '
     'a key has no hash function.';
+
+CREATE FUNCTION etl._keys_are_exact(VARIADIC keys "any")
+RETURNS bool
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keys_are_exact';
+COMMENT ON FUNCTION etl._keys_are_exact("any") IS
+    'Whether the keys have types whose fingerprints etl._keyed_rows may take for the values: not those that are told '
+    'apart by their own hash functions, nor those that may hold such values.';
 
 CREATE FUNCTION etl._losers_among(area text, down bool, chunks bytea)
 RETURNS TABLE(nth bigint, place tid, kept tid)
@@ -350,7 +360,7 @@ COMMENT ON FUNCTION etl._loser_query(regclass, name[], text, name, bool, text, n
     'they lie (table and place); where the row lies that is kept, where that is wished; and these columns of it as '
     'JSON (identity). Without a seed nothing is hashed.';
 
-CREATE FUNCTION etl._ordered_at_once(relation regclass, keep text, order_by name)
+CREATE FUNCTION etl._has_fixed_order(relation regclass, keep text, order_by name)
 RETURNS bool
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -361,8 +371,27 @@ AS $$
                WHERE a.attrelid = relation AND a.attname = order_by
                  AND a.atttypid = ANY ('{int2,int4,int8,float4,float8,date,timestamp,timestamptz}'::regtype[])))
 $$;
-COMMENT ON FUNCTION etl._ordered_at_once(regclass, text, name) IS
+COMMENT ON FUNCTION etl._has_fixed_order(regclass, text, name) IS
     'Whether etl._keyed_rows can tell which row of a group is kept: in one table, by a number or moment of fixed size.';
+
+CREATE FUNCTION etl._takes_one_scan(target regclass, keys name[], keep text, order_by name)
+RETURNS bool
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_exact bool;
+BEGIN
+    IF NOT etl._has_fixed_order(target, keep, order_by) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT etl._keys_are_exact(%s) FROM (SELECT) AS one_row LEFT JOIN %s ON false',
+                   etl._column_list(keys), target) INTO is_exact;
+    RETURN is_exact;
+END
+$$;
+COMMENT ON FUNCTION etl._takes_one_scan(regclass, name[], text, name) IS
+    'Whether etl._one_scan_query finds what is not kept. Reads no row.';
 
 CREATE FUNCTION etl._one_scan_query(
     area text, target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text,
@@ -390,27 +419,8 @@ AS $$
         etl._rows_of(target::text, where_sql))
 $$;
 COMMENT ON FUNCTION etl._one_scan_query(text, regclass, name[], text, name, bool, text, name[], bool) IS
-    'The query of etl._loser_query for the tables and orders of etl._ordered_at_once, with files in an area of '
+    'The query of etl._loser_query for the tables, keys and orders of etl._takes_one_scan, with files in an area of '
     'etl._open_spill.';
-
-CREATE FUNCTION etl._losers_at_once(
-    target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, identity name[],
-    with_places bool)
-RETURNS TABLE(nth bigint, tab oid, place tid, kept_tab oid, kept_place tid, kept jsonb)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    area CONSTANT text := etl._open_spill();
-BEGIN
-    RETURN QUERY SELECT * FROM etl._locked_rows(
-        etl._one_scan_query(area, target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places))
-        AS l(nth bigint, tab oid, place tid, kept_tab oid, kept_place tid, kept jsonb);
-    PERFORM etl._close_spill(area);
-END
-$$;
-COMMENT ON FUNCTION etl._losers_at_once(regclass, name[], text, name, bool, text, name[], bool) IS
-    'The rows of etl._one_scan_query.';
 
 CREATE FUNCTION etl._losers(
     target regclass, keys name[], keep text, order_by name DEFAULT NULL, nulls_equal bool DEFAULT false,
@@ -420,22 +430,26 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    seed bigint := CASE WHEN etl._are_hashable(etl._column_list(keys), target::text) THEN etl._new_seed() END;
+    is_hashable CONSTANT bool := etl._are_hashable(etl._column_list(keys), target::text);
+    area text;
     call CONSTANT text := 'SELECT * FROM etl._locked_rows($1) AS l(nth bigint, tab oid, place tid, kept_tab oid, '
                           'kept_place tid, kept jsonb)';
 BEGIN
     BEGIN
-        IF seed IS NOT NULL AND etl._ordered_at_once(target, keep, order_by) THEN
-            RETURN QUERY SELECT * FROM etl._losers_at_once(target, keys, keep, order_by, nulls_equal, where_sql,
-                                                           identity, with_places);
+        IF is_hashable AND etl._takes_one_scan(target, keys, keep, order_by) THEN
+            area := etl._open_spill();
+            RETURN QUERY EXECUTE call USING
+                etl._one_scan_query(area, target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places);
+            PERFORM etl._close_spill(area);
         ELSE
             RETURN QUERY EXECUTE call USING
-                etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, seed);
+                etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places,
+                                 CASE WHEN is_hashable THEN etl._new_seed() END);
         END IF;
         RETURN;
     EXCEPTION
         WHEN undefined_function THEN -- a value within a key has no hash function
-            IF seed IS NULL THEN
+            IF NOT is_hashable THEN
                 RAISE;
             END IF;
     END;
@@ -444,4 +458,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._losers(regclass, name[], text, name, bool, text, name[], bool) IS
-    'The rows of etl._loser_query. The arguments are checked already.';
+    'The rows of etl._one_scan_query or etl._loser_query. The arguments are checked already.';
