@@ -131,10 +131,10 @@ CREATE AGGREGATE etl._keyed_rows(
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl._keyed_rows(text, bigint, bigint, bool, bool, tid, "any", "any") IS
-    'Sets rows aside for etl._losers_among: 32 bytes each, in files of an area of etl._open_spill. Arguments: the area, '
-    'how many rows are expected, the seed of the hash, whether NULLs are equal, whether the highest row is kept, the '
-    'place of the row, its order (a number of fixed size, a date or a timestamp), the keys. Errors: 42883 a value within '
-    'a key has no hash function.';
+    'Sets rows aside for etl._losers_among: 32 bytes each, in files of an area of etl._open_spill. Arguments: the '
+    'area, how many rows are expected, the seed of the hash, whether NULLs are equal, whether the highest row is kept, '
+    'the place of the row, its order (a number of fixed size, a date or a timestamp), the keys. Errors: 42883 a value '
+    'within a key has no hash function, 0A000 another order.';
 
 CREATE FUNCTION etl._keys_are_exact(VARIADIC keys "any")
 RETURNS bool
@@ -409,7 +409,8 @@ AS $$
         $query$,
         target::oid,
         CASE WHEN with_places THEN format('%s::oid, l.kept', target::oid) ELSE 'NULL::oid, NULL::tid' END,
-        coalesce((SELECT format('(SELECT etl._row_as_texts(s) FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
+        coalesce((SELECT format('(SELECT etl._row_as_texts(s) '
+                                'FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
                                 string_agg(format('k.%I', name), ', ' ORDER BY position), target)
                   FROM unnest(identity) WITH ORDINALITY AS c(name, position) HAVING count(*) > 0), 'NULL::jsonb'),
         area, keep <> 'first', coalesce(etl._repeatable_rows('SELECT FROM ' || target::text), 0), etl._new_seed(),
