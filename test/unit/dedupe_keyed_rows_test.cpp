@@ -1,4 +1,4 @@
-// Which rows do not stay: against a plain map, in one part and in many, from several writers, and from strangers' bytes.
+// Which rows do not stay: against a plain map, in one part and in many, from several writers, and from strange bytes.
 #include "dedupe/keyed_rows.hpp"
 
 #include "memory_run_store.hpp"
