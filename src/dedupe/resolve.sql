@@ -2,24 +2,6 @@
 
 -- Checks -------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._require_latest_snapshots(call text)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_transaction_state',
-            MESSAGE = format('%s cannot run at isolation level %s', call, current_setting('transaction_isolation')),
-            DETAIL = 'Its snapshot may be older than its lock: it would not see what another session has just done.',
-            HINT = 'Call it in a transaction of its own that begins with BEGIN ISOLATION LEVEL READ COMMITTED.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._require_latest_snapshots(text) IS
-    'Checks that each statement sees what was committed before it (25000); the argument names the call.';
-
 CREATE FUNCTION etl._check_resolve_new(
     target regclass, model jsonb, threshold float8, as_of timestamptz, dry_run bool)
 RETURNS void

@@ -1,0 +1,137 @@
+-- The audit of what etl.dedupe removed and changed.
+--
+-- A row is kept as JSON whose values are texts, as the types write them, so that it can be made again to the letter.
+
+CREATE FUNCTION etl._row_as_texts("row" record)
+RETURNS jsonb
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_row_as_texts';
+COMMENT ON FUNCTION etl._row_as_texts(record) IS
+    'A row as a JSON object of texts, by the output functions of its types, whatever the session''s settings are.';
+
+CREATE TABLE etl.dedupe_run (
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation text NOT NULL,
+    keys name[] NOT NULL,
+    keep text NOT NULL,
+    order_by name,
+    nulls_equal bool NOT NULL,
+    where_sql text,
+    audit bool NOT NULL,
+    groups bigint NOT NULL DEFAULT 0,
+    duplicates bigint NOT NULL DEFAULT 0,
+    removed bigint NOT NULL DEFAULT 0,
+    run_at timestamptz NOT NULL DEFAULT now(),
+    undone_at timestamptz,
+    owner name NOT NULL DEFAULT current_user
+);
+COMMENT ON TABLE etl.dedupe_run IS 'Calls of etl.dedupe that were committed. Read them in etl.dedupe_runs.';
+COMMENT ON SEQUENCE etl.dedupe_run_run_id_seq IS 'Numbers of etl.dedupe_run.';
+
+CREATE TABLE etl.removed_duplicate (
+    run_id bigint NOT NULL,
+    "row" jsonb NOT NULL,
+    survivor jsonb,
+    owner name NOT NULL DEFAULT current_user
+);
+CREATE INDEX removed_duplicate_run_id_idx ON etl.removed_duplicate (run_id);
+COMMENT ON TABLE etl.removed_duplicate IS
+    'Rows that etl.dedupe deleted, and the primary key of the row that stayed (NULL where the table had none). Read '
+    'them in etl.removed_duplicates.';
+
+CREATE TABLE etl.dedupe_change (
+    run_id bigint NOT NULL,
+    step bigint NOT NULL,
+    relation text NOT NULL,
+    before jsonb NOT NULL,
+    after jsonb NOT NULL,
+    owner name NOT NULL DEFAULT current_user
+);
+CREATE INDEX dedupe_change_run_id_idx ON etl.dedupe_change (run_id, step);
+COMMENT ON TABLE etl.dedupe_change IS
+    'Rows that etl.dedupe changed: those of other tables that it pointed at the row that stayed, and rows that it gave '
+    'the values of others. A row changes once in each step at most. Read them in etl.dedupe_changes.';
+
+ALTER TABLE etl.dedupe_run ENABLE ROW LEVEL SECURITY;
+ALTER TABLE etl.removed_duplicate ENABLE ROW LEVEL SECURITY;
+ALTER TABLE etl.dedupe_change ENABLE ROW LEVEL SECURITY;
+CREATE POLICY dedupe_run_owner ON etl.dedupe_run USING (owner = current_user);
+CREATE POLICY removed_duplicate_owner ON etl.removed_duplicate USING (owner = current_user);
+CREATE POLICY dedupe_change_owner ON etl.dedupe_change USING (owner = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.dedupe_run, etl.removed_duplicate, etl.dedupe_change TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_run', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_run_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.removed_duplicate', '');
+SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_change', '');
+
+CREATE VIEW etl.dedupe_runs WITH (security_invoker = true) AS
+SELECT r.run_id, r.relation, r.keys, r.keep, r.order_by, r.nulls_equal, r.where_sql, r.audit, r.groups, r.duplicates,
+       r.removed, r.run_at, r.undone_at, r.owner
+FROM etl.dedupe_run AS r;
+COMMENT ON VIEW etl.dedupe_runs IS
+    'One row for each call of etl.dedupe: what it was told, what it found and removed, and when it was undone.';
+GRANT SELECT ON etl.dedupe_runs TO PUBLIC;
+
+CREATE VIEW etl.removed_duplicates WITH (security_invoker = true) AS
+SELECT d.run_id AS run,
+       r.relation,
+       k.key,
+       d."row",
+       coalesce(d.survivor, k.key) AS survivor,
+       r.run_at AS removed_at,
+       d.owner
+FROM etl.removed_duplicate AS d
+JOIN etl.dedupe_run AS r ON r.run_id = d.run_id
+CROSS JOIN LATERAL (SELECT jsonb_object_agg(n, d."row" -> n::text) FROM unnest(r.keys) AS n) AS k(key);
+COMMENT ON VIEW etl.removed_duplicates IS
+    'Rows that etl.dedupe deleted from a table (relation), as JSON objects whose values are texts: the key that they '
+    'shared with the row that stayed, the row, what tells that one (survivor: its primary key, or, in a table without '
+    'one, the key), the run for etl.undo_dedupe, and when.';
+GRANT SELECT ON etl.removed_duplicates TO PUBLIC;
+
+CREATE VIEW etl.dedupe_changes WITH (security_invoker = true) AS
+SELECT c.run_id AS run, c.relation, c.before, c.after, r.run_at AS changed_at, c.owner
+FROM etl.dedupe_change AS c
+JOIN etl.dedupe_run AS r ON r.run_id = c.run_id;
+COMMENT ON VIEW etl.dedupe_changes IS
+    'Rows that etl.dedupe changed, as JSON objects whose values are texts, as they were and as they became: rows of '
+    'other tables that it pointed at the row that stayed (repoint), and rows that it gave the values of others '
+    '(keep => merge).';
+GRANT SELECT ON etl.dedupe_changes TO PUBLIC;
+
+CREATE FUNCTION etl._identity(relation regclass)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}')
+    FROM pg_constraint AS c
+    CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(number, position)
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number
+    WHERE c.conrelid = relation AND c.contype = 'p'
+$$;
+COMMENT ON FUNCTION etl._identity(regclass) IS 'The columns of the primary key; none where there is no such key.';
+
+CREATE FUNCTION etl._start_dedupe(
+    target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text, audit bool)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO etl.dedupe_run (relation, keys, keep, order_by, nulls_equal, where_sql, audit)
+    VALUES (etl._relation_name(target), keys, keep, order_by, nulls_equal, where_sql, audit)
+    RETURNING run_id
+$$;
+COMMENT ON FUNCTION etl._start_dedupe(regclass, name[], text, name, bool, text, bool) IS
+    'Records a call of etl.dedupe and returns its number.';
+
+CREATE FUNCTION etl._finish_dedupe(run bigint, groups bigint, duplicates bigint, removed bigint)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.dedupe_run AS r
+    SET groups = _finish_dedupe.groups, duplicates = _finish_dedupe.duplicates, removed = _finish_dedupe.removed
+    WHERE r.run_id = run
+$$;
+COMMENT ON FUNCTION etl._finish_dedupe(bigint, bigint, bigint, bigint) IS 'Records what a call of etl.dedupe did.';
