@@ -259,7 +259,7 @@ AS $$
                   string_agg(', s' || position, '' ORDER BY position)),
            CASE WHEN with_places THEN 'n.kept_tab' ELSE 'NULL::oid' END,
            CASE WHEN with_places THEN 'n.kept_place' ELSE 'NULL::tid' END,
-           coalesce('(SELECT etl._row_as_texts(s) FROM (SELECT '
+           coalesce('(SELECT etl._row_as_texts(s.*) FROM (SELECT '
                     || string_agg(format('n.s%s AS %I', position, name), ', ' ORDER BY position) || ') AS s)',
                     'NULL::jsonb')
     FROM unnest(identity) WITH ORDINALITY AS c(name, position)
