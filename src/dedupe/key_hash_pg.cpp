@@ -11,6 +11,7 @@ extern "C" {
 #include <utils/lsyscache.h>
 }
 
+#include <algorithm>
 #include <cstring>
 
 namespace etl::dedupe {
@@ -18,18 +19,26 @@ namespace {
 
 constexpr char undefined_function[] = "42883";
 
-std::uint64_t hash_bytes(const void* from, std::size_t size, std::uint64_t seed)
+fingerprint print_bytes(const void* from, std::size_t size, std::uint64_t seed)
 {
-    return XXH3_64bits_withSeed(from, size, seed);
+    const XXH128_hash_t hash = XXH3_128bits_withSeed(from, size, seed);
+    return {hash.low64, hash.high64};
 }
 
-std::uint64_t hash_numeric(Datum value, std::uint64_t seed)
+// Two bijections of the value, which share no bits with each other but by it.
+fingerprint print_word(std::uint64_t value, std::uint64_t seed)
+{
+    constexpr std::uint64_t other_seed = 0x9e3779b97f4a7c15;
+    return {detail::mix64(seed ^ value), detail::mix64(detail::mix64(seed + other_seed) + value)};
+}
+
+fingerprint print_numeric(Datum value, std::uint64_t seed)
 {
     const decimal number = pg::read_numeric(value);
     const bool is_zero = number.is_finite() && number.count() == 0;
     const auto sign = static_cast<std::uint64_t>(is_zero ? decimal::sign::positive : number.is);
     const auto weight = static_cast<std::uint16_t>(is_zero ? 0 : number.weight);
-    return hash_bytes(number.digits.data(), number.digits.size(), detail::mix64(seed ^ (sign << 16 | weight)));
+    return print_bytes(number.digits.data(), number.digits.size(), detail::mix64(seed ^ (sign << 16 | weight)));
 }
 
 // The collation of one argument: each key keeps its own, where the call as a whole has but one.
@@ -85,39 +94,47 @@ bool key_hasher::has_null(pg::arguments args) const noexcept
     return false;
 }
 
-std::uint64_t key_hasher::hash_value(const column& of, Datum value, std::uint64_t seed)
+bool key_hasher::is_exact() const
+{
+    return std::none_of(columns_, columns_ + count_, [](const column& of) { return may_use_hashes(*of.print); });
+}
+
+fingerprint key_hasher::print_value(const column& of, Datum value, std::uint64_t seed)
 {
     switch (of.how) {
     case reading::word: {
         const auto bits = static_cast<unsigned>(of.length) * 8;
-        return detail::mix64(seed ^ (bits < 64 ? value & ((std::uint64_t{1} << bits) - 1) : value));
+        return print_word(bits < 64 ? value & ((std::uint64_t{1} << bits) - 1) : value, seed);
     }
     case reading::bytes: {
         if (of.length == -1) {
             const std::string_view text = pg::varlena_text(value);
-            return hash_bytes(text.data(), text.size(), seed);
+            return print_bytes(text.data(), text.size(), seed);
         }
         const char* from = DatumGetPointer(value);
-        return hash_bytes(from, of.length > 0 ? static_cast<std::size_t>(of.length) : std::strlen(from), seed);
+        return print_bytes(from, of.length > 0 ? static_cast<std::size_t>(of.length) : std::strlen(from), seed);
     }
     case reading::numeric:
-        return hash_numeric(value, seed);
+        return print_numeric(value, seed);
     default: {
-        fingerprint print{};
-        if (!etl::print(*of.print, value, seed, print)) {
+        fingerprint made{};
+        if (!etl::print(*of.print, value, seed, made)) {
             throw error(undefined_function, "a key holds a value of a type that has no hash function");
         }
-        return detail::mix64(seed ^ print.low);
+        return made;
     }
     }
 }
 
-std::uint64_t key_hasher::hash(pg::arguments args, std::uint64_t seed) const
+// The low half is the seed of the next key, the high half is carried along.
+fingerprint key_hasher::print(pg::arguments args, std::uint64_t seed) const
 {
-    std::uint64_t made = seed;
+    constexpr std::uint64_t null = 0x6e756c6c; // whichever: the hash of nothing, by a seed of its own
+    fingerprint made{detail::mix64(seed), seed};
     for (int i = 0; i < count_; ++i) {
-        made =
-            args.is_null(first_ + i) ? detail::mix64(made + 1) : hash_value(columns_[i], args.datum(first_ + i), made);
+        const fingerprint value = args.is_null(first_ + i) ? print_bytes(nullptr, 0, detail::mix64(made.low + null))
+                                                           : print_value(columns_[i], args.datum(first_ + i), made.low);
+        made = {value.low, value.high ^ detail::mix64(made.high)};
     }
     return made;
 }

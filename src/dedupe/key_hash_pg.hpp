@@ -1,7 +1,8 @@
-// The hash of a row's keys, by the equality of their types: equal keys have equal hashes, others hardly ever.
+// The fingerprint of a row's keys, by the equality of their types: equal keys have equal ones, others hardly ever.
 #pragma once
 
 #include "pg/function.hpp"
+#include "sketch/fingerprint.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -22,9 +23,15 @@ class key_hasher {
     // Whether a key is NULL.
     bool has_null(pg::arguments args) const noexcept;
 
+    // Whether different keys have different fingerprints, but for chance. Otherwise what is equal must be compared.
+    bool is_exact() const;
+
     // NULLs are equal to each other. May raise: only trivial locals may be alive. Raises 42883 for a value of which no
     // part may be hashed.
-    std::uint64_t hash(pg::arguments args, std::uint64_t seed) const;
+    fingerprint print(pg::arguments args, std::uint64_t seed) const;
+
+    // The half of it that tells keys apart where what is found is compared.
+    std::uint64_t hash(pg::arguments args, std::uint64_t seed) const { return print(args, seed).low; }
 
   private:
     enum class reading : std::uint8_t { word, bytes, numeric, other };
@@ -34,7 +41,7 @@ class key_hasher {
         printer* print;
     };
     static column make_column(Oid type, Oid collation);
-    static std::uint64_t hash_value(const column& of, Datum value, std::uint64_t seed);
+    static fingerprint print_value(const column& of, Datum value, std::uint64_t seed);
 
     int first_;
     int count_;

@@ -1,13 +1,15 @@
--- The rows that have an equal by key which is kept: found by hash, in two scans.
+-- The rows that have an equal by key which is kept: found by the fingerprints of their keys, in one scan or in two.
 --
--- The first scan notes, in a fixed number of bits, which keys may occur more than once (etl._repeated_keys, an
--- aggregate that parallel workers share). The second one takes only the rows that have such a key, and one row in a
--- hundred that has not; these few are sorted by a hash of their keys, by the keys, and by what decides which of them
--- stays. So equality and order are PostgreSQL's own, and neither scan sorts or keeps a row whose key is unique. Where
--- all rows are duplicates, all are sorted: by key, order and place, never as a whole, on disk past work_mem.
+-- One scan. What decides is set aside for each row, 32 bytes that are parted by key (etl._keyed_rows, an aggregate that
+-- parallel workers share), and then compared part by part. Keys are equal when their fingerprints of 128 bits are, by
+-- a seed that is new in each call; sketch/fingerprint_pg.hpp says how values become fingerprints. That serves one
+-- table, keys whose own bytes tell them apart, and a number or moment of fixed size that says which row is kept.
 --
--- Both scans are of one statement, so they see the same rows. A key without a hash function, and rows that differ from
--- scan to scan, are sorted at once.
+-- Two scans, for all else. The first one notes, in a fixed number of bits, which keys may occur more than once
+-- (etl._repeated_keys). The second one takes only the rows that have such a key, and one row in a hundred that has not;
+-- these few are sorted by a hash of their keys, by the keys, and by what decides which of them stays. So neither scan
+-- sorts or keeps a row whose key is unique. Both are of one statement, so they see the same rows. A key without a hash
+-- function, and rows that differ from scan to scan, are sorted at once.
 
 -- The first scan -----------------------------------------------------------------------------------------------------
 
@@ -90,6 +92,65 @@ COMMENT ON FUNCTION etl._repeatable_rows(text) IS
     'How many rows the planner expects of a query that gives the same rows each time that it is evaluated on one '
     'snapshot. NULL for others: those that call a volatile function, have LIMIT, an aggregate, a window or DISTINCT '
     'ON, draw a sample, or read a foreign table.';
+
+-- One scan ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._keyed_rows_step(internal, text, bigint, bigint, bool, bool, tid, "any", VARIADIC "any")
+RETURNS internal
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_step';
+COMMENT ON FUNCTION etl._keyed_rows_step(internal, text, bigint, bigint, bool, bool, tid, "any", "any") IS
+    'Transition function of etl._keyed_rows.';
+
+CREATE FUNCTION etl._keyed_rows_combine(internal, internal)
+RETURNS internal
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_combine';
+COMMENT ON FUNCTION etl._keyed_rows_combine(internal, internal) IS 'Combine function of etl._keyed_rows.';
+
+CREATE FUNCTION etl._keyed_rows_chunks(internal)
+RETURNS bytea
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_chunks';
+COMMENT ON FUNCTION etl._keyed_rows_chunks(internal) IS 'Final function of etl._keyed_rows, and its state as bytes.';
+
+CREATE FUNCTION etl._keyed_rows_deserial(bytea, internal)
+RETURNS internal
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keyed_rows_deserial';
+COMMENT ON FUNCTION etl._keyed_rows_deserial(bytea, internal) IS 'State of etl._keyed_rows from bytes.';
+
+CREATE AGGREGATE etl._keyed_rows(
+    area text, rows bigint, seed bigint, nulls_equal bool, down bool, place tid, "order" "any", VARIADIC keys "any") (
+    SFUNC = etl._keyed_rows_step,
+    STYPE = internal,
+    COMBINEFUNC = etl._keyed_rows_combine,
+    SERIALFUNC = etl._keyed_rows_chunks,
+    DESERIALFUNC = etl._keyed_rows_deserial,
+    FINALFUNC = etl._keyed_rows_chunks,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE etl._keyed_rows(text, bigint, bigint, bool, bool, tid, "any", "any") IS
+    'Sets rows aside for etl._losers_among: 32 bytes each, in files of an area of etl._open_spill. Arguments: the '
+    'area, how many rows are expected, the seed of the hash, whether NULLs are equal, whether the highest row is kept, '
+    'the place of the row, its order (a number of fixed size, a date or a timestamp), the keys. Errors: 42883 a value '
+    'within a key has no hash function, 0A000 another order.';
+
+CREATE FUNCTION etl._keys_are_exact(VARIADIC keys "any")
+RETURNS bool
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_keys_are_exact';
+COMMENT ON FUNCTION etl._keys_are_exact("any") IS
+    'Whether the keys have types whose fingerprints etl._keyed_rows may take for the values: not those that are told '
+    'apart by their own hash functions, nor those that may hold such values.';
+
+CREATE FUNCTION etl._losers_among(area text, down bool, chunks bytea)
+RETURNS TABLE(nth bigint, place tid, kept tid)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'etl_losers_among';
+COMMENT ON FUNCTION etl._losers_among(text, bool, bytea) IS
+    'Of the rows that etl._keyed_rows has set aside those that are not kept: their number in their group, from 2, '
+    'their place, and that of the row that is kept.';
 
 -- Pieces of the query ------------------------------------------------------------------------------------------------
 
@@ -299,6 +360,69 @@ COMMENT ON FUNCTION etl._loser_query(regclass, name[], text, name, bool, text, n
     'they lie (table and place); where the row lies that is kept, where that is wished; and these columns of it as '
     'JSON (identity). Without a seed nothing is hashed.';
 
+CREATE FUNCTION etl._has_fixed_order(relation regclass, keep text, order_by name)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT etl._has_children(relation) AND keep <> 'most_complete'
+       AND (order_by IS NULL OR EXISTS (
+               SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = relation AND a.attname = order_by
+                 AND a.atttypid = ANY ('{int2,int4,int8,float4,float8,date,timestamp,timestamptz}'::regtype[])))
+$$;
+COMMENT ON FUNCTION etl._has_fixed_order(regclass, text, name) IS
+    'Whether etl._keyed_rows can tell which row of a group is kept: in one table, by a number or moment of fixed size.';
+
+CREATE FUNCTION etl._takes_one_scan(target regclass, keys name[], keep text, order_by name)
+RETURNS bool
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_exact bool;
+BEGIN
+    IF NOT etl._has_fixed_order(target, keep, order_by) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT etl._keys_are_exact(%s) FROM (SELECT) AS one_row LEFT JOIN %s ON false',
+                   etl._column_list(keys), target) INTO is_exact;
+    RETURN is_exact;
+END
+$$;
+COMMENT ON FUNCTION etl._takes_one_scan(regclass, name[], text, name) IS
+    'Whether etl._one_scan_query finds what is not kept. Reads no row.';
+
+CREATE FUNCTION etl._one_scan_query(
+    area text, target regclass, keys name[], keep text, order_by name, nulls_equal bool, where_sql text,
+    identity name[], with_places bool)
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format($query$
+        SELECT l.nth, %1$s::oid, l.place, %2$s, %3$s
+        FROM etl._losers_among(%4$L, %5$L, (
+            SELECT etl._keyed_rows(%4$L, %6$L, %7$L, %8$L, %5$L, ctid, %9$s, %10$s) FROM %11$s
+        )) AS l
+        ORDER BY l.place
+        $query$,
+        target::oid,
+        CASE WHEN with_places THEN format('%s::oid, l.kept', target::oid) ELSE 'NULL::oid, NULL::tid' END,
+        coalesce((SELECT format('(SELECT etl._row_as_texts(s) '
+                                'FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
+                                string_agg(format('k.%I', name), ', ' ORDER BY position), target)
+                  FROM unnest(identity) WITH ORDINALITY AS c(name, position) HAVING count(*) > 0), 'NULL::jsonb'),
+        area, keep <> 'first', coalesce(etl._repeatable_rows('SELECT FROM ' || target::text), 0), etl._new_seed(),
+        nulls_equal,
+        CASE WHEN order_by IS NULL OR keep = 'any' THEN 'NULL::bigint' ELSE quote_ident(order_by) END,
+        etl._column_list(keys),
+        etl._rows_of(target::text, where_sql))
+$$;
+COMMENT ON FUNCTION etl._one_scan_query(text, regclass, name[], text, name, bool, text, name[], bool) IS
+    'The query of etl._loser_query for the tables, keys and orders of etl._takes_one_scan, with files in an area of '
+    'etl._open_spill.';
+
 CREATE FUNCTION etl._losers(
     target regclass, keys name[], keep text, order_by name DEFAULT NULL, nulls_equal bool DEFAULT false,
     where_sql text DEFAULT NULL, identity name[] DEFAULT '{}', with_places bool DEFAULT false)
@@ -307,17 +431,26 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    seed bigint := CASE WHEN etl._are_hashable(etl._column_list(keys), target::text) THEN etl._new_seed() END;
+    is_hashable CONSTANT bool := etl._are_hashable(etl._column_list(keys), target::text);
+    area text;
     call CONSTANT text := 'SELECT * FROM etl._locked_rows($1) AS l(nth bigint, tab oid, place tid, kept_tab oid, '
                           'kept_place tid, kept jsonb)';
 BEGIN
     BEGIN
-        RETURN QUERY EXECUTE call
-            USING etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places, seed);
+        IF is_hashable AND etl._takes_one_scan(target, keys, keep, order_by) THEN
+            area := etl._open_spill();
+            RETURN QUERY EXECUTE call USING
+                etl._one_scan_query(area, target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places);
+            PERFORM etl._close_spill(area);
+        ELSE
+            RETURN QUERY EXECUTE call USING
+                etl._loser_query(target, keys, keep, order_by, nulls_equal, where_sql, identity, with_places,
+                                 CASE WHEN is_hashable THEN etl._new_seed() END);
+        END IF;
         RETURN;
     EXCEPTION
         WHEN undefined_function THEN -- a value within a key has no hash function
-            IF seed IS NULL THEN
+            IF NOT is_hashable THEN
                 RAISE;
             END IF;
     END;
@@ -326,4 +459,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._losers(regclass, name[], text, name, bool, text, name[], bool) IS
-    'The rows of etl._loser_query. The arguments are checked already.';
+    'The rows of etl._one_scan_query or etl._loser_query. The arguments are checked already.';

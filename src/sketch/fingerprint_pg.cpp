@@ -493,4 +493,18 @@ bool are_bytes_printed(const printer& of)
     return of.how == writing::bytes;
 }
 
+bool may_use_hashes(const printer& of)
+{
+    switch (of.how) {
+    case writing::hashed:
+    case writing::array:
+    case writing::range:
+    case writing::multirange:
+    case writing::record:
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace etl

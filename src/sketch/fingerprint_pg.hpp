@@ -39,4 +39,8 @@ bool print(printer& of, Datum value, std::uint64_t seed, fingerprint& to);
 // Whether they are the bytes themselves, so that equal values look the same.
 bool are_bytes_printed(const printer& of);
 
+// Whether its type's own hashes stand for a value, or may stand for one that is inside it: they are not trusted to tell
+// all values apart.
+bool may_use_hashes(const printer& of);
+
 } // namespace etl

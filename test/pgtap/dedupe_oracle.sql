@@ -1,7 +1,7 @@
 -- etl.dedupe against the same answer by DISTINCT ON, on random tables: every keep, with and without order_by,
 -- nulls_equal and where_sql, on a plain and on a partitioned table; and etl.undo_dedupe, which gives the table back.
 BEGIN;
-SELECT plan(37);
+SELECT plan(48);
 SELECT setseed(0.42);
 
 CREATE FUNCTION fill(target regclass, row_count int) RETURNS void LANGUAGE plpgsql AS $$
@@ -159,6 +159,45 @@ END
 $$;
 SELECT is_empty(format('SELECT * FROM miscounted(%L)', attname), 'duplicates by ' || format_type(atttypid, atttypmod))
 FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attnum > 0 ORDER BY attnum;
+
+-- Each order that is decided by number, NULLs and ties among it, and two that are not: the same rows stay.
+CREATE TABLE ordered (id int, k1 text, k2 int, i2 int2, i8 int8, f4 float4, f8 float8, d date, ts timestamp,
+                      tz timestamptz, n numeric, t text);
+INSERT INTO ordered
+    SELECT x.id, 'k' || x.id % 7, 0, x.i, (ARRAY[-9223372036854775808, 9223372036854775807, x.i, NULL])[1 + x.j % 4],
+           (ARRAY['NaN', '-Infinity', '-0', '0', x.i, NULL]::float4[])[1 + x.j % 6],
+           (ARRAY['NaN', 'Infinity', '-0', '0', x.i, NULL]::float8[])[1 + x.j % 6],
+           (ARRAY['infinity', '-infinity', '2025-01-01', NULL]::date[])[1 + x.j % 4],
+           (ARRAY['infinity', '-infinity', '2025-01-01', NULL]::timestamp[])[1 + x.j % 4],
+           (ARRAY['infinity', '-infinity', '2025-01-01', NULL]::timestamptz[])[1 + x.j % 4], x.i, x.i
+    FROM (SELECT i, (random() * 8)::int - 4, (random() * 11)::int FROM generate_series(1, 200) AS i) AS x(id, i, j);
+CREATE FUNCTION misplaced(order_by name) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('
+        SELECT keep || '' '' || count(*) FROM (VALUES (''first''), (''last'')) AS k(keep)
+        CROSS JOIN LATERAL (
+            SELECT place FROM etl._losers(''ordered'', ''{k1,k2}'', keep, %1$L)
+            EXCEPT ALL
+            SELECT ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY k1, k2 ORDER BY
+                                  CASE keep WHEN ''first'' THEN %1$I END NULLS LAST,
+                                  CASE keep WHEN ''last'' THEN %1$I END DESC NULLS LAST,
+                                  CASE keep WHEN ''first'' THEN ctid END, ctid DESC) FROM ordered) AS r(ctid, nth)
+            WHERE nth > 1) AS wrong
+        GROUP BY keep', order_by);
+END
+$$;
+SELECT is_empty(format('SELECT * FROM misplaced(%L)', attname), 'the order of ' || format_type(atttypid, atttypmod))
+FROM pg_attribute WHERE attrelid = 'ordered'::regclass AND attnum > 3 ORDER BY attnum;
+
+-- Which keys may be told apart by their fingerprints alone.
+SELECT is((SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
+           WHERE attrelid = 'typed'::regclass AND attnum > 0
+             AND NOT etl._takes_one_scan('typed', ARRAY[attname], 'last', 'id')),
+          't dom c an at nr ir p', 'types with a hash of their own, and what may hold them, are compared');
+SELECT is((SELECT array_agg(etl._takes_one_scan(r, '{k1}', keep, order_by))
+           FROM (VALUES ('ordered'::regclass, 'first', 'i8'::name), ('ordered', 'any', NULL), ('ordered', 'last', 't'),
+                        ('ordered', 'most_complete', 'i8'), ('parted', 'last', 'ts')) AS c(r, keep, order_by)),
+          '{t,t,f,f,f}', 'one scan finds what is in one table, and ordered by numbers of fixed size');
 
 -- The plan with parallel workers gives the same answer.
 SELECT fill('plain', 20000);

@@ -1,0 +1,230 @@
+// The scan that finds duplicates: etl._keyed_rows sets each row's keys, order and place aside, in temporary files that
+// the workers of the query share, and etl._losers_among decides which rows stay.
+#include "dedupe/keyed_rows.hpp"
+#include "core/hex.hpp"
+#include "dedupe/key_hash_pg.hpp"
+#include "pg/memory.hpp"
+#include "pg/result_set.hpp"
+#include "pg/spill.hpp"
+#include "sketch/key_order.hpp"
+
+extern "C" {
+#include <catalog/pg_type.h>
+#include <storage/itemptr.h>
+}
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace etl::dedupe {
+namespace {
+
+// (state, area, rows expected, seed, nulls_equal, descending, place, order, keys …)
+enum argument {
+    area_argument = 1,
+    rows_argument,
+    seed_argument,
+    nulls_argument,
+    down_argument,
+    place_argument,
+    order_argument,
+    first_key
+};
+
+constexpr std::uint64_t place_bits = (std::uint64_t{1} << 48) - 1;
+constexpr std::uint64_t null_order = place_bits + 1; // beside the place: comes after every order
+
+pg::file_run_store open_store(std::string_view area, MemoryContext memory)
+{
+    const auto directory = from_hex(area);
+    if (!directory) {
+        throw error(sqlstate::invalid_parameter_value, "this is no area of etl._open_spill");
+    }
+    return {*directory, memory};
+}
+
+// An aggregate's state: rows that are set aside, or chunks of them that came from a worker.
+struct setting_aside {
+    explicit setting_aside(MemoryContext context) : memory{context}, chunks{&memory} {}
+
+    pg::context_resource memory;
+    std::optional<pg::file_run_store> store;
+    std::optional<keyed_rows> rows;
+    row_chunks chunks;
+    std::uint64_t seed = 0;
+    bool nulls_equal = false;
+    bool down = false;
+};
+
+// What is the same for all rows of a call.
+struct reader {
+    reader(pg::arguments args, MemoryContext memory)
+        : keys{args, first_key, memory}, order_type{args.type(order_argument)}
+    {
+    }
+
+    key_hasher keys;
+    Oid order_type;
+};
+
+MemoryContext aggregate_context(pg::arguments args)
+{
+    MemoryContext made = nullptr;
+    if (AggCheckCallContext(args.raw(), &made) == 0) {
+        throw error(sqlstate::internal_error, "a part of etl._keyed_rows was called outside of it");
+    }
+    return made;
+}
+
+setting_aside& state(pg::arguments args, int i)
+{
+    return *reinterpret_cast<setting_aside*>(DatumGetPointer(args.given(i)));
+}
+
+setting_aside& new_state(pg::arguments args, MemoryContext context)
+{
+    const auto area = args.get<std::string_view>(area_argument);
+    const std::int64_t rows = std::max<std::int64_t>(args.get<std::int64_t>(rows_argument), 0);
+    const auto seed = static_cast<std::uint64_t>(args.get<std::int64_t>(seed_argument));
+    const bool nulls_equal = args.get<bool>(nulls_argument);
+    const bool down = args.get<bool>(down_argument);
+    auto* made = pg::construct_in<setting_aside>(context, context);
+    made->store.emplace(open_store(area, context));
+    made->rows.emplace(&made->memory, *made->store, static_cast<std::uint64_t>(rows));
+    made->seed = seed;
+    made->nulls_equal = nulls_equal;
+    made->down = down;
+    return *made;
+}
+
+// Numbers and moments as unsigned numbers of the same order.
+std::uint64_t read_order(Oid type, Datum value)
+{
+    switch (type) {
+    case INT2OID:
+        return key_of(std::int64_t{DatumGetInt16(value)});
+    case INT4OID:
+    case DATEOID:
+        return key_of(std::int64_t{DatumGetInt32(value)});
+    case INT8OID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+        return key_of(std::int64_t{DatumGetInt64(value)});
+    case FLOAT4OID:
+        return key_of(static_cast<double>(DatumGetFloat4(value)));
+    case FLOAT8OID:
+        return key_of(DatumGetFloat8(value));
+    default:
+        throw error(sqlstate::feature_not_supported,
+                    "etl._keyed_rows orders by numbers of fixed size and moments only");
+    }
+}
+
+std::uint64_t read_place(Datum place)
+{
+    const auto* at = reinterpret_cast<const ItemPointerData*>(DatumGetPointer(place));
+    return static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(at)) << 16 |
+           ItemPointerGetOffsetNumberNoCheck(at);
+}
+
+keyed_row read_row(pg::arguments args, const reader& by, const setting_aside& to)
+{
+    const std::uint64_t turned = to.down ? ~std::uint64_t{0} : 0;
+    const std::uint64_t place = read_place(args.given(place_argument)) ^ (turned & place_bits);
+    const fingerprint key = by.keys.print(args, to.seed);
+    return args.is_null(order_argument)
+               ? keyed_row{key, ~std::uint64_t{0}, place | null_order}
+               : keyed_row{key, read_order(by.order_type, args.datum(order_argument)) ^ turned, place};
+}
+
+ItemPointerData place_of(std::uint64_t place, bool down)
+{
+    const std::uint64_t at = (down ? ~place : place) & place_bits;
+    ItemPointerData made;
+    ItemPointerSet(&made, static_cast<BlockNumber>(at >> 16), static_cast<OffsetNumber>(at & 0xffff));
+    return made;
+}
+
+} // namespace
+} // namespace etl::dedupe
+
+using namespace etl;
+using namespace etl::dedupe;
+
+ETL_FUNCTION(etl_keyed_rows_step, args)
+{
+    const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
+    setting_aside& to = args.is_null(0) ? new_state(args, aggregate_context(args)) : state(args, 0);
+    if (to.nulls_equal || !by.keys.has_null(args)) {
+        to.rows->add(read_row(args, by, to));
+    }
+    return PointerGetDatum(&to);
+}
+
+ETL_FUNCTION(etl_keyed_rows_combine, args)
+{
+    if (args.is_null(0) || args.is_null(1)) {
+        return args.is_null(0) ? (args.is_null(1) ? args.null_result() : args.datum(1)) : args.datum(0);
+    }
+    row_chunks& all = state(args, 0).chunks;
+    const row_chunks& more = state(args, 1).chunks;
+    all.insert(all.end(), more.begin(), more.end());
+    return args.datum(0);
+}
+
+// Its result, and what a worker sends.
+ETL_FUNCTION(etl_keyed_rows_chunks, args)
+{
+    setting_aside& from = state(args, 0);
+    const row_chunks& chunks = from.rows ? from.rows->finish() : from.chunks;
+    const std::size_t size = VARHDRSZ + chunks_size(chunks);
+    auto* made = static_cast<varlena*>(pg::allocate_in(CurrentMemoryContext, size));
+    SET_VARSIZE(made, size);
+    write_chunks(chunks, reinterpret_cast<std::byte*>(VARDATA(made)));
+    return PointerGetDatum(made);
+}
+
+// In the aggregate's memory, for it may become the state itself.
+ETL_FUNCTION(etl_keyed_rows_deserial, args)
+{
+    const auto bytes = args.get<std::span<const std::byte>>(0);
+    MemoryContext context = aggregate_context(args);
+    auto* made = pg::construct_in<setting_aside>(context, context);
+    made->chunks = read_chunks(&made->memory, bytes);
+    return PointerGetDatum(made);
+}
+
+// (keys …)
+ETL_FUNCTION(etl_keys_are_exact, args)
+{
+    return args.result(key_hasher{args, 0, CurrentMemoryContext}.is_exact());
+}
+
+// (area, descending, chunks)
+ETL_FUNCTION(etl_losers_among, args)
+{
+    pg::result_set rows{args};
+    if (args.is_null(2)) { // no row was set aside
+        return rows.finish();
+    }
+    const auto area = args.get<std::string_view>(0);
+    const bool down = args.get<bool>(1);
+    const auto bytes = args.get<std::span<const std::byte>>(2);
+    pg::context_resource memory;
+    pg::file_run_store store = open_store(area, CurrentMemoryContext);
+    losers all{&memory, store, read_chunks(&memory, bytes), pg::poll};
+    for (auto found = all.next(); !found.empty(); found = all.next()) {
+        for (const loser& lost : found) {
+            ItemPointerData place = place_of(lost.place, down);
+            ItemPointerData kept = place_of(lost.kept, down);
+            std::array values{Int64GetDatum(static_cast<std::int64_t>(lost.nth)), PointerGetDatum(&place),
+                              PointerGetDatum(&kept)};
+            std::array nulls{false, false, false};
+            rows.put(values, nulls);
+        }
+    }
+    store.close();
+    return rows.finish();
+}
