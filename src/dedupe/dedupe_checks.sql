@@ -9,8 +9,9 @@ DECLARE
     type_name text;
 BEGIN
     PERFORM etl._require_column(relation, column_name);
-    EXECUTE format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false',
-                   column_name, relation);
+    PERFORM FROM etl._locked_rows(
+        format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false',
+               column_name, relation)) AS r(number bigint);
 EXCEPTION
     WHEN undefined_function THEN
         SELECT format_type(atttypid, atttypmod) INTO type_name FROM pg_attribute

@@ -409,7 +409,7 @@ AS $$
         $query$,
         target::oid,
         CASE WHEN with_places THEN format('%s::oid, l.kept', target::oid) ELSE 'NULL::oid, NULL::tid' END,
-        coalesce((SELECT format('(SELECT etl._row_as_texts(s) '
+        coalesce((SELECT format('(SELECT etl._row_as_texts(s.*) '
                                 'FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
                                 string_agg(format('k.%I', name), ', ' ORDER BY position), target)
                   FROM unnest(identity) WITH ORDINALITY AS c(name, position) HAVING count(*) > 0), 'NULL::jsonb'),

@@ -1,7 +1,7 @@
 -- etl.dedupe and foreign keys: what repoint and keep => 'merge' may change of a reference, what hints say, and tables
 -- whose columns have the names that queries of ours use.
 BEGIN;
-SELECT plan(25);
+SELECT plan(27);
 
 -- Columns that others refer to keep their values
 
@@ -96,6 +96,11 @@ SELECT results_eq('SELECT s, m, loser, r FROM refers', $$VALUES (1, 2, 'two', 'r
 SELECT is(put_back, 1::bigint, 'the way back') FROM call_of_names, etl.undo_dedupe(run);
 SELECT set_eq('SELECT * FROM names', 'SELECT * FROM names_before', 'gives the table back');
 SELECT set_eq('SELECT * FROM refers', 'SELECT * FROM refers_before', 'and the other one');
+CREATE TABLE numbers (s int PRIMARY KEY, k int, l int, g int, kept int, place int, nth int, one_row int);
+INSERT INTO numbers (s, k) VALUES (1, 1), (2, 1), (3, 2);
+SELECT is(removed, 1::bigint, 'a table of numbers') FROM etl.dedupe('numbers', '{k}', 'last', 's');
+SELECT results_eq($$SELECT survivor FROM etl.removed_duplicates WHERE relation = 'public.numbers'$$,
+                  $$VALUES ('{"s": "2"}'::jsonb)$$, 'and the row of it that stayed');
 UPDATE refers SET loser = NULL;
 SELECT throws_ok($$SELECT * FROM etl.dedupe('names', '{k}', 'last', 's')$$, '23503',
                  'duplicates in table "public.names" are referenced from table "public.refers"',
