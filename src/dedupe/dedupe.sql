@@ -19,7 +19,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- What a partition's rows have in common keeps the planner away from the other partitions. Places that it does not
-    -- see beforehand it takes for few, and goes straight to them: they are in order, so that is never worse than a scan.
+    -- see beforehand it takes for few, and goes straight to them: in order, that is never worse than a scan.
     SELECT concat_ws(' AND ',
         CASE WHEN etl._has_children(relation) THEN pg_get_partition_constraintdef(tab) END,
         CASE WHEN etl._has_children(relation) THEN format('loser.tableoid = %s::oid', tab) END,

@@ -66,8 +66,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_keys(regclass, name[]) IS
-    'Raises unless the keys are a list of 1 to 90 columns (22023), each is a column of the relation (42703) that is given '
-    'once (42701) and can be compared (42883).';
+    'Raises unless the keys are a list of 1 to 90 columns (22023), each is a column of the relation (42703) that is '
+    'given once (42701) and can be compared (42883).';
 
 CREATE FUNCTION etl._require_latest_snapshots(call text)
 RETURNS void

@@ -85,8 +85,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._check_merge(regclass, name[], text, name, jsonb) IS
-    'Checks the rules of keep => merge (22023 and as etl.golden), that the caller may update the table (42501), and that '
-    'no rule turns updates of it into something else (0A000).';
+    'Checks the rules of keep => merge (22023 and as etl.golden), that the caller may update the table (42501), and '
+    'that no rule turns updates of it into something else (0A000).';
 
 CREATE FUNCTION etl._plan_merge(
     run bigint, target regclass, keys name[], order_by name, nulls_equal bool, where_sql text, rules jsonb, seed bigint)

@@ -125,8 +125,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     refused jsonb := etl._locked_change(
-        etl._repoint_query(target, referring, reference), NULL::jsonb, places, kept_tables, kept_places, tab, audit, run,
-        etl._relation_name(referring), etl._next_change_step(run));
+        etl._repoint_query(target, referring, reference), NULL::jsonb, places, kept_tables, kept_places, tab, audit,
+        run, etl._relation_name(referring), etl._next_change_step(run));
 BEGIN
     IF refused IS NOT NULL THEN
         RAISE EXCEPTION USING

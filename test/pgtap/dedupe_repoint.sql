@@ -12,7 +12,8 @@ INSERT INTO customer VALUES (1, 'a', 'A', 'Ann'), (2, 'a', 'B', NULL);
 INSERT INTO purchase VALUES (1, 'B');
 INSERT INTO visit VALUES (1, 'B');
 CREATE TABLE customer_before AS SELECT * FROM customer;
-CREATE TABLE merged AS SELECT * FROM etl.dedupe('customer', '{email}', 'merge', 'id', rules => '{"columns": {"name": "first"}}');
+CREATE TABLE merged AS
+    SELECT * FROM etl.dedupe('customer', '{email}', 'merge', 'id', rules => '{"columns": {"name": "first"}}');
 SELECT results_eq('SELECT id, email, code, name FROM customer', $$VALUES (2, 'a', 'B', 'Ann')$$,
                   'a column that others refer to is not merged');
 SELECT is((SELECT code FROM purchase), 'B', 'so nothing is passed on');
@@ -35,10 +36,10 @@ SELECT is(etl._referenced_columns('parted'), '{code,id}'::name[], 'also where a 
 UPDATE purchase SET code = 'A';
 UPDATE visit SET code = NULL;
 UPDATE customer SET code = NULL WHERE id = 2;
-SELECT throws_ok(format($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}', %s)$$,
-                        how), '23503',
-                 'a row of table "public.purchase" cannot be pointed at the row to keep, which has no value to point at',
-                 'refused, ' || how)
+SELECT throws_ok(
+    format($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}', %s)$$, how), '23503',
+    'a row of table "public.purchase" cannot be pointed at the row to keep, which has no value to point at',
+    'refused, ' || how)
 FROM (VALUES ('audit => true'), ('audit => false')) AS h(how);
 SELECT throws_ok($$SELECT * FROM etl.dedupe('customer', '{email}', 'merge', 'id', repoint => '{purchase}')$$, '23503',
                  NULL, 'also where rows are merged');

@@ -1,5 +1,5 @@
--- The audit of etl.dedupe beside a role that means harm: what it writes there is nobody else's, and not even a superuser
--- acts on it; and no trigger of another's table leaves the role that etl.dedupe was called with.
+-- The audit of etl.dedupe beside a role that means harm: what it writes there is nobody else's, and not even a
+-- superuser acts on it; and no trigger of another's table leaves the role that etl.dedupe was called with.
 BEGIN;
 SELECT plan(28);
 
@@ -39,7 +39,8 @@ CREATE TEMPORARY TABLE own AS
         VALUES ('public.treasure', 'public.treasure'::regclass, '{}', '{}', '{k}', 'last', false, true)
         RETURNING run_id)
     SELECT run_id AS run FROM made;
-SELECT lives_ok(format('INSERT INTO etl.dedupe_change (run_id, step, before, after) VALUES (%s, 1, $${}$$, $${}$$)', run),
+SELECT lives_ok(format('INSERT INTO etl.dedupe_change (run_id, step, before, after) '
+                       'VALUES (%s, 1, $${}$$, $${}$$)', run),
                 'a change of its own run') FROM own;
 SELECT throws_ok(format('UPDATE etl.dedupe_change SET run_id = %s', run), '42501', NULL, 'cannot be moved to another')
 FROM public.run_of;
@@ -61,7 +62,8 @@ INSERT INTO etl.dedupe_change (run_id, step, before, after, owner)
 SELECT run, 1, jsonb_build_object('id', '2', 'note', 'forged'), jsonb_build_object('id', '2', 'note', 'b'),
        'etl_attacker'
 FROM run_of;
-INSERT INTO etl.removed_duplicate (run_id, "row", owner) SELECT run, '{"id": "9", "k": "9"}', 'etl_attacker' FROM run_of;
+INSERT INTO etl.removed_duplicate (run_id, "row", owner)
+SELECT run, '{"id": "9", "k": "9"}', 'etl_attacker' FROM run_of;
 SELECT is((SELECT count(*) FROM etl.removed_duplicates WHERE owner = 'etl_attacker'), 0::bigint,
           'forged rows are in no list');
 -- One of its own, about a table that the run has nothing to do with

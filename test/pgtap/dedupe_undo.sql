@@ -161,8 +161,8 @@ END
 $$;
 INSERT INTO paired VALUES (1, 1, 'a', 1.0), (2, NULL, 'b', 1.5), (3, NULL, 'b', 1.50), (4, 1, 'a', 7), (5, 1, 'c', 8);
 CREATE TRIGGER widow BEFORE DELETE ON paired FOR EACH ROW EXECUTE FUNCTION widow('delete');
-SELECT throws_ok(format($$SELECT * FROM etl.dedupe('paired', '{k,label}', 'last', 'id', nulls_equal => true, %s)$$, how),
-                 '09000', 'no row of table "public.paired" is left with the key {"k": null, "label": "b"}',
+SELECT throws_ok(format($$SELECT * FROM etl.dedupe('paired', '{k,label}', 'last', 'id', nulls_equal => true, %s)$$,
+                        how), '09000', 'no row of table "public.paired" is left with the key {"k": null, "label": "b"}',
                  'a trigger deletes the row to keep: ' || how)
 FROM (VALUES ('audit => true'), ('audit => false'), ('batch_rows => 1')) AS h(how);
 DROP TRIGGER widow ON paired;
