@@ -1,4 +1,5 @@
-// etl._locked_value and etl._locked_change: the one value of a query that is run with the role locked.
+// etl._locked_value and etl._locked_change: the one value of a query that is run with the role locked. And
+// etl._locked_command: how many rows such a command was about.
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 
@@ -7,6 +8,8 @@ extern "C" {
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
 }
+
+#include <cstdint>
 
 namespace etl {
 namespace {
@@ -71,4 +74,16 @@ ETL_FUNCTION(etl_locked_value, args)
 ETL_FUNCTION(etl_locked_change, args)
 {
     return locked_value(args, false);
+}
+
+ETL_FUNCTION(etl_locked_command, args)
+{
+    const char* command = text_to_cstring(DatumGetTextPP(args.given(0)));
+    parameters given = read_parameters(args, 1);
+    SPI_connect();
+    pg::with_locked_role(
+        [&] { SPI_execute_with_args(command, given.count, given.types, given.values, given.nulls, false, 0); });
+    const auto rows = static_cast<std::int64_t>(SPI_processed);
+    SPI_finish();
+    return args.result(rows);
 }

@@ -50,3 +50,11 @@ AS 'MODULE_PATHNAME', 'etl_locked_change';
 COMMENT ON FUNCTION etl._locked_change(text, anyelement, "any") IS
     'The one value, of the type of the second argument, of a query with parameters that may change data. It is run '
     'as etl._locked_rows runs one.';
+
+CREATE FUNCTION etl._locked_command(command text, VARIADIC parameters "any")
+RETURNS bigint
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_command';
+COMMENT ON FUNCTION etl._locked_command(text, "any") IS
+    'How many rows a command with parameters that may change data was about. It is run as etl._locked_rows runs a '
+    'query.';

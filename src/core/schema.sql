@@ -489,9 +489,9 @@ DECLARE
 BEGIN
     FOR fk IN SELECT * FROM etl._cascades(target) LOOP
         PERFORM etl._require_table(fk.child, ARRAY['SELECT']);
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS loser JOIN %s AS child ON %s WHERE %s)',
-                       target, fk.child, fk.condition, etl._at_losers(target))
-        INTO is_used USING tables, places;
+        is_used := etl._locked_value(format('SELECT EXISTS (SELECT FROM %s AS loser JOIN %s AS child ON %s WHERE %s)',
+                                            target, fk.child, fk.condition, etl._at_losers(target)),
+                                     NULL::bool, tables, places);
         IF is_used OR row_security_active(fk.child) THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'foreign_key_violation',

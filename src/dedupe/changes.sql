@@ -6,7 +6,7 @@ RETURNS bigint
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(max(c.step), 0) + 1 FROM etl.dedupe_change AS c WHERE c.run_id = run
+    SELECT coalesce(max(c.step), 0) + 1 FROM etl.dedupe_change AS c WHERE c.run_id = run AND c.owner = current_user
 $$;
 COMMENT ON FUNCTION etl._next_change_step(bigint) IS 'The number of a run''s next step that changes rows.';
 
@@ -60,7 +60,8 @@ AS $$
     SELECT format($query$
         WITH c AS MATERIALIZED (
             DELETE FROM etl.dedupe_change AS d
-            WHERE d.run_id = $1 AND d.relation = $2 AND d.step = $3 AND etl._json_keys(d.before) = $4
+            WHERE d.run_id = $1 AND d.owner = current_user AND d.relation IS NOT DISTINCT FROM $2 AND d.step = $3
+              AND etl._json_keys(d.before) = $4
             RETURNING d.before, d.after
         ), changed AS (
             UPDATE %1$s AS t SET %2$s
@@ -68,12 +69,13 @@ AS $$
             CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%3$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS n
             CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%4$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS b
             WHERE %6$s AND etl._row_as_texts(t.*) @> c.%3$I
-            RETURNING c.before, etl._row_as_texts(t.*) AS after
+            RETURNING c.before, etl._row_as_texts(t.*) AS after, c.%4$I - $6 AS wished
         ), kept AS (
             INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
             SELECT $1, $3, $2, g.before, g.after FROM changed AS g WHERE $5
         )
-        SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM changed)
+        SELECT ARRAY[(SELECT count(*) FROM c), (SELECT count(*) FROM changed),
+                     (SELECT count(*) FROM changed AS g WHERE g.after @> g.wished)]
         $query$, relation,
         (SELECT string_agg(format('%1$I = (b.r).%1$I', x), ', ') FROM unnest(changed) AS x),
         is_now, shall_be, etl._released_row(relation, keys), etl._same_identity(relation, is_now))
@@ -81,21 +83,27 @@ $$;
 COMMENT ON FUNCTION etl._change_query(regclass, text[], text[], text, text) IS
     'A query that changes these columns of rows of a table from what is kept of them as JSON in one column of '
     'etl.dedupe_change (is_now) to what is kept in the other, where they are still as it says: how many there should '
-    'be, and how many there were. Parameters: run, relation, step, the keys of the JSON, and whether what came of it '
-    'is written down.';
+    'be, how many there were, and how many took all these values (bigint[]). Parameters: run, relation as recorded '
+    'there, step, the keys of the JSON, whether what came of it is written down, and the columns that do not change.';
 
-CREATE FUNCTION etl._changed_columns(run bigint, name text)
-RETURNS TABLE(step bigint, keys text[], changed text[])
+CREATE FUNCTION etl._changed_columns(run bigint, relation regclass, name text)
+RETURNS TABLE(step bigint, keys text[], changed text[], unchanged text[])
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT d.step, etl._json_keys(d.before), array_agg(DISTINCT x.key)
-    FROM etl.dedupe_change AS d
-    CROSS JOIN LATERAL jsonb_each(d.before) AS x
-    WHERE d.run_id = run AND d.relation = name AND x.value <> d.after -> x.key
-      AND NOT EXISTS (SELECT FROM pg_attribute AS g
-                      WHERE g.attrelid = to_regclass(name) AND g.attname = x.key AND g.attgenerated <> '')
-    GROUP BY 1, 2 ORDER BY 1 DESC
+    SELECT s.step, s.keys, s.changed, ARRAY(SELECT unnest(s.keys) EXCEPT SELECT unnest(s.changed))
+    FROM (
+        SELECT d.step, etl._json_keys(d.before), array_agg(DISTINCT x.key)
+        FROM etl.dedupe_change AS d
+        CROSS JOIN LATERAL jsonb_each(d.before) AS x
+        WHERE d.run_id = run AND d.owner = current_user AND d.relation IS NOT DISTINCT FROM name
+          AND x.value <> d.after -> x.key
+          AND NOT EXISTS (SELECT FROM pg_attribute AS g
+                          WHERE g.attrelid = _changed_columns.relation AND g.attname = x.key AND g.attgenerated <> '')
+        GROUP BY 1, 2
+    ) AS s(step, keys, changed)
+    ORDER BY s.step DESC
 $$;
-COMMENT ON FUNCTION etl._changed_columns(bigint, text) IS
-    'Which columns of a relation a run changed in which step, the last one first.';
+COMMENT ON FUNCTION etl._changed_columns(bigint, regclass, text) IS
+    'Which columns of a relation, which a run has recorded by this name, it changed in which step, the last one first; '
+    'and which not, or are generated.';

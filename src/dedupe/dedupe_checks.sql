@@ -9,8 +9,9 @@ DECLARE
     type_name text;
 BEGIN
     PERFORM etl._require_column(relation, column_name);
-    EXECUTE format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false',
-                   column_name, relation);
+    PERFORM FROM etl._locked_rows(
+        format('SELECT row_number() OVER (PARTITION BY %1$I ORDER BY %1$I) FROM %2$s WHERE false',
+               column_name, relation)) AS r(number bigint);
 EXCEPTION
     WHEN undefined_function THEN
         SELECT format_type(atttypid, atttypmod) INTO type_name FROM pg_attribute
@@ -35,13 +36,22 @@ AS $$
 DECLARE
     key name;
     seen name[] := '{}';
+    most_keys CONSTANT int := 90; -- a function takes 100 arguments; those that hash keys have some of their own
 BEGIN
-    IF coalesce(cardinality(keys), 0) = 0 OR array_position(keys, NULL) IS NOT NULL THEN
+    IF coalesce(cardinality(keys), 0) = 0 OR EXISTS (SELECT FROM unnest(keys) AS k WHERE k IS NULL) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('no key column given for table "%s"', relation),
             DETAIL = 'Rows are duplicates of each other when they agree in every key column.',
             HINT = 'Name one column or more, none of them NULL: keys => ARRAY[''column'', …].';
+    ELSIF array_ndims(keys) > 1 OR cardinality(keys) > most_keys THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE WHEN array_ndims(keys) > 1
+                THEN format('keys must be a list of columns, not an array of %s dimensions', array_ndims(keys))
+                ELSE format('%s key columns given for table "%s", the most are %s', cardinality(keys), relation,
+                            most_keys) END,
+            HINT = 'Say keys => ARRAY[''column'', …]. For more columns add a generated one that joins them.';
     END IF;
     FOREACH key IN ARRAY keys LOOP
         IF key = ANY (seen) THEN
@@ -56,8 +66,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_keys(regclass, name[]) IS
-    'Raises unless there is at least one key column (22023), each is a column of the relation (42703) that is given '
-    'once (42701) and can be compared (42883).';
+    'Raises unless the keys are a list of 1 to 90 columns (22023), each is a column of the relation (42703) that is '
+    'given once (42701) and can be compared (42883).';
 
 CREATE FUNCTION etl._require_latest_snapshots(call text)
 RETURNS void
@@ -138,6 +148,43 @@ $$;
 COMMENT ON FUNCTION etl._check_dedupe(regclass, name[], text, name, bool, text) IS
     'Checks what etl.dedupe shall find before anything is locked.';
 
+CREATE FUNCTION etl._require_no_rule(relation regclass, event text, advice text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rule name := (SELECT r.rulename FROM pg_rewrite AS r
+                  WHERE r.ev_class = relation AND r.ev_type::text = event AND r.ev_enabled <> 'D'
+                  ORDER BY r.rulename LIMIT 1);
+BEGIN
+    IF rule IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('table "%s" has rule "%s" on %s', relation, rule,
+                             CASE event WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END),
+            DETAIL = 'What a rule makes of a command cannot be written down.',
+            HINT = format('%s ALTER TABLE %s DISABLE RULE %I; for the time of the call.', advice, relation, rule);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_no_rule(regclass, text, text) IS
+    'Raises (0A000) when a rule rewrites a command on a table: 2 UPDATE, 3 INSERT, 4 DELETE. The last argument begins '
+    'the hint.';
+
+CREATE FUNCTION etl._has_trigger(relation regclass, kind int)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_trigger AS t
+                   WHERE t.tgrelid IN (SELECT etl._family(relation)) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+                     AND t.tgtype & kind = kind)
+$$;
+COMMENT ON FUNCTION etl._has_trigger(regclass, int) IS
+    'Whether a table or one below it has a trigger of these kinds, the bits of pg_trigger.tgtype: 1 for each row, 2 '
+    'before, 4 INSERT, 8 DELETE.';
+
 CREATE FUNCTION etl._require_auditable(target regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -147,6 +194,7 @@ DECLARE
     message text;
     detail text;
 BEGIN
+    PERFORM etl._require_no_rule(target, '4', 'Call with audit => false, or');
     PERFORM etl._require_no_wider_children(target);
 EXCEPTION
     WHEN wrong_object_type THEN
@@ -157,7 +205,8 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION etl._require_auditable(regclass) IS
-    'Raises (42809) when a child of the table has columns of its own, which an audit by way of the parent would lose.';
+    'Raises (42809) when a child of the table has columns of its own, which an audit by way of the parent would lose, '
+    'and (0A000) when a rule rewrites DELETE.';
 
 CREATE FUNCTION etl._check_removal(target regclass, audit bool, batch_rows int, dry_run bool, repoint regclass[])
 RETURNS void

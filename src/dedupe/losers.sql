@@ -320,7 +320,7 @@ AS $$
                   string_agg(', s' || position, '' ORDER BY position)),
            CASE WHEN with_places THEN 'n.kept_tab' ELSE 'NULL::oid' END,
            CASE WHEN with_places THEN 'n.kept_place' ELSE 'NULL::tid' END,
-           coalesce('(SELECT etl._row_as_texts(s) FROM (SELECT '
+           coalesce('(SELECT etl._row_as_texts(s.*) FROM (SELECT '
                     || string_agg(format('n.s%s AS %I', position, name), ', ' ORDER BY position) || ') AS s)',
                     'NULL::jsonb')
     FROM unnest(identity) WITH ORDINALITY AS c(name, position)
@@ -409,7 +409,7 @@ AS $$
         $query$,
         target::oid,
         CASE WHEN with_places THEN format('%s::oid, l.kept', target::oid) ELSE 'NULL::oid, NULL::tid' END,
-        coalesce((SELECT format('(SELECT etl._row_as_texts(s) '
+        coalesce((SELECT format('(SELECT etl._row_as_texts(s.*) '
                                 'FROM (SELECT %s FROM %s AS k WHERE k.ctid = l.kept) AS s)',
                                 string_agg(format('k.%I', name), ', ' ORDER BY position), target)
                   FROM unnest(identity) WITH ORDINALITY AS c(name, position) HAVING count(*) > 0), 'NULL::jsonb'),

@@ -13,6 +13,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._merge_rules(jsonb, name) IS 'Rules of a golden record, with the order of etl.dedupe.';
 
+CREATE FUNCTION etl._referenced_columns(target regclass)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT DISTINCT a.attname
+        FROM pg_constraint AS c
+        JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = ANY (c.confkey)
+        WHERE c.contype = 'f' AND c.confrelid IN (SELECT etl._family(target)))
+$$;
+COMMENT ON FUNCTION etl._referenced_columns(regclass) IS
+    'The columns that foreign keys refer to: a change of theirs would be passed on, or refused.';
+
 CREATE FUNCTION etl._merged_columns(target regclass, keys name[], rules jsonb)
 RETURNS TABLE(number bigint, column_name name, value text)
 LANGUAGE sql VOLATILE
@@ -22,11 +36,33 @@ AS $$
     FROM etl._golden_columns(target, rules, CASE WHEN etl._has_children(target)
                                                  THEN '(tableoid::bigint::text || ctid::text)' ELSE 'ctid' END) AS g
     JOIN pg_attribute AS a ON a.attrelid = target AND a.attname = g.column_name
-    WHERE a.attidentity = '' AND a.attname <> ALL (keys || etl._identity(target))
+    WHERE a.attidentity = '' AND a.attname <> ALL (keys || etl._identity(target) || etl._referenced_columns(target))
 $$;
 COMMENT ON FUNCTION etl._merged_columns(regclass, name[], jsonb) IS
-    'The columns that keep => merge may change and their golden values: all but the keys, the primary key, identity '
-    'columns and generated ones.';
+    'The columns that keep => merge may change and their golden values: all but the keys, the primary key, columns '
+    'that foreign keys refer to, identity columns and generated ones.';
+
+CREATE FUNCTION etl._require_merged_columns(target regclass, keys name[], rules jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text := (SELECT min(c.name) FROM jsonb_object_keys(rules -> 'columns') AS c(name)
+                  WHERE c.name NOT IN (SELECT m.column_name FROM etl._merged_columns(target, keys, rules) AS m));
+BEGIN
+    IF kept IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('column "%s" cannot take a value of another row', kept),
+            DETAIL = 'Keys, the primary key, columns that foreign keys refer to, identity columns and generated ones '
+                     'are those of the row that stays.',
+            HINT = 'Leave it out of the rules; order_by decides which row stays.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_merged_columns(regclass, name[], jsonb) IS
+    'Checks that the rules name no column (22023) that keep => merge leaves as it is.';
 
 CREATE FUNCTION etl._check_merge(target regclass, keys name[], keep text, order_by name, rules jsonb)
 RETURNS void
@@ -36,8 +72,9 @@ AS $$
 BEGIN
     IF keep = 'merge' THEN
         PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE', 'UPDATE']);
-        PERFORM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by));
+        PERFORM etl._require_merged_columns(target, keys, etl._merge_rules(rules, order_by));
         PERFORM etl._require_no_wider_children(target);
+        PERFORM etl._require_no_rule(target, '2', 'Give one row as it is with keep => ''last'', or');
     ELSIF rules IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -48,7 +85,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._check_merge(regclass, name[], text, name, jsonb) IS
-    'Checks the rules of keep => merge (22023 and as etl.golden), and that the caller may update the table (42501).';
+    'Checks the rules of keep => merge (22023 and as etl.golden), that the caller may update the table (42501), and '
+    'that no rule turns updates of it into something else (0A000).';
 
 CREATE FUNCTION etl._plan_merge(
     run bigint, target regclass, keys name[], order_by name, nulls_equal bool, where_sql text, rules jsonb, seed bigint)
@@ -60,7 +98,7 @@ BEGIN
     PERFORM etl._execute_locked((
         SELECT format($query$
             INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
-            SELECT %8$s, 1, %9$L, b.texts, b.texts || m.texts
+            SELECT %8$s, 1, NULL, b.texts, b.texts || m.texts
             FROM (
                 SELECT (array_agg(tableoid ORDER BY %1$s))[1], (array_agg(ctid ORDER BY %1$s))[1]%2$s
                 FROM %3$s
@@ -68,7 +106,7 @@ BEGIN
             ) AS g(tab, place%5$s)
             JOIN %6$s AS kept ON kept.ctid = g.place AND kept.tableoid = g.tab
             CROSS JOIN LATERAL (SELECT etl._row_as_texts(kept.*)) AS b(texts)
-            CROSS JOIN LATERAL (SELECT etl._row_as_texts(s) FROM (SELECT %7$s) AS s) AS m(texts)
+            CROSS JOIN LATERAL (SELECT etl._row_as_texts(s.*) FROM (SELECT %7$s) AS s) AS m(texts)
             WHERE b.texts <> b.texts || m.texts
             $query$,
             etl._dedupe_order(target, 'merge', order_by),
@@ -78,7 +116,7 @@ BEGIN
             string_agg(', v' || c.number, '' ORDER BY c.number),
             target,
             string_agg(format('g.v%s AS %I', c.number, c.column_name), ', ' ORDER BY c.number),
-            run, etl._relation_name(target))
+            run)
         FROM etl._merged_columns(target, keys, etl._merge_rules(rules, order_by)) AS c));
 END
 $$;
@@ -121,19 +159,17 @@ SET intervalstyle = 'postgres'
 SET lc_monetary = 'C'
 AS $$
 DECLARE
-    name CONSTANT text := etl._relation_name(target);
     shape record;
-    wanted bigint;
-    merged bigint;
+    counts bigint[]; -- wanted, changed
 BEGIN
-    FOR shape IN SELECT * FROM etl._changed_columns(run, name) LOOP
-        EXECUTE etl._change_query(target, shape.keys, shape.changed, 'before', 'after') INTO wanted, merged
-        USING run, name, shape.step, shape.keys, audit;
-        IF merged <> wanted THEN
+    FOR shape IN SELECT * FROM etl._changed_columns(run, target, NULL) LOOP
+        counts := etl._locked_change(etl._change_query(target, shape.keys, shape.changed, 'before', 'after'),
+                                     NULL::bigint[], run, NULL::text, shape.step, shape.keys, audit, shape.unchanged);
+        IF counts[2] <> counts[1] THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'triggered_action_exception',
                 MESSAGE = format('%s of %s rows of table "%s" did not take the values of their duplicates',
-                                 wanted - merged, wanted, target),
+                                 counts[1] - counts[2], counts[1], target),
                 DETAIL = 'A trigger, a rule or row security kept them from being updated; nothing was changed.',
                 HINT = 'Disable it for the time of the call, or keep one row as it is with keep => ''last''.';
         END IF;

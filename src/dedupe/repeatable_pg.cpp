@@ -71,18 +71,27 @@ bool is_unsteady(Node* node, void* context)
     return expression_tree_walker(node, walker(is_unsteady), context);
 }
 
+// The one SELECT that a text is. None where it is another command, where rules make nothing or several of it, or where
+// its WITH clause changes data.
+Query* only_select(SPIPlanPtr plan)
+{
+    List* sources = SPI_plan_get_plan_sources(plan);
+    if (list_length(sources) != 1) {
+        return nullptr;
+    }
+    List* queries = static_cast<const CachedPlanSource*>(linitial(sources))->query_list;
+    if (list_length(queries) != 1) {
+        return nullptr;
+    }
+    auto* query = linitial_node(Query, queries);
+    const bool reads = query->commandType == CMD_SELECT && query->utilityStmt == nullptr && !query->hasModifyingCTE;
+    return reads ? query : nullptr;
+}
+
 bool is_steady(SPIPlanPtr plan)
 {
-    bool all = true;
-    ListCell* source = nullptr;
-    foreach (source, SPI_plan_get_plan_sources(plan)) {
-        ListCell* query = nullptr;
-        foreach (query, static_cast<const CachedPlanSource*>(lfirst(source))->query_list) {
-            auto* node = static_cast<Node*>(lfirst(query));
-            all = all && !is_unsteady(node, nullptr) && !contain_volatile_functions(node);
-        }
-    }
-    return all;
+    auto* query = reinterpret_cast<Node*>(only_select(plan));
+    return query != nullptr && !is_unsteady(query, nullptr) && !contain_volatile_functions(query);
 }
 
 double planned_rows(SPIPlanPtr plan)
@@ -99,9 +108,8 @@ constexpr std::int64_t not_repeatable = -1;
 std::int64_t repeatable_rows(const char* text)
 {
     SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
-    const bool is_one = list_length(SPI_plan_get_plan_sources(plan)) == 1;
     const std::int64_t rows =
-        is_one && is_steady(plan) ? static_cast<std::int64_t>(std::min(planned_rows(plan), 1e15)) : not_repeatable;
+        is_steady(plan) ? static_cast<std::int64_t>(std::min(planned_rows(plan), 1e15)) : not_repeatable;
     SPI_freeplan(plan);
     return rows;
 }

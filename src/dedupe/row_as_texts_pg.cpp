@@ -12,13 +12,17 @@ extern "C" {
 #include <catalog/pg_type.h>
 #include <fmgr.h>
 #include <miscadmin.h>
+#include <pgtime.h>
+#include <utils/bytea.h>
 #include <utils/float.h>
 #include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/typcache.h>
 }
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
 namespace etl::dedupe {
@@ -33,24 +37,44 @@ struct text_maker {
     FmgrInfo* outputs;
     Datum* values;
     bool* nulls;
-    bool heeds_few_settings; // the texts of all columns depend on no setting but those of are_portable()
+    bool heeds_few_settings; // the texts of all columns depend on no setting but those of are_portable(),
+    bool heeds_time_zone;    // and some on this one
 };
 static_assert(std::is_trivial_v<text_maker>);
 
 // Settings that most sessions leave alone.
 bool are_portable()
 {
-    return DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0;
+    return DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
+           bytea_output == BYTEA_OUTPUT_HEX;
 }
 
-bool heeds_few_settings(Oid type)
+bool is_utc()
+{
+    return std::strcmp(pg_get_timezone_name(session_timezone), "UTC") == 0;
+}
+
+// What an array, a range or a domain is made of.
+Oid innermost(Oid type)
 {
     const Oid base = getBaseType(type);
-    const Oid element = get_element_type(base);
-    if (OidIsValid(element)) {
-        return heeds_few_settings(element);
+    for (const Oid inner : {get_element_type(base), get_range_subtype(base), get_multirange_range(base)}) {
+        if (OidIsValid(inner)) {
+            return innermost(inner);
+        }
     }
-    return base < FirstNormalObjectId && base != MONEYOID && !type_is_rowtype(base);
+    return base;
+}
+
+// Types that are known to heed no setting, or those of are_portable() alone.
+bool heeds_few_settings(Oid type)
+{
+    constexpr Oid known[] = {BOOLOID,    BYTEAOID,   CHAROID, NAMEOID,  INT8OID,      INT2OID,
+                             INT4OID,    TEXTOID,    OIDOID,  JSONOID,  XMLOID,       POINTOID,
+                             FLOAT4OID,  FLOAT8OID,  INETOID, CIDROID,  MACADDROID,   BPCHAROID,
+                             BITOID,     VARCHAROID, DATEOID, TIMEOID,  TIMETZOID,    INTERVALOID,
+                             NUMERICOID, VARBITOID,  UUIDOID, JSONBOID, TIMESTAMPOID, TIMESTAMPTZOID};
+    return std::ranges::find(known, type) != std::end(known) || type_is_enum(type);
 }
 
 void learn(text_maker& of, Oid type, int32 modifier)
@@ -64,6 +88,7 @@ void learn(text_maker& of, Oid type, int32 modifier)
     of.values = static_cast<Datum*>(MemoryContextAllocZero(of.memory, sizeof(Datum) * (columns + 1)));
     of.nulls = static_cast<bool*>(MemoryContextAllocZero(of.memory, sizeof(bool) * (columns + 1)));
     of.heeds_few_settings = true;
+    of.heeds_time_zone = false;
     for (int i = 0; i < of.row->natts; ++i) {
         const FormData_pg_attribute* column = TupleDescAttr(of.row, i);
         if (!column->attisdropped) {
@@ -71,7 +96,9 @@ void learn(text_maker& of, Oid type, int32 modifier)
             bool is_varlena = false;
             getTypeOutputInfo(column->atttypid, &output, &is_varlena);
             fmgr_info_cxt(output, &of.outputs[i], of.memory);
-            of.heeds_few_settings = of.heeds_few_settings && heeds_few_settings(column->atttypid);
+            const Oid inner = innermost(column->atttypid);
+            of.heeds_few_settings = of.heeds_few_settings && heeds_few_settings(inner);
+            of.heeds_time_zone = of.heeds_time_zone || inner == TIMESTAMPTZOID;
         }
     }
     MemoryContextSwitchTo(old);
@@ -140,7 +167,7 @@ ETL_FUNCTION(etl_row_as_texts, args)
     if (maker.type != type || maker.modifier != modifier) {
         learn(maker, type, modifier);
     }
-    if (maker.heeds_few_settings && are_portable()) {
+    if (maker.heeds_few_settings && are_portable() && (!maker.heeds_time_zone || is_utc())) {
         return make(maker, row);
     }
     return pg::call_portably([&] { return make(maker, row); });

@@ -1,6 +1,6 @@
 -- etl.dedupe and etl.duplicates: known answers on small tables.
 BEGIN;
-SELECT plan(66);
+SELECT plan(70);
 
 -- Survivors of a dedupe that is rolled back again.
 CREATE FUNCTION survivors(call text) RETURNS text LANGUAGE plpgsql AS $$
@@ -102,6 +102,17 @@ SELECT is(survivors($$'typed', '{m}'$$), '2,3,4', 'money, which has no hash func
 SELECT is(survivors($$'typed', '{p}'$$), '2,4', 'a composite of NULLs is not NULL');
 SELECT is(survivors($$'typed', '{a}'$$), '2,4', 'arrays');
 SELECT is(survivors($$'typed', '{n,c,i,v,m}'$$), '2,3,4', 'many keys at once');
+SELECT format('CREATE TABLE ninety (id int PRIMARY KEY, %s)', string_agg(format('k%s int DEFAULT %1$s', i), ', '))
+FROM generate_series(1, 91) AS i \gexec
+INSERT INTO ninety VALUES (1), (2), (3);
+UPDATE ninety SET k90 = 0 WHERE id = 3;
+CREATE FUNCTION first_keys(many int) RETURNS name[] LANGUAGE sql AS
+    $$SELECT array_agg('k' || i ORDER BY i) FROM generate_series(1, many) AS i$$;
+SELECT is(removed, 1::bigint, 'as many keys as there may be') FROM etl.dedupe('ninety', first_keys(90), 'last', 'id');
+SELECT is(rows, 1::bigint, 'for the list of groups, too')
+FROM (SELECT count(*) AS rows FROM etl.duplicates('ninety', first_keys(89))) AS d;
+SELECT throws_ok($$SELECT * FROM etl.dedupe('ninety', first_keys(91))$$, '22023',
+                 '91 key columns given for table "public.ninety", the most are 90', 'one more');
 
 -- Columns and tables with awkward names
 CREATE SCHEMA "Odd one";
@@ -158,6 +169,7 @@ FROM (VALUES
     ($$NULL, '{id}'$$, '22023'),
     ($$'sale', '{}'$$, '22023'),
     ($$'sale', '{id,NULL}'$$, '22023'),
+    ($$'sale', '{{id},{ticket}}'$$, '22023'),
     ($$'sale', '{id}', 'newest'$$, '22023'),
     ($$'sale', '{id}', dry_run => NULL$$, '22023'),
     ($$'sale', '{id}', nulls_equal => NULL$$, '22023'),
