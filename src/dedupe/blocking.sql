@@ -26,7 +26,8 @@ RETURNS uuid
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_first_common_key';
 COMMENT ON FUNCTION etl._first_common_key(uuid[], uuid[]) IS
-    'The first element of a that b has, too: under this one a pair counts where it has several keys in common. Both are '
+    'The first element of a that b has, too: under this one a pair counts where it has several keys in common. Both '
+    'are '
     'in ascending order.';
 
 CREATE FUNCTION etl._expression_columns(relation regclass, expressions text, purpose text)
@@ -88,7 +89,8 @@ BEGIN
                     FROM jsonb_array_elements(spec -> 'comparisons') WITH ORDINALITY AS c (value, number)), wanted);
         END IF;
         made.expression := concat_ws(', ', made.expression, 'v' || compared.number);
-        made.columns := made.columns || etl._expression_columns(target, compared.value, format('comparison "%s"', wanted));
+        made.columns := made.columns || etl._expression_columns(target, compared.value,
+                                                                format('comparison "%s"', wanted));
     END LOOP;
     RETURN made;
 END
@@ -197,7 +199,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._match_side_sql(regclass, int, text, jsonb, etl._blocking_rule[], text, text, text) IS
     'Query for the rows of one table with what is compared (v1, …), what the rules give them (k1, …), and whether they '
-    'stand on the first and on the second side of pairs. of_all: a format for a condition on the id; NULL for all rows.';
+    'stand on the first and on the second side of pairs. of_all: a format for a condition on the id; NULL for all '
+    'rows.';
 
 CREATE FUNCTION etl._match_uncut_sql(rule etl._blocking_rule, cut text)
 RETURNS text
@@ -229,8 +232,8 @@ AS $$
     SELECT format('SELECT side, id, in_a, in_b%s%s FROM (%s%s OFFSET ''0'') AS made OFFSET ''0''',
         (SELECT string_agg(', v' || n, '' ORDER BY n)
          FROM generate_series(1, jsonb_array_length(spec -> 'comparisons')) AS n),
-        (SELECT string_agg(', ' || etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut') || ' AS k' || r.number, ''
-                           ORDER BY r.number)
+        (SELECT string_agg(format(', %s AS k%s', etl._match_uncut_sql(r, counted -> (r.number - 1) ->> 'cut'),
+                                  r.number), '' ORDER BY r.number)
          FROM unnest(rules) AS r),
         etl._match_side_sql(target, 0, id, spec, rules, condition_a, condition_b, of_all),
         CASE WHEN link_to IS NOT NULL
@@ -239,7 +242,8 @@ AS $$
     FROM etl._match_id_sql(target, link_to, spec ->> 'id') AS i (id)
 $$;
 COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text, text) IS
-    'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; rows '
+    'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; '
+    'rows '
     'have no key of a block that is too large.';
 
 -- Pairs --------------------------------------------------------------------------------------------------------------
@@ -347,7 +351,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._match_blocks(regclass, regclass, jsonb, etl._blocking_rule[]) IS
-    'What the blocks of each rule are, as an array in the order of the rules: the keys of those that have more rows than '
+    'What the blocks of each rule are, as an array in the order of the rules: the keys of those that have more rows '
+    'than '
     'max_block (cut, an array''s text), how many they are, the pairs in them, the rows of the largest block, and the '
     'pairs of those that are not cut.';
 
@@ -366,8 +371,8 @@ BEGIN
         RAISE WARNING USING
             MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)', rule.number,
                              rule.value ->> 'cut_blocks', spec ->> 'max_block', rule.value ->> 'cut_pairs'),
-            DETAIL = format('The rule is %s; its largest block has %s rows. Their pairs are compared only where another '
-                            'rule finds them.', spec -> 'blocking' -> (rule.number - 1), rule.value ->> 'largest'),
+            DETAIL = format('The rule is %s; its largest block has %s rows. Their pairs are compared only where '
+                            'another rule finds them.', spec -> 'blocking' -> (rule.number - 1), rule.value ->> 'largest'),
             HINT = 'See etl.blocking_report, add a part to the rule, or raise "max_block".';
     END LOOP;
 END
@@ -504,8 +509,10 @@ END
 $$;
 COMMENT ON FUNCTION etl.blocking_report(regclass, jsonb, regclass) IS
     'What each blocking rule of a specification or model costs, before anything is compared. link_to: the second '
-    'table, where two are linked. Returns for each rule, with its number: rows that have a key, blocks of two rows or more, pairs in '
-    'them (a pair that several rules or several elements of an array find counts for each), the largest five blocks as the id of one row and the '
+    'table, where two are linked. Returns for each rule, with its number: rows that have a key, blocks of two rows or '
+    'more, pairs in '
+    'them (a pair that several rules or several elements of an array find counts for each), the largest five blocks '
+    'as the id of one row and the '
     'number of rows, and how many blocks and pairs max_block leaves out. Reads the table once for each rule. Errors '
     'are those of etl.train_match.';
 

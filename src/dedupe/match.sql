@@ -229,7 +229,8 @@ COMMENT ON FUNCTION etl.match(regclass, jsonb, float8, regclass) IS
     'blocking rules are compared; see etl.blocking_report. Returns the ids as text; the probability; match_weight, '
     'which is log2 of its odds; and for each comparison the level that holds, both values, and its part of the '
     'weight. In no particular order. Dates, times, intervals, floats and bytes are texts in ISO form, in UTC, with all '
-    'digits, and in hex, whatever the session has set. Warns of blocks that are left out because they have more rows than max_block. '
+    'digits, and in hex, whatever the session has set. Warns of blocks that are left out because they have more rows '
+    'than max_block. '
     'Errors: 22023 what is no model, or threshold out of range, 42703 unknown column, 23505 the id is not unique, '
     '42501 missing privilege. Source: I. Fellegi, A. Sunter, "A theory for record linkage", JASA 64, 1969.';
 

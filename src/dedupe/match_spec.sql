@@ -13,11 +13,12 @@ AS $$
     FROM (VALUES
         ('email', 1, '(^|_)e?_?mail(_|$|addr)|^email|courriel|correo', 'etl.normalize_email(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
-        ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn|t[eé]l[eé][fp]|handy',
+        ('phone', 2, 'phone|mobile|(^|_)(tel|cell|fax)(_|$)|msisdn|t.l.[fp]|handy',
          'right(etl.normalize_code(%s::text), 9)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
-        ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday|naissance|geburt|gebdat|nacimiento|nascita',
+        ('date', 3, '(^|_)(dob|birth|born)|birth_?da(te|y)|date_of_birth|(^|_)bday|naissance|geburt|gebdat|nacimiento|'
+         'nascita',
          'left(etl.normalize_code(%s::text), 8)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
@@ -26,22 +27,24 @@ AS $$
          'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1},
            {"when": "damerau_levenshtein", "at_most": 2}]', false),
-        ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$|postleitzahl|c[oó]d(igo|e)?_?postal|^cap$',
+        ('postcode', 5, 'post_?(al_?)?code|(^|_)zip(_|$|code)|^plz$|postleitzahl|c.d(igo|e)?_?postal|^cap$',
          'etl.normalize_code(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
         ('code', 6, '(street|house|building|flat|unit)_?(no|num|number|nr)$|hausn(umme)?r',
          'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "damerau_levenshtein", "at_most": 1}]', true),
-        ('address', 7, 'addr|street|stra(ss|ß)e|(^|_)(road|rue|calle|via)(_|$)|^line_?[0-9]$|adress|direcci|indirizzo',
+        ('address', 7, 'addr|street|stra(ss|.)e|(^|_)(road|rue|calle|via)(_|$)|^line_?[0-9]$|adress|direcci|indirizzo',
          'etl.normalize_address(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
-        ('place', 8, 'city|town|suburb|village|county|municipal|locality|(^|_)(place|ville|ort|stadt|ciudad|citt[aà])(_|$)|birthplace',
+        ('place', 8, 'city|town|suburb|village|county|municipal|locality|birthplace|'
+         '(^|_)(place|ville|ort|stadt|ciudad|citt.)(_|$)',
          'etl.normalize_text(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.88}]', true),
         ('category', 9, '^(sex|gender|state|region|province|country|nationality|race|marital_status)(_code)?$',
          'etl.normalize_text(%s::text)', 'text', '[{"when": "exact"}]', true),
-        ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n|^(pr[eé])?nom(_|$)|nombre|apellido|cognome',
+        ('name', 10, 'name|^(fore|first|given|middle|sur|last|family|maiden|nick)_?n|^(pr.)?nom(_|$)|nombre|apellido|'
+         'cognome',
          'etl.normalize_name(%s::text)', 'text',
          '[{"when": "exact"}, {"when": "jaro_winkler", "at_least": 0.92},
            {"when": "jaro_winkler", "at_least": 0.8}]', true),
@@ -208,7 +211,7 @@ AS $$
             SELECT CASE
                        WHEN kind <> 'name' THEN kind
                        WHEN lower ~ 'sur|last|family|nachname|^nom(_|$)|apellido|cognome' THEN 'family'
-                       WHEN lower ~ 'fore|first|given|vorname|pr[eé]nom|nombre' THEN 'given'
+                       WHEN lower ~ 'fore|first|given|vorname|pr.nom|nombre' THEN 'given'
                        WHEN lower !~ 'middle|maiden|nick|user|file' THEN 'name'
                    END AS part, name, number
             FROM compared
@@ -304,7 +307,8 @@ COMMENT ON FUNCTION etl.match_spec(regclass, jsonb) IS
     'term_frequency (whether agreeing on a rare value counts for more); blocking, an array of rules: {"equal": '
     '["surname", "birthday"]}, the comparisons whose values are equal; or a text of one or more SQL expressions over '
     'one row, all of them equal, or of one for an array, any element equal; or {"sort_by": "expressions", "window": '
-    '10}, rows that stand near each other; max_block, the most rows of one block. Errors: 22023 what is no specification, 42703 unknown column.';
+    '10}, rows that stand near each other; max_block, the most rows of one block. Errors: 22023 what is no '
+    'specification, 42703 unknown column.';
 
 CREATE FUNCTION etl._require_array(value jsonb, what text, example text)
 RETURNS void

@@ -80,15 +80,16 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT r.*, row_number() OVER (PARTITION BY side ORDER BY hashtextextended(id::text, $1), id) AS place '
-                  'FROM (%s) AS r',
+    SELECT format('SELECT r.*, row_number() OVER (PARTITION BY side ORDER BY hashtextextended(id::text, $1), id) '
+                  'AS place FROM (%s) AS r',
         etl._match_rows_sql(target, link_to, spec, '{}', of_all =>
             '(hashtextextended(%s::text, $1) & 9223372036854775807) <= $2 * 9223372036854775807.0'))
 $$;
 COMMENT ON FUNCTION etl._sample_sql(regclass, regclass, jsonb) IS
     'Query for a share ($2) of the rows that a seed ($1) chooses, numbered in an order that it chooses, too.';
 
-CREATE FUNCTION etl._random_patterns(sample_sql text, spec jsonb, first bigint, second bigint, seed bigint, pairs bigint)
+CREATE FUNCTION etl._random_patterns(
+    sample_sql text, spec jsonb, first bigint, second bigint, seed bigint, pairs bigint)
 RETURNS etl._pair_patterns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -261,7 +261,8 @@ COMMENT ON FUNCTION etl.undo_dedupe(bigint, bool) IS
     '55000 it was undone already, kept no audit, a row that it changed has changed since, or another table has taken '
     'the name, 42P01 the table is gone, 42703 it has lost a column, 42501 without SELECT and INSERT on the table or '
     'UPDATE on what was changed, 23505 a row stands in the way, 23503 and others as INSERT raises them, 09000 a '
-    'trigger holds rows back or gives them other values, 0A000 a rule rewrites INSERT or UPDATE; then nothing has changed.';
+    'trigger holds rows back or gives them other values, 0A000 a rule rewrites INSERT or UPDATE; then nothing has '
+    'changed.';
 
 CREATE FUNCTION etl.prune_removed_duplicates(
     older_than interval, as_of timestamptz DEFAULT now(), dry_run bool DEFAULT false)

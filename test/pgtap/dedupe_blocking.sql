@@ -22,7 +22,8 @@ SELECT set_eq(
     $$SELECT a.id, b.id AS b, 1 FROM person AS a JOIN person AS b ON a.surname = b.surname AND a.surname <> ''
       AND a.id < b.id$$, 'a column: equal, and neither NULL nor empty');
 SELECT set_eq(
-    $$SELECT id_a::int, id_b::int, rule FROM etl.candidate_pairs('person', '{"blocking": ["left(surname, 5), city"]}')$$,
+    $$SELECT id_a::int, id_b::int, rule
+      FROM etl.candidate_pairs('person', '{"blocking": ["left(surname, 5), city"]}')$$,
     $$SELECT a.id, b.id AS b, 1 FROM person AS a JOIN person AS b ON left(a.surname, 5) = left(b.surname, 5)
       AND a.city = b.city AND a.surname <> '' AND a.city <> '' AND a.id < b.id$$,
     'several expressions: all of them equal');
@@ -39,7 +40,8 @@ SELECT set_eq(
       FROM etl.candidate_pairs('person', '{"blocking": [{"sort_by": "born, surname", "window": 4}]}')$$,
     $$WITH sorted AS (SELECT id, row_number() OVER (ORDER BY born, surname, id) AS n FROM person
                       WHERE num_nulls(born, surname) = 0)
-      SELECT least(a.id, b.id), greatest(a.id, b.id), 1 FROM sorted AS a JOIN sorted AS b ON b.n - a.n BETWEEN 1 AND 3$$,
+      SELECT least(a.id, b.id), greatest(a.id, b.id), 1
+      FROM sorted AS a JOIN sorted AS b ON b.n - a.n BETWEEN 1 AND 3$$,
     'sorted neighbourhood: rows less than a window apart');
 
 SELECT set_eq(
@@ -95,7 +97,8 @@ SELECT set_eq(format('SELECT * FROM found(%L)', rules), format('SELECT * FROM ex
               'one table: ' || rules::text) FROM rule_set ORDER BY number;
 SELECT results_eq(format('SELECT count(*) FROM found(%L)', rules), format('SELECT count(*) FROM expected(%L)', rules),
                   'each pair once: ' || rules::text) FROM rule_set ORDER BY number;
-SELECT set_eq(format('SELECT * FROM found(%L, ''other'')', rules), format('SELECT * FROM expected(%L, ''other'')', rules),
+SELECT set_eq(format('SELECT * FROM found(%L, ''other'')', rules),
+              format('SELECT * FROM expected(%L, ''other'')', rules),
               'two tables: ' || rules::text) FROM rule_set ORDER BY number;
 
 -- Report and cap -----------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ CREATE TABLE model AS SELECT etl.train_match('person') AS model;
 
 CREATE TABLE pair AS SELECT * FROM etl.match('person', (SELECT model FROM model));
 CREATE TABLE truth AS SELECT a.id AS a, b.id AS b FROM person AS a JOIN person AS b USING (person) WHERE a.id < b.id;
-SELECT cmp_ok((SELECT count(*) FILTER (WHERE t.a IS NULL) FROM pair LEFT JOIN truth AS t ON (t.a, t.b) = (id_a::int, id_b::int)),
+SELECT cmp_ok((SELECT count(*) FROM pair WHERE (id_a::int, id_b::int) NOT IN (SELECT a, b FROM truth)),
               '<=', 3::bigint, 'hardly a pair is wrong');
 SELECT cmp_ok((SELECT count(*) FROM pair JOIN truth AS t ON (t.a, t.b) = (id_a::int, id_b::int)), '>=', 280::bigint,
               'and of 300 that are right more than 280 are found');
@@ -66,7 +66,8 @@ RETURNS TABLE(id_a text, id_b text, w float8, e jsonb) LANGUAGE sql AS $$
     SELECT id_a, id_b, match_weight, explanation
     FROM etl.match(target, (SELECT model FROM model) || spec, 0.0001, link_to)
 $$;
-CREATE FUNCTION both_ways(target regclass, spec jsonb, link_to regclass DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION both_ways(target regclass, spec jsonb, link_to regclass DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql AS $$
 DECLARE
     differing bigint;
     found bigint;
@@ -111,7 +112,8 @@ SELECT set_eq('SELECT least(a::int, b::int), greatest(a::int, b::int) FROM chose
       WHERE id_a::int % 7 = 0 AND (id_b::int % 2 = 0 OR id_b::int % 7 = 0)
          OR id_b::int % 7 = 0 AND (id_a::int % 2 = 0 OR id_a::int % 7 = 0)$$,
     'and these are the pairs that satisfy them one way or the other');
-SELECT is((SELECT count(*) FROM chosen), (SELECT count(DISTINCT (least(a::int, b::int), greatest(a::int, b::int))) FROM chosen),
+SELECT is((SELECT count(*) FROM chosen),
+          (SELECT count(DISTINCT (least(a::int, b::int), greatest(a::int, b::int))) FROM chosen),
           'each once');
 
 -- Training -----------------------------------------------------------------------------------------------------------
@@ -146,7 +148,8 @@ SELECT cmp_ok((SELECT count(*) FROM etl.match('person', link_to => 'other') WHER
 -- Specifications -----------------------------------------------------------------------------------------------------
 
 SELECT is(etl.match_spec('person') ->> 'id', 'id', 'the primary key identifies rows');
-SELECT is((SELECT array_agg(c ->> 'name' ORDER BY c ->> 'name') FROM jsonb_array_elements(etl.match_spec('person') -> 'comparisons') AS c),
+SELECT is((SELECT array_agg(c ->> 'name' ORDER BY c ->> 'name')
+           FROM jsonb_array_elements(etl.match_spec('person') -> 'comparisons') AS c),
           '{address,city,date_of_birth,given_name,postcode,street_number,surname}'::text[],
           'columns that tell who a row is are compared');
 SELECT is(etl.match_spec('person', etl.match_spec('person') - 'version'), etl.match_spec('person'),
@@ -174,14 +177,14 @@ SELECT throws_ok($$SELECT * FROM etl._match_loaded(4711, '{}', 0, false)$$, '220
                  'no rows are loaded as number 4711', 'rows that are not loaded');
 
 SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": [1]}')$$, '22023', NULL, 'a rule that is none');
-SELECT throws_ok($$SELECT etl.match_spec('person', '{"comparisons": [{"column": "city", "levels": []}]}')$$, '22023', NULL,
-                 'a comparison without levels');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"comparisons": [{"column": "city", "levels": []}]}')$$,
+                 '22023', NULL, 'a comparison without levels');
 SELECT throws_ok($$SELECT etl.match_spec('person', '{"comparisons": [{"column": "city"}, {"column": "city"}]}')$$,
                  '22023', NULL, 'two comparisons of one name');
 SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": ["random()::text"]}')$$, '22023',
                  'blocking rule 1 has a volatile function', 'a key that is another each time');
-SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": [" "]}')$$, '22023', 'blocking rule 1 has no expression',
-                 'a key of nothing');
+SELECT throws_ok($$SELECT etl.match_spec('person', '{"blocking": [" "]}')$$, '22023',
+                 'blocking rule 1 has no expression', 'a key of nothing');
 SELECT throws_ok(format($$SELECT etl.match_spec('person', '{"max_block": %s}')$$, m), '22023', NULL, 'max_block ' || m)
 FROM unnest('{0,"\"5\"",1e30,2.5}'::text[]) AS m;
 SELECT throws_ok($$SELECT * FROM etl.match('person', '{"version": 2}')$$, '22023',
@@ -189,9 +192,10 @@ SELECT throws_ok($$SELECT * FROM etl.match('person', '{"version": 2}')$$, '22023
 
 -- What the session has set changes nothing.
 CREATE TABLE dated AS SELECT id, date_of_birth::date AS birthday, surname, city FROM person
-    WHERE date_of_birth ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND date_of_birth !~ '-(0[4-9]|1[0-9]|[2-9][0-9])-|-(29|3.|[4-9].)$';
+    WHERE date_of_birth ~ '^(19[0-9]{2}|200[0-9])-0[1-9]-(0[1-9]|1[0-9]|2[0-8])$';
 CREATE TABLE dated_model AS SELECT etl.train_match('dated') AS model;
-CREATE TABLE dated_text AS SELECT (id + 9000)::text AS id, birthday::timestamp::text AS birthday, surname, city FROM dated;
+CREATE TABLE dated_text AS
+    SELECT (id + 9000)::text AS id, birthday::timestamp::text AS birthday, surname, city FROM dated;
 SELECT cmp_ok((SELECT count(*) FROM etl.match('dated', (SELECT model FROM dated_model), 0.5, 'dated_text')
                WHERE id_b::int = id_a::int + 9000), '>=', (SELECT count(*) * 9 / 10 FROM dated),
               'dates are compared with texts of timestamps, and numbers with texts as ids');
@@ -214,7 +218,8 @@ CREATE TABLE mailed AS SELECT id, 'u' || person || '@example.org' AS email, surn
 SELECT cmp_ok((SELECT min((c ->> 'weight')::float8 + (c ->> 'term_frequency_weight')::float8)
                FROM etl.match('mailed', threshold => 0) AS m, jsonb_array_elements(m.explanation -> 'comparisons') AS c
                WHERE c ->> 'name' = 'email' AND c ->> 'level' = 'exact'), '>',
-              (SELECT weight::float8 - 2 FROM etl.match_report(etl.train_match('mailed')) WHERE level = 'exact' AND comparison = 'email'),
+              (SELECT weight::float8 - 2 FROM etl.match_report(etl.train_match('mailed'))
+               WHERE level = 'exact' AND comparison = 'email'),
               'the frequency of a value is held against that of all');
 
 -- What an ordinary role may call must not trust its arguments.

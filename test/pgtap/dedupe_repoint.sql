@@ -37,7 +37,8 @@ UPDATE purchase SET code = 'A';
 UPDATE visit SET code = NULL;
 UPDATE customer SET code = NULL WHERE id = 2;
 SELECT throws_ok(
-    format($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}', %s)$$, how), '23503',
+    format($$SELECT * FROM etl.dedupe('customer', '{email}', 'last', 'id', repoint => '{purchase}', %s)$$, how),
+    '23503',
     'a row of table "public.purchase" cannot be pointed at the row to keep, which has no value to point at',
     'refused, ' || how)
 FROM (VALUES ('audit => true'), ('audit => false')) AS h(how);

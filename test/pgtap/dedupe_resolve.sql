@@ -290,7 +290,8 @@ SET timezone = 'UTC';
 SELECT is((SELECT new_rows FROM etl.resolve_new('moment', '{"id": "id"}')), 10::bigint, 'moments as ids');
 SET timezone = 'Asia/Tokyo';
 SET datestyle = 'German';
-SELECT is((SELECT new_rows FROM etl.resolve_new('moment', '{"id": "id"}')), 0::bigint, 'none is new in another time zone');
+SELECT is((SELECT new_rows FROM etl.resolve_new('moment', '{"id": "id"}')), 0::bigint,
+          'none is new in another time zone');
 
 SELECT * FROM finish();
 ROLLBACK;
