@@ -33,7 +33,7 @@ $(pgxs_targets):
 	@major=$$($(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/') && mkdir -p "$(BUILD)/pg$$major" && \
 	    $(MAKE) --no-print-directory -C "$(BUILD)/pg$$major" -f $(top)/Makefile $@
 
-demo lint sanitize fuzz packages: ; @test/$@.sh
+demo lint sanitize fuzz packages reference: ; @test/$@.sh
 test:      ; @test/run.sh $(TESTS)
 bench:     ; @test/bench/run.sh $(BENCHES)
 format:    ; @test/lint.sh --fix

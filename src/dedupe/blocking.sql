@@ -372,7 +372,8 @@ BEGIN
             MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)', rule.number,
                              rule.value ->> 'cut_blocks', spec ->> 'max_block', rule.value ->> 'cut_pairs'),
             DETAIL = format('The rule is %s; its largest block has %s rows. Their pairs are compared only where '
-                            'another rule finds them.', spec -> 'blocking' -> (rule.number - 1), rule.value ->> 'largest'),
+                            'another rule finds them.', spec -> 'blocking' -> (rule.number - 1),
+                            rule.value ->> 'largest'),
             HINT = 'See etl.blocking_report, add a part to the rule, or raise "max_block".';
     END LOOP;
 END
