@@ -1,6 +1,6 @@
 -- etl.candidate_pairs and etl.blocking_report: every pair of every rule, each once, against joins written by hand.
 BEGIN;
-SELECT plan(42);
+SELECT plan(44);
 SET client_min_messages = error; -- blocks that are cut are warned of
 
 CREATE TABLE person (id int PRIMARY KEY, surname text, city text, born date, tags text[]);
@@ -54,6 +54,20 @@ SELECT set_eq(
         "blocking": ["surname", {"equal": ["city"]}], "max_block": 9}')$$,
     $$SELECT id_a, id_b, rule FROM etl.candidate_pairs('person', '{"blocking": ["surname", "city"], "max_block": 9}')$$,
     'and with blocks that are cut');
+
+CREATE TABLE note AS
+    SELECT n AS id, 'the quick brown fox ' || n % 40 || ' jumps over ' || (n % 40) * 7 || ' lazy dogs' ||
+        CASE WHEN n > 40 THEN ' and ' || n ELSE '' END AS body
+    FROM generate_series(1, 80) AS n;
+SELECT set_eq(
+    $$SELECT id_a::int, id_b::int, rule
+      FROM etl.candidate_pairs('note', '{"id": "id", "blocking": ["etl.minhash_bands(body, 0.8)"]}')$$,
+    $$SELECT a.id, b.id AS b, 1 FROM note AS a JOIN note AS b ON a.id < b.id
+      AND etl.minhash_bands(a.body, 0.8) && etl.minhash_bands(b.body, 0.8)$$,
+    'free texts: any band of MinHash in common');
+SELECT cmp_ok((SELECT count(*)
+               FROM etl.candidate_pairs('note', '{"id": "id", "blocking": ["etl.minhash_bands(body, 0.8)"]}')
+               WHERE id_b::int = id_a::int + 40), '>=', 35::bigint, 'which finds nearly all that are alike');
 
 -- Several rules ------------------------------------------------------------------------------------------------------
 
