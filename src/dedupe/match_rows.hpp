@@ -1,6 +1,6 @@
 // Rows held in memory for a match: who they are, on which sides of pairs they stand, and what is compared of them.
 //
-// The same is done by joins in SQL where the rows do not fit (src/dedupe/blocking.sql).
+// The same is done by joins in SQL where the rows do not fit (src/dedupe/pair_queries.sql).
 #pragma once
 
 #include "core/text_list.hpp"
