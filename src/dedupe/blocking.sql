@@ -27,8 +27,7 @@ LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_first_common_key';
 COMMENT ON FUNCTION etl._first_common_key(uuid[], uuid[]) IS
     'The first element of a that b has, too: under this one a pair counts where it has several keys in common. Both '
-    'are '
-    'in ascending order.';
+    'are in ascending order.';
 
 CREATE FUNCTION etl._expression_columns(relation regclass, expressions text, purpose text)
 RETURNS text[]

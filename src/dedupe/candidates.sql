@@ -50,9 +50,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._match_blocks(regclass, regclass, jsonb, etl._blocking_rule[]) IS
     'What the blocks of each rule are, as an array in the order of the rules: the keys of those that have more rows '
-    'than '
-    'max_block (cut, an array''s text), how many they are, the pairs in them, the rows of the largest block, and the '
-    'pairs of those that are not cut.';
+    'than max_block (cut, an array''s text), how many they are, the pairs in them, the rows of the largest block, and '
+    'the pairs of those that are not cut.';
 
 CREATE FUNCTION etl._warn_of_cut_blocks(spec jsonb, counted jsonb)
 RETURNS void
@@ -67,16 +66,33 @@ BEGIN
         WHERE (c.value ->> 'cut_blocks')::bigint > 0 ORDER BY c.number
     LOOP
         RAISE WARNING USING
-            MESSAGE = format('blocking rule %s: %s block(s) of more than %s rows are left out, %s pair(s)', rule.number,
-                             rule.value ->> 'cut_blocks', spec ->> 'max_block', rule.value ->> 'cut_pairs'),
-            DETAIL = format('The rule is %s; its largest block has %s rows. Their pairs are compared only where '
-                            'another rule finds them.', spec -> 'blocking' -> (rule.number - 1),
-                            rule.value ->> 'largest'),
+            MESSAGE = format('blocking rule %s leaves out blocks of more than %s rows', rule.number,
+                             spec ->> 'max_block'),
+            DETAIL = format('The rule is %s. Blocks left out: %s, their pairs: %s, rows of the largest: %s. These '
+                            'pairs are compared only where another rule finds them.',
+                            spec -> 'blocking' -> (rule.number - 1), rule.value ->> 'cut_blocks',
+                            rule.value ->> 'cut_pairs', rule.value ->> 'largest'),
             HINT = 'See etl.blocking_report, add a part to the rule, or raise "max_block".';
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION etl._warn_of_cut_blocks(jsonb, jsonb) IS 'Warns of each rule that has blocks which are cut.';
+
+CREATE FUNCTION etl._is_unique_column(relation regclass, column_name name)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The index of a table from which others inherit says nothing of their rows; that of a partitioned table does.
+    SELECT EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        JOIN pg_class AS c ON c.oid = i.indrelid
+        WHERE i.indrelid = relation AND a.attname = column_name AND a.attnotnull AND i.indisunique AND i.indisvalid
+          AND i.indimmediate AND i.indnkeyatts = 1 AND i.indpred IS NULL AND (c.relkind = 'p' OR NOT c.relhassubclass))
+$$;
+COMMENT ON FUNCTION etl._is_unique_column(regclass, name) IS
+    'Whether an index and NOT NULL prove that the values of a column identify the rows of a table.';
 
 CREATE FUNCTION etl._require_match_tables(target regclass, link_to regclass, spec jsonb)
 RETURNS void
@@ -97,6 +113,7 @@ BEGIN
                                             format('comparison "%s"', comparison ->> 'name'));
         END LOOP;
         PERFORM etl._blocking_rules(relation, spec);
+        CONTINUE WHEN etl._is_unique_column(relation, (spec ->> 'id')::name);
         repeated := etl._locked_value(format(
             'SELECT (SELECT coalesce(id::text, ''NULL'') FROM (SELECT %I AS id FROM %s) AS r GROUP BY r.id '
             'HAVING count(*) > 1 OR r.id IS NULL LIMIT 1)', spec ->> 'id', relation), NULL::text);
@@ -209,11 +226,9 @@ $$;
 COMMENT ON FUNCTION etl.blocking_report(regclass, jsonb, regclass) IS
     'What each blocking rule of a specification or model costs, before anything is compared. link_to: the second '
     'table, where two are linked. Returns for each rule, with its number: rows that have a key, blocks of two rows or '
-    'more, pairs in '
-    'them (a pair that several rules or several elements of an array find counts for each), the largest five blocks '
-    'as the id of one row and the '
-    'number of rows, and how many blocks and pairs max_block leaves out. Reads the table once for each rule. Errors '
-    'are those of etl.train_match.';
+    'more, pairs in them (a pair that several rules or several elements of an array find counts for each), the '
+    'largest five blocks as the id of one row and the number of rows, and how many blocks and pairs max_block leaves '
+    'out. Reads the table once for each rule. Errors are those of etl.train_match.';
 
 CREATE FUNCTION etl._sorted_pairs(n bigint, width int)
 RETURNS numeric

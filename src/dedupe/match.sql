@@ -200,7 +200,7 @@ DECLARE
 BEGIN
     IF cardinality(warnings) > 0 THEN
         RAISE NOTICE USING
-            MESSAGE = format('the model that was trained has %s warning(s)', cardinality(warnings)),
+            MESSAGE = 'the model that was trained has warnings',
             DETAIL = array_to_string(warnings, E'\n'),
             HINT = 'Keep a model and look at it before you rely on it: etl.train_match, etl.match_report.';
     END IF;
@@ -230,11 +230,11 @@ COMMENT ON FUNCTION etl.match(regclass, jsonb, float8, regclass) IS
     'pairs have one row in each, id_a in target and id_b in link_to. Only pairs that share a block of the model''s '
     'blocking rules are compared; see etl.blocking_report. Returns the ids as text; the probability; match_weight, '
     'which is log2 of its odds; and for each comparison the level that holds, both values, and its part of the '
-    'weight. In no particular order. Dates, times, intervals, floats and bytes are texts in ISO form, in UTC, with all '
-    'digits, and in hex, whatever the session has set. Warns of blocks that are left out because they have more rows '
-    'than max_block. '
-    'Errors: 22023 what is no model, or threshold out of range, 42703 unknown column, 23505 the id is not unique, '
-    '42501 missing privilege. Source: I. Fellegi, A. Sunter, "A theory for record linkage", JASA 64, 1969.';
+    'weight. In no particular order. Dates, times, intervals, floats and bytes are texts in ISO form, in UTC, with '
+    'all digits, and in hex, whatever the session has set. Warns of blocks that are left out because they have more '
+    'rows than max_block. Errors: 22023 what is no model, or threshold out of range, 42703 unknown column, 23505 the '
+    'id is not unique, 42501 missing privilege. Source: I. Fellegi, A. Sunter, "A theory for record linkage", JASA '
+    '64, 1969.';
 
 CREATE FUNCTION etl._match_pairs(target regclass, model jsonb, threshold float8, where_a text, where_b text)
 RETURNS TABLE(id_a text, id_b text, probability float8, match_weight float8)

@@ -95,8 +95,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._match_rows_sql(regclass, regclass, jsonb, etl._blocking_rule[], jsonb, text, text, text) IS
     'Query for the rows that take part in a match, of one table or of two. counted: what etl._match_blocks returns; '
-    'rows '
-    'have no key of a block that is too large.';
+    'rows have no key of a block that is too large.';
 
 -- Pairs --------------------------------------------------------------------------------------------------------------
 

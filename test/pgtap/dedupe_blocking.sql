@@ -1,6 +1,6 @@
 -- etl.candidate_pairs and etl.blocking_report: every pair of every rule, each once, against joins written by hand.
 BEGIN;
-SELECT plan(44);
+SELECT plan(46);
 SET client_min_messages = error; -- blocks that are cut are warned of
 
 CREATE TABLE person (id int PRIMARY KEY, surname text, city text, born date, tags text[]);
@@ -172,6 +172,15 @@ SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"id": "city", "
                  NULL, 'an id that is not unique');
 SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('person', '{"blocking": ["surname"], "max_blok": 3}')$$, '22023',
                  'a specification has an unknown member "max_blok"', 'a misspelt member');
+
+-- A primary key proves that ids are unique, but not for the rows of tables that inherit.
+CREATE TABLE parent (id int PRIMARY KEY, surname text);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO parent VALUES (1, 'a');
+SELECT is_empty($$SELECT * FROM etl.candidate_pairs('parent', '{"blocking": ["surname"]}')$$, 'one row has no pair');
+INSERT INTO child VALUES (1, 'a');
+SELECT throws_ok($$SELECT * FROM etl.candidate_pairs('parent', '{"blocking": ["surname"]}')$$, '23505', NULL,
+                 'an id that a child has again');
 
 SELECT is_empty($$SELECT * FROM found('["surname"]') WHERE a IN (500, 501) OR b IN (500, 501)$$,
                 'empty texts are no block');
