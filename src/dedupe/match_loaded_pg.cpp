@@ -105,30 +105,40 @@ class pattern_counter {
     {
         rows.read(a, b, values_);
         find_levels(model_, values_, {reinterpret_cast<std::uint8_t*>(levels_.data()), levels_.size()}, pg::poll);
-        ++counts_[{levels_, is_new}];
+        ++counts_[levels_][is_new ? 1 : 0];
     }
 
     // As rows: pattern, count, rule (from 1, negative where an earlier rule finds them).
     void put(std::size_t rule, double share, pg::result_set& to)
     {
-        for (const auto& [of, count] : counts_) {
-            const auto number = static_cast<std::int32_t>(rule + 1);
-            const pg::scratch_context texts;
-            const MemoryContext old = MemoryContextSwitchTo(texts.get());
-            std::array values{pg::make_text(of.first), Int64GetDatum(std::llround(static_cast<double>(count) / share)),
-                              Int32GetDatum(of.second ? number : -number)};
-            MemoryContextSwitchTo(old);
-            std::array nulls{false, false, false};
-            to.put(values, nulls);
+        const auto number = static_cast<std::int32_t>(rule + 1);
+        for (const auto& [levels, counted] : counts_) {
+            put_one(levels, counted[0], -number, share, to);
+            put_one(levels, counted[1], number, share, to);
         }
         counts_.clear();
     }
 
   private:
+    static void put_one(const std::string& levels, std::int64_t count, std::int32_t rule, double share,
+                        pg::result_set& to)
+    {
+        if (count == 0) {
+            return;
+        }
+        const pg::scratch_context texts;
+        const MemoryContext old = MemoryContextSwitchTo(texts.get());
+        std::array values{pg::make_text(levels), Int64GetDatum(std::llround(static_cast<double>(count) / share)),
+                          Int32GetDatum(rule)};
+        MemoryContextSwitchTo(old);
+        std::array nulls{false, false, false};
+        to.put(values, nulls);
+    }
+
     match_model model_;
     std::vector<compared_values> values_;
     std::string levels_;
-    std::map<std::pair<std::string, bool>, std::int64_t> counts_;
+    std::map<std::string, std::array<std::int64_t, 2>> counts_; // of pairs that are not new, and of new ones
 };
 
 } // namespace
