@@ -13,9 +13,11 @@ FROM etl.blocking_report('visitor', '{"blocking": ["city"], "max_block": 3}');
 
 -- In memory and by joins.
 CREATE TABLE visitor_model AS SELECT etl.train_match('visitor', '{"blocking": ["surname"]}') AS model;
-SELECT count(*) FROM etl.match('visitor', (SELECT model || '{"blocking": ["city"], "max_block": 3}' FROM visitor_model));
+SELECT count(*)
+FROM etl.match('visitor', (SELECT model || '{"blocking": ["city"], "max_block": 3}' FROM visitor_model));
 SET pg_etl.match_memory = 0;
-SELECT count(*) FROM etl.match('visitor', (SELECT model || '{"blocking": ["city"], "max_block": 3}' FROM visitor_model));
+SELECT count(*)
+FROM etl.match('visitor', (SELECT model || '{"blocking": ["city"], "max_block": 3}' FROM visitor_model));
 RESET pg_etl.match_memory;
 
 DROP TABLE visitor, visitor_model;
