@@ -13,6 +13,7 @@
 // the OID of the collation, as in '+100-0'. A key that is NULL loses against any that is not.
 //
 // Everything here is trivial and lies in PostgreSQL's memory: no object needs a destructor.
+#include "pg/calling_expression.hpp"
 #include "pg/function.hpp"
 
 extern "C" {
@@ -194,15 +195,6 @@ void keep_row(candidate& in, const sort_plan& plan, pg::arguments args, MemoryCo
     MemoryContextSwitchTo(before);
 }
 
-MemoryContext aggregate_context(pg::arguments args)
-{
-    MemoryContext context = nullptr;
-    if (AggCheckCallContext(args.raw(), &context) == 0) {
-        throw error(sqlstate::feature_not_supported, "a function of golden records was called outside of an aggregate");
-    }
-    return context;
-}
-
 pick_state& state_of(pg::arguments args, MemoryContext context, bool compares_values)
 {
     if (!args.is_null(0)) {
@@ -220,7 +212,7 @@ const candidate& winner(const pick_state& state)
 
 const candidate* picked(pg::arguments args)
 {
-    aggregate_context(args);
+    pg::require_aggregate(args, "a function of golden records");
     if (args.is_null(0)) {
         return nullptr;
     }
@@ -239,7 +231,7 @@ using namespace etl;
 
 ETL_FUNCTION(etl_pick_step, args)
 {
-    const MemoryContext context = aggregate_context(args);
+    const MemoryContext context = pg::require_aggregate(args, "a function of golden records");
     if (args.is_null(value_arg)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
     }
@@ -253,7 +245,7 @@ ETL_FUNCTION(etl_pick_step, args)
 
 ETL_FUNCTION(etl_most_frequent_step, args)
 {
-    const MemoryContext context = aggregate_context(args);
+    const MemoryContext context = pg::require_aggregate(args, "a function of golden records");
     if (args.is_null(value_arg)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
     }

@@ -1,12 +1,11 @@
 #include "dedupe/key_hash_pg.hpp"
 
+#include "pg/calling_expression.hpp"
 #include "pg/numeric.hpp"
 #include "sketch/fingerprint_pg.hpp"
 
 extern "C" {
 #include <catalog/pg_type.h>
-#include <nodes/nodeFuncs.h>
-#include <nodes/primnodes.h>
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
 }
@@ -16,8 +15,6 @@ extern "C" {
 
 namespace etl::dedupe {
 namespace {
-
-constexpr char undefined_function[] = "42883";
 
 fingerprint print_bytes(const void* from, std::size_t size, std::uint64_t seed)
 {
@@ -39,19 +36,6 @@ fingerprint print_numeric(Datum value, std::uint64_t seed)
     const auto sign = static_cast<std::uint64_t>(is_zero ? decimal::sign::positive : number.is);
     const auto weight = static_cast<std::uint16_t>(is_zero ? 0 : number.weight);
     return print_bytes(number.digits.data(), number.digits.size(), detail::mix64(seed ^ (sign << 16 | weight)));
-}
-
-// The collation of one argument: each key keeps its own, where the call as a whole has but one.
-Oid collation_of(pg::arguments args, int i)
-{
-    if (const Aggref* aggregate = AggGetAggref(args.raw())) { // whose first argument comes after the state
-        const auto* entry = static_cast<const TargetEntry*>(list_nth(aggregate->args, i - 1));
-        return exprCollation(reinterpret_cast<const Node*>(entry->expr));
-    }
-    const Node* call = args.raw()->flinfo->fn_expr;
-    return call != nullptr && IsA(call, FuncExpr)
-               ? exprCollation(static_cast<Node*>(list_nth(reinterpret_cast<const FuncExpr*>(call)->args, i)))
-               : args.collation();
 }
 
 } // namespace
@@ -77,7 +61,7 @@ key_hasher::key_hasher(pg::arguments args, int first, MemoryContext memory)
         auto* made =
             static_cast<column*>(MemoryContextAllocZero(memory, sizeof(column) * static_cast<std::size_t>(count_ + 1)));
         for (int i = 0; i < count_; ++i) {
-            made[i] = make_column(args.type(first_ + i), collation_of(args, first_ + i));
+            made[i] = make_column(args.type(first_ + i), pg::argument_collation(args, first_ + i));
         }
         MemoryContextSwitchTo(old);
         return made;
@@ -119,7 +103,7 @@ fingerprint key_hasher::print_value(const column& of, Datum value, std::uint64_t
     default: {
         fingerprint made{};
         if (!etl::print(*of.print, value, seed, made)) {
-            throw error(undefined_function, "a key holds a value of a type that has no hash function");
+            throw error(sqlstate::undefined_function, "a key holds a value of a type that has no hash function");
         }
         return made;
     }

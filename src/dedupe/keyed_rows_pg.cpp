@@ -3,6 +3,7 @@
 #include "dedupe/keyed_rows.hpp"
 #include "core/hex.hpp"
 #include "dedupe/key_hash_pg.hpp"
+#include "pg/calling_expression.hpp"
 #include "pg/memory.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spill.hpp"
@@ -68,15 +69,6 @@ struct reader {
     key_hasher keys;
     Oid order_type;
 };
-
-MemoryContext aggregate_context(pg::arguments args)
-{
-    MemoryContext made = nullptr;
-    if (AggCheckCallContext(args.raw(), &made) == 0) {
-        throw error(sqlstate::internal_error, "a part of etl._keyed_rows was called outside of it");
-    }
-    return made;
-}
 
 setting_aside& state(pg::arguments args, int i)
 {
@@ -156,7 +148,8 @@ using namespace etl::dedupe;
 ETL_FUNCTION(etl_keyed_rows_step, args)
 {
     const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
-    setting_aside& to = args.is_null(0) ? new_state(args, aggregate_context(args)) : state(args, 0);
+    setting_aside& to =
+        args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._keyed_rows")) : state(args, 0);
     if (to.nulls_equal || !by.keys.has_null(args)) {
         to.rows->add(read_row(args, by, to));
     }
@@ -190,7 +183,7 @@ ETL_FUNCTION(etl_keyed_rows_chunks, args)
 ETL_FUNCTION(etl_keyed_rows_deserial, args)
 {
     const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = aggregate_context(args);
+    MemoryContext context = pg::require_aggregate(args, "a part of etl._keyed_rows");
     auto* made = pg::construct_in<setting_aside>(context, context);
     made->chunks = read_chunks(&made->memory, bytes);
     return PointerGetDatum(made);

@@ -2,6 +2,7 @@
 // etl._is_repeated asks for the rows that have one of them.
 #include "dedupe/repeated_keys.hpp"
 #include "dedupe/key_hash_pg.hpp"
+#include "pg/calling_expression.hpp"
 #include "pg/memory.hpp"
 
 extern "C" {
@@ -33,15 +34,6 @@ struct counting {
     pg::context_resource memory;
     std::optional<repeated_keys> keys;
 };
-
-MemoryContext aggregate_context(pg::arguments args)
-{
-    MemoryContext made = nullptr;
-    if (AggCheckCallContext(args.raw(), &made) == 0) {
-        throw error(sqlstate::internal_error, "a part of etl._repeated_keys was called outside of it");
-    }
-    return made;
-}
 
 counting& state(pg::arguments args, int i)
 {
@@ -89,7 +81,8 @@ ETL_FUNCTION(etl_repeated_keys_step, args)
 {
     constexpr int first_key = 4;
     const key_hasher& hasher = hasher_of(args, first_key);
-    counting& counted = args.is_null(0) ? new_state(args, aggregate_context(args)) : state(args, 0);
+    counting& counted =
+        args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._repeated_keys")) : state(args, 0);
     if (args.get<bool>(3) || !hasher.has_null(args)) {
         counted.keys->add(hasher.hash(args, counted.keys->seed()));
     }
@@ -115,7 +108,7 @@ ETL_FUNCTION(etl_repeated_keys_serial, args)
 ETL_FUNCTION(etl_repeated_keys_deserial, args)
 {
     const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = aggregate_context(args);
+    MemoryContext context = pg::require_aggregate(args, "a part of etl._repeated_keys");
     auto* made = pg::construct_in<counting>(context, context);
     made->keys.emplace(repeated_keys::read_state(&made->memory, bytes));
     return as_datum(*made);

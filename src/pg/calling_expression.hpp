@@ -9,6 +9,8 @@ extern "C" {
 #include <nodes/primnodes.h>
 }
 
+#include <string>
+
 namespace etl::pg {
 
 // The expression behind an argument; nullptr where none is known. The state is argument 0 of an aggregate's transition
@@ -40,6 +42,16 @@ inline MemoryContext aggregate_context(arguments args)
 {
     MemoryContext made = nullptr;
     return AggCheckCallContext(args.raw(), &made) != 0 ? made : nullptr;
+}
+
+// The same, where nothing but an aggregate may call; `what` names the function in the error.
+inline MemoryContext require_aggregate(arguments args, const char* what)
+{
+    MemoryContext context = aggregate_context(args);
+    if (context == nullptr) {
+        throw error(sqlstate::feature_not_supported, std::string{what} + " was called outside of an aggregate");
+    }
+    return context;
 }
 
 } // namespace etl::pg
