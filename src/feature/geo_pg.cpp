@@ -1,6 +1,6 @@
 // etl.haversine_km and etl.geo_velocity.
 #include "feature/geo.hpp"
-#include "feature/moments.hpp"
+#include "feature/durations.hpp"
 #include "pg/state_type.hpp"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "feature/moments.hpp"
+#include "feature/durations.hpp"
 
 #include "core/error.hpp"
 

@@ -1,6 +1,6 @@
 // etl.days_between, etl.event_popularity, and the aggregates over moments: etl.velocity, etl.avg_duration,
 // etl.time_to_first_resale.
-#include "feature/moments.hpp"
+#include "feature/durations.hpp"
 #include "pg/interval.hpp"
 #include "pg/number_array.hpp"
 

@@ -1,5 +1,5 @@
 // Features of moments: ages, mean durations, first resale, popularity; with infinite and contradicting times.
-#include "feature/moments.hpp"
+#include "feature/durations.hpp"
 
 #include "core/error.hpp"
 

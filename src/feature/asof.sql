@@ -1,0 +1,1 @@
+-- For every row of a spine the newest row of another query that is not after it.

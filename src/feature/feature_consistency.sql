@@ -1,0 +1,1 @@
+-- Whether what was served is what the query gives for that moment.

@@ -1,0 +1,1 @@
+-- Feature views: a query that gives features of entities as of a moment.

@@ -1,0 +1,1 @@
+-- The newest features of entities, served by one index lookup.

@@ -1,0 +1,1 @@
+-- Connected components, degrees and distances of a graph.

@@ -1,0 +1,1 @@
+-- Where an address lies: ranges that are loaded once and looked up by index.

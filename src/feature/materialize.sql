@@ -1,0 +1,1 @@
+-- Feature views computed, online and into their history.

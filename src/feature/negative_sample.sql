@@ -1,0 +1,1 @@
+-- Items that users have not seen, drawn at random.

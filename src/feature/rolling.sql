@@ -1,0 +1,1 @@
+-- Aggregates over several spans before every row, in one sorted pass.

@@ -1,0 +1,1 @@
+-- Features of one row: encodings of time, buckets, texts.

@@ -1,0 +1,1 @@
+-- Values scaled by statistics that are stored.

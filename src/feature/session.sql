@@ -1,0 +1,1 @@
+-- Sessions: rows of one key with no long gap between them.

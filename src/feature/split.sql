@@ -1,0 +1,1 @@
+-- Rows parted into training, validation and test, by key or by time.

@@ -1,0 +1,1 @@
+-- Positives and negatives with labels, in one table.

@@ -1,0 +1,1 @@
+-- Labels joined with the features of several views as they were at their moments.

@@ -1,0 +1,1 @@
+-- How many values lie between the edges of bins.

@@ -1,0 +1,1 @@
+-- Count, mean, variance, skewness, kurtosis and extremes of a column as a state.

@@ -1,0 +1,1 @@
+-- Which values occur most often, exactly or within a bounded number of counters.

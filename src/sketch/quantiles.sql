@@ -1,0 +1,1 @@
+-- Quantiles of a column as a state.

@@ -1,0 +1,1 @@
+-- Sets of distinct values as operands: union, intersection, difference, membership.

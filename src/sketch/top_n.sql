@@ -1,0 +1,1 @@
+-- The first, last and greatest few values of a group, by any order.

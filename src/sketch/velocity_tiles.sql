@@ -1,0 +1,1 @@
+-- Rows counted by the minute, in a ring that forgets.
