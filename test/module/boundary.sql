@@ -16,6 +16,7 @@ CREATE FUNCTION boundary_cursor(text) RETURNS bigint LANGUAGE c STRICT AS :'libr
 CREATE FUNCTION boundary_loop() RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_exhaust() RETURNS int LANGUAGE c STRICT AS :'library';
 CREATE FUNCTION boundary_cached(int) RETURNS int LANGUAGE c STRICT AS :'library';
+CREATE FUNCTION write_rows(regclass, int) RETURNS bigint LANGUAGE c AS :'library';
 CREATE FUNCTION boundary_resident() RETURNS bigint LANGUAGE c STRICT AS :'library';
 
 -- All that a caller can see of an error.
@@ -35,7 +36,7 @@ EXCEPTION WHEN OTHERS OR query_canceled THEN
 END
 $$;
 
-SELECT plan(23);
+SELECT plan(29);
 
 SELECT is(fields($$SELECT boundary_throw('etl')$$), '42704|thrown by C++|The detail.|The hint.',
           'a C++ error keeps SQLSTATE, message, detail and hint');
@@ -71,6 +72,23 @@ SELECT is(boundary_alive(), 0, 'and the session lives on');
 SELECT is((SELECT max(boundary_cached(i)) FROM generate_series(1, 100) AS i), 1,
           'a cached object is made once a query');
 SELECT is(boundary_alive(), 0, 'and destroyed with the query');
+
+-- Rows written into a new table, past one batch by number and by size, and long ones out of line.
+CREATE TABLE old (a int, b text);
+BEGIN;
+CREATE TABLE new (a int, b text);
+SELECT is(write_rows('new', 4000), 4000::bigint, 'rows are written and counted');
+SELECT is((SELECT count(*) FROM new WHERE b IS NOT DISTINCT FROM CASE WHEN a % 3 > 0 THEN repeat('x', a) END),
+          4000::bigint, 'and are what was put');
+SELECT is(fields('SELECT write_rows(''new'', -1), 1 / (SELECT count(*) - 4000 FROM new)'), '22012|division by zero||',
+          'seen by the statements that follow');
+CREATE INDEX ON new (a);
+SELECT matches(fields(format('SELECT write_rows(%L, 1)', name)), '^55000\|table "' || name || '" is not one that was just made',
+               'refused: ' || what)
+FROM (VALUES ('new', 'an index'), ('old', 'a table from before')) AS v (name, what);
+CREATE TABLE other (a int CHECK (a > 0), b text);
+SELECT matches(fields('SELECT write_rows(''other'', 1)'), '^55000\|', 'refused: a constraint');
+COMMIT;
 
 -- 100,000 errors of all kinds in one session; the first thousands fill caches.
 CREATE PROCEDURE mixed_errors(count int) LANGUAGE plpgsql AS $$
