@@ -83,8 +83,8 @@ SELECT is((SELECT count(*) FROM new WHERE b IS NOT DISTINCT FROM CASE WHEN a % 3
 SELECT is(fields('SELECT write_rows(''new'', -1), 1 / (SELECT count(*) - 4000 FROM new)'), '22012|division by zero||',
           'seen by the statements that follow');
 CREATE INDEX ON new (a);
-SELECT matches(fields(format('SELECT write_rows(%L, 1)', name)), '^55000\|table "' || name || '" is not one that was just made',
-               'refused: ' || what)
+SELECT matches(fields(format('SELECT write_rows(%L, 1)', name)),
+               '^55000\|table "' || name || '" is not one that was just made', 'refused: ' || what)
 FROM (VALUES ('new', 'an index'), ('old', 'a table from before')) AS v (name, what);
 CREATE TABLE other (a int CHECK (a > 0), b text);
 SELECT matches(fields('SELECT write_rows(''other'', 1)'), '^55000\|', 'refused: a constraint');
