@@ -1,0 +1,108 @@
+// The positives of a sample: which users have seen which items.
+//
+// Rows come in any order, some of them twice, and what is drawn must not depend on that: users and items are sorted by
+// their fingerprints, and what a user has seen by item. A value is a number while rows come, in the order of first
+// appearance, and a place in the sorted order afterwards.
+#pragma once
+
+#include "core/error.hpp"
+#include "sketch/fingerprint.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+namespace etl::feature {
+
+// Numbers for values, from 0, by their fingerprints.
+class value_numbers {
+  public:
+    explicit value_numbers(std::pmr::memory_resource* memory) : prints_{memory}, slots_{memory} {}
+
+    // The number of a value, which is count() - 1 when it is new.
+    std::uint32_t number_of(const fingerprint& value);
+
+    std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(prints_.size()); }
+    const fingerprint& print(std::uint32_t number) const noexcept { return prints_[number]; }
+
+    // All numbers in the order of the fingerprints.
+    std::pmr::vector<std::uint32_t> sorted(poll_fn poll) const;
+
+    std::size_t memory_bytes() const noexcept;
+
+  private:
+    std::size_t find(const fingerprint& value) const noexcept;
+    void grow();
+
+    std::pmr::vector<fingerprint> prints_;
+    std::pmr::vector<std::uint32_t> slots_; // hash table: number + 1, or 0 where free
+};
+
+struct positive {
+    std::uint32_t user;
+    std::uint32_t item;
+};
+
+// Rows as they come, by numbers.
+class positive_rows {
+  public:
+    explicit positive_rows(std::pmr::memory_resource* memory)
+        : users{memory}, items{memory}, rows{memory}, is_listed{memory}
+    {
+    }
+
+    value_numbers users;
+    value_numbers items; // also those that are only listed
+    std::pmr::vector<positive> rows;
+
+    void list(std::uint32_t item);
+    bool lists(std::uint32_t item) const noexcept { return item < is_listed.size() && is_listed[item] != 0; }
+
+    std::pmr::memory_resource* memory() const noexcept { return rows.get_allocator().resource(); }
+    std::size_t memory_bytes() const noexcept;
+
+  private:
+    std::pmr::vector<std::uint8_t> is_listed; // by number
+};
+
+// The same rows, sorted and without repetitions, by places. The first items are those that may be drawn.
+class positives {
+  public:
+    // Takes what it needs of the rows and frees it. Drawn are items that are listed, or all where none was; only
+    // those with a positive, where such are wanted alone.
+    positives(positive_rows& from, bool is_listed, bool with_positives_only, poll_fn poll);
+
+    std::uint32_t user_count() const noexcept { return static_cast<std::uint32_t>(users_.size()); }
+    std::uint32_t drawable_count() const noexcept { return drawable_; }
+
+    std::uint32_t user_number(std::uint32_t user) const noexcept { return users_[user]; }
+    std::uint32_t item_number(std::uint32_t item) const noexcept { return items_[item]; }
+
+    // All items of a user, ascending, and those of them that could be drawn for others.
+    std::span<const std::uint32_t> items_of(std::uint32_t user) const noexcept
+    {
+        return {seen_.data() + begins_[user], seen_.data() + begins_[user + 1]};
+    }
+    std::span<const std::uint32_t> drawable_of(std::uint32_t user) const noexcept;
+
+    // How many users have each item that may be drawn.
+    std::pmr::vector<std::uint32_t> popularity(poll_fn poll) const;
+
+    std::pmr::memory_resource* memory() const noexcept { return seen_.get_allocator().resource(); }
+
+  private:
+    using numbers = std::pmr::vector<std::uint32_t>;
+
+    numbers places_of_items(const positive_rows& from, bool is_listed, bool with_positives_only, poll_fn poll);
+    void fill(std::span<const positive> by_item, poll_fn poll);
+
+    numbers users_; // numbers, by place
+    numbers items_;
+    std::uint32_t drawable_ = 0;
+    std::pmr::vector<std::uint64_t> begins_; // by user
+    numbers seen_;
+};
+
+} // namespace etl::feature
