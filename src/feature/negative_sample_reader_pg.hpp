@@ -55,7 +55,7 @@ class kept_values {
 // Reads all of it and sorts it. Lives in the memory context in which it is made.
 class loaded_sample {
   public:
-    loaded_sample() : memory_{context_}, rows_{&memory_}, users_{&memory_}, items_{&memory_} {}
+    loaded_sample() : memory_{context_}, rows_{&memory_, pg::poll}, users_{&memory_}, items_{&memory_} {}
 
     // `expected` are the columns of the result, which those of the query must fit; none: whatever they are.
     void load(const sample_request& request, TupleDesc expected);

@@ -72,16 +72,18 @@ void value_numbers::grow()
         throw error(sqlstate::program_limit_exceeded, "a sample has more than 2147483648 different values");
     }
     slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), 0);
+    poller stop{poll_};
     for (std::uint32_t number = 0; number < count(); ++number) {
         slots_[find(prints_[number])] = number + 1;
+        stop.tick();
     }
 }
 
-std::pmr::vector<std::uint32_t> value_numbers::sorted(poll_fn poll) const
+std::pmr::vector<std::uint32_t> value_numbers::sorted() const
 {
-    poller stop{poll};
+    poller stop{poll_};
     std::pmr::vector<fingerprint> keys{prints_, prints_.get_allocator()};
-    sort_keys(keys, poll);
+    sort_keys(keys, poll_);
     numbers made{prints_.get_allocator().resource()};
     made.reserve(keys.size());
     for (const fingerprint& key : keys) {
@@ -98,20 +100,22 @@ std::size_t value_numbers::memory_bytes() const noexcept
 
 void positive_rows::list(std::uint32_t item)
 {
-    if (item >= is_listed.size()) {
-        is_listed.resize(std::max<std::size_t>(items.count(), is_listed.size() * 2));
+    if (item >= is_listed_.size()) {
+        is_listed_.resize(std::max<std::size_t>(items.count(), is_listed_.size() * 2));
     }
-    is_listed[item] = 1;
+    is_listed_[item] = 1;
 }
 
 std::size_t positive_rows::memory_bytes() const noexcept
 {
-    return users.memory_bytes() + items.memory_bytes() + rows.capacity() * sizeof(positive) + is_listed.capacity();
+    constexpr std::size_t while_sorting = sizeof(positive) + sizeof(std::uint32_t);
+    return users.memory_bytes() + items.memory_bytes() + rows.capacity() * sizeof(positive) +
+           rows.size() * while_sorting + is_listed_.capacity();
 }
 
 // Sorts by item, then by user: a counting sort keeps the order of rows that are equal in its own key.
 positives::positives(positive_rows& from, bool is_listed, bool with_positives_only, poll_fn poll)
-    : users_{from.users.sorted(poll)}, items_{from.memory()}, begins_{from.memory()}, seen_{from.memory()}
+    : users_{from.users.sorted()}, items_{from.memory()}, begins_{from.memory()}, seen_{from.memory()}
 {
     poller stop{poll};
     const numbers user_places = inverse(users_, stop);
@@ -137,7 +141,7 @@ numbers positives::places_of_items(const positive_rows& from, bool is_listed, bo
         has_positive[row.item] = 1;
         stop.tick();
     }
-    const numbers sorted = from.items.sorted(poll);
+    const numbers sorted = from.items.sorted();
     items_.reserve(sorted.size());
     for (const bool drawn : {true, false}) {
         for (const std::uint32_t item : sorted) {

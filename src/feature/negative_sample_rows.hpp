@@ -19,7 +19,7 @@ namespace etl::feature {
 // Numbers for values, from 0, by their fingerprints.
 class value_numbers {
   public:
-    explicit value_numbers(std::pmr::memory_resource* memory) : prints_{memory}, slots_{memory} {}
+    value_numbers(std::pmr::memory_resource* memory, poll_fn poll) : prints_{memory}, slots_{memory}, poll_{poll} {}
 
     // The number of a value, which is count() - 1 when it is new.
     std::uint32_t number_of(const fingerprint& value);
@@ -28,7 +28,7 @@ class value_numbers {
     const fingerprint& print(std::uint32_t number) const noexcept { return prints_[number]; }
 
     // All numbers in the order of the fingerprints.
-    std::pmr::vector<std::uint32_t> sorted(poll_fn poll) const;
+    std::pmr::vector<std::uint32_t> sorted() const;
 
     std::size_t memory_bytes() const noexcept;
 
@@ -38,6 +38,7 @@ class value_numbers {
 
     std::pmr::vector<fingerprint> prints_;
     std::pmr::vector<std::uint32_t> slots_; // hash table: number + 1, or 0 where free
+    poll_fn poll_;
 };
 
 struct positive {
@@ -48,8 +49,8 @@ struct positive {
 // Rows as they come, by numbers.
 class positive_rows {
   public:
-    explicit positive_rows(std::pmr::memory_resource* memory)
-        : users{memory}, items{memory}, rows{memory}, is_listed{memory}
+    positive_rows(std::pmr::memory_resource* memory, poll_fn poll)
+        : users{memory, poll}, items{memory, poll}, rows{memory}, is_listed_{memory}
     {
     }
 
@@ -57,14 +58,16 @@ class positive_rows {
     value_numbers items; // also those that are only listed
     std::pmr::vector<positive> rows;
 
+    // The item may be drawn.
     void list(std::uint32_t item);
-    bool lists(std::uint32_t item) const noexcept { return item < is_listed.size() && is_listed[item] != 0; }
+    bool lists(std::uint32_t item) const noexcept { return item < is_listed_.size() && is_listed_[item] != 0; }
 
     std::pmr::memory_resource* memory() const noexcept { return rows.get_allocator().resource(); }
+    // With what sorting the rows will take.
     std::size_t memory_bytes() const noexcept;
 
   private:
-    std::pmr::vector<std::uint8_t> is_listed; // by number
+    std::pmr::vector<std::uint8_t> is_listed_; // by number
 };
 
 // The same rows, sorted and without repetitions, by places. The first items are those that may be drawn.
