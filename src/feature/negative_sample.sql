@@ -98,14 +98,25 @@ DECLARE
 BEGIN
     IF items IS NULL THEN
         RETURN NULL;
+    ELSIF items ~ '^\s*$' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no items were given',
+            HINT = 'Give a query, or the name of a table with its schema; leave it out to draw from the items of the '
+                   'positives.';
     END IF;
     query := etl._load_query(items);
     columns := etl._require_query_columns(query);
-    IF cardinality(columns) > 1 THEN
-        PERFORM etl._require_query_column(columns, item_col);
+    IF cardinality(columns) = 1 THEN
+        item_col := columns[1];
+    ELSIF item_col <> ALL (columns) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('items have no column "%s"', item_col),
+            DETAIL = format('Their columns are %s.', etl._column_list(columns)),
+            HINT = 'Give a query for one column, as in ''SELECT id FROM public.items''.';
     END IF;
-    RETURN format(E'SELECT q.%I FROM (\n%s\n) AS q',
-                  CASE WHEN cardinality(columns) = 1 THEN columns[1] ELSE item_col END, query);
+    RETURN format(E'SELECT q.%I FROM (\n%s\n) AS q', item_col, query);
 END
 $$;
 COMMENT ON FUNCTION etl._items_query(text, name) IS
