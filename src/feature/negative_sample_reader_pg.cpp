@@ -201,9 +201,8 @@ Datum kept_values::copy(Datum value)
         return value;
     }
     const std::size_t size = datumGetSize(value, false, length_);
-    void* made = bytes_.allocate(size, MAXIMUM_ALIGNOF);
+    void* made = pg::allocate_in(bytes_.get(), size);
     std::memcpy(made, DatumGetPointer(value), size);
-    bytes_used_ += size;
     return PointerGetDatum(made);
 }
 

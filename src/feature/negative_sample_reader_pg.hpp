@@ -26,7 +26,7 @@ struct sample_request {
 // is the one whose bytes are the least, so that the order of rows does not matter.
 class kept_values {
   public:
-    explicit kept_values(std::pmr::memory_resource* memory) : bytes_{memory}, values_{memory} {}
+    explicit kept_values(std::pmr::memory_resource* memory) : values_{memory} {}
 
     // In a memory context that outlives the object. May raise.
     void learn(const FormData_pg_attribute* column);
@@ -37,7 +37,10 @@ class kept_values {
     Oid type() const noexcept { return hash_.type; }
     const value_hash& hash() const noexcept { return hash_; }
     Datum operator[](std::uint32_t number) const noexcept { return values_[number]; }
-    std::size_t memory_bytes() const noexcept { return values_.capacity() * sizeof(Datum) + bytes_used_; }
+    std::size_t memory_bytes() const noexcept
+    {
+        return values_.capacity() * sizeof(Datum) + MemoryContextMemAllocated(bytes_.get(), false);
+    }
 
   private:
     Datum copy(Datum value);
@@ -47,8 +50,7 @@ class kept_values {
     int16 length_ = 0;
     bool by_value_ = false;
     bool looks_vary_ = false;
-    std::pmr::monotonic_buffer_resource bytes_;
-    std::size_t bytes_used_ = 0;
+    pg::scratch_context bytes_; // of values that are not passed by value
     std::pmr::vector<Datum> values_; // by number
 };
 
