@@ -147,22 +147,22 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_negative_sample';
 COMMENT ON FUNCTION etl.negative_sample(text, name, name, numeric, text, text, bigint) IS
     'For each user items that he has not seen, drawn at random: (user, item), in the types of the columns. Give the '
-    'list of columns: SELECT * FROM etl.negative_sample(…) AS s(user_id bigint, item_id bigint). positives: what users '
-    'have seen, as a query or the name of a table; names outside pg_catalog need their schema. user_col, item_col: its '
-    'columns. A row with a NULL in one of them counts for nothing, a row that comes twice counts once. ratio: negatives '
-    'for each positive of the user, 0 to a thousand million with 6 decimal places; what is not whole is rounded, '
-    'halves up. items: what may be drawn, as a query or the name of a table (its only column, or the one called like '
-    'item_col, of the same type); NULL: all items of the positives. An item that is not among them is not drawn; it is '
-    'a positive as any other. weighting: uniform; or popularity^x, which draws in proportion to the x-th power of the '
-    'number of users who have seen an item (0.75: T. Mikolov et al., "Distributed representations of words and '
-    'phrases", 2013; popularity: x = 1), so that an item without positives is not drawn. seed: the same seed gives the '
-    'same sample for the same positives and items, whatever the order of rows or the plan; what a user gets does not '
-    'depend on the positives of others, as long as they leave the items (and their popularity, where it weighs) as '
-    'they are. No item comes twice for a user. Who has not seen fewer items than are wanted gets all of these, and a '
-    'WARNING says so: etl.negative_sample_report lists them. Takes memory for all positives (about 24 bytes for '
-    'each, and 60 bytes and its length for each user and item), up to pg_etl.sample_memory; time grows with the '
-    'positives and negatives, not with users times items. Errors: 22023 ratio, weighting, a NULL argument, or no '
-    'single SELECT that changes no data; 42703 unknown column, 42P01 unknown table, 42804 items of another type, or '
+    'list of columns: SELECT * FROM etl.negative_sample(…) AS s(user_id bigint, item_id bigint). positives: what '
+    'users have seen, as a query or the name of a table; names outside pg_catalog need their schema. user_col, '
+    'item_col: its columns. A row with a NULL in one of them counts for nothing, a row that comes twice counts once. '
+    'ratio: negatives for each positive of the user, 0 to a thousand million with 6 decimal places; what is not whole '
+    'is rounded, halves up. items: what may be drawn, as a query or the name of a table (its only column, or the one '
+    'called like item_col, of the same type); NULL: all items of the positives. An item that is not among them is not '
+    'drawn; it is a positive as any other. weighting: uniform; or popularity^x, which draws in proportion to the x-th '
+    'power of the number of users who have seen an item (0.75: T. Mikolov et al., "Distributed representations of '
+    'words and phrases", 2013; popularity: x = 1), so that an item without positives is not drawn. seed: the same seed '
+    'gives the same sample for the same positives and items, whatever the order of rows or the plan; what a user gets '
+    'does not depend on the positives of others, as long as they leave the items (and their popularity, where it '
+    'weighs) as they are. No item comes twice for a user. Who has not seen fewer items than are wanted gets all of '
+    'these, and a WARNING says so: etl.negative_sample_report lists them. Takes memory for all positives (about 28 '
+    'bytes for each, and 150 bytes and its length for each user and item), up to pg_etl.sample_memory; time grows with '
+    'the positives and negatives, not with users times items. Errors: 22023 ratio, weighting, or no single SELECT '
+    'that changes no data, 22004 no seed, 42703 unknown column, 42P01 unknown table, 42804 items of another type, or '
     'another list of columns, 42883 a type without a hash function, 53200 more memory than pg_etl.sample_memory.';
 
 CREATE FUNCTION etl._short_users(
@@ -187,5 +187,5 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl.negative_sample_report(text, name, name, numeric, text, text) IS
     'The users for whom etl.negative_sample, called with the same arguments, finds fewer negatives than the ratio asks '
-    'for: the user as text, the number of items that he has seen, of negatives that are wanted, and of those that there '
-    'are, all of which he gets. Draws nothing, and gives the same whatever the seed is. Errors as there.';
+    'for: the user as text, the number of items that he has seen, of negatives that are wanted, and of those that '
+    'there are, all of which he gets. Draws nothing, and gives the same whatever the seed is. Errors as there.';

@@ -95,7 +95,9 @@ std::pmr::vector<std::uint32_t> value_numbers::sorted() const
 
 std::size_t value_numbers::memory_bytes() const noexcept
 {
-    return prints_.capacity() * sizeof(fingerprint) + slots_.capacity() * sizeof(std::uint32_t);
+    constexpr std::size_t while_sorting = sizeof(fingerprint) + 2 * sizeof(std::uint32_t) + 3 * sizeof(std::uint64_t);
+    return prints_.capacity() * sizeof(fingerprint) + slots_.capacity() * sizeof(std::uint32_t) +
+           prints_.size() * while_sorting;
 }
 
 void positive_rows::list(std::uint32_t item)

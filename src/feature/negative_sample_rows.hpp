@@ -30,6 +30,7 @@ class value_numbers {
     // All numbers in the order of the fingerprints.
     std::pmr::vector<std::uint32_t> sorted() const;
 
+    // With what sorting takes.
     std::size_t memory_bytes() const noexcept;
 
   private:

@@ -58,7 +58,9 @@ BEGIN
     PERFORM etl._require_seed(seed);
     PERFORM etl._require_flag(if_not_exists, 'if_not_exists');
     IF if_not_exists AND to_regclass(name) IS NOT NULL THEN
-        RAISE NOTICE USING ERRCODE = 'duplicate_table', MESSAGE = format('relation "%s" already exists, skipping', name);
+        RAISE NOTICE USING
+            ERRCODE = 'duplicate_table',
+            MESSAGE = format('relation "%s" already exists, skipping', name);
         RETURN NULL;
     END IF;
     RETURN etl._write_negatives(

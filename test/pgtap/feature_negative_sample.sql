@@ -38,8 +38,9 @@ FROM (VALUES
      '1:8 1:9 2:8 2:9 2:11 3:8 3:9 5:8 5:9 5:10 5:11')
 ) AS c (call, wanted);
 
-SELECT is((SELECT count(*) FROM etl.negative_sample('public.seen', 'u', 'i', r, 'SELECT generate_series(0::bigint, 999)')
-           AS s(u int, i bigint) WHERE u = 3), n::bigint, format('%s for each of 4 positives', r))
+SELECT is((SELECT count(*) FROM etl.negative_sample('public.seen', 'u', 'i', r,
+                                                   'SELECT generate_series(0::bigint, 999)') AS s(u int, i bigint)
+           WHERE u = 3), n::bigint, format('%s for each of 4 positives', r))
 FROM (VALUES (0.1, 0), (0.124999, 0), (0.125, 1), (0.25, 1), (1, 4), (1.1, 4), (2.374999, 9), (2.375, 10), (200, 800))
      AS r (r, n);
 
@@ -121,9 +122,10 @@ END
 $$;
 SELECT format('CREATE TABLE things_%s AS SELECT i::%s FROM unnest(%L::text[]) AS i', md5(type), type, items)
 FROM (VALUES ('smallint', '{1,-2,3}'), ('integer', '{1,-2,3}'), ('bigint', '{1,-2,3}'), ('text', '{a,b,c}'),
-             ('varchar(9)', '{a,b,c}'), ('character(3)', '{a,b,c}'), ('name', '{a,b,c}'), ('uuid',
-              '{00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002}'), ('numeric', '{1,2.5,3e90}'),
-             ('double precision', '{1,0,NaN}'), ('date', '{2025-01-01,2025-01-02}'), ('bytea', '{"\\\\x00","\\\\x0001"}'),
+             ('varchar(9)', '{a,b,c}'), ('character(3)', '{a,b,c}'), ('name', '{a,b,c}'),
+             ('uuid', '{00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002}'),
+             ('numeric', '{1,2.5,3e90}'), ('double precision', '{1,0,NaN}'), ('date', '{2025-01-01,2025-01-02}'),
+             ('bytea', '{"\\\\x00","\\\\x0001"}'),
              ('integer[]', '{"{1,2}","{2,1}"}'), ('jsonb', '{"{\"a\": 1}","[1]"}'), ('public.code', '{a,b}'),
              ('public.colour', '{red,green,blue}'), ('inet', '{10.0.0.1,10.0.0.2}')) AS t (type, items) \gexec
 SELECT is(drawn_as(type), wanted, type)
@@ -176,7 +178,8 @@ SELECT throws_ok($$SELECT etl.create_negative_sample('public.made', 'public.watc
 SELECT throws_ok($$SELECT etl.create_negative_sample('made2', 'public.watched', 'u', 'i', 4)$$, '42602', NULL,
                  'a name without a schema');
 SELECT is(etl.create_negative_sample('public."an ""odd"" name"', $$SELECT u AS "a user", i::text COLLATE "C" AS "select"
-          FROM public.watched;  $$, 'a user', 'select', 1), (SELECT count(*) FROM (SELECT DISTINCT * FROM watched) AS w),
+          FROM public.watched;  $$, 'a user', 'select', 1),
+          (SELECT count(*) FROM (SELECT DISTINCT * FROM watched) AS w),
           'odd names');
 SELECT col_type_is('public', 'an "odd" name', 'select', 'text', 'of the column''s type');
 INSERT INTO watched VALUES (1000, 1000);
@@ -247,8 +250,8 @@ SET LOCAL statement_timeout = 0;
 -- Internal functions, which anybody may call
 SELECT throws_ok(call, state, NULL, call)
 FROM (VALUES
-    ($$SELECT etl._write_negatives('public.seen'::regclass, false, NULL, 'SELECT i, u FROM public.seen', NULL, 1, 0, 0)$$,
-     '42804'),
+    ($$SELECT etl._write_negatives('public.seen'::regclass, false, NULL, 'SELECT i, u FROM public.seen', NULL,
+                                   1, 0, 0)$$, '42804'),
     ($$SELECT etl._write_negatives('pg_class'::regclass, false, NULL, 'SELECT u, i FROM public.seen', NULL, 1, 0, 0)$$,
      '55000'),
     ($$SELECT etl._write_negatives(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '22004'),

@@ -5,8 +5,8 @@ SELECT plan(51);
 -- By key --------------------------------------------------------------------------------------------------------------
 
 -- The parts of a key are what they were in the releases before: they never change.
-SELECT is(string_agg(etl.split(k, ARRAY[0.5, 0.3, 0.2])::text, '' ORDER BY k), '1332111131231121212232222232121111212111',
-          'whole numbers')
+SELECT is(string_agg(etl.split(k, ARRAY[0.5, 0.3, 0.2])::text, '' ORDER BY k),
+          '1332111131231121212232222232121111212111', 'whole numbers')
 FROM generate_series(1, 40) AS k;
 SELECT is(string_agg(etl.split('user ' || k, ARRAY[0.5, 0.3, 0.2], 7)::text, '' ORDER BY k),
           '2113112331321312111111211311231211121232', 'texts and a seed')
@@ -28,7 +28,8 @@ SELECT ok(abs(count(*) - 25000) < 500, 'another seed is another split')
 FROM generate_series(1, 50000) AS k WHERE etl.split(k, '{0.5,0.5}') = etl.split(k, '{0.5,0.5}', 1);
 SELECT is_empty($$
     SELECT k FROM generate_series(1, 1000) AS k
-    WHERE etl.split(k, '{0.5,0.5}') <> ALL (ARRAY[etl.split(k::smallint, '{0.5,0.5}'), etl.split(k::bigint, '{0.5,0.5}')])
+    WHERE etl.split(k, '{0.5,0.5}') <> etl.split(k::smallint, '{0.5,0.5}')
+       OR etl.split(k, '{0.5,0.5}') <> etl.split(k::bigint, '{0.5,0.5}')
 $$, 'whole numbers of all sizes are one');
 SELECT is(etl.split(1.0, '{0.5,0.5}'), etl.split(1.000, '{0.5,0.5}'), 'equal numerics');
 SELECT is(etl.split('a'::text, '{0.5,0.5}'), etl.split('a'::varchar(5), '{0.5,0.5}'), 'text and varchar');

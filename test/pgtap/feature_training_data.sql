@@ -25,14 +25,15 @@ SELECT set_eq('SELECT user_id, item_id FROM training WHERE label = 0',
 SELECT lives_ok($$SELECT etl.create_training_data('public.parted', 'public.click', 'user_id', 'item_id', 2, NULL,
                       'popularity^0.75', 9, 'bought', ARRAY[0.7, 0.3])$$, 'with parts, by weight');
 SELECT columns_are('parted', ARRAY['user_id', 'item_id', 'bought', 'split']);
-SELECT is_empty('SELECT * FROM parted WHERE split <> etl.split(user_id, ARRAY[0.7, 0.3], 9)', 'parts are those of users');
+SELECT is_empty('SELECT * FROM parted WHERE split <> etl.split(user_id, ARRAY[0.7, 0.3], 9)',
+                'parts are those of users');
 SELECT results_eq('SELECT DISTINCT split, bought FROM parted ORDER BY 1, 2', 'VALUES (1, 0), (1, 1), (2, 0), (2, 1)',
                   'both parts have both labels');
 SELECT is(etl.create_training_data('public.listed', 'public.click', 'user_id', 'item_id', 1,
                                    'SELECT ''new '' || g FROM generate_series(1, 1000) AS g'),
           (SELECT 2 * count(*) FROM training WHERE label = 1), 'positives whose item is not listed are there');
-SELECT is(etl.create_training_data('public.none', 'SELECT * FROM public.click WHERE false', 'user_id', 'item_id', 4), 0::bigint,
-          'nothing from nothing');
+SELECT is(etl.create_training_data('public.none', 'SELECT * FROM public.click WHERE false', 'user_id', 'item_id', 4),
+          0::bigint, 'nothing from nothing');
 SELECT is(etl.create_training_data('public.positives', 'public.click', 'user_id', 'item_id', 0),
           (SELECT count(*) FROM training WHERE label = 1), 'positives alone');
 
@@ -53,8 +54,8 @@ FROM (VALUES
     ($$NULL, 'public.click', 'user_id', 'item_id', 4$$, '42602', NULL),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, label_col => 'item_id'$$, '42701',
      'the table would have two columns "item_id"'),
-    ($$'public.t', 'SELECT user_id AS split, item_id FROM public.click', 'split', 'item_id', 4, split => '{1}'$$, '42701',
-     'the table would have two columns "split"'),
+    ($$'public.t', 'SELECT user_id AS split, item_id FROM public.click', 'split', 'item_id', 4, split => '{1}'$$,
+     '42701', 'the table would have two columns "split"'),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, label_col => NULL$$, '22023',
      'label_col must not be NULL or empty'),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, seed => NULL$$, '22023', 'seed must not be NULL'),
