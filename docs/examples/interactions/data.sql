@@ -59,7 +59,7 @@ SELECT 1 + floor(:users * u * u)::bigint,
        kind,
        CASE kind WHEN 'rating' THEN 1 + floor(5 * pg_temp.unit(n, 'rating'))::smallint END,
        timestamptz :'as_of' - n * :step * interval '1 microsecond'
-FROM generate_series(:rows, 1, -1) AS n
+FROM generate_series((:rows)::bigint, 1, -1) AS n
 CROSS JOIN LATERAL (SELECT pg_temp.unit(n, 'user'), pg_temp.unit(n, 'item'), pg_temp.unit(n, 'kind')) AS r(u, i, k)
 CROSS JOIN LATERAL (SELECT CASE WHEN k < 0.7 THEN 'view' WHEN k < 0.9 THEN 'purchase' ELSE 'rating' END) AS c(kind);
 
