@@ -475,7 +475,7 @@ COMMENT ON FUNCTION etl._lock_feature_view(text) IS
     'The definition of a feature view of the current role, locked to the end of the transaction: one after the other '
     'they materialise, alter and drop it.';
 
-CREATE FUNCTION etl._table_columns(relation regclass)
+CREATE FUNCTION etl._feature_table_columns(relation regclass)
 RETURNS SETOF etl._feature_column
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -485,7 +485,7 @@ AS $$
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
 $$;
-COMMENT ON FUNCTION etl._table_columns(regclass) IS 'The columns of a table and their types.';
+COMMENT ON FUNCTION etl._feature_table_columns(regclass) IS 'The columns of a table and their types.';
 
 CREATE FUNCTION etl._fit_feature_table(view etl.feature_view, relation regclass, columns etl._feature_column[])
 RETURNS void
@@ -498,7 +498,7 @@ BEGIN
     FOR wanted IN
         SELECT c.name, c.type, t.type AS stored
         FROM unnest(columns) WITH ORDINALITY AS c(name, type, position)
-        LEFT JOIN etl._table_columns(relation) AS t ON t.name = c.name
+        LEFT JOIN etl._feature_table_columns(relation) AS t ON t.name = c.name
         WHERE t.type IS DISTINCT FROM c.type
         ORDER BY c.position
     LOOP

@@ -64,17 +64,16 @@ COMMENT ON FUNCTION etl._served_view(text) IS
 
 -- What users call ----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl.get_features(name text, VARIADIC entity "any")
+CREATE FUNCTION etl.features_of(name text, VARIADIC entity "any")
 RETURNS jsonb
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10
-AS 'MODULE_PATHNAME', 'etl_get_features_of';
-COMMENT ON FUNCTION etl.get_features(text, "any") IS
-    'The newest features of one entity, by the values of its entity columns in their order: '
-    'etl.get_features(''wallet_features'', ''0xabc''). Returns {"found", "stale", "as_of", "features": {…}}: found is '
+AS 'MODULE_PATHNAME', 'etl_features_of';
+COMMENT ON FUNCTION etl.features_of(text, "any") IS
+    'The newest features of one entity from one feature view, by the values of its entity columns in their order: '
+    'etl.features_of(''wallet_features'', ''0xabc''). Returns {"found", "stale", "as_of", "features": {…}}: found is '
     'false where the view has no such entity; stale is true where as_of is longer than the ttl before now(); in both '
-    'cases the stored features are NULL. On-demand features are computed with an empty request. One lookup in the '
-    'primary key of the online table; the plan is kept for the session. Whoever may SELECT from the online table may '
-    'call it. '
+    'cases the stored features are NULL. On-demand features are computed without a request. One lookup in the primary '
+    'key of the online table; the plan is kept for the session. Whoever may SELECT from the online table may call it. '
     'Errors: 42704 no such view, 42501 no right to read it, 22023 another number of values, 42804 a value whose type '
     'does not fit.';
 
@@ -88,7 +87,7 @@ COMMENT ON FUNCTION etl.get_features(text[], jsonb, jsonb, timestamptz) IS
     '''item_features''], ''{"user_id": 7, "item_id": 9}''). '
     'names: the views. entity: an object with the entity columns of all of them. request: what on-demand expressions '
     'read as request. as_of: the moment at which the ttl is judged. '
-    'Returns {"<view>": {"found", "stale", "as_of", "features": {…}}, …}; see the other etl.get_features. '
+    'Returns {"<view>": {"found", "stale", "as_of", "features": {…}}, …}; see etl.features_of. '
     'Errors: 42704 no such view, 42501 no right to read it, 22023 an entity column is missing or unknown, and 22P02 '
     'and the like where a value is none of the column''s type.';
 

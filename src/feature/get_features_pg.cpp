@@ -1,4 +1,4 @@
-// etl.get_features and etl.get_features_of_all: entities as SQL values or as JSON.
+// etl.features_of, etl.get_features and etl.get_features_of_all: entities as SQL values or as JSON.
 #include "feature/served_view_pg.hpp"
 #include "pg/result_set.hpp"
 
@@ -188,7 +188,7 @@ serving_request read_request(pg::arguments args)
 using namespace etl;
 using namespace etl::feature;
 
-ETL_FUNCTION(etl_get_features_of, args)
+ETL_FUNCTION(etl_features_of, args)
 {
     const auto name = args.get<std::string_view>(0);
     if (get_fn_expr_variadic(args.raw()->flinfo)) {

@@ -200,13 +200,17 @@ AS $$
 DECLARE
     columns text := concat_ws(', ', etl._column_list(view.entity), 'as_of', etl._column_list(view.features));
 BEGIN
-    RETURN etl._locked_command(format($query$
-        INSERT INTO %1$s (%2$s)
-        SELECT %2$s FROM (
-            SELECT DISTINCT ON (%3$s) h.* FROM %4$s AS h ORDER BY %3$s, h.as_of DESC, h.created_at DESC
-        ) AS latest
-        WHERE latest.present
-        $query$, online, columns, etl._column_list(view.entity), history));
+    RETURN (SELECT c.rows FROM etl._locked_changes(format($query$
+        WITH stored AS (
+            INSERT INTO %1$s (%2$s)
+            SELECT %2$s FROM (
+                SELECT DISTINCT ON (%3$s) h.* FROM %4$s AS h ORDER BY %3$s, h.as_of DESC, h.created_at DESC
+            ) AS latest
+            WHERE latest.present
+            RETURNING 1
+        )
+        SELECT count(*) FROM stored
+        $query$, online, columns, etl._column_list(view.entity), history)) AS c(rows bigint));
 END
 $$;
 COMMENT ON FUNCTION etl._fill_online(etl.feature_view, regclass, regclass) IS
@@ -229,12 +233,13 @@ $$;
 COMMENT ON FUNCTION etl._refill_if_empty(etl.feature_view, regclass, regclass) IS
     'Fills an online table that a crash has emptied. For one that is rightly empty the history has no rows either.';
 
-CREATE FUNCTION etl._forget_history(view etl.feature_view, history regclass)
+CREATE FUNCTION etl._forget_history(view etl.feature_view)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    history regclass := etl._feature_table(view, view.history_table);
     horizon timestamptz := (
         SELECT max(m.as_of) - view.keep_history FROM etl.feature_materialization AS m
         WHERE m.view_id = view.view_id AND m.owner = current_user);
@@ -252,7 +257,7 @@ BEGIN
         $query$, history, etl._entity_condition(history, view.entity, 'n.%1$I', 'h.%1$I')), horizon);
 END
 $$;
-COMMENT ON FUNCTION etl._forget_history(etl.feature_view, regclass) IS
+COMMENT ON FUNCTION etl._forget_history(etl.feature_view) IS
     'Deletes the states that were superseded longer ago than the view keeps them, and returns how many.';
 
 -- One materialisation ------------------------------------------------------------------------------------------------
@@ -300,7 +305,7 @@ BEGIN
             RAISE;
     END;
     EXECUTE format('DROP TABLE %s', stage);
-    RETURN counts || jsonb_build_object('forgotten', etl._forget_history(view, history));
+    RETURN counts;
 END
 $$;
 COMMENT ON FUNCTION etl._apply_features(etl.feature_view, timestamptz, timestamptz) IS
@@ -314,26 +319,23 @@ AS $$
 DECLARE
     view etl.feature_view := etl._lock_feature_view(name);
     latest timestamptz;
-    created_at timestamptz;
+    written_at timestamptz;
     counts jsonb;
     started CONSTANT timestamptz := clock_timestamp();
 BEGIN
     SELECT max(m.as_of), greatest(clock_timestamp(), max(m.created_at) + interval '1 microsecond')
-    INTO latest, created_at
+    INTO latest, written_at
     FROM etl.feature_materialization AS m WHERE m.view_id = view.view_id AND m.owner = current_user;
     PERFORM etl._require_kept(view, as_of, latest);
+    counts := etl._apply_features(view, as_of, written_at);
     INSERT INTO etl.feature_materialization (view_id, as_of, created_at, version, entities, changed, vanished)
-    VALUES (view.view_id, as_of, created_at, view.version, 0, 0, 0);
-    counts := etl._apply_features(view, as_of, created_at);
-    UPDATE etl.feature_materialization AS m
-    SET entities = (counts ->> 'entities')::bigint, changed = (counts ->> 'changed')::bigint,
-        vanished = (counts ->> 'vanished')::bigint
-    WHERE m.view_id = view.view_id AND m.owner = current_user AND m.as_of = _materialize_features.as_of
-      AND m.created_at = _materialize_features.created_at;
-    PERFORM etl._finish_run(
-        run_id, 'succeeded', (counts ->> 'changed')::bigint + (counts ->> 'vanished')::bigint,
-        counts || jsonb_build_object('version', view.version,
-                                     'seconds', round(extract(epoch FROM clock_timestamp() - started), 3)), NULL);
+    VALUES (view.view_id, as_of, written_at, view.version, (counts ->> 'entities')::bigint,
+            (counts ->> 'changed')::bigint, (counts ->> 'vanished')::bigint);
+    counts := counts || jsonb_build_object(
+        'forgotten', etl._forget_history(view), 'version', view.version,
+        'seconds', round(extract(epoch FROM clock_timestamp() - started), 3));
+    PERFORM etl._finish_run(run_id, 'succeeded', (counts ->> 'changed')::bigint + (counts ->> 'vanished')::bigint,
+                            counts, NULL);
 END
 $$;
 COMMENT ON FUNCTION etl._materialize_features(text, timestamptz, bigint) IS

@@ -24,31 +24,17 @@ struct scope {
 
 constexpr AttrNumber whole_query = -1;
 
-using node_visitor = bool (*)(Node*, void*);
-
-// Up to version 15 the walkers are declared for visitors of no known parameters.
+// PostgreSQL 15 declares walkers without their arguments.
 #if PG_VERSION_NUM >= 160000
-bool walk_expression(Node* node, node_visitor visit, void* context)
-{
-    return expression_tree_walker(node, visit, context);
-}
-bool walk_query(Query* query, node_visitor visit, void* context)
-{
-    return query_tree_walker(query, visit, context, 0);
-}
+using any_walker = tree_walker_callback;
 #else
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wcast-function-type"
-bool walk_expression(Node* node, node_visitor visit, void* context)
-{
-    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(visit), context);
-}
-bool walk_query(Query* query, node_visitor visit, void* context)
-{
-    return query_tree_walker(query, reinterpret_cast<bool (*)()>(visit), context, 0);
-}
-#pragma GCC diagnostic pop
+using any_walker = bool (*)();
 #endif
+
+any_walker walker(bool (*of)(Node*, void*))
+{
+    return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(of));
+}
 
 // An output column of a query, or the query's rows, that the walk has been to: recursive queries end here.
 struct visit {
@@ -306,7 +292,7 @@ bool visit_node(Node* node, void* context)
     default:
         break;
     }
-    return walk_expression(node, visit_node, context);
+    return expression_tree_walker(node, walker(visit_node), context);
 }
 
 // An output column of a set operation is that of each branch.
@@ -378,9 +364,9 @@ bool find_parameter(Node* node, void* context)
         return parameter->paramkind == PARAM_EXTERN && parameter->paramid == *static_cast<const int*>(context);
     }
     if (IsA(node, Query)) {
-        return walk_query(reinterpret_cast<Query*>(node), find_parameter, context);
+        return query_tree_walker(reinterpret_cast<Query*>(node), walker(find_parameter), context, 0);
     }
-    return walk_expression(node, find_parameter, context);
+    return expression_tree_walker(node, walker(find_parameter), context);
 }
 
 } // namespace
