@@ -3,25 +3,26 @@
 -- What a view serves is one query with parameters, made here from its definition and kept by each session together
 -- with its plan (src/feature/served_view_pg.cpp): $1 is now, $2 the request, $3 and on are the entity's values.
 
-CREATE FUNCTION etl._serving_query(view etl.feature_view, source text)
+CREATE FUNCTION etl._serving_query(view etl.feature_view, source text, found bool)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+    -- All of it is pulled up into the target list of the source's scan: nothing is slower to start than a plain SELECT.
     SELECT format($query$
-        SELECT o.found, pg_catalog.jsonb_build_object('found', o.found, 'stale', o.stale, 'as_of', o.as_of, 'features',
-            (SELECT pg_catalog.to_jsonb(f.*) FROM (SELECT %1$s) AS f))
-        FROM (
-            SELECT s.as_of IS NOT NULL AS found,
-                   coalesce(s.as_of OPERATOR(pg_catalog.+) %2$L::pg_catalog.interval OPERATOR(pg_catalog.<) $1, false)
-                   AS stale, s.*
-            FROM (SELECT) AS one LEFT JOIN %3$s AS s ON true
-        ) AS o
+        SELECT pg_catalog.jsonb_build_object('found', %L::bool, 'stale', o.stale, 'as_of', o.as_of,
+                                             'features', pg_catalog.to_jsonb(f.*))
+        FROM (SELECT %s AS stale, s.* FROM %s AS s) AS o
+        CROSS JOIN LATERAL (SELECT %s) AS f
         $query$,
+        found,
+        CASE WHEN view.ttl IS NULL THEN 'false'
+             ELSE format('coalesce(s.as_of OPERATOR(pg_catalog.+) %L::pg_catalog.interval OPERATOR(pg_catalog.<) $1, false)',
+                         view.ttl) END,
+        source,
         CASE WHEN view.on_demand = '{}' THEN f.fresh
-             ELSE format('d.* FROM (SELECT features.*%s FROM (SELECT %s, $2 AS request, o.as_of, $1 AS now) AS features) '
-                         'AS w CROSS JOIN LATERAL (SELECT %s) AS d', o.expressions, f.fresh, f.names || o.names) END,
-        view.ttl, source)
+             ELSE format('%1$s%2$s FROM (SELECT features.*%3$s FROM (SELECT %4$s, $2 AS request, o.as_of, $1 AS now) '
+                         'AS features) AS w', f.names, o.names, o.expressions, f.fresh) END)
     FROM (SELECT etl._feature_list(view.features, CASE WHEN view.ttl IS NULL THEN 'o.%1$I'
                                                        ELSE 'CASE WHEN NOT o.stale THEN o.%1$I END AS %1$I' END),
                  etl._feature_list(view.features, 'w.%1$I')) AS f(fresh, names)
@@ -29,13 +30,13 @@ AS $$
                        string_agg(format(', w.%I', e.key), '' ORDER BY e.key)
                 FROM jsonb_each_text(view.on_demand) AS e) AS o(expressions, names)
 $$;
-COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text) IS
-    'The query that gives what etl.get_features returns for one entity, from a source of at most one row (what stands '
-    'after FROM).';
+COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
+    'The query that gives what etl.features_of returns for one entity, from a source of its features (what stands after '
+    'FROM), which has a row or has none.';
 
 CREATE FUNCTION etl._served_view(
     name text,
-    OUT online oid, OUT unlogged bool, OUT query text, OUT history_query text, OUT entity text[], OUT types oid[])
+    OUT online oid, OUT unlogged bool, OUT queries text[], OUT entity text[], OUT types oid[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -49,18 +50,24 @@ BEGIN
     SELECT array_agg(a.atttypid ORDER BY e.position) INTO types
     FROM unnest(view.entity) WITH ORDINALITY AS e(name, position)
     JOIN pg_attribute AS a ON a.attrelid = online AND a.attname = e.name;
-    query := etl._serving_query(view, format(
-        '(SELECT o.as_of, %s FROM %s AS o WHERE %s)', etl._feature_list(view.features, 'o.%1$I'), online::regclass,
-        etl._entity_condition(online, view.entity, 'o.%1$I', '$%2$s::%3$s')));
-    history_query := etl._serving_query(view, format(
-        '(SELECT l.* FROM (SELECT h.as_of, h.present, %s FROM %s AS h WHERE %s ORDER BY h.as_of DESC, h.created_at DESC '
-        'LIMIT 1) AS l WHERE l.present)', etl._feature_list(view.features, 'h.%1$I'), history,
-        etl._entity_condition(history, view.entity, 'h.%1$I', '$%2$s::%3$s')));
+    queries := ARRAY[
+        etl._serving_query(view, format(
+            '(SELECT o.as_of, %s FROM %s AS o WHERE %s)', etl._feature_list(view.features, 'o.%1$I'), online::regclass,
+            etl._entity_condition(online, view.entity, 'o.%1$I', '$%2$s::%3$s')), true),
+        etl._serving_query(view, format(
+            '(SELECT l.* FROM (SELECT h.as_of, h.present, %s FROM %s AS h WHERE %s '
+            'ORDER BY h.as_of DESC, h.created_at DESC LIMIT 1) AS l WHERE l.present)',
+            etl._feature_list(view.features, 'h.%1$I'), history,
+            etl._entity_condition(history, view.entity, 'h.%1$I', '$%2$s::%3$s')), true),
+        etl._serving_query(view, (
+            SELECT format('(SELECT NULL::timestamptz AS as_of, %s)',
+                          string_agg(format('NULL::%s AS %I', t.type, t.name), ', '))
+            FROM etl._feature_table_columns(online) AS t WHERE t.name = ANY (view.features)), false)];
 END
 $$;
 COMMENT ON FUNCTION etl._served_view(text) IS
-    'What a session has to know of a feature view to serve it: its tables, the queries for one entity (from the online '
-    'table and from the history), and the names and types of the entity columns. Errors: 42704, 42501, 42P01.';
+    'What a session has to know of a feature view to serve it: its online table, the queries for one entity (from the '
+    'online table, from the history, and where there is none), and the names and types of the entity columns. Errors: 42704, 42501, 42P01.';
 
 -- What users call ----------------------------------------------------------------------------------------------------
 

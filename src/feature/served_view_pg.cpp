@@ -109,8 +109,8 @@ void with_latest_snapshot(F&& f)
 struct definition {
     Oid online;
     bool unlogged;
-    const char* query;
-    const char* history_query;
+    int query_count;
+    Datum* queries;
     int columns;
     Datum* names;
     Datum* types;
@@ -126,17 +126,16 @@ definition read_definition(std::string_view name)
 {
     Oid types[] = {TEXTOID};
     Datum values[] = {PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size())))};
-    SPI_execute_with_args("SELECT s.online, s.unlogged, s.query, s.history_query, s.entity, s.types "
-                          "FROM etl._served_view($1) AS s",
-                          1, types, values, nullptr, true, 1);
+    SPI_execute_with_args("SELECT s.online, s.unlogged, s.queries, s.entity, s.types FROM etl._served_view($1) AS s", 1,
+                          types, values, nullptr, true, 1);
     definition made = {};
     made.online = DatumGetObjectId(column_of_row(1));
     made.unlogged = DatumGetBool(column_of_row(2));
-    made.query = TextDatumGetCString(column_of_row(3));
-    made.history_query = TextDatumGetCString(column_of_row(4));
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(5)), TEXTOID, -1, false, TYPALIGN_INT, &made.names, nullptr,
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(3)), TEXTOID, -1, false, TYPALIGN_INT, &made.queries, nullptr,
+                      &made.query_count);
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(4)), TEXTOID, -1, false, TYPALIGN_INT, &made.names, nullptr,
                       &made.columns);
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(6)), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &made.types,
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(5)), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &made.types,
                       nullptr, &made.columns);
     return made;
 }
@@ -187,8 +186,9 @@ void served_view::load()
     });
     online_ = read.online;
     unlogged_ = read.unlogged;
-    query_ = read.query;
-    history_query_ = read.history_query;
+    for (int i = 0; i < sources; ++i) {
+        queries_[i] = pg::varlena_text(read.queries[i]);
+    }
     for (int i = 0; i < read.columns; ++i) {
         entity_.emplace_back(pg::varlena_text(read.names[i]));
         const Oid type = DatumGetObjectId(read.types[i]);
@@ -212,9 +212,10 @@ served_view::~served_view()
 
 void served_view::forget_plan(const plan& made) noexcept
 {
-    SPI_freeplan(static_cast<SPIPlanPtr>(made.online));
-    if (made.history != nullptr) {
-        SPI_freeplan(static_cast<SPIPlanPtr>(made.history));
+    for (void* plan : made.of) {
+        if (plan != nullptr) {
+            SPI_freeplan(static_cast<SPIPlanPtr>(plan));
+        }
     }
 }
 
@@ -294,14 +295,17 @@ void* prepare(const char* query, int count, const Oid* types)
 } // namespace
 
 // The text of the query is read under the pinned path; the plan keeps that path for when it is made anew.
-void* served_view::prepare_as_owner(const std::string& query, const std::vector<Oid>& types) const
+void* served_view::prepared(plan& with, source from) const
 {
-    const pg::pinned_search_path pinned;
-    return pg::call([&query, &types, owner = owner_] {
-        void* made = nullptr;
-        as_role(owner, [&] { made = prepare(query.c_str(), static_cast<int>(types.size()), types.data()); });
-        return made;
-    });
+    if (with.of[from] == nullptr) {
+        const pg::pinned_search_path pinned;
+        with.of[from] = pg::call([query = queries_[from].c_str(), &types = with.types, owner = owner_] {
+            void* made = nullptr;
+            as_role(owner, [&] { made = prepare(query, static_cast<int>(types.size()), types.data()); });
+            return made;
+        });
+    }
+    return with.of[from];
 }
 
 served_view::plan& served_view::plan_for(const std::vector<entity_value>& entity)
@@ -321,9 +325,7 @@ served_view::plan& served_view::plan_for(const std::vector<entity_value>& entity
         forget_plan(plans_.front());
         plans_.erase(plans_.begin());
     }
-    void* online = prepare_as_owner(query_, types);
-    plans_.push_back({std::move(types), online, nullptr});
-    return plans_.back();
+    return plans_.emplace_back(plan{std::move(types), {}});
 }
 
 // After a crash an unlogged table has no page.
@@ -341,16 +343,11 @@ bool served_view::is_emptied() const
 
 namespace {
 
-struct answer {
-    bool found;
-    Datum document;
-};
-
-// Needs an SPI session. May raise.
-answer run(void* plan, Oid owner, Datum* values, const char* nulls)
+// The document, or 0 where the source has no row. Needs an SPI session. May raise.
+Datum run(void* plan, Oid owner, Datum* values, const char* nulls)
 {
     as_role(owner, [&] { SPI_execute_plan(static_cast<SPIPlanPtr>(plan), values, nulls, true, 1); });
-    return {DatumGetBool(column_of_row(1)), SPI_datumTransfer(column_of_row(2), false, -1)};
+    return SPI_processed == 0 ? Datum{0} : SPI_datumTransfer(column_of_row(1), false, -1);
 }
 
 } // namespace
@@ -370,15 +367,15 @@ served served_view::get(const std::vector<entity_value>& entity, const serving_r
         pinned.emplace();
     }
     plan& made = plan_for(entity);
-    auto ask = [&](void* of) { return pg::call([&] { return run(of, owner_, values.data(), nulls.c_str()); }); };
-    answer got = ask(made.online);
-    if (!got.found && is_emptied()) {
-        if (made.history == nullptr) {
-            made.history = prepare_as_owner(history_query_, made.types);
-        }
-        got = ask(made.history);
+    auto ask = [&](source from) {
+        void* plan = prepared(made, from);
+        return pg::call([&] { return run(plan, owner_, values.data(), nulls.c_str()); });
+    };
+    served got = ask(online_table);
+    if (got == 0 && is_emptied()) {
+        got = ask(history_table);
     }
-    return got.document;
+    return got != 0 ? got : ask(nowhere);
 }
 
 } // namespace etl::feature

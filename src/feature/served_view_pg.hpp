@@ -3,6 +3,7 @@
 
 #include "pg/function.hpp"
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,10 +52,12 @@ class served_view {
     served_view& operator=(const served_view&) = delete;
 
   private:
+    // Where the answer comes from: the queries and their plans are in this order.
+    enum source { online_table, history_table, nowhere, sources };
+
     struct plan {
-        std::vector<Oid> types; // of all parameters
-        void* online;
-        void* history; // nullptr until it is needed
+        std::vector<Oid> types;             // of all parameters
+        std::array<void*, sources> of = {}; // nullptr until it is needed
     };
     struct input {
         FmgrInfo function;
@@ -67,7 +70,7 @@ class served_view {
     void require_fitting(std::size_t column, Oid type) const;
     bool is_emptied() const;
     plan& plan_for(const std::vector<entity_value>& entity);
-    void* prepare_as_owner(const std::string& query, const std::vector<Oid>& types) const;
+    void* prepared(plan& with, source from) const;
     static void forget_plan(const plan& made) noexcept;
 
     std::string name_;
@@ -76,8 +79,7 @@ class served_view {
     Oid owner_ = InvalidOid;
     Oid online_ = InvalidOid;
     bool unlogged_ = false;
-    std::string query_;
-    std::string history_query_;
+    std::array<std::string, sources> queries_;
     std::vector<std::string> entity_;
     std::vector<Oid> types_;
     std::vector<input> inputs_;
