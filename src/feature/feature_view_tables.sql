@@ -33,7 +33,12 @@ COMMENT ON TABLE etl.feature_view IS
 COMMENT ON SEQUENCE etl.feature_view_view_id_seq IS 'Numbers of feature views.';
 ALTER TABLE etl.feature_view ENABLE ROW LEVEL SECURITY;
 CREATE POLICY feature_view_owner ON etl.feature_view USING (owner = current_user);
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.feature_view TO PUBLIC;
+-- Nobody writes the number or the owner, so that no role can take numbers in advance, to be in the way of another's.
+GRANT SELECT,
+      INSERT (name, online_table, history_table, unlogged, entity, features, query, on_demand, ttl, keep_history,
+              schedule, description),
+      UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version, runs),
+      DELETE ON etl.feature_view TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view_view_id_seq', '');
 

@@ -13,7 +13,7 @@
 -- An earlier moment than the latest (a backfill) goes into the history alone. There a state holds until the next one
 -- that was written, and not written means not changed. So where the backfilled state is another than the one that was
 -- in force, the latter is written once more at the next moment that was materialised: what had been computed as of
--- later moments stays as it was.
+-- later moments stays as it was. The online table always equals the latest states of the history.
 
 CREATE FUNCTION etl._entity_condition(relation regclass, entity name[], one text, other text)
 RETURNS text
@@ -145,8 +145,8 @@ COMMENT ON FUNCTION etl._apply_latest(etl.feature_view, regclass, regclass, regc
     'are, changed and vanished.';
 
 CREATE FUNCTION etl._apply_past(
-    view etl.feature_view, stage regclass, history regclass, as_of timestamptz, created_at timestamptz,
-    next_as_of timestamptz)
+    view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz,
+    created_at timestamptz, next_as_of timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -175,6 +175,9 @@ BEGIN
             INSERT INTO %2$s (%3$s, as_of, created_at, present, %4$s)
             SELECT %9$s, $3, $2, c.was_present, %11$s FROM changed AS c
             WHERE c.is_new AND NOT EXISTS (SELECT FROM %2$s AS h WHERE h.as_of = $3 AND %12$s)
+            RETURNING %3$s
+        ), still_latest AS (
+            UPDATE %13$s AS s SET as_of = $3 FROM restored AS b WHERE %6$s AND s.as_of < $3
         )
         SELECT jsonb_build_object('entities', (SELECT count(*) FROM %1$s),
                                   'changed', (SELECT count(*) FROM changed WHERE is_present),
@@ -184,13 +187,15 @@ BEGIN
         etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I'),
         etl._feature_list(view.entity, 'coalesce((c.state).%1$I, (c.before).%1$I)'),
         etl._feature_list(view.features, '(c.state).%1$I'), etl._feature_list(view.features, '(c.before).%1$I'),
-        etl._entity_condition(history, view.entity, 'h.%1$I', 'coalesce((c.state).%1$I, (c.before).%1$I)')),
+        etl._entity_condition(history, view.entity, 'h.%1$I', 'coalesce((c.state).%1$I, (c.before).%1$I)'), online),
         NULL::jsonb, as_of, created_at, next_as_of, view.ttl);
 END
 $$;
-COMMENT ON FUNCTION etl._apply_past(etl.feature_view, regclass, regclass, timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION
+    etl._apply_past(etl.feature_view, regclass, regclass, regclass, timestamptz, timestamptz, timestamptz) IS
     'Writes what a moment before the latest adds to the history, and for states that are new there the old ones at the '
-    'next moment that was materialised. Counts as etl._apply_latest.';
+    'next moment that was materialised. Where that is the latest state of an entity, the online row, which has its '
+    'values, takes its as_of. Counts as etl._apply_latest.';
 
 CREATE FUNCTION etl._fill_online(view etl.feature_view, online regclass, history regclass)
 RETURNS bigint
@@ -298,7 +303,7 @@ BEGIN
     stage := etl._stage_features(view, as_of);
     BEGIN
         counts := CASE WHEN later IS NULL THEN etl._apply_latest(view, stage, online, history, as_of, created_at)
-                       ELSE etl._apply_past(view, stage, history, as_of, created_at, later) END;
+                       ELSE etl._apply_past(view, stage, online, history, as_of, created_at, later) END;
     EXCEPTION
         WHEN not_null_violation OR unique_violation OR cardinality_violation THEN
             PERFORM etl._refuse_entities(view, stage);
