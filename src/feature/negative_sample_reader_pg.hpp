@@ -50,7 +50,7 @@ class kept_values {
     int16 length_ = 0;
     bool by_value_ = false;
     bool looks_vary_ = false;
-    pg::scratch_context bytes_; // of values that are not passed by value
+    pg::scratch_context bytes_;      // of values that are not passed by value
     std::pmr::vector<Datum> values_; // by number
 };
 

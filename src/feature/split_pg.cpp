@@ -42,7 +42,7 @@ const split_hashes& learned(pg::arguments args)
     FmgrInfo* function = args.raw()->flinfo;
     if (function->fn_extra == nullptr) {
         const MemoryContext old = MemoryContextSwitchTo(function->fn_mcxt);
-        auto* made = static_cast<split_hashes*>(palloc(sizeof(split_hashes)));
+        auto* made = static_cast<split_hashes*>(MemoryContextAlloc(CurrentMemoryContext, sizeof(split_hashes)));
         *made = {learn_value_hash(args.type(0), pg::argument_collation(args, 0)),
                  learn_value_hash(INT8OID, InvalidOid)};
         MemoryContextSwitchTo(old);

@@ -1,5 +1,5 @@
--- Raises an exception unless the features and the training data are what plain SQL makes of the interactions. For tests,
--- after data.sql, features.sql, and a refresh of all of it at dataset.as_of.
+-- Raises an exception unless the features and the training data are what plain SQL makes of the interactions. For
+-- tests, after data.sql, features.sql, and a refresh of all of it at dataset.as_of.
 --
 --     psql -f check.sql
 
@@ -45,8 +45,9 @@ SELECT 'rows to train with', (SELECT count(*) FROM training_data WHERE label = 1
 FROM training_data
 UNION ALL
 SELECT 'users without exactly four negatives for each positive', (
-           SELECT count(*) FROM etl.negative_sample_report(
-               'SELECT user_id, item_id FROM pg_temp.positive', 'user_id', 'item_id', 4, items => 'public.items')), count(*)
+           SELECT count(*)
+           FROM etl.negative_sample_report('SELECT user_id, item_id FROM pg_temp.positive', 'user_id', 'item_id', 4,
+                                           items => 'public.items')), count(*)
 FROM (
     SELECT FROM training_data GROUP BY user_id
     HAVING count(*) FILTER (WHERE label = 0) <> 4 * count(*) FILTER (WHERE label = 1)

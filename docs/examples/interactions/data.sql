@@ -1,4 +1,5 @@
--- Fills the tables of schema.sql with made-up rows: 90 days that end just before as_of. What was there before is removed.
+-- Fills the tables of schema.sql with made-up rows: 90 days that end just before as_of. What was there before is
+-- removed.
 --
 --     psql -f data.sql
 --     psql -v rows=5000 -v seed=7 -v as_of='2026-06-01 12:00:00+00' -f data.sql

@@ -1,5 +1,5 @@
--- The recommender's features and training data, and what keeps them fresh: what is known of a user, with the last 50 items,
--- what is known of an item, and four negatives for each positive. For use after schema.sql.
+-- The recommender's features and training data, and what keeps them fresh: what is known of a user, with the last 50
+-- items, what is known of an item, and four negatives for each positive. For use after schema.sql.
 --
 --     psql -f features.sql
 --
@@ -18,7 +18,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 
--- Features, as of the moment $1 ----------------------------------------------------------------------------------------
+-- Features, as of the moment $1 ---------------------------------------------------------------------------------------
 
 SELECT etl.create_feature_view('user_features', '{user_id}', $query$
     SELECT user_id,
@@ -46,7 +46,7 @@ $query$, schedule => nullif(:'schedule', ''), ttl => '12 hours', schema => 'publ
     description => 'How often each item was met, by how many users, and the mean of its stars')
 \g /dev/null
 
--- Training data --------------------------------------------------------------------------------------------------------
+-- Training data ------------------------------------------------------------------------------------------------------
 
 -- Made anew under another name, which takes the place of the old one at the end: readers wait for no more than that. A
 -- positive is an item that the user has bought, or given four stars or more. Negatives come from all items that there
@@ -71,8 +71,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refresh_training_data(timestamptz) IS
-    'Makes training_data of the interactions up to a moment: positives with label 1, four negatives for each with label '
-    '0, and the part of the user: 1 to train with, 2 to validate, 3 to test. Returns the number of rows.';
+    'Makes training_data of the interactions up to a moment: positives with label 1, four negatives for each with '
+    'label 0, and the part of the user: 1 to train with, 2 to validate, 3 to test. Returns the number of rows.';
 
 SELECT etl.create_pipeline('training_data', 'Positives and negatives for the recommender', if_not_exists => true),
        etl.add_step('training_data', 'sample', 'SELECT public.refresh_training_data(etl.as_of())')

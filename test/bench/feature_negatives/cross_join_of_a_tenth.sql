@@ -1,6 +1,6 @@
--- Not compared: the usual form, for one user in ten; for all of them it takes ten times as long. It joins each user with
--- each item, takes what was not seen, samples it, and stops at the number wanted: so some users get all of it, and the
--- others nothing.
+-- Not compared: the usual form, for one user in ten; for all of them it takes ten times as long. It joins each user
+-- with each item, takes what was not seen, samples it, and stops at the number wanted: so some users get all of it, and
+-- the others nothing.
 CREATE TABLE public.negative AS
 SELECT u.user_id, i.item_id
 FROM everybody AS u CROSS JOIN everything AS i

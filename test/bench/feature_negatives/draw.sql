@@ -1,5 +1,5 @@
--- Not compared: the fastest that SQL does, with repetitions, and not the ratio of each user. Four items are drawn for each
--- positive, and what was seen is thrown away.
+-- Not compared: the fastest that SQL does, with repetitions, and not the ratio of each user. Four items are drawn for
+-- each positive, and what was seen is thrown away.
 CREATE TABLE public.negative AS
 SELECT d.user_id, d.item_id
 FROM (

@@ -1,5 +1,5 @@
--- Not compared: about four negatives for each positive, and not exactly so. Five items are drawn for each positive, what
--- comes twice and what was seen is thrown away, and the first so many of each user are kept.
+-- Not compared: about four negatives for each positive, and not exactly so. Five items are drawn for each positive,
+-- what comes twice and what was seen is thrown away, and the first so many of each user are kept.
 CREATE TABLE public.negative AS
 SELECT r.user_id, r.item_id
 FROM (
