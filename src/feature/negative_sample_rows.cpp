@@ -3,7 +3,7 @@
 #include "sketch/key_order.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <string>
 
 #include "core/cpp_only.hpp"
 
@@ -30,6 +30,11 @@ offsets begins_by(std::span<const positive> rows, std::size_t count, Of&& of, po
     return begins;
 }
 
+constexpr std::uint32_t upper_half(std::uint64_t hash) noexcept
+{
+    return static_cast<std::uint32_t>(hash >> 32);
+}
+
 numbers inverse(const numbers& order, poller& stop)
 {
     numbers places(order.size(), order.get_allocator());
@@ -44,50 +49,58 @@ numbers inverse(const numbers& order, poller& stop)
 
 std::uint32_t value_numbers::number_of(const fingerprint& value)
 {
-    if ((prints_.size() + 1) * 2 > slots_.size()) {
+    if ((prints_.size() + 1) * 3 > slots_.size() * 2) {
         grow();
     }
-    const std::size_t slot = find(value);
-    if (slots_[slot] == 0) {
-        prints_.push_back(value);
-        slots_[slot] = count();
-    }
-    return slots_[slot] - 1;
-}
-
-std::size_t value_numbers::find(const fingerprint& value) const noexcept
-{
+    const std::uint64_t hash = print_hash{}(value);
     const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = print_hash{}(value)&mask;
-    while (slots_[slot] != 0 && prints_[slots_[slot] - 1] != value) {
-        slot = (slot + 1) & mask;
+    std::size_t at = hash & mask;
+    while (!slots_[at].is_free() && !(slots_[at].hash == upper_half(hash) && prints_[slots_[at].number()] == value)) {
+        at = (at + 1) & mask;
     }
-    return slot;
+    if (slots_[at].is_free()) {
+        prints_.push_back(value);
+        slots_[at] = {count(), upper_half(hash)};
+    }
+    return slots_[at].number();
 }
 
 void value_numbers::grow()
 {
     constexpr std::size_t most = std::size_t{1} << 31;
     if (prints_.size() >= most) {
-        throw error(sqlstate::program_limit_exceeded, "a sample has more than 2147483648 different values");
+        throw error(sqlstate::program_limit_exceeded, "a sample has too many different values",
+                    "There are more than " + std::to_string(most) + " users or items.");
     }
-    slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), 0);
+    slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), {});
+    const std::size_t mask = slots_.size() - 1;
     poller stop{poll_};
     for (std::uint32_t number = 0; number < count(); ++number) {
-        slots_[find(prints_[number])] = number + 1;
+        const std::uint64_t hash = print_hash{}(prints_[number]);
+        std::size_t at = hash & mask;
+        while (!slots_[at].is_free()) {
+            at = (at + 1) & mask;
+        }
+        slots_[at] = {number + 1, upper_half(hash)};
         stop.tick();
     }
 }
 
+// The number takes the place of the last 32 bits, so that it need not be looked up afterwards.
 std::pmr::vector<std::uint32_t> value_numbers::sorted() const
 {
+    constexpr std::uint64_t number_bits = 0xffffffff;
     poller stop{poll_};
     std::pmr::vector<fingerprint> keys{prints_, prints_.get_allocator()};
+    for (std::uint32_t number = 0; number < count(); ++number) {
+        keys[number].high = (keys[number].high & ~number_bits) | number;
+        stop.tick();
+    }
     sort_keys(keys, poll_);
     numbers made{prints_.get_allocator().resource()};
     made.reserve(keys.size());
     for (const fingerprint& key : keys) {
-        made.push_back(slots_[find(key)] - 1);
+        made.push_back(static_cast<std::uint32_t>(key.high & number_bits));
         stop.tick();
     }
     return made;
@@ -96,8 +109,7 @@ std::pmr::vector<std::uint32_t> value_numbers::sorted() const
 std::size_t value_numbers::memory_bytes() const noexcept
 {
     constexpr std::size_t while_sorting = sizeof(fingerprint) + 2 * sizeof(std::uint32_t) + 3 * sizeof(std::uint64_t);
-    return prints_.capacity() * sizeof(fingerprint) + slots_.capacity() * sizeof(std::uint32_t) +
-           prints_.size() * while_sorting;
+    return prints_.capacity() * sizeof(fingerprint) + slots_.capacity() * sizeof(slot) + prints_.size() * while_sorting;
 }
 
 void positive_rows::list(std::uint32_t item)

@@ -27,18 +27,26 @@ class value_numbers {
     std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(prints_.size()); }
     const fingerprint& print(std::uint32_t number) const noexcept { return prints_[number]; }
 
-    // All numbers in the order of the fingerprints.
+    // All numbers in the order of the fingerprints, by their first 96 bits: no two values will ever share these.
     std::pmr::vector<std::uint32_t> sorted() const;
 
     // With what sorting takes.
     std::size_t memory_bytes() const noexcept;
 
   private:
-    std::size_t find(const fingerprint& value) const noexcept;
+    // Of a hash table. A part of the hash beside the number keeps most searches away from other values' fingerprints.
+    struct slot {
+        std::uint32_t next; // number + 1, or 0 where free
+        std::uint32_t hash;
+
+        bool is_free() const noexcept { return next == 0; }
+        std::uint32_t number() const noexcept { return next - 1; }
+    };
+
     void grow();
 
     std::pmr::vector<fingerprint> prints_;
-    std::pmr::vector<std::uint32_t> slots_; // hash table: number + 1, or 0 where free
+    std::pmr::vector<slot> slots_;
     poll_fn poll_;
 };
 
