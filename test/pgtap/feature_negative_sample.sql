@@ -1,7 +1,7 @@
 -- etl.negative_sample, etl.negative_sample_report and etl.create_negative_sample: known answers, what a sample must not
 -- depend on, every type of ids, errors, and a role that cannot be left.
 BEGIN;
-SELECT plan(108);
+SELECT plan(110);
 SET LOCAL client_min_messages = error; -- of users who have seen too much there is a warning
 
 -- Known answers -------------------------------------------------------------------------------------------------------
@@ -275,6 +275,11 @@ $$;
 SET LOCAL ROLE etl_sampler;
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, public.leave() AS i', 'u', 'i', 1)
                    AS s(u int, i int)$$, '42501', NULL, 'the role cannot be left');
+SELECT throws_ok($$SELECT * FROM etl.negative_sample('VALUES (1, 2)', 'column1', 'column2', 1, 'SELECT public.leave()')
+                   AS s(u int, i int)$$, '42501', NULL, 'neither while items are read');
+SELECT throws_ok($$SELECT etl.create_negative_sample('pg_temp.lost', 'SELECT 1 AS u, public.leave() AS i', 'u', 'i', 1)$$,
+                 '42501', 'cannot set parameter "role" within security-definer function',
+                 'nor while a table is made');
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('public.seen', 'u', 'i', 1) AS s(u int, i bigint)$$, '42501',
                  'permission denied for table seen', 'a table of another role');
 RESET ROLE;
