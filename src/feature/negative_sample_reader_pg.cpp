@@ -6,6 +6,7 @@
 #include "pg/spi.hpp"
 
 extern "C" {
+#include <parser/parse_coerce.h>
 #include <utils/builtins.h>
 #include <utils/datum.h>
 #include <utils/lsyscache.h>
@@ -147,13 +148,13 @@ class item_reader final : public sample_reader {
         if (row->natts != 1) {
             throw error(sqlstate::datatype_mismatch, "the query for items must return one column");
         }
-        const Oid given = TupleDescAttr(row, 0)->atttypid;
-        if (getBaseType(given) != getBaseType(items_.type())) {
-            const char* here = format_type_be(given);
-            const char* there = format_type_be(items_.type());
+        const FormData_pg_attribute* given = TupleDescAttr(row, 0);
+        if (!items_.may_be(given)) {
+            const char* here = format_type_with_typemod(given->atttypid, given->atttypmod);
+            const char* there = format_type_with_typemod(items_.type(), items_.modifier());
             throw error(sqlstate::datatype_mismatch,
                         std::string{"items are of type "} + here + ", and those of the positives of type " + there, {},
-                        std::string{"Cast them in the query, as in 'SELECT id::"} + there + " FROM public.items'.");
+                        "Cast both to one type in queries, as in 'SELECT id::bigint FROM public.items'.");
         }
     }
 
@@ -179,8 +180,17 @@ void kept_values::learn(const FormData_pg_attribute* column)
 {
     char alignment = '\0';
     hash_ = learn_value_hash(column->atttypid, column->attcollation);
+    modifier_ = column->atttypmod;
     get_typlenbyvalalign(column->atttypid, &length_, &by_value_, &alignment);
     looks_vary_ = hash_.given == value_form::padded_text || !are_bytes_printed(*hash_.prints);
+}
+
+// A domain or a length may stand in the way of values of other columns.
+bool kept_values::may_be(const FormData_pg_attribute* column) const
+{
+    const bool is_plain = modifier_ == -1 && getBaseType(type()) == type();
+    return is_plain ? IsBinaryCoercible(getBaseType(column->atttypid), type())
+                    : column->atttypid == type() && column->atttypmod == modifier_;
 }
 
 std::uint32_t kept_values::number_of(value_numbers& numbers, Datum value)

@@ -31,10 +31,14 @@ class kept_values {
     // In a memory context that outlives the object. May raise.
     void learn(const FormData_pg_attribute* column);
 
+    // Whether values of another column may stand beside them as they are. May raise.
+    bool may_be(const FormData_pg_attribute* column) const;
+
     // The number of a value. May raise, and leaves things to the current memory context.
     std::uint32_t number_of(value_numbers& numbers, Datum value);
 
     Oid type() const noexcept { return hash_.type; }
+    int32 modifier() const noexcept { return modifier_; }
     const value_hash& hash() const noexcept { return hash_; }
     Datum operator[](std::uint32_t number) const noexcept { return values_[number]; }
     std::size_t memory_bytes() const noexcept
@@ -47,6 +51,7 @@ class kept_values {
     bool is_before(Datum a, Datum b) const;
 
     value_hash hash_ = {};
+    int32 modifier_ = -1;
     int16 length_ = 0;
     bool by_value_ = false;
     bool looks_vary_ = false;

@@ -1,7 +1,7 @@
 -- etl.negative_sample, etl.negative_sample_report and etl.create_negative_sample: known answers, what a sample must not
 -- depend on, every type of ids, errors, and a role that cannot be left.
 BEGIN;
-SELECT plan(110);
+SELECT plan(113);
 SET LOCAL client_min_messages = error; -- of users who have seen too much there is a warning
 
 -- Known answers -------------------------------------------------------------------------------------------------------
@@ -219,6 +219,17 @@ FROM (VALUES
      'the list of columns is not that of the sample'),
     ($$'SELECT ''{}''::json AS u, 1::bigint AS i', 'u', 'i', 1$$, '42804', NULL)
 ) AS c (call, state, message);
+SELECT is((SELECT string_agg(i, '') FROM etl.negative_sample('SELECT 1 AS u, ''a''::text AS i', 'u', 'i', 1,
+                                                             'SELECT ''b''::varchar(3)') AS s(u int, i text)), 'b',
+          'a varchar is a text');
+SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, ''a''::varchar(2) AS i', 'u', 'i', 1,
+                                                     'SELECT ''bcd''::varchar(3)') AS s(u int, i varchar(2))$$, '42804',
+                 'items are of type character varying(3), and those of the positives of type character varying(2)',
+                 'items that may be too long for the column');
+SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, ''a''::public.code AS i', 'u', 'i', 1,
+                                                     'SELECT ''''::text') AS s(u int, i text)$$, '42804',
+                 'items are of type text, and those of the positives of type public.code',
+                 'items that the domain may not allow');
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, ''{}''::json AS i', 'u', 'i', 1)
                    AS s(u int, i json)$$, '42883', 'values of type json cannot be hashed', 'what cannot be compared');
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('public.seen', 'u', 'i', 1) AS s(u int)$$, '42804', NULL,
