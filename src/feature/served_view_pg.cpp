@@ -224,11 +224,11 @@ std::shared_ptr<served_view> served_view::find(std::string_view name)
     view_map& views = known_views();
     const std::string key{name};
     while (true) {
-        std::shared_ptr<served_view>& kept = views[key];
-        std::shared_ptr<served_view> found = kept;
+        const auto kept = views.find(key);
+        std::shared_ptr<served_view> found = kept == views.end() ? nullptr : kept->second;
         if (found == nullptr || !found->is_current()) {
             found = std::make_shared<served_view>(name);
-            if (views.size() > most_views) {
+            if (views.size() >= most_views) {
                 views.clear();
             }
             views[key] = found;
