@@ -154,6 +154,9 @@ AS $$
 DECLARE
     keys text := etl._column_list(view.entity);
     features text := etl._column_list(view.features);
+    stored name[] := ARRAY( -- with the features of earlier versions
+        SELECT c.name FROM etl._feature_table_columns(history) AS c
+        WHERE c.name <> ALL (view.entity || etl._feature_reserved()));
 BEGIN
     RETURN etl._locked_change(format($query$
         WITH before AS (
@@ -172,7 +175,7 @@ BEGIN
             INSERT INTO %2$s (%3$s, as_of, created_at, present, %4$s)
             SELECT %9$s, $1, $2, c.is_present, %10$s FROM changed AS c
         ), restored AS (
-            INSERT INTO %2$s (%3$s, as_of, created_at, present, %4$s)
+            INSERT INTO %2$s (%3$s, as_of, created_at, present, %14$s)
             SELECT %9$s, $3, $2, c.was_present, %11$s FROM changed AS c
             WHERE c.is_new AND NOT EXISTS (SELECT FROM %2$s AS h WHERE h.as_of = $3 AND %12$s)
             RETURNING %3$s
@@ -186,8 +189,9 @@ BEGIN
         etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I'),
         etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I'),
         etl._feature_list(view.entity, 'coalesce((c.state).%1$I, (c.before).%1$I)'),
-        etl._feature_list(view.features, '(c.state).%1$I'), etl._feature_list(view.features, '(c.before).%1$I'),
-        etl._entity_condition(history, view.entity, 'h.%1$I', 'coalesce((c.state).%1$I, (c.before).%1$I)'), online),
+        etl._feature_list(view.features, '(c.state).%1$I'), etl._feature_list(stored, '(c.before).%1$I'),
+        etl._entity_condition(history, view.entity, 'h.%1$I', 'coalesce((c.state).%1$I, (c.before).%1$I)'), online,
+        etl._column_list(stored)),
         NULL::jsonb, as_of, created_at, next_as_of, view.ttl);
 END
 $$;
