@@ -1,6 +1,6 @@
 -- Feature views: definitions and their errors, materialisation, history, versions, lineage, consistency.
 BEGIN;
-SELECT plan(99);
+SELECT plan(100);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id serial, wallet text, event int, price numeric, at timestamptz);
@@ -210,6 +210,18 @@ SELECT throws_ok($$CALL etl.materialize_features('spending', '2026-01-05')$$, '2
 SELECT is(etl.alter_feature_view('spending', ttl => '0', keep_history => '0', description => ''), 3, 'taken away');
 SELECT results_eq('SELECT ttl, keep_history, description FROM etl.feature_views WHERE name = ''spending''',
                   'SELECT NULL::interval, NULL::interval, NULL::text', 'all of it');
+
+-- A backfill under a new version keeps what an earlier one has stored
+SELECT etl.create_feature_view('grown', ARRAY['event'],
+    'SELECT event, count(*) AS n FROM public.sale WHERE at <= $1 AND event = 9 GROUP BY 1');
+CALL etl.materialize_features('grown', '2026-01-06');
+CALL etl.materialize_features('grown', '2026-01-08');
+SELECT etl.alter_feature_view('grown',
+    'SELECT event, max(price) AS most FROM public.sale WHERE at <= $1 AND event = 9 GROUP BY 1');
+CALL etl.materialize_features('grown', '2026-01-07');
+SELECT results_eq('SELECT as_of::date, n, most FROM grown_history ORDER BY 1',
+                  $$VALUES ('2026-01-06'::date, 2::bigint, NULL::numeric), ('2026-01-07', NULL, 100), ('2026-01-08', 2, NULL)$$,
+                  'the restored state has the features that it had');
 
 -- Consistency ---------------------------------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ SELECT is((SELECT schedule FROM job), '@hourly', 'the job is there again');
 
 SELECT etl.drop_feature_view('it''s');
 SELECT is_empty('SELECT FROM job', 'a dropped view leaves no job');
-DROP EXTENSION pg_cron;
+DROP EXTENSION pg_cron CASCADE;
 SELECT throws_ok($$SELECT etl.create_feature_view('v', ARRAY['k'], 'SELECT 1 AS k, 2 AS x', schedule => '@hourly')$$, '55000',
                  'pg_cron is not installed in database "feature_views_cron"');
 SELECT is_empty('SELECT FROM etl.feature_views', 'and there is no half of a view');
