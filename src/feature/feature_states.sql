@@ -124,8 +124,8 @@ BEGIN
             MESSAGE = format('column "%s" of feature view "%s" has become %s, and its tables have %s', found.name,
                              view.name, found.type, coalesce(found.stored, 'no such column')),
             DETAIL = 'A table or function that the query reads was changed.',
-            HINT = format('etl.alter_feature_view(%L, query => …) with a query that casts the column, or gives it another '
-                          'name.', view.name);
+            HINT = format('etl.alter_feature_view(%L, query => …) with a query that casts the column, or gives it '
+                          'another name.', view.name);
     END IF;
 END
 $$;

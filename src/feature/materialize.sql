@@ -192,8 +192,8 @@ COMMENT ON PROCEDURE etl.materialize_features(text, timestamptz) IS
     'history only, and never a newer row. Called on its own it commits, and a failure is recorded too; inside a '
     'transaction it does not. '
     'Errors: 42704 no such view, 42501 another role''s, 22023 as_of not finite or before the history that is kept, '
-    '23502 a row without an entity, 23505 an entity with two rows, 42804 a column whose type has changed, 42501 no right '
-    'to create temporary tables, and whatever the query raises.';
+    '23502 a row without an entity, 23505 an entity with two rows, 42804 a column whose type has changed, 42501 no '
+    'right to create temporary tables, and whatever the query raises.';
 
 CREATE FUNCTION etl.rebuild_features(name text)
 RETURNS bigint
