@@ -40,7 +40,7 @@ class sample_reader : public pg::row_receiver {
         const MemoryContext old = MemoryContextSwitchTo(scratch_.get());
         add(slot->tts_values, slot->tts_isnull);
         MemoryContextSwitchTo(old);
-        if (++read_ % rows_kept == 0) {
+        if (++read_ % rows_kept == 0 || MemoryContextMemAllocated(scratch_.get(), false) > bytes_kept) {
             scratch_.reset();
             require_room();
         }
@@ -58,6 +58,7 @@ class sample_reader : public pg::row_receiver {
 
   private:
     static constexpr std::uint64_t rows_kept = 1024;
+    static constexpr std::size_t bytes_kept = 256 * 1024;
 
     void require_room() const
     {
