@@ -17,6 +17,10 @@ constexpr std::uint32_t version = 1;
 constexpr std::uint64_t most_rows = std::uint64_t{1} << 62;
 constexpr std::size_t first_room = 4;
 
+// The minutes of PostgreSQL's moments, from 4714-11-24 BC to the end of 294276.
+constexpr std::int64_t first_minute = -3'530'224'800;
+constexpr std::int64_t last_minute = 153'722'855'519;
+
 struct header {
     state_header head;
     std::uint32_t minutes;
@@ -236,11 +240,10 @@ std::uint64_t velocity_tiles::contents::count() const noexcept
 void velocity_tiles::check(std::span<const std::byte> bytes)
 {
     const header head = read_header(bytes);
-    constexpr std::int64_t farthest = INT64_MAX / microseconds_per_minute + 1;
     std::uint64_t rows = std::min(head.dropped, most_rows + 1);
     for (std::size_t i = 0; i < head.tiles; ++i) {
         const tile next = tile_at(bytes.data(), i);
-        if (next.minute < -farthest || next.minute > farthest ||
+        if (next.minute < first_minute || next.minute > last_minute ||
             (i > 0 && next.minute <= tile_at(bytes.data(), i - 1).minute)) {
             refuse_state(type_name, "Its minutes are not ascending.");
         }
