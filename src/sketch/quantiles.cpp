@@ -1,5 +1,7 @@
 #include "sketch/quantiles.hpp"
 
+#include "sketch/double_order.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -112,7 +114,7 @@ void halve_full_levels(quantiles::contents& state)
             continue;
         }
         if (h == 0) {
-            std::sort(state.levels[h].begin(), state.levels[h].end());
+            sort_doubles(state.levels[h]);
         }
         const std::vector<double> up = halve(state.levels[h], std::uint64_t{1} << h, state);
         if (h + 1 == state.levels.size()) {
@@ -307,7 +309,7 @@ void quantiles::merge(flat_buffer& buffer, std::span<const std::byte> other)
 void quantiles::pack(std::span<const std::byte> state, flat_buffer& to)
 {
     contents stored = read(state);
-    std::sort(stored.levels[0].begin(), stored.levels[0].end());
+    sort_doubles(stored.levels[0]);
     write(stored, to, 0, true);
 }
 

@@ -1,5 +1,7 @@
 #include "sketch/quantiles_reader.hpp"
 
+#include "sketch/double_order.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,7 +20,7 @@ quantiles_reader::quantiles_reader(std::span<const std::byte> state)
     greatest_ = read.greatest;
     above_ = read.above;
     below_ = read.below;
-    std::sort(read.levels[0].begin(), read.levels[0].end());
+    sort_doubles(read.levels[0]);
 
     struct weighted {
         double value;

@@ -62,7 +62,8 @@ SELECT set_eq(format('SELECT grp, md5(etl.quantiles(x ORDER BY i * 7919 %% 10000
               'SELECT grp, md5(s::text) FROM hashed', 'sorted, in another order: the same bytes');
 SET LOCAL enable_hashagg = on;
 SET LOCAL work_mem = '64kB';
-SELECT set_eq(format('SELECT grp, md5(etl.quantiles(x)::text) %s', :'few'), 'SELECT grp, md5(s::text) FROM hashed', 'spilled');
+SELECT set_eq(format('SELECT grp, md5(etl.quantiles(x)::text) %s', :'few'), 'SELECT grp, md5(s::text) FROM hashed',
+              'spilled');
 RESET work_mem;
 SELECT set_eq(format('SELECT grp, md5(etl.merge(s)::text) FROM (SELECT grp, part, etl.quantiles(x) AS s %s, part) AS p
                       GROUP BY grp', :'few'), 'SELECT grp, md5(s::text) FROM hashed', 'merged from stored parts');
@@ -125,7 +126,8 @@ CREATE TABLE received (LIKE large);
 SELECT current_setting('data_directory') || '/quantiles.bin' AS file \gset
 COPY large TO :'file' (FORMAT binary);
 COPY received FROM :'file' (FORMAT binary);
-SELECT set_eq('SELECT what, md5(s::text) FROM received', 'SELECT what, md5(s::text) FROM large', 'the binary form is whole');
+SELECT set_eq('SELECT what, md5(s::text) FROM received', 'SELECT what, md5(s::text) FROM large',
+              'the binary form is whole');
 SELECT is_empty('SELECT FROM large WHERE s::text::etl.quantiles::text <> s::text', 'the text form is whole');
 SELECT throws_ok(format('SELECT %L::etl.quantiles', set_byte(decode(substr(s::text, 3), 'hex'), at, byte)), '22P03',
                  'invalid value for type etl.quantiles', what)
