@@ -1,7 +1,8 @@
 #include "sketch/moments.hpp"
 
+#include "sketch/power_sums.hpp"
+
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -14,19 +15,10 @@ namespace {
 
 constexpr std::uint32_t magic = make_magic("MOMT");
 constexpr std::uint32_t version = 1;
-constexpr int powers = 4;
-constexpr unsigned digit_bits = 32;
-constexpr std::int64_t digit_mask = 0xffffffff;
+using namespace power_sums;
 using enum moments::special;
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
-// The lowest bit of a double is 2^-1074; 14 more below it put 2^0 at the beginning of a digit, so that most whole
-// numbers have one digit.
-constexpr unsigned bits_below_one = 1088;
-constexpr unsigned bits_below_double = bits_below_one - 1074;
-constexpr unsigned most_digits = 66;
-// A digit grows by less than 2^32 with each addition.
-constexpr std::uint32_t most_added = std::uint32_t{1} << 30;
 constexpr std::uint64_t most_values = std::uint64_t{1} << 62;
 
 struct header {
@@ -38,26 +30,39 @@ struct header {
     std::uint8_t low;
     std::uint8_t digits;
     std::uint8_t specials;
-    std::uint8_t packed;
+    std::uint8_t form;
 };
 static_assert(sizeof(header) == 40);
 
-// Where the sums lie among d digits: the fourth powers first, each with one word above its digits.
-constexpr std::size_t first_word(unsigned power, std::size_t d)
+enum form : std::uint8_t { growing_sums, stored_sums, list };
+
+// Lists have room for 2, 10 or 26 values: with headers these fill the chunks of a memory context.
+constexpr std::size_t first_room = 2;
+constexpr std::size_t most_listed = 26;
+
+constexpr std::size_t list_size(std::size_t values)
 {
-    constexpr std::size_t digits_before[powers + 1] = {10, 9, 7, 4, 0};
-    return digits_before[power] * d + (powers - power);
+    return sizeof(header) + values * sizeof(double);
 }
 
-constexpr std::size_t wide_size(std::size_t d)
+constexpr std::size_t more_room(std::size_t values)
 {
-    return sizeof(header) + (d == 0 ? 0 : first_word(0, d) + 1) * sizeof(std::int64_t);
+    return std::min<std::size_t>(values < first_room ? first_room : 2 * values + 6, most_listed);
 }
 
-constexpr std::size_t packed_size(std::size_t d)
+constexpr std::size_t sums_size(const header& head)
 {
-    constexpr std::size_t digits_of_all = 10;
-    return sizeof(header) + (d == 0 ? 0 : digits_of_all * d * sizeof(std::uint32_t) + powers * sizeof(std::int64_t));
+    return sizeof(header) + (head.form == stored_sums ? packed_size(head.digits) : growing_size(head.digits));
+}
+
+bool is_size_of(const header& head, std::size_t size)
+{
+    if (head.form == list) {
+        return head.low == 0 && head.digits <= most_listed && size >= list_size(head.digits) &&
+               size <= list_size(most_listed);
+    }
+    return head.form <= stored_sums && head.low + head.digits <= most_digits && (head.digits != 0 || head.low == 0) &&
+           size == sums_size(head);
 }
 
 // Reads the header and checks it against the length: after this no digit that it names lies outside.
@@ -68,117 +73,43 @@ header read_header(std::span<const std::byte> bytes)
         refuse_state(moments::type_name, "The value ends within its header.");
     }
     const auto head = load<header>(bytes.data());
-    if (head.packed > 1 || head.low + head.digits > most_digits || (head.digits == 0 && head.low != 0) ||
-        bytes.size() != (head.packed != 0 ? packed_size(head.digits) : wide_size(head.digits))) {
-        refuse_state(moments::type_name, "Sums of " + std::to_string(head.digits) + " digits from the " +
-                                             std::to_string(head.low) + "th on do not have " +
-                                             std::to_string(bytes.size()) + " bytes.");
+    if (!is_size_of(head, bytes.size())) {
+        refuse_state(moments::type_name,
+                     "What its header says does not have " + std::to_string(bytes.size()) + " bytes.");
     }
     if (head.count > most_values || head.specials > (is_nan | is_infinity | is_negative_infinity) ||
-        head.added > (head.packed != 0 ? 0 : most_added)) {
+        head.added > (head.form == growing_sums ? most_added : 0)) {
         refuse_state(moments::type_name, "A number in its header is out of range.");
     }
     return head;
 }
 
-// The words of a growing state, at any alignment.
-class words {
-  public:
-    explicit words(std::byte* state) noexcept : first_{state + sizeof(header)} {}
+digits_of digits_in(std::span<const std::byte> state, const header& head)
+{
+    return {state.data() + sizeof(header), head.digits, head.form == stored_sums};
+}
 
-    std::int64_t at(std::size_t i) const noexcept { return load<std::int64_t>(first_ + i * sizeof(std::int64_t)); }
-    void put(std::size_t i, std::int64_t value) const noexcept { store(first_ + i * sizeof(std::int64_t), value); }
-    void increase(std::size_t i, std::int64_t by) const noexcept { put(i, at(i) + by); }
+std::vector<double> listed(std::span<const std::byte> state, const header& head)
+{
+    std::vector<double> values(head.digits);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = load<double>(state.data() + list_size(i));
+    }
+    return values;
+}
+
+// A state that is needed for a moment.
+class scratch_buffer final : public flat_buffer {
+  public:
+    void assign(std::span<const std::byte> state) { bytes_.assign(state.begin(), state.end()); }
+
+    std::byte* data() noexcept override { return bytes_.data(); }
+    std::size_t size() const noexcept override { return bytes_.size(); }
+    void resize(std::size_t size) override { bytes_.resize(size); }
 
   private:
-    std::byte* first_;
+    std::vector<std::byte> bytes_;
 };
-
-// The digits of a state in either form: at(power, i) is digit i, or with i = power × d what is above all digits.
-class digits_of {
-  public:
-    digits_of(std::span<const std::byte> state, const header& head) noexcept
-        : first_{state.data() + sizeof(header)}, d_{head.digits}, packed_{head.packed != 0}
-    {
-    }
-
-    std::int64_t at(unsigned power, std::size_t i) const noexcept
-    {
-        if (!packed_) {
-            return load<std::int64_t>(first_ + (first_word(power, d_) + i) * sizeof(std::int64_t));
-        }
-        // Before this sum lie words above digits, as many as sums, and twice the bytes of a digit each.
-        const std::size_t before = (first_word(power, d_) + (powers - power)) * sizeof(std::uint32_t);
-        const std::byte* digit = first_ + before + i * sizeof(std::uint32_t);
-        return i < power * d_ ? load<std::uint32_t>(digit) : load<std::int64_t>(digit);
-    }
-
-    // The sum's digits without carries to pass on; the last is what is above them.
-    std::vector<std::int64_t> carried(unsigned power) const
-    {
-        std::vector<std::int64_t> result(power * d_ + 1);
-        for (std::size_t i = 0; i < result.size(); ++i) {
-            result[i] += at(power, i);
-            if (i + 1 < result.size()) {
-                result[i + 1] = result[i] >> digit_bits;
-                result[i] &= digit_mask;
-            }
-        }
-        return result;
-    }
-
-  private:
-    const std::byte* first_;
-    std::size_t d_;
-    bool packed_;
-};
-
-// Passes on the carries of all sums.
-void carry(const words& sums, std::size_t d)
-{
-    for (unsigned power = 1; power <= powers; ++power) {
-        const std::size_t first = first_word(power, d);
-        for (std::size_t i = first; i < first + power * d; ++i) {
-            const std::int64_t digit = sums.at(i);
-            sums.increase(i + 1, digit >> digit_bits);
-            sums.put(i, digit & digit_mask);
-        }
-    }
-}
-
-// Adds a power of 64 × limbs bits that begins at a bit. sign is 0 or -1: (x ^ sign) - sign is x or -x.
-template <std::size_t limbs>
-void add_power(const words& sums, std::size_t first, const std::array<std::uint64_t, limbs>& power, unsigned bit,
-               std::int64_t sign)
-{
-    const auto signed_of = [sign](std::uint64_t part) { return (static_cast<std::int64_t>(part) ^ sign) - sign; };
-    const unsigned shift = bit % digit_bits;
-    std::size_t at = first + bit / digit_bits;
-    std::uint64_t above = 0;
-    for (const std::uint64_t limb : power) {
-        const std::uint64_t shifted = limb << shift | above;
-        above = limb >> 1 >> (63 - shift);
-        sums.increase(at, signed_of(static_cast<std::uint32_t>(shifted)));
-        sums.increase(at + 1, signed_of(shifted >> digit_bits));
-        at += 2;
-    }
-    sums.increase(at, signed_of(above));
-}
-
-// A number times one of 64 bits.
-template <std::size_t limbs>
-std::array<std::uint64_t, limbs + 1> times(const std::array<std::uint64_t, limbs>& number, std::uint64_t factor)
-{
-    std::array<std::uint64_t, limbs + 1> result;
-    std::uint64_t above = 0;
-    for (std::size_t i = 0; i < limbs; ++i) {
-        const auto part = static_cast<unsigned __int128>(number[i]) * factor + above;
-        result[i] = static_cast<std::uint64_t>(part);
-        above = static_cast<std::uint64_t>(part >> 64);
-    }
-    result[limbs] = above;
-    return result;
-}
 
 [[noreturn]] void refuse_count()
 {
@@ -208,14 +139,55 @@ bool is_possible(const header& head)
            !std::signbit(head.greatest == 0 ? head.greatest : 1.0);
 }
 
+// Whether every value of a list is one of those that the header tells of.
+void check_list(std::span<const std::byte> bytes, const header& head)
+{
+    const std::vector<double> values = listed(bytes, head);
+    if (values.size() > head.count || std::any_of(values.begin(), values.end(), [&head](double value) {
+            return !std::isfinite(value) || value == 0 || value < head.least || value > head.greatest;
+        })) {
+        refuse_state(moments::type_name, "A value in it is out of range.");
+    }
+}
+
+// Whether no digit could overflow by being added to or carried on, and no sum is larger than so many values make it.
+void check_sums(std::span<const std::byte> bytes, const header& head)
+{
+    const digits_of present = digits_in(bytes, head);
+    const std::int64_t most = (std::int64_t{head.added} + 1) << digit_bits;
+    const auto count = static_cast<std::int64_t>(head.count);
+    for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
+        const std::size_t end = std::size_t{power} * head.digits;
+        const std::int64_t above = present.at(power, end);
+        bool fits = above <= count && above >= (power % 2 == 0 ? 0 : -count);
+        for (std::size_t i = 0; i < end; ++i) {
+            fits = fits && present.at(power, i) <= most && present.at(power, i) >= -most;
+        }
+        if (!fits) {
+            refuse_state(moments::type_name, "A sum in it is out of range.");
+        }
+    }
+    if (head.form == growing_sums && head.digits != 0 &&
+        load<std::int64_t>(bytes.data() + bytes.size() - sizeof(std::int64_t)) != 0) {
+        refuse_state(moments::type_name, "The word after its sums is not zero.");
+    }
+}
+
 } // namespace
 
 moments::contents moments::read(std::span<const std::byte> state)
 {
-    const header head = read_header(state);
+    header head = read_header(state);
+    scratch_buffer copy;
+    if (head.form == list) {
+        copy.assign(state);
+        moments{copy}.list_to_sums();
+        state = copy.bytes();
+        head = load<header>(state.data());
+    }
     contents result{
         head.count, head.least, head.greatest, head.specials, head.low * int{digit_bits} - int{bits_below_one}, {}};
-    const digits_of present{state, head};
+    const digits_of present = digits_in(state, head);
     for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
         result.sums[power - 1] = present.carried(power);
     }
@@ -225,33 +197,32 @@ moments::contents moments::read(std::span<const std::byte> state)
 moments::moments(flat_buffer& buffer) : buffer_{buffer}
 {
     if (buffer_.size() == 0) {
-        buffer_.resize(wide_size(0));
-        store(buffer_.data(), header{{magic, version}, 0, infinite, -infinite, 0, 0, 0, 0, 0});
+        buffer_.resize(list_size(first_room));
+        store(buffer_.data(), header{{magic, version}, 0, infinite, -infinite, 0, 0, 0, 0, list});
         return;
     }
     header head = read_header(buffer_.bytes());
-    if (head.packed == 0) {
+    if (head.form != stored_sums) {
         return;
     }
-    const std::vector<std::byte> packed{buffer_.data(), buffer_.data() + buffer_.size()};
-    const digits_of stored{packed, head};
-    buffer_.resize(wide_size(head.digits));
-    const words sums{buffer_.data()};
+    scratch_buffer packed;
+    packed.assign(buffer_.bytes());
+    const digits_of stored = digits_in(packed.bytes(), head);
+    buffer_.resize(sizeof(header) + growing_size(head.digits));
+    std::memset(buffer_.data() + sizeof(header), 0, buffer_.size() - sizeof(header));
+    const words sums{buffer_.data() + sizeof(header)};
     for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
         for (std::size_t i = 0; i <= power * head.digits; ++i) {
             sums.put(first_word(power, head.digits) + i, stored.at(power, i));
         }
     }
-    if (head.digits != 0) {
-        sums.put(first_word(0, head.digits), 0);
-    }
-    head.packed = 0;
+    head.form = growing_sums;
     store(buffer_.data(), head);
 }
 
 void moments::add(double value)
 {
-    header head = load<header>(buffer_.data());
+    auto head = load<header>(buffer_.data());
     if (head.count == most_values) [[unlikely]] {
         refuse_count();
     }
@@ -268,40 +239,75 @@ void moments::add(double value)
     }
     store(buffer_.data(), head);
     if (std::isfinite(value) && value != 0) {
-        add_finite(value);
+        include(value);
     }
 }
 
-void moments::add_finite(double value)
+// A finite value other than 0, which the header has counted.
+void moments::include(double value)
 {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    const auto raised = static_cast<unsigned>(bits >> 52 & 0x7ff);
-    const std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1);
-    const std::uint64_t significand = raised == 0 ? fraction : fraction | std::uint64_t{1} << 52;
-    const auto zeros = static_cast<unsigned>(std::countr_zero(significand));
-    const std::array<std::uint64_t, 1> number{significand >> zeros};
-    const unsigned bit = (raised == 0 ? 0 : raised - 1) + zeros + bits_below_double;
-    const unsigned low = bit / digit_bits;
-    const unsigned high = (bit + static_cast<unsigned>(std::bit_width(number[0])) - 1) / digit_bits;
-
     auto head = load<header>(buffer_.data());
-    if (head.digits == 0) {
-        widen(low, high - low + 1);
-    } else if (low < head.low || high >= head.low + unsigned{head.digits}) {
-        const unsigned lowest = std::min<unsigned>(low, head.low);
-        widen(lowest, std::max<unsigned>(high + 1, head.low + head.digits) - lowest);
+    if (head.form == list && head.digits == most_listed) {
+        list_to_sums();
+    } else if (head.form == list) {
+        if (list_size(head.digits + std::size_t{1}) > buffer_.size()) {
+            buffer_.resize(list_size(more_room(head.digits)));
+        }
+        store(buffer_.data() + list_size(head.digits), value);
+        ++head.digits;
+        store(buffer_.data(), head);
+        return;
     }
-    head = load<header>(buffer_.data());
-    const words sums{buffer_.data()};
+    add_to_sums(value);
+}
+
+void moments::list_to_sums()
+{
+    auto head = load<header>(buffer_.data());
+    const std::vector<double> values = listed(buffer_.bytes(), head);
+    unsigned low = most_digits;
+    unsigned end = 0;
+    for (const double value : values) {
+        const binary_form number{value};
+        low = std::min(low, number.low());
+        end = std::max(end, number.high() + 1);
+    }
+    head.form = growing_sums;
+    head.digits = 0;
+    store(buffer_.data(), head);
+    widen(values.empty() ? 0 : low, values.empty() ? 0 : end - low);
+    for (const double value : values) {
+        add_to_sums(value);
+    }
+}
+
+// Sees to it that the sums have digits from one up to another one.
+void moments::cover(unsigned low, unsigned end)
+{
+    const auto head = load<header>(buffer_.data());
+    if (head.digits == 0) {
+        widen(low, end - low);
+    } else if (low < head.low || end > head.low + unsigned{head.digits}) {
+        const unsigned lowest = std::min<unsigned>(low, head.low);
+        widen(lowest, std::max<unsigned>(end, head.low + head.digits) - lowest);
+    }
+}
+
+void moments::add_to_sums(double value)
+{
+    const binary_form number{value};
+    cover(number.low(), number.high() + 1);
+    auto head = load<header>(buffer_.data());
+    const words sums{buffer_.data() + sizeof(header)};
     const std::size_t d = head.digits;
-    const unsigned at = bit - head.low * digit_bits;
-    const std::int64_t sign = static_cast<std::int64_t>(bits) >> 63;
-    const auto square = times(number, number[0]);
-    const auto cube = times(square, number[0]);
-    add_power(sums, first_word(1, d), number, at, sign);
+    const unsigned at = number.bit - head.low * digit_bits;
+    const std::array<std::uint64_t, 1> significand{number.significand};
+    const auto square = times(significand, number.significand);
+    const auto cube = times(square, number.significand);
+    add_power(sums, first_word(1, d), significand, at, number.sign);
     add_power(sums, first_word(2, d), square, 2 * at, 0);
-    add_power(sums, first_word(3, d), cube, 3 * at, sign);
-    add_power(sums, first_word(4, d), times(cube, number[0]), 4 * at, 0);
+    add_power(sums, first_word(3, d), cube, 3 * at, number.sign);
+    add_power(sums, first_word(4, d), times(cube, number.significand), 4 * at, 0);
     if (++head.added == most_added) {
         carry(sums, d);
         head.added = 0;
@@ -315,13 +321,13 @@ void moments::widen(unsigned low, unsigned digits)
 {
     auto head = load<header>(buffer_.data());
     std::array<std::vector<std::int64_t>, powers + 1> before;
-    const digits_of present{buffer_.bytes(), head};
+    const digits_of present = digits_in(buffer_.bytes(), head);
     for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
         before[power] = present.carried(power);
     }
-    buffer_.resize(wide_size(digits));
+    buffer_.resize(sizeof(header) + growing_size(digits));
     std::memset(buffer_.data() + sizeof(header), 0, buffer_.size() - sizeof(header));
-    const words sums{buffer_.data()};
+    const words sums{buffer_.data() + sizeof(header)};
     for (unsigned power = 1; power <= powers; ++power) {
         std::size_t to = first_word(power, digits) + (before[power].empty() ? 0 : power * (head.low - low));
         for (const std::int64_t word : before[power]) {
@@ -347,28 +353,56 @@ void moments::merge(std::span<const std::byte> other)
     head.greatest = std::max(head.greatest, from.greatest);
     head.specials |= from.specials;
     store(buffer_.data(), head);
+    if (from.form != list) {
+        merge_sums(other);
+        return;
+    }
+    for (const double value : listed(other, from)) {
+        include(value);
+    }
+}
+
+void moments::merge_sums(std::span<const std::byte> other)
+{
+    if (load<header>(buffer_.data()).form == list) {
+        list_to_sums();
+    }
+    const header from = read_header(other);
     if (from.digits == 0) {
         return;
     }
-    const unsigned low = head.digits == 0 ? from.low : std::min(head.low, from.low);
-    const unsigned end = std::max(from.low + from.digits, head.digits == 0 ? 0 : head.low + head.digits);
-    widen(low, end - low);
-    const words sums{buffer_.data()};
-    const digits_of added{other, from};
+    cover(from.low, from.low + from.digits);
+    auto head = load<header>(buffer_.data());
+    const std::size_t d = head.digits;
+    const words sums{buffer_.data() + sizeof(header)};
+    const digits_of added = digits_in(other, from);
+    carry(sums, d);
     for (unsigned power = 1; power <= powers; ++power) {
-        const std::size_t to = first_word(power, end - low) + power * (from.low - low);
+        const std::size_t to = first_word(power, d) + power * (from.low - head.low);
         for (std::size_t i = 0; i <= power * from.digits; ++i) {
             sums.increase(to + i, added.at(power, i));
         }
     }
-    carry(sums, end - low);
+    carry(sums, d);
+    head.added = 0;
+    store(buffer_.data(), head);
 }
 
 void moments::pack(std::span<const std::byte> state, flat_buffer& to)
 {
     header head = read_header(state);
-    const digits_of present{state, head};
-    to.resize(packed_size(head.digits));
+    if (head.form == list) {
+        std::vector<double> values = listed(state, head);
+        std::sort(values.begin(), values.end());
+        to.resize(list_size(values.size()));
+        store(to.data(), head);
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            store(to.data() + list_size(i), values[i]);
+        }
+        return;
+    }
+    const digits_of present = digits_in(state, head);
+    to.resize(sizeof(header) + packed_size(head.digits));
     std::byte* at = to.data() + sizeof(header);
     for (unsigned power = powers; power >= 1 && head.digits != 0; --power) {
         const auto sum = present.carried(power);
@@ -379,7 +413,7 @@ void moments::pack(std::span<const std::byte> state, flat_buffer& to)
         store(at, sum.back());
         at += sizeof(std::int64_t);
     }
-    head.packed = 1;
+    head.form = stored_sums;
     head.added = 0;
     store(to.data(), head);
 }
@@ -390,24 +424,7 @@ void moments::check(std::span<const std::byte> bytes)
     if (!is_possible(head)) {
         refuse_state(type_name, "Its count, its extremes and its sums cannot be of the same values.");
     }
-    const digits_of present{bytes, head};
-    const std::int64_t most = (std::int64_t{head.added} + 1) << digit_bits;
-    const auto count = static_cast<std::int64_t>(head.count);
-    for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
-        const std::size_t end = std::size_t{power} * head.digits;
-        const std::int64_t above = present.at(power, end);
-        bool fits = above <= count && above >= (power % 2 == 0 ? 0 : -count);
-        for (std::size_t i = 0; i < end; ++i) {
-            fits = fits && present.at(power, i) <= most && present.at(power, i) >= -most;
-        }
-        if (!fits) {
-            refuse_state(type_name, "A sum in it is out of range.");
-        }
-    }
-    if (head.packed == 0 && head.digits != 0 &&
-        load<std::int64_t>(bytes.data() + bytes.size() - sizeof(std::int64_t)) != 0) {
-        refuse_state(type_name, "The word after its sums is not zero.");
-    }
+    head.form == list ? check_list(bytes, head) : check_sums(bytes, head);
 }
 
 } // namespace etl

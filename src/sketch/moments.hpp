@@ -7,19 +7,24 @@
 // columns use that range. So the state spans the digits from the lowest to the highest that some value has, d of them;
 // a power p then has p × d digits, at p times the place. Which ones depends on the values alone, not on their order.
 //
+// Most groups are small. Up to 26 values other than 0 are kept as they are, and summed when the 27th comes or somebody
+// asks.
+//
 // Layout, little-endian:
 //
 //   magic u32, version u32     state_header
 //   count u64                  values, NaN and infinities too
 //   least f64, greatest f64    of all but NaN; Infinity and -Infinity where there is none
 //   added u32                  additions since the last carry
-//   low u8, digits u8          the lowest digit in units of 2^32, and d
+//   low u8                     the lowest digit in units of 2^32
+//   digits u8                  d; in a list, the number of its values
 //   specials u8                bits: a NaN, Infinity, -Infinity was added
-//   packed u8                  1 when stored, 0 while it grows
-//   the sums of the powers 4, 3, 2, 1 unless d is 0: p × d digits, the lowest first, and what is above them
+//   form u8                    0 sums that grow, 1 sums that are stored, 2 a list
 //
-// While it grows a digit is an i64; adding to a sum may touch words behind it, by zero, so there is one more at the
-// end. Packed, digits are u32 without a carry to pass on. What is above them is an i64 in both, with the sum's sign.
+// then in a list f64[digits], in order when stored; while it grows there may be room for more. Otherwise the sums of the
+// powers 4, 3, 2, 1: p × d digits each, the lowest first, and what is above them. While sums grow a digit is an i64;
+// adding to a sum may touch words behind it, by zero, so there is one more at the end. Stored, digits are u32 without a
+// carry to pass on. What is above them is an i64 in both, with the sum's sign.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -64,7 +69,11 @@ class moments {
     static void check(std::span<const std::byte> bytes);
 
   private:
-    void add_finite(double value);
+    void include(double value);
+    void list_to_sums();
+    void cover(unsigned low, unsigned end);
+    void add_to_sums(double value);
+    void merge_sums(std::span<const std::byte> other);
     void widen(unsigned low, unsigned digits);
 
     flat_buffer& buffer_;

@@ -235,14 +235,14 @@ TEST(Moments, AreTheSameInAnyOrderAndDivision)
 {
     std::mt19937_64 random{7};
     for (int round = 0; round < 200; ++round) {
-        values numbers = drawn(random, 1 + random() % 40);
+        values numbers = drawn(random, 1 + random() % 80);
         vector_buffer whole = packed(growing(numbers));
         EXPECT_NO_THROW(moments::check(whole.bytes()));
         std::shuffle(numbers.begin(), numbers.end(), random);
         vector_buffer all;
         moments merged{all};
         for (std::size_t at = 0; at < numbers.size();) {
-            const std::size_t count = std::min<std::size_t>(random() % 10, numbers.size() - at);
+            const std::size_t count = std::min<std::size_t>(random() % (round % 2 == 0 ? 10 : 60), numbers.size() - at);
             const auto first = numbers.begin() + static_cast<std::ptrdiff_t>(at);
             vector_buffer part = growing({first, first + static_cast<std::ptrdiff_t>(count)});
             if (random() % 2 == 0) {
@@ -263,25 +263,39 @@ TEST(Moments, AreTheSameInAnyOrderAndDivision)
 
 TEST(Moments, StoredStatesGrowOn)
 {
-    const values first{1, 2.5, -3e20};
-    const values second{7, 1e-20};
-    vector_buffer state = packed(growing(first));
-    moments grown{state};
-    values both = first;
-    for (const double number : second) {
-        grown.add(number);
-        both.push_back(number);
+    for (const std::size_t count : {3U, 20U, 50U}) {
+        const values first(count, -3e20);
+        const values second{7, 1e-20, 0, 5, 6, 2.5, 8, 9};
+        vector_buffer state = packed(growing(first));
+        moments grown{state};
+        values both = first;
+        for (const double number : second) {
+            grown.add(number);
+            both.push_back(number);
+        }
+        vector_buffer stored = packed(state);
+        vector_buffer expected = packed(growing(both));
+        EXPECT_TRUE(same(stored, expected)) << count;
     }
-    vector_buffer stored = packed(state);
-    vector_buffer expected = packed(growing(both));
-    EXPECT_TRUE(same(stored, expected));
+}
+
+// One value in a cycle, so often that they are summed.
+values many(const values& cycle)
+{
+    values numbers;
+    for (std::size_t i = 0; i < 100; ++i) {
+        numbers.push_back(cycle[i % cycle.size()]);
+    }
+    return numbers;
 }
 
 TEST(Moments, AreSmall)
 {
-    EXPECT_LE(packed(growing({1, 2, 1000, 4'000'000'000})).size(), 120U);
-    EXPECT_LE(packed(growing({0.01, 19.99, 999.99})).size(), 200U);
-    EXPECT_LE(packed(growing({largest, smallest})).size(), 2800U);
+    EXPECT_EQ(packed(growing({})).size(), 40U);
+    EXPECT_EQ(packed(growing({1, 0, 2})).size(), 56U);
+    EXPECT_LE(packed(growing(many({1, 2, 1000, 4'000'000'000}))).size(), 120U);
+    EXPECT_LE(packed(growing(many({0.01, 19.99, 999.99}))).size(), 200U);
+    EXPECT_LE(packed(growing(many({largest, smallest}))).size(), 2800U);
 }
 
 void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_t> bytes, const char* what)
@@ -294,7 +308,7 @@ void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_
 
 TEST(Moments, RefuseForgedBytes)
 {
-    vector_buffer good = packed(growing({1, 2, 3}));
+    vector_buffer good = packed(growing(many({1, 2, 3})));
     EXPECT_NO_THROW(moments::check(good.bytes()));
     expect_refused(good, 0, {0}, "magic");
     expect_refused(good, 4, {2}, "version");
@@ -307,14 +321,28 @@ TEST(Moments, RefuseForgedBytes)
     expect_refused(good, 37, {2}, "more digits than there are");
     expect_refused(good, 38, {8}, "an unknown special");
     expect_refused(good, 39, {0}, "the other form");
+    expect_refused(good, 39, {3}, "no form");
     expect_refused(good, good.size() - 1, {0x80}, "a sum below what so many values can have");
-    vector_buffer wide = growing({1, 2, 3});
+    vector_buffer wide = growing(many({1, 2, 3}));
     EXPECT_NO_THROW(moments::check(wide.bytes()));
     expect_refused(wide, wide.size() - 1, {1}, "something in the word behind the sums");
     expect_refused(wide, 40 + 7, {0x7f}, "a digit that could overflow");
     vector_buffer cut{good.bytes().first(good.size() - 1)};
     EXPECT_THROW(moments::check(cut.bytes()), etl::error);
     EXPECT_THROW(moments::check({}), etl::error);
+}
+
+TEST(Moments, RefuseForgedLists)
+{
+    vector_buffer good = packed(growing({1, 2, 3}));
+    EXPECT_NO_THROW(moments::check(good.bytes()));
+    expect_refused(good, 8, {2}, "more values than are counted");
+    expect_refused(good, 36, {1}, "a digit of sums");
+    expect_refused(good, 37, {4}, "more values than there are");
+    expect_refused(good, 37, {27}, "more values than a list has");
+    expect_refused(good, 46, {0, 0}, "0 as a value");
+    expect_refused(good, 46, {0xf8, 0x7f}, "NaN as a value");
+    expect_refused(good, 46, {0x10, 0x40}, "a value above the greatest");
 }
 
 } // namespace
