@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t magic = make_magic("MOMT");
 constexpr std::uint32_t version = 1;
-using namespace power_sums;
+using namespace powers_in_digits;
 using enum moments::special;
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
@@ -175,7 +175,13 @@ void check_sums(std::span<const std::byte> bytes, const header& head)
 
 } // namespace
 
-moments::contents moments::read(std::span<const std::byte> state)
+moments::summary moments::read_summary(std::span<const std::byte> state)
+{
+    const header head = read_header(state);
+    return {head.count, head.least, head.greatest, head.specials};
+}
+
+moments::power_sums moments::read_sums(std::span<const std::byte> state)
 {
     header head = read_header(state);
     scratch_buffer copy;
@@ -185,11 +191,10 @@ moments::contents moments::read(std::span<const std::byte> state)
         state = copy.bytes();
         head = load<header>(state.data());
     }
-    contents result{
-        head.count, head.least, head.greatest, head.specials, head.low * int{digit_bits} - int{bits_below_one}, {}};
+    power_sums result{head.low * int{digit_bits} - int{bits_below_one}, {}};
     const digits_of present = digits_in(state, head);
     for (unsigned power = 1; power <= powers && head.digits != 0; ++power) {
-        result.sums[power - 1] = present.carried(power);
+        result.digits[power - 1] = present.carried(power);
     }
     return result;
 }

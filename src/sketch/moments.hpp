@@ -52,18 +52,21 @@ class moments {
     // The stored form: the same bytes for the same values. `to` is empty.
     static void pack(std::span<const std::byte> state, flat_buffer& to);
 
-    // The state as moments_reader takes it. A sum's digits have no carries to pass on, but for the last: it is what is
+    // What moments_reader takes of a state. A sum's digits have no carries to pass on, but for the last: it is what is
     // above all digits, and has the sign. The sum of power p is in units of 2^(p × exponent).
     enum special : std::uint8_t { is_nan = 1, is_infinity = 2, is_negative_infinity = 4 };
-    struct contents {
+    struct summary {
         std::uint64_t count;
         double least;
         double greatest;
         std::uint8_t specials;
-        int exponent;
-        std::array<std::vector<std::int64_t>, 4> sums; // of the powers 1, 2, 3, 4; empty where all values are 0
     };
-    static contents read(std::span<const std::byte> state);
+    struct power_sums {
+        int exponent;
+        std::array<std::vector<std::int64_t>, 4> digits; // of the powers 1, 2, 3, 4; empty where all values are 0
+    };
+    static summary read_summary(std::span<const std::byte> state);
+    static power_sums read_sums(std::span<const std::byte> state);
 
     // Proves that bytes from outside are a state with every property named above, or throws.
     static void check(std::span<const std::byte> bytes);

@@ -94,83 +94,89 @@ moments_reader::whole moments_reader::times(const whole& a, int factor)
 
 // --- answers --------------------------------------------------------------------------------------------------------
 
-moments_reader::moments_reader(std::span<const std::byte> state)
+moments_reader::moments_reader(std::span<const std::byte> state) : state_{state}, known_{moments::read_summary(state)}
 {
-    moments::contents read = moments::read(state);
-    count_ = read.count;
-    least_ = read.least;
-    greatest_ = read.greatest;
-    specials_ = read.specials;
-    exponent_ = read.exponent;
-    std::transform(read.sums.begin(), read.sums.end(), sums_.begin(),
+}
+
+moments_reader::exact_sums moments_reader::read_sums() const
+{
+    moments::power_sums read = moments::read_sums(state_);
+    exact_sums result{read.exponent, {}};
+    std::transform(read.digits.begin(), read.digits.end(), result.powers.begin(),
                    [](std::vector<std::int64_t>& digits) { return whole_of(std::move(digits)); });
+    return result;
 }
 
 // Where the extremes are the wrong way round there are only NaNs.
 std::optional<double> moments_reader::least() const noexcept
 {
-    if (count_ == 0) {
+    if (known_.count == 0) {
         return std::nullopt;
     }
-    return least_ <= greatest_ ? least_ : nan;
+    return known_.least <= known_.greatest ? known_.least : nan;
 }
 
 std::optional<double> moments_reader::greatest() const noexcept
 {
-    if (count_ == 0) {
+    if (known_.count == 0) {
         return std::nullopt;
     }
-    return (specials_ & moments::is_nan) != 0 ? nan : greatest_;
+    return (known_.specials & moments::is_nan) != 0 ? nan : known_.greatest;
 }
 
 double moments_reader::special_sum() const noexcept
 {
     constexpr std::uint8_t both = moments::is_infinity | moments::is_negative_infinity;
-    if ((specials_ & moments::is_nan) != 0 || (specials_ & both) == both) {
+    if ((known_.specials & moments::is_nan) != 0 || (known_.specials & both) == both) {
         return nan;
     }
     const double infinite = std::numeric_limits<double>::infinity();
-    return (specials_ & moments::is_infinity) != 0 ? infinite : -infinite;
+    return (known_.specials & moments::is_infinity) != 0 ? infinite : -infinite;
 }
 
 std::optional<double> moments_reader::sum() const
 {
-    if (count_ == 0) {
+    if (known_.count == 0) {
         return std::nullopt;
     }
     if (!is_finite()) {
         return special_sum();
     }
-    const double result = in_range(nearest_double(sums_[0].magnitude, exponent_), "sum");
-    return sums_[0].is_negative ? -result : result;
+    const exact_sums sums = read_sums();
+    const whole& first = sums.powers[0];
+    const double result = in_range(nearest_double(first.magnitude, sums.exponent), "sum");
+    return first.is_negative ? -result : result;
 }
 
 std::optional<double> moments_reader::mean() const
 {
-    if (count_ == 0) {
+    if (known_.count == 0) {
         return std::nullopt;
     }
     if (!is_finite()) {
         return special_sum();
     }
-    const double result = nearest_double(sums_[0].magnitude, exponent_, count_);
-    return sums_[0].is_negative ? -result : result;
+    const exact_sums sums = read_sums();
+    const whole& first = sums.powers[0];
+    const double result = nearest_double(first.magnitude, sums.exponent, known_.count);
+    return first.is_negative ? -result : result;
 }
 
 // n Σx² - (Σx)², which is n² times the variance, and never negative (Cauchy and Schwarz) unless the state is forged.
-moments_reader::whole moments_reader::spread() const
+moments_reader::whole moments_reader::spread(const exact_sums& sums) const
 {
-    const whole result = sum(product(n(), sums_[1]), times(product(sums_[0], sums_[0]), -1));
+    const auto& [s1, s2, s3, s4] = sums.powers;
+    const whole result = sum(product(n(), s2), times(product(s1, s1), -1));
     return result.is_negative ? whole{} : result;
 }
 
 std::optional<unsigned __int128> moments_reader::squares_divisor(divisor by) const noexcept
 {
-    const std::uint64_t parts = by == divisor::sample && count_ > 0 ? count_ - 1 : count_;
+    const std::uint64_t parts = by == divisor::sample && known_.count > 0 ? known_.count - 1 : known_.count;
     if (parts == 0) {
         return std::nullopt;
     }
-    return static_cast<unsigned __int128>(count_) * parts;
+    return static_cast<unsigned __int128>(known_.count) * parts;
 }
 
 std::optional<double> moments_reader::variance(divisor by) const
@@ -179,7 +185,8 @@ std::optional<double> moments_reader::variance(divisor by) const
     if (!parts || !is_finite()) {
         return parts ? std::optional{nan} : std::nullopt;
     }
-    return in_range(nearest_double(spread().magnitude, 2 * exponent_, *parts), "variance");
+    const exact_sums sums = read_sums();
+    return in_range(nearest_double(spread(sums).magnitude, 2 * sums.exponent, *parts), "variance");
 }
 
 std::optional<double> moments_reader::deviation(divisor by) const
@@ -188,21 +195,23 @@ std::optional<double> moments_reader::deviation(divisor by) const
     if (!parts || !is_finite()) {
         return parts ? std::optional{nan} : std::nullopt;
     }
-    const scaled square = scaled_of(spread().magnitude, *parts);
-    return in_range(std::ldexp(std::sqrt(square.fraction), square.exponent / 2 + exponent_), "standard deviation");
+    const exact_sums sums = read_sums();
+    const scaled square = scaled_of(spread(sums).magnitude, *parts);
+    return in_range(std::ldexp(std::sqrt(square.fraction), square.exponent / 2 + sums.exponent), "standard deviation");
 }
 
 // With S for the sums: n³ m3 = n² S3 - 3 n S1 S2 + 2 S1³, and the powers of n cancel out.
 std::optional<double> moments_reader::skewness() const
 {
-    if (count_ == 0 || !is_finite()) {
-        return count_ == 0 ? std::nullopt : std::optional{nan};
+    if (known_.count == 0 || !is_finite()) {
+        return known_.count == 0 ? std::nullopt : std::optional{nan};
     }
-    const natural square = spread().magnitude;
+    const exact_sums sums = read_sums();
+    const natural square = spread(sums).magnitude;
     if (square.empty()) {
         return std::nullopt;
     }
-    const auto& [s1, s2, s3, s4] = sums_;
+    const auto& [s1, s2, s3, s4] = sums.powers;
     const whole cube = sum(sum(product(product(n(), n()), s3), times(product(n(), product(s1, s2)), -3)),
                            times(product(s1, product(s1, s1)), 2));
     const scaled above = scaled_of(cube.magnitude);
@@ -215,14 +224,15 @@ std::optional<double> moments_reader::skewness() const
 // n⁴ m4 = n³ S4 - 4 n² S1 S3 + 6 n S1² S2 - 3 S1⁴. The excess is taken before anything is rounded.
 std::optional<double> moments_reader::kurtosis() const
 {
-    if (count_ == 0 || !is_finite()) {
-        return count_ == 0 ? std::nullopt : std::optional{nan};
+    if (known_.count == 0 || !is_finite()) {
+        return known_.count == 0 ? std::nullopt : std::optional{nan};
     }
-    const whole square = spread();
+    const exact_sums sums = read_sums();
+    const whole square = spread(sums);
     if (square.magnitude.empty()) {
         return std::nullopt;
     }
-    const auto& [s1, s2, s3, s4] = sums_;
+    const auto& [s1, s2, s3, s4] = sums.powers;
     const whole nn = product(n(), n());
     const whole ss = product(s1, s1);
     const whole fourth = sum(sum(product(product(nn, n()), s4), times(product(nn, product(s1, s3)), -4)),

@@ -17,9 +17,10 @@ namespace etl {
 
 class moments_reader {
   public:
+    // The bytes must outlive the reader.
     explicit moments_reader(std::span<const std::byte> state);
 
-    std::uint64_t count() const noexcept { return count_; }
+    std::uint64_t count() const noexcept { return known_.count; }
     std::optional<double> least() const noexcept;
     std::optional<double> greatest() const noexcept;
 
@@ -44,23 +45,25 @@ class moments_reader {
         bool is_negative = false;
         natural magnitude;
     };
+    struct exact_sums {
+        int exponent;                // the sum of power p is in units of 2^(p × exponent)
+        std::array<whole, 4> powers; // 1, 2, 3, 4
+    };
+
     static whole whole_of(std::vector<std::int64_t> digits);
     static whole sum(whole a, const whole& b);
     static whole product(const whole& a, const whole& b);
     static whole times(const whole& a, int factor);
 
-    bool is_finite() const noexcept { return specials_ == 0; }
+    bool is_finite() const noexcept { return known_.specials == 0; }
     double special_sum() const noexcept;
     std::optional<unsigned __int128> squares_divisor(divisor by) const noexcept;
-    whole n() const { return {false, natural_of(count_)}; }
-    whole spread() const;
+    whole n() const { return {false, natural_of(known_.count)}; }
+    exact_sums read_sums() const;
+    whole spread(const exact_sums& sums) const;
 
-    std::uint64_t count_;
-    double least_;
-    double greatest_;
-    std::uint8_t specials_;
-    int exponent_;              // the sum of power p is in units of 2^(p × exponent)
-    std::array<whole, 4> sums_; // of the powers 1, 2, 3, 4
+    std::span<const std::byte> state_;
+    moments::summary known_;
 };
 
 } // namespace etl

@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace etl::power_sums {
+namespace etl::powers_in_digits {
 
 constexpr int powers = 4;
 constexpr unsigned digit_bits = 32;
@@ -162,4 +162,4 @@ std::array<std::uint64_t, limbs + 1> times(const std::array<std::uint64_t, limbs
     return result;
 }
 
-} // namespace etl::power_sums
+} // namespace etl::powers_in_digits

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <random>
 #include <vector>
@@ -45,7 +46,9 @@ vector_buffer packed(vector_buffer state)
 
 moments_reader reader_of(const values& numbers)
 {
-    return moments_reader{packed(growing(numbers)).bytes()};
+    static std::deque<vector_buffer> states; // which the readers read
+    states.push_back(packed(growing(numbers)));
+    return moments_reader{states.back().bytes()};
 }
 
 bool same(vector_buffer& a, vector_buffer& b)
