@@ -21,10 +21,10 @@
 //   specials u8                bits: a NaN, Infinity, -Infinity was added
 //   form u8                    0 sums that grow, 1 sums that are stored, 2 a list
 //
-// then in a list f64[digits], in order when stored; while it grows there may be room for more. Otherwise the sums of the
-// powers 4, 3, 2, 1: p × d digits each, the lowest first, and what is above them. While sums grow a digit is an i64;
-// adding to a sum may touch words behind it, by zero, so there is one more at the end. Stored, digits are u32 without a
-// carry to pass on. What is above them is an i64 in both, with the sum's sign.
+// then in a list f64[digits], in order when stored; while it grows there may be room for more. Otherwise the sums of
+// the powers 4, 3, 2, 1: p × d digits each, the lowest first, and what is above them. While sums grow a digit is an
+// i64; adding to a sum may touch words behind it, by zero, so there is one more at the end. Stored, digits are u32
+// without a carry to pass on. What is above them is an i64 in both, with the sum's sign.
 #pragma once
 
 #include "core/bytes.hpp"

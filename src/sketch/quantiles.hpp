@@ -1,24 +1,26 @@
-// The distribution of a column as one flat state: all its values while they are few, then a sample whose error is known.
+// The distribution of a column as one flat state: all its values while they are few, then a part of them, with a known
+// error.
 //
-// Levels of values: a value at level h stands for 2^h values of the column. New ones come to level 0. When that is full
-// it is sorted, every other value goes up a level, and the rest is dropped; so does any level when it is full. (Levels
-// that halve into the next are J. I. Munro's and M. S. Paterson's, 1980, and under the name of compactors those of KLL.)
+// Values lie at levels: one at level h stands for 2^h values of the column. New ones come to level 0. When a level is
+// full it is sorted, every other value goes up a level, and the rest is dropped. (Levels that halve into the next are
+// J. I. Munro's and M. S. Paterson's, "Selection and sorting with limited storage", 1980. KLL sketches, 2016, halve
+// by chance, which takes less room and gives a likely error in place of a certain one.)
 //
-// No chance is involved, and the error is certain. The rank of x is the number of values up to x, and its estimate the
-// sum of what the values up to x stand for. Halving level h changes no estimate by more than 2^h: keeping the 1st, 3rd,
-// … value only raises it, keeping the 2nd, 4th, … only lowers it. The state counts both, `above` and `below`, and
-// always does what evens them out. So
+// The rank of x is the number of values up to x, and its estimate the sum of what the kept values up to x stand for.
+// Halving level h changes no estimate by more than 2^h: keeping the 1st, 3rd, … value only raises it, keeping the 2nd,
+// 4th, … only lowers it. The state counts both, as `above` and `below`, and always does what evens them out. So
 //
-//     rank(x) - below <= estimate(x) <= rank(x) + above        for every x, order of rows and division into parts,
+//     rank(x) - below <= estimate(x) <= rank(x) + above      for every x, order of rows and division into parts,
 //
-// and for all states of n values that are exact up to k values
+// and for every state of n values that is exact up to k values
 //
 //     max(above, below) <= (2 + log2(n / k)) / (2 k) × n.
 //
-// Proof: halving level h takes k values off it, at least, and n values put n / 2^h of them there; so a level that was
-// halved adds n / k to above + below, and 2^h k <= n holds for each of the L <= 1 + log2(n / k) of them. The difference of
-// above and below is never more than n / k: a halving takes it towards zero or beyond by 2^h <= n / k, and merging adds
-// two differences as it adds two n. The larger one is half of sum and difference.
+// Proof: halving level h takes at least k values off it, and n values put at most n / 2^h there; so every level that
+// was halved adds at most n / k to above + below, and of these L levels 2^h k <= n holds for the highest: L <= 1 +
+// log2(n / k). The difference of above and below is never more than n / k: a halving takes it to zero or beyond by at
+// most 2^h <= n / k, and merging adds two differences as it adds two n. The larger of both is half of their sum and
+// difference.
 //
 // Layout, little-endian:
 //
