@@ -59,7 +59,7 @@ COMMENT ON FUNCTION etl._histogram_combine(etl.histogram, etl.histogram) IS
 CREATE AGGREGATE etl.histogram(x double precision, edges double precision[]) (
     SFUNC = etl._histogram_add,
     STYPE = etl.histogram,
-    SSPACE = 512,
+    SSPACE = 256,
     COMBINEFUNC = etl._histogram_combine,
     PARALLEL = SAFE
 );
@@ -72,7 +72,7 @@ COMMENT ON AGGREGATE etl.histogram(double precision, double precision[]) IS
 CREATE AGGREGATE etl.merge(etl.histogram) (
     SFUNC = etl._histogram_combine,
     STYPE = etl.histogram,
-    SSPACE = 512,
+    SSPACE = 256,
     COMBINEFUNC = etl._histogram_combine,
     PARALLEL = SAFE
 );

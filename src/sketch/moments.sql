@@ -69,7 +69,7 @@ COMMENT ON FUNCTION etl._moments_final(etl.moments) IS
 CREATE AGGREGATE etl.moments(x double precision) (
     SFUNC = etl._moments_add,
     STYPE = etl.moments,
-    SSPACE = 400,
+    SSPACE = 160,
     FINALFUNC = etl._moments_final,
     COMBINEFUNC = etl._moments_combine,
     PARALLEL = SAFE
@@ -82,7 +82,7 @@ COMMENT ON AGGREGATE etl.moments(double precision) IS
 CREATE AGGREGATE etl.merge(etl.moments) (
     SFUNC = etl._moments_combine,
     STYPE = etl.moments,
-    SSPACE = 400,
+    SSPACE = 160,
     FINALFUNC = etl._moments_final,
     COMBINEFUNC = etl._moments_combine,
     PARALLEL = SAFE

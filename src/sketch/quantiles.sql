@@ -77,7 +77,7 @@ COMMENT ON FUNCTION etl._quantiles_final(etl.quantiles) IS
 CREATE AGGREGATE etl.quantiles(x double precision) (
     SFUNC = etl._quantiles_add,
     STYPE = etl.quantiles,
-    SSPACE = 1024,
+    SSPACE = 256,
     FINALFUNC = etl._quantiles_final,
     COMBINEFUNC = etl._quantiles_combine,
     PARALLEL = SAFE
@@ -91,7 +91,7 @@ COMMENT ON AGGREGATE etl.quantiles(double precision) IS
 CREATE AGGREGATE etl.quantiles(x double precision, kept integer) (
     SFUNC = etl._quantiles_add,
     STYPE = etl.quantiles,
-    SSPACE = 1024,
+    SSPACE = 256,
     FINALFUNC = etl._quantiles_final,
     COMBINEFUNC = etl._quantiles_combine,
     PARALLEL = SAFE
@@ -104,7 +104,7 @@ COMMENT ON AGGREGATE etl.quantiles(double precision, integer) IS
 CREATE AGGREGATE etl.merge(etl.quantiles) (
     SFUNC = etl._quantiles_combine,
     STYPE = etl.quantiles,
-    SSPACE = 1024,
+    SSPACE = 256,
     FINALFUNC = etl._quantiles_final,
     COMBINEFUNC = etl._quantiles_combine,
     PARALLEL = SAFE
