@@ -9,8 +9,8 @@ extern "C" {
 #include <utils/fmgrprotos.h>
 }
 
-#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -65,7 +65,7 @@ class known_scale {
 
     scale of(std::span<const std::byte> state)
     {
-        if (!std::ranges::equal(state, state_)) {
+        if (state.size() != state_.size() || std::memcmp(state.data(), state_.data(), state.size()) != 0) {
             scale_ = read_(moments_reader{state});
             state_.assign(state.begin(), state.end());
         }

@@ -89,13 +89,22 @@ digits_of digits_in(std::span<const std::byte> state, const header& head)
     return {state.data() + sizeof(header), head.digits, head.form == stored_sums};
 }
 
-std::vector<double> listed(std::span<const std::byte> state, const header& head)
+// The values of a list.
+struct few_values {
+    std::array<double, most_listed> values;
+    std::size_t count;
+
+    double* begin() noexcept { return values.data(); }
+    double* end() noexcept { return values.data() + count; }
+    const double* begin() const noexcept { return values.data(); }
+    const double* end() const noexcept { return values.data() + count; }
+};
+
+few_values listed(std::span<const std::byte> state, const header& head)
 {
-    std::vector<double> values(head.digits);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = load<double>(state.data() + list_size(i));
-    }
-    return values;
+    few_values result{{}, head.digits};
+    std::memcpy(result.begin(), state.data() + list_size(0), result.count * sizeof(double));
+    return result;
 }
 
 // A state that is needed for a moment.
@@ -142,8 +151,8 @@ bool is_possible(const header& head)
 // Whether every value of a list is one of those that the header tells of.
 void check_list(std::span<const std::byte> bytes, const header& head)
 {
-    const std::vector<double> values = listed(bytes, head);
-    if (values.size() > head.count || std::any_of(values.begin(), values.end(), [&head](double value) {
+    const few_values values = listed(bytes, head);
+    if (values.count > head.count || std::any_of(values.begin(), values.end(), [&head](double value) {
             return !std::isfinite(value) || value == 0 || value < head.least || value > head.greatest;
         })) {
         refuse_state(moments::type_name, "A value in it is out of range.");
@@ -269,7 +278,7 @@ void moments::include(double value)
 void moments::list_to_sums()
 {
     auto head = load<header>(buffer_.data());
-    const std::vector<double> values = listed(buffer_.bytes(), head);
+    const few_values values = listed(buffer_.bytes(), head);
     unsigned low = most_digits;
     unsigned end = 0;
     for (const double value : values) {
@@ -280,7 +289,7 @@ void moments::list_to_sums()
     head.form = growing_sums;
     head.digits = 0;
     store(buffer_.data(), head);
-    widen(values.empty() ? 0 : low, values.empty() ? 0 : end - low);
+    widen(values.count == 0 ? 0 : low, values.count == 0 ? 0 : end - low);
     for (const double value : values) {
         add_to_sums(value);
     }
@@ -397,13 +406,11 @@ void moments::pack(std::span<const std::byte> state, flat_buffer& to)
 {
     header head = read_header(state);
     if (head.form == list) {
-        std::vector<double> values = listed(state, head);
+        few_values values = listed(state, head);
         std::sort(values.begin(), values.end());
-        to.resize(list_size(values.size()));
+        to.resize(list_size(values.count));
         store(to.data(), head);
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            store(to.data() + list_size(i), values[i]);
-        }
+        std::memcpy(to.data() + list_size(0), values.begin(), values.count * sizeof(double));
         return;
     }
     const digits_of present = digits_in(state, head);
