@@ -1,10 +1,10 @@
 // Features of one row: etl.cyclic, etl.bucketize, etl.digit_count, etl.text_entropy.
 #include "feature/calendar.hpp"
 #include "feature/text_measures.hpp"
+#include "pg/double_array.hpp"
 #include "pg/encoding.hpp"
 #include "pg/function.hpp"
 #include "pg/interrupts.hpp"
-#include "pg/number_array.hpp"
 
 extern "C" {
 #include <utils/fmgrprotos.h>
@@ -24,7 +24,7 @@ using etl::pg::arguments;
 Datum on_circle(double turns)
 {
     const double angle = 2 * std::numbers::pi * turns;
-    return etl::pg::make_numbers(std::array{std::sin(angle), std::cos(angle)});
+    return etl::pg::make_doubles(std::array{std::sin(angle), std::cos(angle)});
 }
 
 etl::calendar_period period_at(arguments args, int i)
@@ -88,7 +88,7 @@ ETL_FUNCTION(etl_cyclic_timestamptz, args)
 ETL_FUNCTION(etl_bucketize, args)
 {
     const auto value = args.get<double>(0);
-    const auto edges = etl::pg::read_floats(args, 1);
+    const auto edges = etl::pg::read_doubles(args, 1, "edges");
     require_ascending(edges);
     const auto above = std::isnan(value) ? edges.end() : std::upper_bound(edges.begin(), edges.end(), value);
     return args.result(static_cast<std::int32_t>(above - edges.begin()));
