@@ -90,21 +90,21 @@ COMMENT ON AGGREGATE etl.merge(etl.velocity_tiles) IS
     'The tiles of the rows of all stored states, as if they had been counted together: the ring ends with the '
     'newest row of all. NULL without states. Error 22023 where they keep different numbers of minutes.';
 
-CREATE FUNCTION etl.velocity(tiles etl.velocity_tiles, span interval, as_of timestamptz)
+CREATE FUNCTION etl.rows_within(tiles etl.velocity_tiles, span interval, as_of timestamptz)
 RETURNS bigint
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_velocity_tiles_velocity';
-COMMENT ON FUNCTION etl.velocity(etl.velocity_tiles, interval, timestamptz) IS
+COMMENT ON FUNCTION etl.rows_within(etl.velocity_tiles, interval, timestamptz) IS
     'How many rows fell into the tiles of a span that ends with the tile of as_of, that one included as a whole: '
     'for a span of n minutes, from n - 1 minutes before the minute of as_of to the end of that minute. Errors: '
     '22023 a span that is not whole minutes (a day is 24 hours, a month is refused), shorter than one, longer than '
     'what the tiles keep, or that begins before that where older rows have been dropped; an infinite moment.';
 
-CREATE FUNCTION etl.velocity(tiles etl.velocity_tiles, span interval)
+CREATE FUNCTION etl.rows_within(tiles etl.velocity_tiles, span interval)
 RETURNS bigint
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_velocity_tiles_newest_velocity';
-COMMENT ON FUNCTION etl.velocity(etl.velocity_tiles, interval) IS
+COMMENT ON FUNCTION etl.rows_within(etl.velocity_tiles, interval) IS
     'How many rows fell into the tiles of a span that ends with the tile of the newest row. Error 22023 for a span '
     'that is not whole minutes, shorter than one, or longer than what the tiles keep.';
 

@@ -9,14 +9,14 @@ CREATE TABLE known AS
 SELECT etl.velocity_tiles(ts, 10) AS s
 FROM unnest('{2025-03-01 10:00:00,2025-03-01 10:00:59.999999,2025-03-01 10:01,2025-03-01 10:05:30,NULL}'
             ::timestamptz[]) AS ts;
-SELECT is(etl.velocity(s, '1 minute'), 1::bigint, 'the newest minute') FROM known;
-SELECT is(etl.velocity(s, '5 minutes'), 2::bigint, 'the newest five') FROM known;
-SELECT is(etl.velocity(s, '10 minutes'), 4::bigint, 'all') FROM known;
-SELECT is(etl.velocity(s, '1 minute', '2025-03-01 10:00:00'), 2::bigint, 'a tile counts as a whole') FROM known;
-SELECT is(etl.velocity(s, '2 minutes', '2025-03-01 10:01:59.9'), 3::bigint, 'two tiles') FROM known;
-SELECT is(etl.velocity(s, '10 minutes', '2025-03-01 10:14:59'), 1::bigint, 'a moment after the newest row') FROM known;
-SELECT is(etl.velocity(s, '10 minutes', '2026-01-01'), 0::bigint, 'long after it') FROM known;
-SELECT is(etl.velocity(s, '10 minutes', '2025-03-01 09:59'), 0::bigint, 'before all rows') FROM known;
+SELECT is(etl.rows_within(s, '1 minute'), 1::bigint, 'the newest minute') FROM known;
+SELECT is(etl.rows_within(s, '5 minutes'), 2::bigint, 'the newest five') FROM known;
+SELECT is(etl.rows_within(s, '10 minutes'), 4::bigint, 'all') FROM known;
+SELECT is(etl.rows_within(s, '1 minute', '2025-03-01 10:00:00'), 2::bigint, 'a tile counts as a whole') FROM known;
+SELECT is(etl.rows_within(s, '2 minutes', '2025-03-01 10:01:59.9'), 3::bigint, 'two tiles') FROM known;
+SELECT is(etl.rows_within(s, '10 minutes', '2025-03-01 10:14:59'), 1::bigint, 'a moment after the newest row') FROM known;
+SELECT is(etl.rows_within(s, '10 minutes', '2026-01-01'), 0::bigint, 'long after it') FROM known;
+SELECT is(etl.rows_within(s, '10 minutes', '2025-03-01 09:59'), 0::bigint, 'before all rows') FROM known;
 SELECT results_eq('SELECT t.* FROM known, etl.tiles(s) AS t',
                   $$VALUES ('2025-03-01 10:00'::timestamptz, 2::bigint), ('2025-03-01 10:01', 1),
                            ('2025-03-01 10:05', 1)$$,
@@ -28,10 +28,10 @@ CREATE TABLE ring AS
 SELECT etl.velocity_tiles('2025-03-01 10:00'::timestamptz + i * interval '1 minute', 3) AS s
 FROM generate_series(0, 9) AS i;
 SELECT is(ROW(etl.row_count(s), etl.dropped_rows(s))::text, '(3,7)', 'a ring says what it has dropped') FROM ring;
-SELECT is(etl.velocity(s, '2 minutes', '2025-03-01 10:08'), 2::bigint, 'a span within the ring') FROM ring;
-SELECT throws_ok($$SELECT etl.velocity(s, '3 minutes', '2025-03-01 10:08') FROM ring$$, '22023',
+SELECT is(etl.rows_within(s, '2 minutes', '2025-03-01 10:08'), 2::bigint, 'a span within the ring') FROM ring;
+SELECT throws_ok($$SELECT etl.rows_within(s, '3 minutes', '2025-03-01 10:08') FROM ring$$, '22023',
                  'the span begins 1 minute before the 3 minutes that the tiles keep', 'a span that begins before it');
-SELECT is(etl.velocity(etl._velocity_tiles_add(NULL, '1999-12-31 23:59:59.9', 5), '1 minute'), 1::bigint,
+SELECT is(etl.rows_within(etl._velocity_tiles_add(NULL, '1999-12-31 23:59:59.9', 5), '1 minute'), 1::bigint,
           'before 2000');
 SELECT is((SELECT max(minute) FROM etl.tiles(etl._velocity_tiles_add(NULL, '1999-12-31 23:59:59.9', 5))),
           '1999-12-31 23:59'::timestamptz, 'minutes are rounded down there too');
@@ -46,13 +46,13 @@ FROM unnest('{0,-1,527041}'::int[]) AS n;
 SELECT throws_ok('SELECT etl.velocity_tiles(now(), NULL)', '22004', NULL, 'NULL minutes');
 SELECT throws_ok('SELECT etl.velocity_tiles(ts, 5) FROM (VALUES (''infinity''::timestamptz)) AS v (ts)', '22023',
                  'infinity lies in no minute', 'an infinite moment');
-SELECT throws_ok('SELECT etl.velocity(s, ''1 minute'', ''-infinity'') FROM known', '22023',
+SELECT throws_ok('SELECT etl.rows_within(s, ''1 minute'', ''-infinity'') FROM known', '22023',
                  '-infinity lies in no minute', 'an infinite as_of');
 SELECT throws_ok('SELECT etl.velocity_tiles(now(), i) FROM generate_series(5, 6) AS i', '22023',
                  'velocity tiles of 5 minutes and of 6 minutes cannot be merged', 'minutes that differ between rows');
 SELECT throws_ok('SELECT etl.merge(s) FROM (TABLE known UNION ALL TABLE ring) AS u', '22023',
                  'velocity tiles of 10 minutes and of 3 minutes cannot be merged', 'or between states');
-SELECT throws_ok(format('SELECT etl.velocity(s, %L) FROM known', span), '22023', message, 'span ' || span)
+SELECT throws_ok(format('SELECT etl.rows_within(s, %L) FROM known', span), '22023', message, 'span ' || span)
 FROM (VALUES
     ('11 minutes', 'span must be from 1 minute to the 10 minutes that the tiles keep, not 11 minutes'),
     ('-1 minutes', 'span must be from 1 minute to the 10 minutes that the tiles keep, not -1 minutes'),
@@ -68,7 +68,7 @@ FROM generate_series(1, 50000) AS i;
 ANALYZE sample;
 SET LOCAL max_parallel_workers_per_gather = 0;
 CREATE TABLE hashed AS SELECT grp, etl.velocity_tiles(ts, 90) AS s FROM sample GROUP BY grp;
-SELECT set_eq($$SELECT grp, span, etl.velocity(s, span) FROM hashed, unnest('{1m,17m,1h,90m}'::interval[]) AS span$$,
+SELECT set_eq($$SELECT grp, span, etl.rows_within(s, span) FROM hashed, unnest('{1m,17m,1h,90m}'::interval[]) AS span$$,
               $$SELECT grp, span, count(*) FILTER (WHERE date_trunc('minute', ts) > date_trunc('minute', newest) - span)
                 FROM sample JOIN (SELECT grp, max(ts) AS newest FROM sample GROUP BY grp) AS n USING (grp),
                      unnest('{1m,17m,1h,90m}'::interval[]) AS span
