@@ -11,7 +11,7 @@ AS $$
     -- All of it is pulled up into the target list of the source's scan: nothing is slower to start than a plain SELECT.
     SELECT format($query$
         SELECT pg_catalog.jsonb_build_object('found', %L::bool, 'stale', o.stale, 'as_of', o.as_of,
-                                             'features', pg_catalog.to_jsonb(f.*))
+                                             'features', f.*)
         FROM (SELECT %s AS stale, s.* FROM %s AS s) AS o
         CROSS JOIN LATERAL (SELECT %s) AS f
         $query$,

@@ -38,9 +38,10 @@ constexpr std::size_t first_entity = 2; // parameters before it: now and the req
 
 using view_map = std::unordered_map<std::string, std::shared_ptr<served_view>>;
 
+// Never destroyed: when the session ends, PostgreSQL's memory goes before the program's.
 view_map& known_views()
 {
-    static view_map views;
+    static view_map& views = *new view_map;
     return views;
 }
 
@@ -255,7 +256,7 @@ void served_view::require_readable() const
         throw error(insufficient_privilege, "permission denied for feature view \"" + name_ + "\"",
                     "Its features are read by roles that may SELECT all of table \"" + pg::qualified_name(online_) +
                         "\".",
-                    "GRANT SELECT ON " + pg::qualified_name(online_) + " TO …;");
+                    "GRANT SELECT ON " + pg::qualified_name(online_) + " TO " + pg::role_name(role) + ";");
     }
 }
 
