@@ -3,6 +3,16 @@
 -- What a view serves is one query with parameters, made here from its definition and kept by each session together
 -- with its plan (src/feature/served_view_pg.cpp): $1 is now, $2 the request, $3 and on are the entity's values.
 
+CREATE FUNCTION etl._in_jsonb_order(names name[])
+RETURNS name[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(n ORDER BY octet_length(n), n COLLATE "C") FROM unnest(names) AS n
+$$;
+COMMENT ON FUNCTION etl._in_jsonb_order(name[]) IS
+    'Names in the order in which jsonb keeps the keys of an object: keys that come so need no sorting.';
+
 CREATE FUNCTION etl._serving_query(view etl.feature_view, source text, found bool)
 RETURNS text
 LANGUAGE sql STABLE
@@ -10,8 +20,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- All of it is pulled up into the target list of the source's scan: nothing is slower to start than a plain SELECT.
     SELECT format($query$
-        SELECT pg_catalog.jsonb_build_object('found', %L::bool, 'stale', o.stale, 'as_of', o.as_of,
-                                             'features', f.*)
+        SELECT pg_catalog.jsonb_build_object('as_of', o.as_of, 'found', %L::bool, 'stale', o.stale, 'features', f.*)
         FROM (SELECT %s AS stale, s.* FROM %s AS s) AS o
         CROSS JOIN LATERAL (SELECT %s) AS f
         $query$,
@@ -21,13 +30,14 @@ AS $$
                          'false)', view.ttl) END,
         source,
         CASE WHEN view.on_demand = '{}' THEN f.fresh
-             ELSE format('%1$s%2$s FROM (SELECT features.*%3$s FROM (SELECT %4$s, $2 AS request, o.as_of, $1 AS now) '
-                         'AS features) AS w', f.names, o.names, o.expressions, f.fresh) END)
-    FROM (SELECT etl._feature_list(view.features, CASE WHEN view.ttl IS NULL THEN 'o.%1$I'
-                                                       ELSE 'CASE WHEN NOT o.stale THEN o.%1$I END AS %1$I' END),
-                 etl._feature_list(view.features, 'w.%1$I')) AS f(fresh, names)
+             ELSE format('%s FROM (SELECT features.*%s FROM (SELECT %s, $2 AS request, o.as_of, $1 AS now) AS features) '
+                         'AS w', etl._feature_list(etl._in_jsonb_order(view.features || o.names), 'w.%1$I'),
+                         o.expressions, f.fresh) END)
+    FROM (SELECT etl._feature_list(etl._in_jsonb_order(view.features),
+                                   CASE WHEN view.ttl IS NULL THEN 'o.%1$I'
+                                        ELSE 'CASE WHEN NOT o.stale THEN o.%1$I END AS %1$I' END)) AS f(fresh)
     CROSS JOIN (SELECT string_agg(format(E', (\n%s\n) AS %I', e.value, e.key), '' ORDER BY e.key),
-                       string_agg(format(', w.%I', e.key), '' ORDER BY e.key)
+                       array_agg(e.key::name)
                 FROM jsonb_each_text(view.on_demand) AS e) AS o(expressions, names)
 $$;
 COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
