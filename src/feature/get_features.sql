@@ -46,7 +46,7 @@ COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
 
 CREATE FUNCTION etl._served_view(
     name text,
-    OUT online oid, OUT unlogged bool, OUT queries text[], OUT entity text[], OUT types oid[])
+    OUT online oid, OUT unlogged bool, OUT runs_code bool, OUT queries text[], OUT entity text[], OUT types oid[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -56,6 +56,10 @@ DECLARE
 BEGIN
     online := etl._feature_table(view, view.online_table);
     unlogged := (SELECT c.relpersistence = 'u' FROM pg_class AS c WHERE c.oid = online);
+    -- The types that PostgreSQL brings have numbers below that: nothing of theirs is written in SQL by a user.
+    runs_code := view.on_demand <> '{}' OR EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = online AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384);
     entity := view.entity;
     SELECT array_agg(a.atttypid ORDER BY e.position) INTO types
     FROM unnest(view.entity) WITH ORDINALITY AS e(name, position)
@@ -76,9 +80,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._served_view(text) IS
-    'What a session has to know of a feature view to serve it: its online table, the queries for one entity (from the '
-    'online table, from the history, and where there is none), and the names and types of the entity columns. Errors: '
-    '42704, 42501, 42P01.';
+    'What a session has to know of a feature view to serve it: its online table, whether a query runs what a user has '
+    'written, the queries for one entity (from the online table, from the history, and where there is none), and the '
+    'names and types of the entity columns. Errors: 42704, 42501, 42P01.';
 
 -- What users call ----------------------------------------------------------------------------------------------------
 
