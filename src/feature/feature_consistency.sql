@@ -60,13 +60,12 @@ BEGIN
     SELECT * INTO computed FROM etl.feature_view_version AS d
     WHERE d.view_id = view.view_id AND d.version = of_version AND d.owner = current_user;
     RETURN QUERY SELECT * FROM etl._locked_rows(format($query$
-        SELECT to_jsonb(e), v.feature, v.served, v.offline, v.source
+        SELECT jsonb_build_object(%6$s), v.feature, v.served, v.offline, v.source
         FROM %1$s AS s
         LEFT JOIN (SELECT true AS found, q.* FROM (
             %2$s
             ) AS q) AS c ON %3$s
         LEFT JOIN %4$s AS o ON %5$s AND o.as_of = s.as_of AND s.present
-        CROSS JOIN LATERAL (SELECT %6$s) AS e
         CROSS JOIN LATERAL (
             SELECT NULL::name, CASE WHEN s.present THEN 'present' ELSE 'absent' END,
                    CASE WHEN c.found THEN 'present' ELSE 'absent' END, 'history'
@@ -78,7 +77,7 @@ BEGIN
         ) AS v(feature, served, offline, source)
         WHERE s.ctid = ANY ($2)
         $query$, history, computed.query, etl._entity_condition(history, view.entity, 's.%1$I', 'c.%1$I'), online,
-        etl._entity_condition(history, view.entity, 's.%1$I', 'o.%1$I'), etl._feature_list(view.entity, 's.%1$I'),
+        etl._entity_condition(history, view.entity, 's.%1$I', 'o.%1$I'), etl._feature_list(view.entity, '%1$L, s.%1$I'),
         concat_ws(', ', etl._compared_values(computed.features, 's', 'history'), etl._compared_values(
             ARRAY(SELECT f FROM unnest(computed.features) AS f WHERE f = ANY (view.features)), 'o', 'online'))),
         as_of, places) AS r(entity jsonb, feature name, served text, offline text, source text);

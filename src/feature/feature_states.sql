@@ -21,7 +21,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(format('%s OPERATOR(%I.%s) %s', format(one, a.attname), n.nspname, o.oprname,
-                             format(other, a.attname, e.position + 2, format_type(a.atttypid, -1))),
+                             format(other, a.attname, e.position + 2, format_type(a.atttypid, -1), e.position)),
                       ' AND ' ORDER BY e.position)
     FROM pg_index AS i
     CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS k(number, class)
@@ -37,7 +37,7 @@ $$;
 COMMENT ON FUNCTION etl._entity_condition(regclass, name[], text, text) IS
     'Compares the entity columns by the operators of the table''s primary key. The texts are what stands left and '
     'right, for format(): %1$I is the column; to the right %2$s is the number of its parameter in a query that serves '
-    'features, and %3$s its type.';
+    'features, %3$s its type, and %4$s its place among the entity columns.';
 
 CREATE FUNCTION etl._feature_list(features name[], pattern text)
 RETURNS text
@@ -79,11 +79,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    columns text := etl._column_list(view.entity);
+    entity text := format('jsonb_build_object(%s)', etl._feature_list(view.entity, '%1$L, k.%1$I'));
     found record;
 BEGIN
-    EXECUTE format('SELECT to_jsonb(k) AS entity FROM (SELECT %s FROM %s) AS k WHERE NOT k IS NOT NULL LIMIT 1',
-                   columns, stage) INTO found;
+    EXECUTE format('SELECT %s AS entity FROM %s AS k WHERE NOT (%s) IS NOT NULL LIMIT 1', entity, stage,
+                   etl._feature_list(view.entity, 'k.%1$I')) INTO found;
     IF found.entity IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'not_null_violation',
@@ -91,14 +91,14 @@ BEGIN
             DETAIL = format('Its entity columns are %s.', found.entity),
             HINT = 'Leave such rows out: WHERE … IS NOT NULL.';
     END IF;
-    EXECUTE format('SELECT to_jsonb(k) AS entity, count(*) AS rows FROM (SELECT %1$s FROM %2$s) AS k GROUP BY %1$s, k '
-                   'HAVING count(*) > 1 LIMIT 1', columns, stage) INTO found;
+    EXECUTE format('SELECT %s AS entity, count(*) AS rows FROM %s AS k GROUP BY %s HAVING count(*) > 1 LIMIT 1', entity,
+                   stage, etl._feature_list(view.entity, 'k.%1$I')) INTO found;
     IF found.entity IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'unique_violation',
             MESSAGE = format('the query of feature view "%s" gives %s rows for one entity', view.name, found.rows),
             DETAIL = format('The entity is %s.', found.entity),
-            HINT = format('Let it group by %s.', columns);
+            HINT = format('Let it group by %s.', etl._column_list(view.entity));
     END IF;
 END
 $$;
@@ -171,6 +171,18 @@ COMMENT ON FUNCTION etl._apply_latest(etl.feature_view, regclass, regclass, regc
     'Writes what is new as of the latest moment into the online table and the history. Returns how many entities there '
     'are, changed and vanished.';
 
+CREATE FUNCTION etl._numbered(columns name[], pattern text, names text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format(pattern, name) || format(names, position), ', ' ORDER BY position)
+    FROM unnest(columns) WITH ORDINALITY AS c(name, position)
+$$;
+COMMENT ON FUNCTION etl._numbered(name[], text, text) IS
+    'For every column the pattern, for format() with %1$I as its name, and then the other one with its number, with '
+    'commas between them.';
+
 CREATE FUNCTION etl._apply_past(
     view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz,
     created_at timestamptz, next_as_of timestamptz)
@@ -180,46 +192,45 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     keys text := etl._column_list(view.entity);
-    features text := etl._column_list(view.features);
     stored name[] := ARRAY( -- with the features of earlier versions
         SELECT c.name FROM etl._feature_table_columns(history) AS c
         WHERE c.name <> ALL (view.entity || etl._feature_reserved()));
 BEGIN
+    -- Columns by numbers: k the entity, s what is computed, b what was in force.
     RETURN etl._locked_change(format($query$
         WITH before AS (
-            SELECT DISTINCT ON (%3$s) h.* FROM %2$s AS h WHERE h.as_of <= $1
-            ORDER BY %3$s, h.as_of DESC, h.created_at DESC
+            SELECT DISTINCT ON (%4$s) h.* FROM %3$s AS h WHERE h.as_of <= $1
+            ORDER BY %4$s, h.as_of DESC, h.created_at DESC
         ), compared AS (
-            SELECT s AS state, b AS before, (s).%5$I IS NOT NULL AS is_present,
-                   coalesce((b).present, false) AS was_present,
-                   ROW(%7$s)::record OPERATOR(pg_catalog.*<>) ROW(%8$s)::record AS differs
-            FROM %1$s AS s FULL JOIN before AS b ON %6$s
+            SELECT %7$s, %8$s, %9$s, s.%10$I IS NOT NULL AS is_present, coalesce(b.present, false) AS was_present,
+                   ROW(%11$s)::record OPERATOR(pg_catalog.*<>) ROW(%12$s)::record AS differs, b.as_of AS since
+            FROM %1$s AS s FULL JOIN before AS b ON %13$s
         ), changed AS MATERIALIZED (
-            SELECT c.*, c.is_present IS DISTINCT FROM c.was_present OR c.differs AS is_new
+            SELECT c.*, c.is_present <> c.was_present OR c.differs AS is_new
             FROM compared AS c
-            WHERE c.is_present AND (NOT c.was_present OR c.differs OR (c.before).as_of < $1 - $4 / 2)
+            WHERE c.is_present AND (NOT c.was_present OR c.differs OR c.since < $1 - $4 / 2)
                OR c.was_present AND NOT c.is_present
         ), states AS (
-            INSERT INTO %2$s (%3$s, as_of, created_at, present, %4$s)
-            SELECT %9$s, $1, $2, c.is_present, %10$s FROM changed AS c
+            INSERT INTO %3$s (%4$s, as_of, created_at, present, %5$s)
+            SELECT %14$s, $1, $2, c.is_present, %15$s FROM changed AS c
         ), restored AS (
-            INSERT INTO %2$s (%3$s, as_of, created_at, present, %14$s)
-            SELECT %9$s, $3, $2, c.was_present, %11$s FROM changed AS c
-            WHERE c.is_new AND NOT EXISTS (SELECT FROM %2$s AS h WHERE h.as_of = $3 AND %12$s)
-            RETURNING %3$s
+            INSERT INTO %3$s (%4$s, as_of, created_at, present, %6$s)
+            SELECT %14$s, $3, $2, c.was_present, %16$s FROM changed AS c
+            WHERE c.is_new AND NOT EXISTS (SELECT FROM %3$s AS h WHERE h.as_of = $3 AND %17$s)
+            RETURNING %4$s
         ), still_latest AS (
-            UPDATE %13$s AS s SET as_of = $3 FROM restored AS b WHERE %6$s AND s.as_of < $3
+            UPDATE %2$s AS s SET as_of = $3 FROM restored AS b WHERE %13$s AND s.as_of < $3
         )
         SELECT jsonb_build_object('entities', (SELECT count(*) FROM %1$s),
-                                  'changed', (SELECT count(*) FROM changed WHERE is_present),
-                                  'vanished', (SELECT count(*) FROM changed WHERE NOT is_present))
-        $query$, stage, history, keys, features, view.entity[1],
-        etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I'),
+                                  'changed', (SELECT count(*) FROM changed AS c WHERE c.is_present),
+                                  'vanished', (SELECT count(*) FROM changed AS c WHERE NOT c.is_present))
+        $query$, stage, online, history, keys, etl._column_list(view.features), etl._column_list(stored),
+        etl._numbered(view.entity, 'coalesce(s.%1$I, b.%1$I)', ' AS k%s'),
+        etl._numbered(view.features, 's.%1$I', ' AS s%s'), etl._numbered(stored, 'b.%1$I', ' AS b%s'), view.entity[1],
         etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I'),
-        etl._feature_list(view.entity, 'coalesce((c.state).%1$I, (c.before).%1$I)'),
-        etl._feature_list(view.features, '(c.state).%1$I'), etl._feature_list(stored, '(c.before).%1$I'),
-        etl._entity_condition(history, view.entity, 'h.%1$I', 'coalesce((c.state).%1$I, (c.before).%1$I)'), online,
-        etl._column_list(stored)),
+        etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I'),
+        etl._numbered(view.entity, 'c.', 'k%s'), etl._numbered(view.features, 'c.', 's%s'),
+        etl._numbered(stored, 'c.', 'b%s'), etl._entity_condition(history, view.entity, 'h.%1$I', 'c.k%4$s')),
         NULL::jsonb, as_of, created_at, next_as_of, view.ttl);
 END
 $$;

@@ -70,7 +70,7 @@ RETURNS name[]
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT '{as_of,created_at,present,request,now}'::name[]
+    SELECT '{as_of,created_at,present,found,stale,request,now}'::name[]
 $$;
 COMMENT ON FUNCTION etl._feature_reserved() IS
     'Names that the columns of a feature view cannot have: its tables and on-demand expressions use them.';
@@ -196,7 +196,8 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'duplicate_column',
                 MESSAGE = format('the name of on-demand feature "%s" is taken', item.key),
-                DETAIL = 'It is that of a column of the query, or one of as_of, created_at, present, request, now.',
+                DETAIL = format('It is that of a column of the query, or one of %s.',
+                                etl._column_list(etl._feature_reserved())),
                 HINT = 'Give it another name.';
         END IF;
         PERFORM etl._check_expression(columns, features, item.key, item.expression);

@@ -179,8 +179,15 @@ BEGIN
         PERFORM etl._feature_view(name);
     END IF;
     PERFORM etl._require_owner(holder, format('feature view "%s"', name), or_superuser => true);
+    -- A materialisation that has begun holds it over the end of its first transaction.
+    PERFORM pg_advisory_xact_lock('etl.feature_view'::regclass::oid::integer, v.view_id)
+    FROM etl.feature_view AS v WHERE v.name = drop_feature_view.name AND v.owner = holder;
     DELETE FROM etl.feature_view AS v WHERE v.name = drop_feature_view.name AND v.owner = holder
     RETURNING v.* INTO view;
+    IF NOT FOUND THEN -- another session was faster
+        PERFORM etl.drop_feature_view(name, if_exists);
+        RETURN;
+    END IF;
     DELETE FROM etl.feature_view_version AS d WHERE d.view_id = view.view_id AND d.owner = holder;
     DELETE FROM etl.feature_materialization AS m WHERE m.view_id = view.view_id AND m.owner = holder;
     -- The names were written by the view's owner: what is another's stays, whoever drops the view.

@@ -3,6 +3,16 @@
 -- What a view serves is one query with parameters, made here from its definition and kept by each session together
 -- with its plan (src/feature/served_view_pg.cpp): $1 is now, $2 the request, $3 and on are the entity's values.
 
+CREATE FUNCTION etl._in_jsonb_order(names name[])
+RETURNS name[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(n ORDER BY octet_length(n), n COLLATE "C") FROM unnest(names) AS n
+$$;
+COMMENT ON FUNCTION etl._in_jsonb_order(name[]) IS
+    'Names in the order in which jsonb keeps the keys of an object: keys that come so need no sorting.';
+
 CREATE FUNCTION etl._serving_query(view etl.feature_view, source text, found bool)
 RETURNS text
 LANGUAGE sql STABLE
@@ -10,8 +20,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- All of it is pulled up into the target list of the source's scan: nothing is slower to start than a plain SELECT.
     SELECT format($query$
-        SELECT pg_catalog.jsonb_build_object('found', %L::bool, 'stale', o.stale, 'as_of', o.as_of,
-                                             'features', pg_catalog.to_jsonb(f.*))
+        SELECT pg_catalog.jsonb_build_object('as_of', o.as_of, 'found', %L::bool, 'stale', o.stale, 'features', f.*)
         FROM (SELECT %s AS stale, s.* FROM %s AS s) AS o
         CROSS JOIN LATERAL (SELECT %s) AS f
         $query$,
@@ -21,13 +30,14 @@ AS $$
                          'false)', view.ttl) END,
         source,
         CASE WHEN view.on_demand = '{}' THEN f.fresh
-             ELSE format('%1$s%2$s FROM (SELECT features.*%3$s FROM (SELECT %4$s, $2 AS request, o.as_of, $1 AS now) '
-                         'AS features) AS w', f.names, o.names, o.expressions, f.fresh) END)
-    FROM (SELECT etl._feature_list(view.features, CASE WHEN view.ttl IS NULL THEN 'o.%1$I'
-                                                       ELSE 'CASE WHEN NOT o.stale THEN o.%1$I END AS %1$I' END),
-                 etl._feature_list(view.features, 'w.%1$I')) AS f(fresh, names)
+             ELSE format('%s FROM (SELECT features.*%s FROM (SELECT %s, $2 AS request, o.as_of, $1 AS now) AS features) '
+                         'AS w', etl._feature_list(etl._in_jsonb_order(view.features || o.names), 'w.%1$I'),
+                         o.expressions, f.fresh) END)
+    FROM (SELECT etl._feature_list(etl._in_jsonb_order(view.features),
+                                   CASE WHEN view.ttl IS NULL THEN 'o.%1$I'
+                                        ELSE 'CASE WHEN NOT o.stale THEN o.%1$I END AS %1$I' END)) AS f(fresh)
     CROSS JOIN (SELECT string_agg(format(E', (\n%s\n) AS %I', e.value, e.key), '' ORDER BY e.key),
-                       string_agg(format(', w.%I', e.key), '' ORDER BY e.key)
+                       array_agg(e.key::name)
                 FROM jsonb_each_text(view.on_demand) AS e) AS o(expressions, names)
 $$;
 COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
@@ -36,7 +46,7 @@ COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
 
 CREATE FUNCTION etl._served_view(
     name text,
-    OUT online oid, OUT unlogged bool, OUT queries text[], OUT entity text[], OUT types oid[])
+    OUT online oid, OUT unlogged bool, OUT runs_code bool, OUT queries text[], OUT entity text[], OUT types oid[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -46,6 +56,10 @@ DECLARE
 BEGIN
     online := etl._feature_table(view, view.online_table);
     unlogged := (SELECT c.relpersistence = 'u' FROM pg_class AS c WHERE c.oid = online);
+    -- The types that PostgreSQL brings have numbers below that: nothing of theirs is written in SQL by a user.
+    runs_code := view.on_demand <> '{}' OR EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = online AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384);
     entity := view.entity;
     SELECT array_agg(a.atttypid ORDER BY e.position) INTO types
     FROM unnest(view.entity) WITH ORDINALITY AS e(name, position)
@@ -66,9 +80,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._served_view(text) IS
-    'What a session has to know of a feature view to serve it: its online table, the queries for one entity (from the '
-    'online table, from the history, and where there is none), and the names and types of the entity columns. Errors: '
-    '42704, 42501, 42P01.';
+    'What a session has to know of a feature view to serve it: its online table, whether a query runs what a user has '
+    'written, the queries for one entity (from the online table, from the history, and where there is none), and the '
+    'names and types of the entity columns. Errors: 42704, 42501, 42P01.';
 
 -- What users call ----------------------------------------------------------------------------------------------------
 

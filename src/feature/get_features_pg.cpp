@@ -175,6 +175,31 @@ Datum get_all(const view_list& views, JsonbContainer* object, const serving_requ
     return pg::call([&] { return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr))); });
 }
 
+// What is allocated meanwhile goes with the context.
+class within_context {
+  public:
+    explicit within_context(MemoryContext context) : before_{MemoryContextSwitchTo(context)} {}
+    ~within_context() { MemoryContextSwitchTo(before_); }
+    within_context(const within_context&) = delete;
+    within_context& operator=(const within_context&) = delete;
+
+  private:
+    MemoryContext before_;
+};
+
+void put_entity(pg::result_set& rows, const view_list& views, Jsonb* entities, std::uint32_t i,
+                const serving_request& with)
+{
+    const pg::scratch_context row;
+    const within_context here{row.get()};
+    const Datum entity = pg::call(
+        [entities, i] { return JsonbPGetDatum(JsonbValueToJsonb(getIthJsonbValueFromContainer(&entities->root, i))); });
+    std::array values{Int64GetDatum(static_cast<std::int64_t>(i) + 1), entity,
+                      get_all(views, object_of(DatumGetJsonbP(entity)), with)};
+    std::array nulls{false, false, false};
+    rows.put(values, nulls);
+}
+
 serving_request read_request(pg::arguments args)
 {
     return {args.given(3), args.is_null(2) ? Datum{0} : args.datum(2), !args.is_null(2)};
@@ -224,17 +249,8 @@ ETL_FUNCTION(etl_get_features_of_all, args)
     const view_list views = find_views(names);
     const std::uint32_t count = JB_ROOT_COUNT(entities);
     for (std::uint32_t i = 0; i < count; ++i) {
-        pg::scratch_context row;
         pg::poll();
-        MemoryContext old = MemoryContextSwitchTo(row.get());
-        const Datum entity = pg::call([entities, i] {
-            return JsonbPGetDatum(JsonbValueToJsonb(getIthJsonbValueFromContainer(&entities->root, i)));
-        });
-        std::array values{Int64GetDatum(static_cast<std::int64_t>(i) + 1), entity,
-                          get_all(views, object_of(DatumGetJsonbP(entity)), with)};
-        std::array nulls{false, false, false};
-        rows.put(values, nulls);
-        MemoryContextSwitchTo(old);
+        put_entity(rows, views, entities, i, with);
     }
     return rows.finish();
 }

@@ -38,9 +38,10 @@ constexpr std::size_t first_entity = 2; // parameters before it: now and the req
 
 using view_map = std::unordered_map<std::string, std::shared_ptr<served_view>>;
 
+// Never destroyed: when the session ends, PostgreSQL's memory goes before the program's.
 view_map& known_views()
 {
-    static view_map views;
+    static view_map& views = *new view_map;
     return views;
 }
 
@@ -108,6 +109,7 @@ void with_latest_snapshot(F&& f)
 struct definition {
     Oid online;
     bool unlogged;
+    bool runs_code;
     int query_count;
     Datum* queries;
     int columns;
@@ -125,16 +127,18 @@ definition read_definition(std::string_view name)
 {
     Oid types[] = {TEXTOID};
     Datum values[] = {PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size())))};
-    SPI_execute_with_args("SELECT s.online, s.unlogged, s.queries, s.entity, s.types FROM etl._served_view($1) AS s", 1,
-                          types, values, nullptr, true, 1);
+    SPI_execute_with_args(
+        "SELECT s.online, s.unlogged, s.runs_code, s.queries, s.entity, s.types FROM etl._served_view($1) AS s", 1,
+        types, values, nullptr, true, 1);
     definition made = {};
     made.online = DatumGetObjectId(column_of_row(1));
     made.unlogged = DatumGetBool(column_of_row(2));
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(3)), TEXTOID, -1, false, TYPALIGN_INT, &made.queries, nullptr,
+    made.runs_code = DatumGetBool(column_of_row(3));
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(4)), TEXTOID, -1, false, TYPALIGN_INT, &made.queries, nullptr,
                       &made.query_count);
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(4)), TEXTOID, -1, false, TYPALIGN_INT, &made.names, nullptr,
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(5)), TEXTOID, -1, false, TYPALIGN_INT, &made.names, nullptr,
                       &made.columns);
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(5)), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &made.types,
+    deconstruct_array(DatumGetArrayTypeP(column_of_row(6)), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &made.types,
                       nullptr, &made.columns);
     return made;
 }
@@ -185,6 +189,7 @@ void served_view::load()
     });
     online_ = read.online;
     unlogged_ = read.unlogged;
+    runs_code_ = read.runs_code;
     for (int i = 0; i < sources; ++i) {
         queries_[i] = pg::varlena_text(read.queries[i]);
     }
@@ -255,7 +260,7 @@ void served_view::require_readable() const
         throw error(insufficient_privilege, "permission denied for feature view \"" + name_ + "\"",
                     "Its features are read by roles that may SELECT all of table \"" + pg::qualified_name(online_) +
                         "\".",
-                    "GRANT SELECT ON " + pg::qualified_name(online_) + " TO …;");
+                    "GRANT SELECT ON " + pg::qualified_name(online_) + " TO " + pg::role_name(role) + ";");
     }
 }
 
@@ -362,7 +367,7 @@ served served_view::get(const std::vector<entity_value>& entity, const serving_r
     const pg::spi_session session;
     // Whose functions are called with the owner's rights must not find others' objects instead of their own.
     std::optional<pg::pinned_search_path> pinned;
-    if (GetUserId() != owner_) {
+    if (runs_code_ && GetUserId() != owner_) {
         pinned.emplace();
     }
     plan& made = plan_for(entity);

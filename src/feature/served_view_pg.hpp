@@ -79,6 +79,7 @@ class served_view {
     Oid owner_ = InvalidOid;
     Oid online_ = InvalidOid;
     bool unlogged_ = false;
+    bool runs_code_ = true; // of users: in expressions, or in the functions of types
     std::array<std::string, sources> queries_;
     std::vector<std::string> entity_;
     std::vector<Oid> types_;

@@ -1,6 +1,6 @@
 -- Feature views: definitions and their errors, materialisation, history, versions, lineage, consistency.
 BEGIN;
-SELECT plan(101);
+SELECT plan(105);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id serial, wallet text, event int, price numeric, at timestamptz);
@@ -335,5 +335,30 @@ SELECT ok((SELECT count(*) < (SELECT count(*) FROM said) FROM coming_history WHE
 SELECT ok((SELECT min(as_of) >= to_timestamp((SELECT max(t) FROM said) - 15)
     FROM coming), 'none older than half of the ttl');
 
+-- Columns whose names are those of tables and columns within our own statements
+ALTER TABLE changing ADD COLUMN at timestamptz DEFAULT '2026-01-01';
+SELECT etl.create_feature_view('letters', ARRAY['k', 's'],
+    'SELECT k, k AS s, ' || string_agg(format('x + %s AS %I', n, f), ', ' ORDER BY n)
+    || ' FROM public.changing WHERE at <= $1', ttl => '1 month', on_demand => '{"sum": "o + e + state", "m": "1"}')
+FROM unnest(ARRAY['a', 'b', 'c', 'd', 'e', 'f', 'h', 'l', 'n', 'o', 'q', 'r', 't', 'v', 'w', 'x', 'k1', 's1', 'b1',
+    'state',
+                  'before', 'stage', 'latest', 'one', 'features', 'view', 'entity', 'differs', 'is_new', 'since',
+                      'user',
+                  '%s', '$1']) WITH ORDINALITY AS u(f, n);
+CALL etl.materialize_features('letters', '2026-01-03');
+INSERT INTO changing VALUES (2, 3, '2026-01-02'), (1, 5, '2026-01-04');
+DELETE FROM changing WHERE k = 1 AND x = 2;
+CALL etl.materialize_features('letters', '2026-01-04');
+CALL etl.materialize_features('letters', '2026-01-02');
+SELECT is((SELECT array_agg(concat_ws(' ', l.k, l.as_of::date, l.b, l.present) ORDER BY l.as_of, l.k)
+           FROM letters_history AS l),
+          ARRAY['2 2026-01-02 5.00 t', '1 2026-01-03 4.00 t', '2 2026-01-03 f', '1 2026-01-04 7.00 t',
+                '2 2026-01-04 5.00 t'], 'any name will do for the states');
+SELECT is(etl.get_features(ARRAY['letters'], '{"k": 1, "s": 1}', as_of => '2026-01-05') #>> '{letters,features,sum}',
+    '50.00',
+          'for what is served');
+SELECT results_eq($$SELECT entity, as_of::date, served, offline FROM etl.feature_consistency('letters')$$,
+                  $$VALUES ('{"k": 1, "s": 1}'::jsonb, '2026-01-03'::date, 'present', 'absent')$$, 'and for its proof');
+SELECT is(etl.rebuild_features('letters'), 2::bigint, 'and anew');
 SELECT * FROM finish();
 ROLLBACK;

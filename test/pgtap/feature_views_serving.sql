@@ -153,7 +153,7 @@ CALL etl.materialize_features('Odd "View"', '2026-01-07');
 SELECT is(etl.features_of('Odd "View"', 2::bigint, '2026-01-03'::date) -> 'features',
     '{"%s": [2], "$1": {}, "user": "x  "}',
           'quoted names, a domain, a date');
-SELECT is(etl.get_features(ARRAY['Odd "View"'], '{"The \"Key\"": 2, "on": "2026-01-03"}') 
+SELECT is(etl.get_features(ARRAY['Odd "View"'], '{"The \"Key\"": 2, "on": "2026-01-03"}')
               #> '{"Odd \"View\"",found}', 'true',
           'as JSON too');
 SELECT is((SELECT count(*) FROM "Odd ""View""_history"), 3::bigint, 'a json that is the same makes no new state');
