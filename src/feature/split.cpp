@@ -13,6 +13,13 @@ namespace {
 
 constexpr double tolerance = 1e-9;
 
+constexpr unsigned fraction_bits = 53;
+
+constexpr std::uint64_t first_bits(std::uint64_t hash) noexcept
+{
+    return hash >> (64 - fraction_bits);
+}
+
 std::string shown(double number)
 {
     char text[32];
@@ -44,7 +51,7 @@ void check_fractions(std::span<const double> fractions)
 
 std::int32_t part_of(std::uint64_t hash, std::span<const double> fractions) noexcept
 {
-    const double at = static_cast<double>(hash >> 11) * 0x1p-53;
+    const double at = static_cast<double>(first_bits(hash)) * 0x1p-53;
     std::int32_t part = 1;
     double end = fractions[0];
     while (part < static_cast<std::int32_t>(fractions.size()) && at >= end) {
@@ -52,6 +59,12 @@ std::int32_t part_of(std::uint64_t hash, std::span<const double> fractions) noex
         ++part;
     }
     return part;
+}
+
+std::int32_t bucket_of(std::uint64_t hash, std::int32_t buckets) noexcept
+{
+    __extension__ using wide = unsigned __int128;
+    return static_cast<std::int32_t>(wide{first_bits(hash)} * static_cast<std::uint32_t>(buckets) >> fraction_bits);
 }
 
 } // namespace etl::feature

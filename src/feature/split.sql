@@ -1,4 +1,4 @@
--- Rows parted into training, validation and test, by key or by time.
+-- Rows parted into training, validation and test, by key or by time, and values into buckets by their hash.
 
 CREATE FUNCTION etl.split(key "any", fractions double precision[], seed bigint DEFAULT 0)
 RETURNS integer
@@ -14,6 +14,17 @@ COMMENT ON FUNCTION etl.split("any", double precision[], bigint) IS
     'etl.hash128 is, and a key keeps its part when rows come and go. NULL for a NULL argument. Errors: 22023 fractions '
     'that are not greater than 0, do not sum to 1, are NULL or none, 42883 a type without a hash function, 42P22 a '
     'text whose collation is not determined.';
+
+CREATE FUNCTION etl.hash_bucket(key "any", buckets integer, seed bigint DEFAULT 0)
+RETURNS integer
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_hash_bucket';
+COMMENT ON FUNCTION etl.hash_bucket("any", integer, bigint) IS
+    'The bucket, from 0, that a value falls into when values are spread over so many by their hash: for categories '
+    'with too many values to have a column each. Equal values share a bucket, the same one on every machine: the first 53 '
+    'bits of etl.hash128(key, seed), read as a binary fraction, times buckets, rounded down. NULL for a NULL argument. '
+    'Errors: 22023 fewer than one bucket, 42883 a type without a hash function, 42P22 a text whose collation is not '
+    'determined.';
 
 CREATE FUNCTION etl.temporal_split(ts timestamptz, cutoffs timestamptz[], gap interval DEFAULT '0')
 RETURNS integer

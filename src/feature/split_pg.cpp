@@ -107,6 +107,18 @@ ETL_FUNCTION(etl_split, args)
     return args.result(part_of(split_hash(hashes.key, args.given(0), hashes.seed, seed), fractions));
 }
 
+ETL_FUNCTION(etl_hash_bucket, args)
+{
+    const auto buckets = args.get<std::int32_t>(1);
+    if (buckets < 1) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "the number of buckets must be at least 1, not " + std::to_string(buckets));
+    }
+    const split_hashes& hashes = learned(args);
+    return args.result(
+        bucket_of(split_hash(hashes.key, args.given(0), hashes.seed, args.get<std::int64_t>(2)), buckets));
+}
+
 ETL_FUNCTION(etl_temporal_split, args)
 {
     const TimestampTz moment = args.get<std::int64_t>(0);

@@ -1,6 +1,6 @@
 -- etl.split and etl.temporal_split: their formula, shares, edges, and errors.
 BEGIN;
-SELECT plan(51);
+SELECT plan(58);
 
 -- By key --------------------------------------------------------------------------------------------------------------
 
@@ -38,6 +38,19 @@ SELECT is(etl.split(ROW(1, 'x'::text), '{1}'), 1, 'a row, and one part');
 SELECT is(etl.split(k, '{0.5,0.5}'), NULL, 'no key') FROM (VALUES (NULL::int)) AS v(k);
 SELECT is(etl.split(1, NULL), NULL, 'no fractions');
 SELECT is(etl.split(1, '{1}', NULL), NULL, 'no seed');
+
+-- Buckets
+SELECT is_empty($$
+    SELECT k FROM generate_series(1, 3000) AS k, unnest('{0,7}'::bigint[]) AS seed, unnest('{1,2,7,1000}'::int[]) AS n
+    WHERE etl.hash_bucket(k, n, seed) <> floor(fraction(etl.hash128(k, seed)) * n)
+$$, 'a bucket is the fraction of its hash');
+SELECT is(etl.hash_bucket('a'::text, 2147483647) BETWEEN 0 AND 2147483646, true, 'the most buckets');
+SELECT is(etl.hash_bucket('a', 5), etl.hash_bucket('a'::varchar, 5), 'a literal is a text');
+SELECT is(etl.hash_bucket(NULL::int, 5), NULL, 'no value, no bucket');
+SELECT ok(max(n) < 1150 AND min(n) > 850 AND count(*) = 100, 'buckets have even shares')
+FROM (SELECT count(*) AS n FROM generate_series(1, 100000) AS k GROUP BY etl.hash_bucket(k, 100)) AS b;
+SELECT throws_ok('SELECT etl.hash_bucket(1, 0)', '22023', 'the number of buckets must be at least 1, not 0');
+SELECT throws_ok('SELECT etl.hash_bucket(point(1, 2), 5)', '42883', NULL, 'a type without a hash');
 SELECT lives_ok(format('SELECT etl.split(1, %L)', f), f)
 FROM unnest(ARRAY['{0.7,0.2,0.1}', '{0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1}', '{0.333333333,0.333333333,0.333333334}',
                   '{1e-300,1}', '[0:1]={0.5,0.5}']) AS f;

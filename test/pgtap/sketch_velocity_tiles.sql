@@ -14,7 +14,8 @@ SELECT is(etl.rows_within(s, '5 minutes'), 2::bigint, 'the newest five') FROM kn
 SELECT is(etl.rows_within(s, '10 minutes'), 4::bigint, 'all') FROM known;
 SELECT is(etl.rows_within(s, '1 minute', '2025-03-01 10:00:00'), 2::bigint, 'a tile counts as a whole') FROM known;
 SELECT is(etl.rows_within(s, '2 minutes', '2025-03-01 10:01:59.9'), 3::bigint, 'two tiles') FROM known;
-SELECT is(etl.rows_within(s, '10 minutes', '2025-03-01 10:14:59'), 1::bigint, 'a moment after the newest row') FROM known;
+SELECT is(etl.rows_within(s, '10 minutes', '2025-03-01 10:14:59'), 1::bigint, 'a moment after the newest row')
+FROM known;
 SELECT is(etl.rows_within(s, '10 minutes', '2026-01-01'), 0::bigint, 'long after it') FROM known;
 SELECT is(etl.rows_within(s, '10 minutes', '2025-03-01 09:59'), 0::bigint, 'before all rows') FROM known;
 SELECT results_eq('SELECT t.* FROM known, etl.tiles(s) AS t',
