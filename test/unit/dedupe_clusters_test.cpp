@@ -1,6 +1,6 @@
 // Clusters and one-to-one links against brute force on random graphs.
 #include "dedupe/clusters.hpp"
-#include "dedupe/integer_ids.hpp"
+#include "sketch/key_ids.hpp"
 #include "dedupe/one_to_one.hpp"
 #include "sketch/node_names.hpp"
 
@@ -17,7 +17,7 @@
 namespace {
 
 using etl::never_poll;
-using etl::dedupe::integer_ids;
+using etl::integer_ids;
 using etl::dedupe::scored_pairs;
 using etl::dedupe::union_find;
 
