@@ -51,8 +51,10 @@ class edge_list {
     void add_piece()
     {
         piece made{std::pmr::vector<edge>{memory()}, std::pmr::vector<double>{memory()}};
-        made.edges.reserve(edges_in_piece);
-        made.weights.reserve(weighted_ ? edges_in_piece : 0);
+        if (!pieces_.empty()) { // a small graph takes no more than it needs
+            made.edges.reserve(edges_in_piece);
+            made.weights.reserve(weighted_ ? edges_in_piece : 0);
+        }
         pieces_.push_back(std::move(made));
     }
 

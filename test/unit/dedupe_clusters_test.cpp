@@ -19,7 +19,7 @@ namespace {
 using etl::never_poll;
 using etl::integer_ids;
 using etl::dedupe::scored_pairs;
-using etl::dedupe::union_find;
+using etl::union_find;
 
 using partition = std::set<std::set<std::uint32_t>>;
 
