@@ -33,7 +33,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'etl_pagerank_info';
 COMMENT ON FUNCTION etl._pagerank_info() IS 'The row of etl.pagerank_info.';
 
-CREATE VIEW etl.pagerank_info AS
+CREATE VIEW etl.pagerank_info WITH (security_invoker = true) AS
 SELECT i.nodes, i.edges, i.iterations, i.change, i.converged, i.seconds, i.memory_bytes
 FROM etl._pagerank_info() AS i;
 COMMENT ON VIEW etl.pagerank_info IS

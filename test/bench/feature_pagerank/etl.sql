@@ -1,0 +1,2 @@
+SELECT r.node, round(r.rank::numeric, 6)
+FROM etl.pagerank('SELECT source, target FROM edge') AS r ORDER BY r.rank DESC, r.node LIMIT 5;
