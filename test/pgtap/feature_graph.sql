@@ -21,7 +21,8 @@ SELECT results_eq($$SELECT * FROM etl.connected_components('VALUES (''10'', ''9'
                   $$VALUES ('10', '10'), ('9', '10'), ('100', '10')$$, 'which is not the smallest text');
 SELECT results_eq(
     $$SELECT DISTINCT component
-      FROM etl.connected_components('SELECT md5((i / 7)::text)::uuid, md5(i::text)::uuid FROM generate_series(1, 1000) AS i')$$,
+      FROM etl.connected_components('SELECT md5((i / 7)::text)::uuid, md5(i::text)::uuid
+                                     FROM generate_series(1, 1000) AS i')$$,
     $$SELECT md5(i::text)::uuid::text FROM generate_series(0, 1000) AS i ORDER BY md5(i::text)::uuid LIMIT 1$$,
     'of uuid the smallest one');
 SELECT is_empty($$SELECT * FROM etl.connected_components('SELECT 1, 2 WHERE false')$$, 'no edges, no components');
@@ -55,7 +56,8 @@ SELECT results_eq(format('SELECT * FROM etl.degree(%L)', :'edges'), $$VALUES
     ('b', 0::bigint, 1::bigint, 1::bigint, 0::float8, 2::float8), ('c', 1, 1, 2, 2, 2), ('d', 2, 0, 2, 3, 0),
     ('x', 0, 1, 1, 0, 1), ('m', 1, 1, 2, 1, 1), ('alone', 0, 0, 0, 0, 0), ('Z', 0, 0, 0, 0, 0)$$,
     'different neighbours, and edges');
-SELECT results_eq($$SELECT node, degree, in_weight, out_weight FROM etl.degree('TABLE line', weighted => true)$$, $$VALUES
+SELECT results_eq($$SELECT node, degree, in_weight, out_weight FROM etl.degree('TABLE line', weighted => true)$$,
+                  $$VALUES
     ('b', 1::bigint, 0::float8, 1::float8), ('c', 2, 1, 3), ('d', 2, 4, 0), ('x', 1, 0, 1), ('m', 2, 3, 3),
     ('alone', 0, 0, 0), ('Z', 0, 0, 0)$$, 'and weights');
 SELECT is_empty($$SELECT * FROM etl.degree('SELECT 1, 2 WHERE false')$$, 'no edges, no degrees');
@@ -128,7 +130,7 @@ FROM (VALUES
 -- Memory, rights, a stop ----------------------------------------------------------------------------------------------
 
 SET LOCAL pg_etl.graph_memory = '1MB';
-SELECT throws_ok(format($$SELECT * FROM etl.%s(%L%s)$$, call, 'SELECT i, i + 1 FROM generate_series(1, 100000) AS i', more),
+SELECT throws_ok(format($$SELECT * FROM etl.%s('SELECT i, i + 1 FROM generate_series(1, 100000) AS i'%s)$$, call, more),
                  '54000', 'the graph does not fit into pg_etl.graph_memory, 1024 kB', call)
 FROM (VALUES ('connected_components', ''), ('degree', ''), ('k_hop_count', ', 1')) AS v (call, more);
 RESET pg_etl.graph_memory;
