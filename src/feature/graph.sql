@@ -8,10 +8,10 @@ COMMENT ON FUNCTION etl.connected_components(text) IS
     'The component of each node of a graph: the nodes that a path connects, whichever way its edges point (weakly '
     'connected). It is named by its smallest node: by number where both columns are smallint, integer or bigint, else '
     'by the bytes of the text, as COLLATE "C" (which is the order of uuid, too). edges_query: one SELECT of two '
-    'columns of any type, which runs with the caller''s rights; nodes are named by the text form of their values. A row '
-    'with one NULL is a node without an edge. Memory goes by the nodes, at most pg_etl.graph_memory. Source: union-find (B. '
-    'A. Galler, M. J. Fischer 1964). Errors: 22023 edges_query is not one SELECT or changes data; 42804 another number '
-    'of columns; 54000 the graph does not fit into pg_etl.graph_memory.';
+    'columns of any type, which runs with the caller''s rights; nodes are named by the text form of their values. A '
+    'row with one NULL is a node without an edge. Memory goes by the nodes, at most pg_etl.graph_memory. Source: '
+    'union-find (B. A. Galler, M. J. Fischer 1964). Errors: 22023 edges_query is not one SELECT or changes data; 42804 '
+    'another number of columns; 54000 the graph does not fit into pg_etl.graph_memory.';
 
 CREATE FUNCTION etl.degree(edges_query text, weighted boolean DEFAULT false)
 RETURNS TABLE (
@@ -41,6 +41,6 @@ COMMENT ON FUNCTION etl.k_hop_count(text, integer, text, text[]) IS
     'that is not in the graph reaches 0. edges_query: one SELECT of two columns of any type, from and to, which runs '
     'with the caller''s rights; nodes are named by the text form of their values. A row with one NULL is a node '
     'without an edge. The time goes by the edges within reach of each node: most of the graph, where k is large; 64 '
-    'searches share their way. Source: M. Then et al., "The more the merrier", PVLDB 8(4), 2014. Errors: 22004 an argument but '
-    'nodes, or an element of it, is NULL; 22023 k below 1, an unknown direction, edges_query is not one SELECT or '
+    'searches share their way. Source: M. Then et al., "The more the merrier", PVLDB 8(4), 2014. Errors: 22004 an '
+    'argument but nodes, or an element of it, is NULL; 22023 k below 1, an unknown direction, edges_query is not one SELECT or '
     'changes data; 42804 another number of columns; 54000 the graph does not fit into pg_etl.graph_memory.';
