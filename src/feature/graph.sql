@@ -42,5 +42,5 @@ COMMENT ON FUNCTION etl.k_hop_count(text, integer, text, text[]) IS
     'with the caller''s rights; nodes are named by the text form of their values. A row with one NULL is a node '
     'without an edge. The time goes by the edges within reach of each node: most of the graph, where k is large; 64 '
     'searches share their way. Source: M. Then et al., "The more the merrier", PVLDB 8(4), 2014. Errors: 22004 an '
-    'argument but nodes, or an element of it, is NULL; 22023 k below 1, an unknown direction, edges_query is not one SELECT or '
-    'changes data; 42804 another number of columns; 54000 the graph does not fit into pg_etl.graph_memory.';
+    'argument but nodes, or an element of it, is NULL; 22023 k below 1, an unknown direction, edges_query is not one '
+    'SELECT or changes data; 42804 another number of columns; 54000 the graph does not fit into pg_etl.graph_memory.';
