@@ -7,9 +7,9 @@
 namespace etl::feature {
 
 k_hop::k_hop(const csr& graph)
-    : graph_{graph}, seen_(graph.nodes(), graph.memory()), here_(graph.nodes(), graph.memory()),
-      next_(graph.nodes(), graph.memory()), frontier_{graph.memory()}, reached_{graph.memory()}, visited_{
-                                                                                                     graph.memory()}
+    : graph_{graph},
+      marks_(graph.nodes(), graph.memory()), frontier_{graph.memory()}, reached_{graph.memory()}, visited_{
+                                                                                                      graph.memory()}
 {
 }
 
@@ -21,17 +21,8 @@ void k_hop::count(std::span<const std::uint32_t> starts, std::int32_t hops, std:
         for (const auto node : frontier_) {
             go_along(node, stop);
         }
-        frontier_.clear();
         arrive();
     }
-    for (const auto node : frontier_) {
-        here_[node] = 0;
-    }
-    frontier_.clear();
-    for (const auto node : visited_) {
-        seen_[node] = 0;
-    }
-    visited_.clear();
     for (unsigned i = 0; i < starts.size(); ++i) {
         counts[i] = sums_.of(i);
     }
@@ -40,28 +31,34 @@ void k_hop::count(std::span<const std::uint32_t> starts, std::int32_t hops, std:
 void k_hop::begin(std::span<const std::uint32_t> starts)
 {
     sums_ = {};
+    for (const auto node : visited_) {
+        marks_[node] = {};
+    }
+    visited_.clear();
+    frontier_.clear();
     for (std::size_t i = 0; i < starts.size(); ++i) {
-        const auto start = starts[i];
-        if (seen_[start] == 0) {
-            frontier_.push_back(start);
-            visited_.push_back(start);
+        auto& start = marks_[starts[i]];
+        if (start.seen == 0) {
+            frontier_.push_back(starts[i]);
+            visited_.push_back(starts[i]);
         }
-        seen_[start] |= std::uint64_t{1} << i;
-        here_[start] |= std::uint64_t{1} << i;
+        start.seen |= std::uint64_t{1} << i;
+        start.here = start.seen;
     }
 }
 
 void k_hop::go_along(std::uint32_t node, edge_poller& stop)
 {
-    const auto searches = std::exchange(here_[node], 0);
+    const auto searches = marks_[node].here;
     const auto neighbours = graph_.of(node);
     stop.in_parts(neighbours.size(), [&](std::size_t begin, std::size_t end) {
         for (const auto other : neighbours.subspan(begin, end - begin)) {
-            if (const auto fresh = searches & ~seen_[other]; fresh != 0) {
-                if (next_[other] == 0) {
+            auto& at = marks_[other];
+            if (const auto fresh = searches & ~at.seen; fresh != 0) {
+                if (at.next == 0) {
                     reached_.push_back(other);
                 }
-                next_[other] |= fresh;
+                at.next |= fresh;
             }
         }
     });
@@ -70,14 +67,16 @@ void k_hop::go_along(std::uint32_t node, edge_poller& stop)
 void k_hop::arrive()
 {
     for (const auto node : reached_) {
-        if (seen_[node] == 0) {
+        auto& at = marks_[node];
+        if (at.seen == 0) {
             visited_.push_back(node);
         }
-        seen_[node] |= next_[node];
-        sums_.add(next_[node]);
+        at.seen |= at.next;
+        at.here = std::exchange(at.next, 0);
+        sums_.add(at.here);
     }
-    here_.swap(next_);
     frontier_.swap(reached_);
+    reached_.clear();
 }
 
 } // namespace etl::feature

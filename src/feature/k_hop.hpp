@@ -20,7 +20,13 @@ class k_hop {
                edge_poller& stop);
 
   private:
-    using bits = std::pmr::vector<std::uint64_t>; // of each search, by node
+    // Which searches have been at a node, which go on from it now, and which come to it: side by side, for they are
+    // needed together.
+    struct mark {
+        std::uint64_t seen = 0;
+        std::uint64_t here = 0;
+        std::uint64_t next = 0;
+    };
     using nodes = std::pmr::vector<std::uint32_t>;
 
     void begin(std::span<const std::uint32_t> starts);
@@ -52,12 +58,10 @@ class k_hop {
     };
 
     const csr& graph_;
-    bits seen_;
-    bits here_;
-    bits next_;
-    nodes frontier_; // where here_ has bits
-    nodes reached_;  // where next_ has
-    nodes visited_;  // where seen_ has
+    std::pmr::vector<mark> marks_; // by node
+    nodes frontier_;               // where searches are
+    nodes reached_;                // where they come to
+    nodes visited_;                // where they have been
     bit_sums sums_;
 };
 
