@@ -1,7 +1,7 @@
 -- etl.connected_components, etl.degree and etl.k_hop_count: known answers, recursive SQL on random graphs, what is
 -- refused, memory, rights, and a stop.
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 SET LOCAL jit = off;
 
 -- Two lines that meet, a loop, a node alone, edges given twice
@@ -107,6 +107,20 @@ SELECT set_eq(format('SELECT * FROM etl.k_hop_count(%L, %s, %L)', 'TABLE sparse'
               format('SELECT * FROM hops_by_sql(%s, %L)', k, direction),
               format('%s hops %s: as by recursive SQL', k, direction))
 FROM generate_series(1, 4) AS k CROSS JOIN (VALUES ('out'), ('in'), ('both')) AS v (direction);
+
+-- Workers -------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE wide AS SELECT i AS a, i / 3 AS b FROM generate_series(1, 20000) AS i;
+ANALYZE wide;
+CREATE TABLE serial AS SELECT * FROM etl.degree('SELECT a, b FROM wide WHERE a % 2 = 0');
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SELECT set_eq($$SELECT * FROM etl.degree('SELECT a, b FROM wide WHERE a % 2 = 0')$$, 'TABLE serial',
+              'with workers as without');
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
 
 -- Errors --------------------------------------------------------------------------------------------------------------
 
