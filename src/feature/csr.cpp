@@ -1,6 +1,7 @@
 #include "feature/csr.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "core/cpp_only.hpp"
@@ -20,110 +21,111 @@ void each_entry(const edge& of, neighbours wanted, Each&& each)
     }
 }
 
-// What begins where, when there are so many of each; the last count is 0 and becomes the sum.
-void counts_to_begins(std::pmr::vector<std::uint64_t>& counts)
+// In parts, between which it polls.
+template <class Value>
+void sort(std::span<Value> values, edge_poller& stop)
 {
-    std::uint64_t sum = 0;
-    for (auto& count : counts) {
-        sum += std::exchange(count, sum);
+    constexpr std::size_t most = 4 * edge_poller::interval;
+    if (values.size() <= most) {
+        std::sort(values.begin(), values.end());
+        stop.done(values.size());
+        return;
     }
+    const auto middle = values.size() / 2;
+    sort(values.first(middle), stop);
+    sort(values.subspan(middle), stop);
+    std::inplace_merge(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle), values.end());
 }
 
 } // namespace
 
-// Two counting sorts, by the tail and then by the head, leave each list ascending.
+// A counting sort deals the edges out to their nodes, and each list is sorted, so that parallel edges meet.
 csr::csr(edge_list&& edges, std::uint32_t nodes, neighbours of, edge_poller& stop)
     : weighted_{edges.is_weighted()},
       begins_(nodes + std::size_t{1}, edges.memory()), ends_{edges.memory()}, weights_{edges.memory()}
 {
-    offsets next(begins_.size(), memory());
+    count(edges, of, stop);
+    deal(std::move(edges), of, stop);
+    merge_parallel(stop);
+}
+
+// Sets begins_ to the ends of the lists: they move to the begins as the lists are filled.
+void csr::count(const edge_list& edges, neighbours of, edge_poller& stop)
+{
     for (const auto& piece : edges.pieces()) {
         for (const auto& edge : piece.edges) {
-            each_entry(edge, of, [&](std::uint32_t head, std::uint32_t tail) {
-                ++begins_[head];
-                ++next[tail];
-            });
+            each_entry(edge, of, [&](std::uint32_t head, std::uint32_t) { ++begins_[head]; });
         }
         stop.done(piece.edges.size());
     }
-    counts_to_begins(begins_);
-    counts_to_begins(next);
-    const auto by_tail = sort_by_tail(std::move(edges), of, next, stop);
-    deal(by_tail, next, stop);
+    std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
 }
 
-// Moves what `next` points at from the begins of the tails' lists to their ends.
-csr::sorted csr::sort_by_tail(edge_list&& edges, neighbours of, offsets& next, edge_poller& stop)
+void csr::deal(edge_list&& edges, neighbours of, edge_poller& stop)
 {
-    sorted made{numbers(begins_.back(), memory()), doubles(weighted_ ? begins_.back() : 0, memory())};
+    ends_.resize(begins_.back());
+    weights_.resize(weighted_ ? begins_.back() : 0);
     for (auto& piece : edges.pieces()) {
         for (std::size_t i = 0; i < piece.edges.size(); ++i) {
             each_entry(piece.edges[i], of, [&](std::uint32_t head, std::uint32_t tail) {
-                const auto at = next[tail]++;
-                made.heads[at] = head;
+                const auto at = --begins_[head];
+                ends_[at] = tail;
                 if (weighted_) {
-                    made.weights[at] = piece.weights[i];
+                    weights_[at] = piece.weights[i];
                 }
             });
         }
         stop.done(piece.edges.size());
         piece.edges = std::pmr::vector<edge>{memory()};
-        piece.weights = doubles{memory()};
+        piece.weights = std::pmr::vector<double>{memory()};
     }
     edges.pieces().clear();
-    return made;
 }
 
-// Deals the entries out to their heads. They come by tail, so parallel ones meet in their list.
-void csr::deal(const sorted& edges, const offsets& tail_ends, edge_poller& stop)
+// Sorts the lists, and moves them together where parallel edges have become one.
+void csr::merge_parallel(edge_poller& stop)
 {
-    ends_.resize(edges.heads.size());
-    weights_.resize(edges.weights.size());
-    offsets list_ends(begins_.begin(), begins_.end() - 1, memory());
-    std::uint64_t at = 0;
-    for (std::uint32_t tail = 0; tail < nodes(); ++tail) {
-        stop.in_parts(tail_ends[tail] - at, [&](std::size_t begin, std::size_t end) {
-            for (; begin < end; ++begin, ++at) {
-                const auto head = edges.heads[at];
-                append(list_ends[head], head, tail, weighted_ ? &edges.weights[at] : nullptr);
-            }
-        });
-    }
-    close_gaps(list_ends);
-}
-
-void csr::append(std::uint64_t& end, std::uint32_t head, std::uint32_t tail, const double* weight)
-{
-    if (end > begins_[head] && ends_[end - 1] == tail) {
-        if (weight != nullptr) {
-            weights_[end - 1] += *weight;
-        }
-        return;
-    }
-    if (weight != nullptr) {
-        weights_[end] = *weight;
-    }
-    ends_[end++] = tail;
-}
-
-// Where parallel edges have met, the lists move together.
-void csr::close_gaps(const offsets& list_ends)
-{
+    std::pmr::vector<weighted_end> list{memory()};
     std::uint64_t filled = 0;
     for (std::uint32_t node = 0; node < nodes(); ++node) {
-        const auto begin = std::exchange(begins_[node], filled);
-        const auto length = list_ends[node] - begin;
-        if (begin != filled) {
-            std::copy_n(ends_.begin() + static_cast<std::ptrdiff_t>(begin), length,
-                        ends_.begin() + static_cast<std::ptrdiff_t>(filled));
-            if (weighted_) {
-                std::copy_n(weights_.begin() + static_cast<std::ptrdiff_t>(begin), length,
-                            weights_.begin() + static_cast<std::ptrdiff_t>(filled));
+        const auto from = std::exchange(begins_[node], filled);
+        const auto length = begins_[node + 1] - from;
+        if (weighted_) {
+            list.clear();
+            for (auto i = from; i < from + length; ++i) {
+                list.push_back({ends_[i], weights_[i]});
             }
+            filled = append_merged(std::span{list}, filled, stop);
+        } else {
+            filled = append_merged(std::span{ends_}.subspan(from, length), filled, stop);
         }
-        filled += length;
     }
     begins_.back() = filled;
+}
+
+std::uint64_t csr::append_merged(std::span<std::uint32_t> list, std::uint64_t to, edge_poller& stop)
+{
+    sort(list, stop);
+    const auto last = std::unique(list.begin(), list.end());
+    if (list.data() != ends_.data() + to) {
+        std::copy(list.begin(), last, ends_.begin() + static_cast<std::ptrdiff_t>(to));
+    }
+    return to + static_cast<std::uint64_t>(last - list.begin());
+}
+
+// The weights are summed in their order, so that the sum does not depend on the order of the edges.
+std::uint64_t csr::append_merged(std::span<weighted_end> list, std::uint64_t to, edge_poller& stop)
+{
+    sort(list, stop);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (i > 0 && list[i].node == list[i - 1].node) {
+            weights_[to - 1] += list[i].weight;
+        } else {
+            ends_[to] = list[i].node;
+            weights_[to++] = list[i].weight;
+        }
+    }
+    return to;
 }
 
 } // namespace etl::feature

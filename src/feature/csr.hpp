@@ -5,6 +5,7 @@
 #include "feature/edge_list.hpp"
 #include "feature/edge_poller.hpp"
 
+#include <compare>
 #include <span>
 
 namespace etl::feature {
@@ -37,26 +38,25 @@ class csr {
     }
 
   private:
-    using numbers = std::pmr::vector<std::uint32_t>;
-    using offsets = std::pmr::vector<std::uint64_t>;
-    using doubles = std::pmr::vector<double>;
-
     std::size_t length(std::uint32_t node) const noexcept { return begins_[node + 1] - begins_[node]; }
 
-    struct sorted {
-        numbers heads; // of the edges by their tail
-        doubles weights;
+    struct weighted_end {
+        std::uint32_t node;
+        double weight;
+
+        friend auto operator<=>(const weighted_end&, const weighted_end&) = default;
     };
 
-    sorted sort_by_tail(edge_list&& edges, neighbours of, offsets& next, edge_poller& stop);
-    void deal(const sorted& edges, const offsets& tail_ends, edge_poller& stop);
-    void append(std::uint64_t& end, std::uint32_t head, std::uint32_t tail, const double* weight);
-    void close_gaps(const offsets& list_ends);
+    void count(const edge_list& edges, neighbours of, edge_poller& stop);
+    void deal(edge_list&& edges, neighbours of, edge_poller& stop);
+    void merge_parallel(edge_poller& stop);
+    std::uint64_t append_merged(std::span<std::uint32_t> list, std::uint64_t to, edge_poller& stop);
+    std::uint64_t append_merged(std::span<weighted_end> list, std::uint64_t to, edge_poller& stop);
 
     bool weighted_;
-    offsets begins_; // of each node's list in ends_, and the end of the last
-    numbers ends_;   // the other ends of the edges
-    doubles weights_;
+    std::pmr::vector<std::uint64_t> begins_; // of each node's list in ends_, and the end of the last
+    std::pmr::vector<std::uint32_t> ends_;   // the other ends of the edges
+    std::pmr::vector<double> weights_;
 };
 
 } // namespace etl::feature

@@ -40,6 +40,7 @@ class edge_list {
 
     bool is_weighted() const noexcept { return weighted_; }
     std::pmr::vector<piece>& pieces() noexcept { return pieces_; }
+    const std::pmr::vector<piece>& pieces() const noexcept { return pieces_; }
     std::pmr::memory_resource* memory() const noexcept { return pieces_.get_allocator().resource(); }
 
     std::size_t size() const noexcept

@@ -202,6 +202,30 @@ TEST(Csr, TakesMoreEdgesThanAPieceHolds)
     EXPECT_TRUE(made.weights(0).empty());
 }
 
+TEST(Csr, SortsListsLongerThanAPart)
+{
+    std::mt19937_64 random{7};
+    const std::uint32_t nodes = 6 * edge_poller::interval;
+    edges list;
+    double sum = 0;
+    for (const auto& edge : random_edges(random, nodes, 6 * edge_poller::interval)) {
+        list.push_back({edge.from, 0, edge.weight});
+        sum += edge.weight;
+    }
+    std::vector<std::uint32_t> sources;
+    for (const auto& edge : list) {
+        sources.push_back(edge.from);
+    }
+    std::sort(sources.begin(), sources.end());
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    for (const bool weighted : {false, true}) {
+        const auto made = csr_of(list, nodes, neighbours::sources, weighted);
+        ASSERT_TRUE(std::equal(made.of(0).begin(), made.of(0).end(), sources.begin(), sources.end()));
+        const auto weights = made.weights(0);
+        EXPECT_EQ(std::accumulate(weights.begin(), weights.end(), 0.0), weighted ? sum : 0);
+    }
+}
+
 TEST(Degrees, CountDifferentNeighbours)
 {
     edge_poller stop{etl::never_poll};
