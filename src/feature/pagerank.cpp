@@ -84,10 +84,18 @@ class ranking {
     {
         const auto sources = graph_.incoming().of(node);
         const auto shares = graph_.incoming().weights(node);
+        return shares.empty()
+                   ? summed(sources.size(), stop, [&](std::size_t i) { return given_[sources[i]]; })
+                   : summed(sources.size(), stop, [&](std::size_t i) { return given_[sources[i]] * shares[i]; });
+    }
+
+    template <class Of>
+    static double summed(std::size_t count, edge_poller& stop, Of&& of)
+    {
         double sum = 0;
-        stop.in_parts(sources.size(), [&](std::size_t begin, std::size_t end) {
+        stop.in_parts(count, [&](std::size_t begin, std::size_t end) {
             for (auto i = begin; i < end; ++i) {
-                sum += shares.empty() ? given_[sources[i]] : given_[sources[i]] * shares[i];
+                sum += of(i);
             }
         });
         return sum;
