@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace etl::dedupe {
+namespace etl {
 
 class union_find {
   public:
@@ -64,4 +64,4 @@ class union_find {
     std::pmr::vector<std::uint32_t> sizes_; // of the nodes that stand for a set
 };
 
-} // namespace etl::dedupe
+} // namespace etl
