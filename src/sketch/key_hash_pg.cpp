@@ -1,4 +1,4 @@
-#include "dedupe/key_hash_pg.hpp"
+#include "sketch/key_hash_pg.hpp"
 
 #include "pg/calling_expression.hpp"
 #include "pg/numeric.hpp"
@@ -13,7 +13,7 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 
-namespace etl::dedupe {
+namespace etl {
 namespace {
 
 fingerprint print_bytes(const void* from, std::size_t size, std::uint64_t seed)
@@ -123,4 +123,4 @@ fingerprint key_hasher::print(pg::arguments args, std::uint64_t seed) const
     return made;
 }
 
-} // namespace etl::dedupe
+} // namespace etl

@@ -8,10 +8,8 @@
 #include <cstdint>
 
 namespace etl {
-struct printer;
-}
 
-namespace etl::dedupe {
+struct printer;
 
 class key_hasher {
   public:
@@ -47,4 +45,4 @@ class key_hasher {
     column* columns_;
 };
 
-} // namespace etl::dedupe
+} // namespace etl
