@@ -76,6 +76,10 @@ void record_writer::add(const asof_record& row, std::span<const std::byte> bytes
     buffer.resize(at + size);
     std::memcpy(&buffer[at], &head, sizeof head);
     std::ranges::copy(bytes, buffer.begin() + static_cast<std::ptrdiff_t>(at + sizeof head));
+    if (buffer.size() > chunk_bytes) {
+        write(part, buffer);
+        std::pmr::vector<std::byte>{buffer.get_allocator()}.swap(buffer);
+    }
 }
 
 // A run is named when it is finished.
