@@ -34,6 +34,7 @@ CREATE FUNCTION etl.asof_join(
 RETURNS SETOF record
 LANGUAGE C STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- the rows are many, what is done with each in SQL is little
 AS 'MODULE_PATHNAME', 'etl_asof_join';
 COMMENT ON FUNCTION etl.asof_join(
     text, text, name[], name, interval, name, text, name, bool, bigint, text) IS
@@ -59,6 +60,7 @@ CREATE FUNCTION etl._write_asof_join(
 RETURNS bigint
 LANGUAGE C VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS 'MODULE_PATHNAME', 'etl_write_asof_join';
 COMMENT ON FUNCTION etl._write_asof_join(
     regclass, text, text, name[], name, interval, name, text, name, bool, bigint, text) IS

@@ -182,6 +182,19 @@ void asof_best::settle(poll_fn poll)
     }
 }
 
+void asof_best::approach(std::uint32_t later, std::uint32_t next) const noexcept
+{
+    for (const auto* places : {&backward_, &forward_}) {
+        const std::size_t offset = places == &forward_ && has_tree_ ? forward_.size() / 2 : 0;
+        if (later - labels_.first < places->size() - offset) {
+            __builtin_prefetch(&(*places)[offset + later - labels_.first]);
+        }
+        if (next - labels_.first < places->size() - offset) {
+            __builtin_prefetch((*places)[offset + next - labels_.first]);
+        }
+    }
+}
+
 const noted_row* asof_best::answer(std::uint32_t label, std::int64_t first, std::int64_t last) const noexcept
 {
     const std::uint32_t at = label - labels_.first;

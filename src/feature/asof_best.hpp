@@ -61,6 +61,7 @@ class asof_best {
             const label_range of = index_.group(number);
             for (const auto* places : {&backward_, &forward_}) {
                 for (std::uint32_t i = of.first; i < of.last && i < places->size(); ++i) {
+                    __builtin_prefetch((*places)[std::min<std::size_t>(i + 8, places->size() - 1)]);
                     if (const noted_row* row = (*places)[i]) {
                         f(index_.key(number), *row);
                     }
@@ -74,6 +75,9 @@ class asof_best {
 
     // After the last row: gives every label its answers. Only answer() may be called then.
     void settle(poll_fn poll);
+
+    // Brings what answer() will read into the cache: soon, for a label that comes later, and for one that comes next.
+    void approach(std::uint32_t later, std::uint32_t next) const noexcept;
 
     // The answer of a label whose row must not be before `first` nor after `last`; nullptr where there is none.
     const noted_row* answer(std::uint32_t label, std::int64_t first, std::int64_t last) const noexcept;

@@ -111,13 +111,26 @@ const record_chunks& finish(gathering& of)
 
 // Passes every row once most of the first have passed: then the search that follows does for both.
 struct filter {
-    filter(pg::arguments args, MemoryContext memory) : keys{args, 1, memory} {}
+    filter(pg::arguments args, MemoryContext memory)
+        : keys{args, 1, memory}, is_steady{is_parameter(pg::argument_expression(args, 0))}
+    {
+    }
+
+    // A parameter of the query lies in one place to its end.
+    static bool is_parameter(const Node* expression)
+    {
+        return expression != nullptr && IsA(expression, Param) &&
+               reinterpret_cast<const Param*>(expression)->paramkind == PARAM_EXTERN;
+    }
 
     static constexpr unsigned tried = 4096;
 
     bool is_useless() const noexcept { return seen == tried && passed > tried / 4 * 3; }
 
     key_hasher keys;
+    bool is_steady;
+    bool has_index = false;
+    asof_index index{};
     unsigned seen = 0;
     unsigned passed = 0;
 };
@@ -187,7 +200,11 @@ ETL_FUNCTION(etl_asof_may_match, args)
     if (args.is_null(0) || by.is_useless()) {
         return args.result(!args.is_null(0));
     }
-    const asof_index index = asof_index::read(args.get<std::span<const std::byte>>(0));
+    if (!by.has_index || !by.is_steady) {
+        by.index = asof_index::read(args.get<std::span<const std::byte>>(0));
+        by.has_index = true;
+    }
+    const asof_index& index = by.index;
     const bool passes = !by.keys.has_null(args) && index.may_have(by.keys.print(args, index.seed()));
     if (by.seen < filter::tried) {
         ++by.seen;

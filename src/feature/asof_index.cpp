@@ -30,19 +30,19 @@ static_assert(sizeof(flat_header) == 40);
 
 unsigned directory_bits_for(std::uint64_t groups) noexcept
 {
-    return static_cast<unsigned>(std::bit_width(2 * groups));
+    return static_cast<unsigned>(std::bit_width(groups));
 }
 
 std::size_t flat_size(std::uint64_t labels, std::uint64_t groups, unsigned directory_bits,
                       unsigned filter_bits) noexcept
 {
-    return sizeof(flat_header) + (std::size_t{8} << filter_bits) + groups * sizeof(fingerprint) +
-           labels * sizeof(std::int64_t) + (groups + 1) * sizeof(std::uint32_t) + (std::size_t{4} << directory_bits);
+    return sizeof(flat_header) + (std::size_t{8} << filter_bits) + groups * sizeof(label_group) +
+           labels * sizeof(std::int64_t) + ((std::size_t{1} << directory_bits) + 1) * sizeof(std::uint32_t);
 }
 
 std::size_t place_of(const fingerprint& key, unsigned bits) noexcept
 {
-    return static_cast<std::size_t>(key.low >> 20) & ((std::size_t{1} << bits) - 1);
+    return static_cast<std::size_t>(key.high >> 32 << bits >> 32);
 }
 
 bool is_before(const asof_label& a, const asof_label& b) noexcept
@@ -130,33 +130,31 @@ void asof_index_maker::write(std::byte* to, std::uint64_t seed, asof_rules rules
 {
     key_filter filter{memory_, groups_};
     const unsigned bits = directory_bits_for(groups_);
-    std::pmr::vector<std::uint32_t> directory(std::size_t{1} << bits, 0, memory_);
     const auto labels = static_cast<std::uint32_t>(labels_.size());
+    std::pmr::vector<std::uint32_t> directory((std::size_t{1} << bits) + 1, groups_, memory_);
     to = put(to, flat_header{{magic, version}, seed, rules.flags(), labels, groups_, bits, filter.bits(), 0});
     std::byte* words = to;
-    std::byte* keys = words + (std::size_t{8} << filter.bits());
-    std::byte* times = keys + groups_ * sizeof(fingerprint);
-    std::byte* starts = times + labels_.size() * sizeof(std::int64_t);
-    std::uint32_t group = 0;
-    for (std::uint32_t i = 0; i < labels; ++i) {
-        if (i % polled == 0) {
+    std::byte* groups = words + (std::size_t{8} << filter.bits());
+    std::byte* times = groups + groups_ * sizeof(label_group);
+    std::uint32_t number = 0;
+    std::size_t next = 0; // place of the directory
+    for (std::uint32_t first = 0; first < labels;) {
+        const fingerprint& key = labels_[first].key;
+        std::uint32_t last = first;
+        for (; last < labels && labels_[last].key == key; ++last) {
+            times = put(times, labels_[last].time);
+        }
+        filter.add(key);
+        groups = put(groups, label_group{key, {first, last}});
+        while (next <= place_of(key, bits)) {
+            directory[next++] = number;
+        }
+        if (++number % polled == 0) {
             poll_();
         }
-        const fingerprint& key = labels_[i].key;
-        if (i == 0 || key != labels_[i - 1].key) {
-            filter.add(key);
-            keys = put(keys, key);
-            starts = put(starts, i);
-            std::size_t place = place_of(key, bits);
-            while (directory[place] != 0) {
-                place = (place + 1) & (directory.size() - 1);
-            }
-            directory[place] = ++group;
-        }
-        times = put(times, labels_[i].time);
+        first = last;
     }
-    starts = put(starts, labels);
-    std::memcpy(starts, directory.data(), directory.size() * sizeof(std::uint32_t));
+    std::memcpy(times, directory.data(), directory.size() * sizeof(std::uint32_t));
     std::memcpy(words, filter.words().data(), filter.words().size_bytes());
 }
 
@@ -180,7 +178,6 @@ asof_index asof_index::read(std::span<const std::byte> bytes)
     }
     const auto header = load<flat_header>(bytes.data());
     if (header.directory_bits > most_bits || header.filter_bits > most_bits || header.groups > header.labels ||
-        header.groups >> header.directory_bits != 0 ||
         bytes.size() != flat_size(header.labels, header.groups, header.directory_bits, header.filter_bits)) {
         refuse_state(type, "Its length of " + std::to_string(bytes.size()) + " bytes is not that of " +
                                std::to_string(header.labels) + " labels.");
@@ -193,18 +190,17 @@ asof_index asof_index::read(std::span<const std::byte> bytes)
     made.directory_bits_ = header.directory_bits;
     made.filter_bits_ = header.filter_bits;
     made.filter_ = bytes.data() + sizeof header;
-    made.keys_ = made.filter_ + (std::size_t{8} << header.filter_bits);
-    made.times_ = made.keys_ + header.groups * sizeof(fingerprint);
-    made.starts_ = made.times_ + header.labels * sizeof(std::int64_t);
-    made.directory_ = made.starts_ + (std::size_t{header.groups} + 1) * sizeof(std::uint32_t);
+    made.stored_groups_ = made.filter_ + (std::size_t{8} << header.filter_bits);
+    made.times_ = made.stored_groups_ + header.groups * sizeof(label_group);
+    made.directory_ = made.times_ + header.labels * sizeof(std::int64_t);
     return made;
 }
 
 label_range asof_index::group(std::uint32_t number) const noexcept
 {
-    const std::byte* at = starts_ + number * sizeof(std::uint32_t);
-    const auto last = std::min(load<std::uint32_t>(at + sizeof(std::uint32_t)), labels_);
-    return {std::min(load<std::uint32_t>(at), last), last};
+    const label_range stored = load_group(number).labels;
+    const std::uint32_t last = std::min(stored.last, labels_);
+    return {std::min(stored.first, last), last};
 }
 
 std::uint32_t asof_index::group_of(std::uint32_t label) const noexcept
@@ -214,17 +210,11 @@ std::uint32_t asof_index::group_of(std::uint32_t label) const noexcept
 
 label_range asof_index::find(const fingerprint& key) const noexcept
 {
-    const std::size_t mask = (std::size_t{1} << directory_bits_) - 1;
-    std::size_t place = place_of(key, directory_bits_);
-    for (std::size_t looked = 0; looked <= mask; ++looked) {
-        const auto number = load<std::uint32_t>(directory_ + place * sizeof(std::uint32_t));
-        if (number == 0 || number > groups_) {
-            break;
+    const std::size_t at = place_of(key, directory_bits_);
+    for (std::uint32_t number = place(at), end = place(at + 1); number < end; ++number) {
+        if (this->key(number) == key) {
+            return group(number);
         }
-        if (this->key(number - 1) == key) {
-            return group(number - 1);
-        }
-        place = (place + 1) & mask;
     }
     return {0, 0};
 }

@@ -11,16 +11,18 @@
 //   seed u64                   of the keys' hash
 //   flags u32                  asof_rules
 //   labels u32, groups u32     how many, and of how many keys; both 0 where the labels are not in it
-//   directory_bits u32         a hash table of 2 to this power of places, at least twice the groups
+//   directory_bits u32         2 to this power are the places of the directory
 //   filter_bits u32            a Bloom filter of 2 to this power of words of 64 bits
 //   zero u32
 //   u64[filter words]          two bits a key, in one word (B. H. Bloom, "Space/time trade-offs in hash coding with
 //                              allowable errors", 1970; one word: F. Putze, P. Sanders, J. Singler, "Cache-, hash- and
 //                              space-efficient Bloom filters", 2007)
-//   fingerprint[groups]        the keys
+//   label_group[groups]        the keys, ascending, and where their labels are
 //   i64[labels]                the labels' moments, key by key, ascending
-//   u32[groups + 1]            where a key's labels begin, and the end
-//   u32[directory]             a key's number plus one, 0 for none
+//   u32[places + 1]            by the upper bits of a key, how many keys come before all that have them
+//
+// Keys are hashes, so the directory leads to one or two keys. As it has their order, rows that are read part by part
+// look at it from one end to the other.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -68,6 +70,12 @@ struct label_range {
 
     bool is_empty() const noexcept { return first >= last; }
 };
+
+struct label_group {
+    fingerprint key;
+    label_range labels;
+};
+static_assert(sizeof(label_group) == 24);
 
 // A Bloom filter that is written.
 class key_filter {
@@ -137,10 +145,7 @@ class asof_index {
 
     // The labels of a group, by number, and its key.
     label_range group(std::uint32_t number) const noexcept;
-    fingerprint key(std::uint32_t number) const noexcept
-    {
-        return load<fingerprint>(keys_ + number * sizeof(fingerprint));
-    }
+    fingerprint key(std::uint32_t number) const noexcept { return load_group(number).key; }
 
     // The number of the group of a label.
     std::uint32_t group_of(std::uint32_t label) const noexcept;
@@ -155,6 +160,15 @@ class asof_index {
     label_range forward(label_range of, std::int64_t time, std::int64_t known) const noexcept;
 
   private:
+    label_group load_group(std::uint32_t number) const noexcept
+    {
+        return load<label_group>(stored_groups_ + number * sizeof(label_group));
+    }
+    std::uint32_t place(std::size_t number) const noexcept
+    {
+        return std::min(load<std::uint32_t>(directory_ + number * sizeof(std::uint32_t)), groups_);
+    }
+
     std::uint64_t seed_;
     asof_rules rules_;
     std::uint32_t labels_;
@@ -162,9 +176,8 @@ class asof_index {
     unsigned directory_bits_;
     unsigned filter_bits_;
     const std::byte* filter_;
-    const std::byte* keys_;
+    const std::byte* stored_groups_; // the groups
     const std::byte* times_;
-    const std::byte* starts_;
     const std::byte* directory_;
 };
 

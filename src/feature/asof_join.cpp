@@ -214,6 +214,9 @@ void asof_join::put_rows(const batch& from, const asof_best* best, label_range l
     for (const record_chunk& chunk : from.chunks) {
         reader.each(chunk, [&](const asof_record& row, std::span<const std::byte> bytes) {
             const std::uint32_t label = from.rows[number++];
+            if (best != nullptr && number + 16 < from.rows.size()) {
+                best->approach(from.rows[number + 16], from.rows[number + 8]);
+            }
             if (label == no_label ? labels.first == 0 : label >= labels.first && label < labels.last) {
                 const noted_row* found = label == no_label ? nullptr : best->answer(label, row.first, row.last);
                 const std::span<const std::byte> joined = found == nullptr ? bytes : found->row();
