@@ -3,13 +3,14 @@
 
 CREATE FUNCTION etl._plan_asof_join(
     spine text, features text, keys name[], ts name, ttl interval, created_ts name, direction text, feature_ts name,
-    allow_exact_matches bool, tolerance bigint, prefix text)
+    allow_exact_matches bool, tolerance bigint, include_backfilled bool, prefix text)
 RETURNS etl._asof_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    rules CONSTANT int := etl._asof_rules(direction, allow_exact_matches, created_ts);
+    rules CONSTANT int := etl._asof_rules(direction, allow_exact_matches, created_ts,
+                                                  include_backfilled);
     left_side CONSTANT etl._asof_side := etl._asof_side(spine, 'spine');
     right_side CONSTANT etl._asof_side := etl._asof_side(features, 'features');
     moment CONSTANT name := coalesce(feature_ts, ts);
@@ -24,20 +25,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._plan_asof_join(
-    text, text, name[], name, interval, name, text, name, bool, bigint, text) IS
+    text, text, name[], name, interval, name, text, name, bool, bigint, bool, text) IS
     'The plan of etl.asof_join; checks its arguments.';
 
 CREATE FUNCTION etl.asof_join(
     spine text, features text, keys name[], ts name DEFAULT 'ts', ttl interval DEFAULT NULL,
     created_ts name DEFAULT NULL, direction text DEFAULT 'backward', feature_ts name DEFAULT NULL,
-    allow_exact_matches bool DEFAULT true, tolerance bigint DEFAULT NULL, prefix text DEFAULT '')
+    allow_exact_matches bool DEFAULT true, tolerance bigint DEFAULT NULL,
+    include_backfilled bool DEFAULT false, prefix text DEFAULT '')
 RETURNS SETOF record
 LANGUAGE C STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- the rows are many, what is done with each in SQL is little
 AS 'MODULE_PATHNAME', 'etl_asof_join';
 COMMENT ON FUNCTION etl.asof_join(
-    text, text, name[], name, interval, name, text, name, bool, bigint, text) IS
+    text, text, name[], name, interval, name, text, name, bool, bigint, bool, text) IS
     'For every row of the spine the row of the features that was current at its moment, or NULLs. Give the list of '
     'columns, which the error for a wrong one says: SELECT * FROM etl.asof_join(…) AS t(…). The columns are those of '
     'the spine, then the moment of the row of the features (feature_ts), then the other columns of the features but '
@@ -45,7 +47,8 @@ COMMENT ON FUNCTION etl.asof_join(
     'equal; a NULL is equal to nothing. ts: the column with the moment, a timestamp, a date or a whole number; '
     'feature_ts: its name in the features where it is another one. ttl: a row that is older is not joined, one of '
     'exactly that age is (tolerance: the same for whole numbers). created_ts: column of the features that says when a '
-    'row became known; later than the spine''s moment, or NULL, it is not joined. direction: backward (the newest row '
+    'row was written; later than the spine''s moment, or NULL, it is not joined, unless include_backfilled, which is '
+    'for features that were computed afterwards. direction: backward (the newest row '
     'not after the moment), forward (the first not before it), nearest (the closer of both, backward where they are '
     'equally close). allow_exact_matches: whether a row of the same moment is joined. Of rows of one moment that is '
     'joined which was created last, and of those the one whose columns are greater, compared from left to right. '
@@ -56,14 +59,14 @@ COMMENT ON FUNCTION etl.asof_join(
 
 CREATE FUNCTION etl._write_asof_join(
     target regclass, spine text, features text, keys name[], ts name, ttl interval, created_ts name, direction text,
-    feature_ts name, allow_exact_matches bool, tolerance bigint, prefix text)
+    feature_ts name, allow_exact_matches bool, tolerance bigint, include_backfilled bool, prefix text)
 RETURNS bigint
 LANGUAGE C VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'etl_write_asof_join';
 COMMENT ON FUNCTION etl._write_asof_join(
-    regclass, text, text, name[], name, interval, name, text, name, bool, bigint, text) IS
+    regclass, text, text, name[], name, interval, name, text, name, bool, bigint, bool, text) IS
     'Writes the rows of etl.asof_join into a table that was just made for them. Returns their number.';
 
 CREATE FUNCTION etl._make_asof_table(name text, plan etl._asof_plan)
@@ -103,7 +106,8 @@ COMMENT ON FUNCTION etl._make_asof_table(text, etl._asof_plan) IS
 CREATE FUNCTION etl.create_asof_join(
     name text, spine text, features text, keys name[], ts name DEFAULT 'ts', ttl interval DEFAULT NULL,
     created_ts name DEFAULT NULL, direction text DEFAULT 'backward', feature_ts name DEFAULT NULL,
-    allow_exact_matches bool DEFAULT true, tolerance bigint DEFAULT NULL, prefix text DEFAULT '')
+    allow_exact_matches bool DEFAULT true, tolerance bigint DEFAULT NULL,
+    include_backfilled bool DEFAULT false, prefix text DEFAULT '')
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -111,12 +115,14 @@ AS $$
 BEGIN
     RETURN etl._write_asof_join(
         etl._make_asof_table(name, etl._plan_asof_join(spine, features, keys, ts, ttl, created_ts, direction,
-                                                       feature_ts, allow_exact_matches, tolerance, prefix)),
-        spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance, prefix);
+                                                       feature_ts, allow_exact_matches, tolerance,
+                                                       include_backfilled, prefix)),
+        spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance,
+        include_backfilled, prefix);
 END
 $$;
 COMMENT ON FUNCTION etl.create_asof_join(
-    text, text, text, name[], name, interval, name, text, name, bool, bigint, text) IS
+    text, text, text, name[], name, interval, name, text, name, bool, bigint, bool, text) IS
     'Makes a table of the rows of etl.asof_join. name: the table, with its schema. prefix: stands before the names of '
     'the columns that come from the features, feature_ts among them. The other arguments and their errors are those '
     'of etl.asof_join. Returns the number of rows, which is that of the spine. Errors: 42602 a name without a schema, '

@@ -74,12 +74,12 @@ bool asof_best::is_better(direction in, const asof_record& a, std::span<const st
     if (a.time != b.time) {
         return (a.time > b.time) == (in == direction::backward);
     }
-    return a.first != b.known ? a.first > b.known : ranking_.compare(bytes, b.row()) > 0;
+    return a.last != b.created ? a.last > b.created : ranking_.compare(bytes, b.row()) > 0;
 }
 
 bool asof_best::is_better(direction in, const noted_row& a, const noted_row& b)
 {
-    return is_better(in, asof_record{{}, a.time, a.known, 0, 1, a.bytes}, a.row(), b);
+    return is_better(in, asof_record{{}, a.time, a.known, a.created, 1, a.bytes}, a.row(), b);
 }
 
 void asof_best::note(direction in, noted_row*& place, const asof_record& row, std::span<const std::byte> bytes,
@@ -130,6 +130,7 @@ void asof_best::fill(noted_row& to, const asof_record& row, std::span<const std:
 {
     to.time = row.time;
     to.known = row.first;
+    to.created = row.last;
     to.bytes = static_cast<std::uint32_t>(bytes.size());
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(&to + 1));
 }

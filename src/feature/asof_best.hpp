@@ -1,5 +1,5 @@
-// For each of some labels the best of the rows that it may be joined to: the nearest in time, of those the one that
-// became known last, and of those the one whose bytes the caller ranks highest.
+// For each of some labels the best of the rows that it may be joined to: the nearest in time, of those the one that was
+// created last, and of those the one whose bytes the caller ranks highest.
 //
 // Rows come in any order. A row that may be joined backward is noted at the first label that it serves only, for it
 // serves all later ones of its key: the answer of a label is the best that is noted up to it. Forward it is the
@@ -33,9 +33,11 @@ class row_ranking {
 struct noted_row {
     std::int64_t time;
     std::int64_t known;
+    std::int64_t created;
     std::uint32_t bytes;
     std::uint32_t room;
     std::uint32_t places; // where it is noted
+    std::uint32_t zero;
 
     std::span<const std::byte> row() const noexcept { return {reinterpret_cast<const std::byte*>(this + 1), bytes}; }
 };

@@ -46,7 +46,7 @@ AS 'MODULE_PATHNAME', 'etl_asof_features_deserial';
 COMMENT ON FUNCTION etl._asof_features_deserial(bytea, internal) IS 'State of etl._asof_features from bytes.';
 
 CREATE AGGREGATE etl._asof_features(
-    area bytea, index bytea, feature record, moment "any", known "any", VARIADIC keys "any") (
+    area bytea, index bytea, feature record, moment "any", created "any", VARIADIC keys "any") (
     SFUNC = etl._asof_features_step,
     STYPE = internal,
     COMBINEFUNC = etl._asof_features_combine,
@@ -57,5 +57,5 @@ CREATE AGGREGATE etl._asof_features(
 );
 COMMENT ON AGGREGATE etl._asof_features(bytea, bytea, record, "any", "any", "any") IS
     'Sets the rows aside that may be joined to the spine. Arguments: where to, the index of the spine, the row, its '
-    'moment, the moment at which it became known, its keys. Returns the list of what was set aside. Errors: 42883 a '
+    'moment, the moment at which it was created, its keys. Returns the list of what was set aside. Errors: 42883 a '
     'value within a key has no hash function, 0A000 a moment that is no timestamp, date or whole number.';

@@ -18,8 +18,8 @@ extern "C" {
 namespace etl::feature {
 namespace {
 
-// (state, area, index, row, moment, moment at which it became known, keys …)
-enum argument { area_argument = 1, index_argument, row_argument, time_argument, known_argument, first_key };
+// (state, area, index, row, moment, moment of creation, keys …)
+enum argument { area_argument = 1, index_argument, row_argument, time_argument, created_argument, first_key };
 
 constexpr std::size_t least_room = std::size_t{4} << 20;
 
@@ -41,16 +41,16 @@ struct gathering {
 // What is the same for all rows of a call.
 struct reader {
     reader(pg::arguments args, MemoryContext memory)
-        : keys{args, first_key, memory}, time_type{args.type(time_argument)}, known_type{args.type(known_argument)}
+        : keys{args, first_key, memory}, time_type{args.type(time_argument)}, created_type{args.type(created_argument)}
     {
-        if (!is_moment(time_type) || !is_moment(known_type)) {
+        if (!is_moment(time_type) || !is_moment(created_type)) {
             throw error(sqlstate::feature_not_supported, "etl._asof_features takes moments and whole numbers only");
         }
     }
 
     key_hasher keys;
     Oid time_type;
-    Oid known_type;
+    Oid created_type;
 };
 
 gathering& state(pg::arguments args, int i)
@@ -79,7 +79,7 @@ void write_best(gathering& from)
 {
     poller stop{pg::poll};
     from.best->each([&](const fingerprint& key, const noted_row& noted) {
-        from.writer->add({key, noted.time, noted.known, 0, 1, 0}, noted.row());
+        from.writer->add({key, noted.time, noted.known, noted.created, 1, 0}, noted.row());
         stop.tick();
     });
     from.best->clear();
@@ -146,16 +146,18 @@ ETL_FUNCTION(etl_asof_features_step, args)
     MemoryContext context = pg::require_aggregate(args, "a part of etl._asof_features");
     const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
     gathering& to = args.is_null(0) ? new_state(args, context) : state(args, 0);
-    const bool has_known = to.index.rules().has_known;
-    if (args.is_null(row_argument) || args.is_null(time_argument) || (has_known && args.is_null(known_argument)) ||
+    const asof_rules rules = to.index.rules();
+    const bool has_created = rules.has_created && !args.is_null(created_argument);
+    if (args.is_null(row_argument) || args.is_null(time_argument) || (rules.has_known && !has_created) ||
         by.keys.has_null(args)) {
         return PointerGetDatum(&to);
     }
     const fingerprint key = by.keys.print(args, to.index.seed());
     if (to.index.may_have(key)) {
-        const std::int64_t known = has_known ? read_moment(by.known_type, args.datum(known_argument))
-                                             : std::numeric_limits<std::int64_t>::min();
-        add(to, {key, read_moment(by.time_type, args.datum(time_argument)), known, 0, 1, 0},
+        constexpr std::int64_t always = std::numeric_limits<std::int64_t>::min();
+        const std::int64_t created = has_created ? read_moment(by.created_type, args.datum(created_argument)) : always;
+        const std::int64_t known = rules.has_known ? created : always;
+        add(to, {key, read_moment(by.time_type, args.datum(time_argument)), known, created, 1, 0},
             composite_bytes(args.datum(row_argument)));
     }
     return PointerGetDatum(&to);

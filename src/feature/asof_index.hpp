@@ -41,19 +41,21 @@ namespace etl::feature {
 struct asof_rules {
     bool backward = true;
     bool forward = false;
-    bool exact = true;      // a row of the label's own moment may be joined
-    bool has_known = false; // rows have a moment at which they became known
+    bool exact = true;        // a row of the label's own moment may be joined
+    bool has_known = false;   // rows have a moment at which they became known, and may not be joined before it
+    bool has_created = false; // of rows of one moment that is joined which was created last
 
     // Whether all labels that a row may be joined to are its key's from a place on, or up to one.
     bool is_one_sided() const noexcept { return !(forward && has_known); }
 
     std::uint32_t flags() const noexcept
     {
-        return (backward ? 1U : 0U) | (forward ? 2U : 0U) | (exact ? 4U : 0U) | (has_known ? 8U : 0U);
+        return (backward ? 1U : 0U) | (forward ? 2U : 0U) | (exact ? 4U : 0U) | (has_known ? 8U : 0U) |
+               (has_created ? 16U : 0U);
     }
     static asof_rules from_flags(std::uint32_t flags) noexcept
     {
-        return {(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0, (flags & 8) != 0};
+        return {(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0, (flags & 8) != 0, (flags & 16) != 0};
     }
 };
 

@@ -250,16 +250,19 @@ CREATE TYPE etl._asof_plan AS (
 );
 COMMENT ON TYPE etl._asof_plan IS
     'What a point-in-time join does: the queries for both sides, the columns of the result, how many of them are the '
-    'spine''s, its rules as bits (1 backward, 2 forward, 4 exact matches, 8 created_ts), the columns as a list of '
+    'spine''s, its rules as bits (1 backward, 2 forward, 4 exact matches, 8 not '
+    'before created_ts, 16 the latest created_ts), the columns as a list of '
     'definitions, and a query that has these columns and no row.';
 
-CREATE FUNCTION etl._asof_rules(direction text, allow_exact_matches bool, created_ts name)
+CREATE FUNCTION etl._asof_rules(
+    direction text, allow_exact_matches bool, created_ts name, include_backfilled bool)
 RETURNS int
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_flag(allow_exact_matches, 'allow_exact_matches');
+    PERFORM etl._require_flag(allow_exact_matches, 'allow_exact_matches'),
+            etl._require_flag(include_backfilled, 'include_backfilled');
     IF direction IS NULL OR direction NOT IN ('backward', 'forward', 'nearest') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -267,10 +270,10 @@ BEGIN
             HINT = 'Give ''backward'', ''forward'' or ''nearest''.';
     END IF;
     RETURN CASE direction WHEN 'backward' THEN 1 WHEN 'forward' THEN 2 ELSE 3 END
-        + CASE WHEN allow_exact_matches THEN 4 ELSE 0 END + CASE WHEN created_ts IS NOT NULL THEN 8 ELSE 0 END;
+        + CASE WHEN allow_exact_matches THEN 4 ELSE 0 END + CASE WHEN created_ts IS NULL THEN 0 WHEN include_backfilled THEN 16 ELSE 24 END;
 END
 $$;
-COMMENT ON FUNCTION etl._asof_rules(text, bool, name) IS
+COMMENT ON FUNCTION etl._asof_rules(text, bool, name, bool) IS
     'The rules of a point-in-time join as bits (see etl._asof_plan). 22023 for an unknown direction or a NULL.';
 
 CREATE FUNCTION etl._asof_row(alias text, columns name[])

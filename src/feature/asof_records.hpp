@@ -25,9 +25,10 @@
 
 namespace etl::feature {
 
-// What stands before a row's bytes, which begin at a multiple of eight. A label is a row of the spine: `first` and `last` are the earliest and the latest
-// moment of a row that may be joined to it, and without a key (or a moment) it has none. A feature's `first` is the
-// moment at which it became known.
+// What stands before a row's bytes, which begin at a multiple of eight. A label is a row of the spine: `first` and `last`
+// are the earliest and the latest moment of a row that may be joined to it, and without a key (or a moment) it has none.
+// A feature's `first` is the moment at which it became known, and of two of one moment the one with the later `last` is
+// joined: that is the moment at which it was created.
 struct asof_record {
     fingerprint key;
     std::int64_t time;

@@ -93,7 +93,7 @@ void set_aside(asof_join& join, run_store& store, std::span<const std::byte> fla
     }
     if (reduces) {
         best.each([&](const fingerprint& key, const noted_row& noted) {
-            writer.add({key, noted.time, noted.known, highest, 1, 0}, noted.row());
+            writer.add({key, noted.time, noted.known, noted.created, 1, 0}, noted.row());
         });
     }
     writer.finish();
@@ -126,9 +126,7 @@ collect joined(const std::vector<row>& spine, const std::vector<row>& features, 
 // The rules, one label and one row at a time.
 answers by_search(const std::vector<row>& spine, const std::vector<row>& features, asof_rules rules)
 {
-    const auto newer = [](const row& a, const row& b) {
-        return a.first != b.first ? a.first > b.first : a.text > b.text;
-    };
+    const auto newer = [](const row& a, const row& b) { return a.last != b.last ? a.last > b.last : a.text > b.text; };
     answers made;
     for (const row& label : spine) {
         const row* before = nullptr;
@@ -176,7 +174,7 @@ random_rows make_random(unsigned seed, int labels, int rows, int keys, int momen
     }
     for (int i = 0; i < rows; ++i) {
         const std::int64_t time = below(moments);
-        made.features.push_back({below(keys + 1) - 1, time, known ? time + below(7) - 3 : lowest, highest,
+        made.features.push_back({below(keys + 1) - 1, time, known ? time + below(7) - 3 : lowest, below(3),
                                  std::string(static_cast<std::size_t>(below(40)), 'x') + std::to_string(below(100))});
     }
     return made;
