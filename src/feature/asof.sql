@@ -17,7 +17,16 @@ DECLARE
     others CONSTANT name[] := ARRAY(
         SELECT c.name FROM unnest(right_side.names) WITH ORDINALITY AS c(name, position)
         WHERE c.name <> ALL (keys || moment) ORDER BY c.position);
+    wrong text;
 BEGIN
+    SELECT prefix || c INTO wrong FROM unnest(others) AS c WHERE octet_length(prefix || c) > 63 LIMIT 1;
+    IF prefix IS NULL OR wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = CASE WHEN prefix IS NULL THEN 'invalid_parameter_value' ELSE 'name_too_long' END,
+            MESSAGE = CASE WHEN prefix IS NULL THEN 'prefix must not be NULL'
+                           ELSE format('the name "%s" has more than 63 bytes', wrong) END,
+            HINT = 'Give a short prefix such as ''feature_'', or leave it out.';
+    END IF;
     RETURN etl._make_asof_plan(
         left_side, right_side, keys, ts, moment, created_ts, rules, ttl, tolerance, moment || others,
         ARRAY(SELECT prefix || c.name FROM unnest('feature_ts'::name || others) WITH ORDINALITY AS c(name, position)

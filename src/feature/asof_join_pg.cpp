@@ -1,5 +1,5 @@
-// etl.asof_join, etl.training_set and the functions that write the same into a table: the queries of a plan that SQL has
-// made (asof.sql) into the core, joined rows out of it.
+// etl.asof_join, etl.training_set and the functions that write the same into a table: the queries of a plan that SQL
+// has made (asof_plan.sql) into the core, joined rows out of it.
 #include "feature/asof_join.hpp"
 #include "feature/asof_rows_pg.hpp"
 #include "pg/memory.hpp"

@@ -1,7 +1,7 @@
 -- The plan of a point-in-time join: checked arguments, and two queries, one for each side. C++ runs them and joins what
 -- they return.
 
--- The two sides --------------------------------------------------------------------------------------------------------
+-- The two sides ------------------------------------------------------------------------------------------------------
 
 CREATE TYPE etl._asof_side AS (argument text, source text, names name[], types oid[], collations oid[]);
 COMMENT ON TYPE etl._asof_side IS
@@ -89,7 +89,7 @@ $$;
 COMMENT ON FUNCTION etl._require_asof_column(etl._asof_side, name, text) IS
     'Raises (42703) unless a side of a point-in-time join has the column.';
 
--- Common types ---------------------------------------------------------------------------------------------------------
+-- Common types -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._asof_common(
     spine etl._asof_side, features etl._asof_side, spine_column name, VARIADIC feature_columns name[],
@@ -138,6 +138,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._asof_expression(etl._asof_side, text, name, oid, oid) IS
     'A column of a side, in the type and collation in which both sides are compared.';
+
+CREATE FUNCTION etl._collate_clause(collation_id oid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ' COLLATE ' || collation_id::regcollation WHERE collation_id NOT IN (0, 'default'::regcollation)
+$$;
+COMMENT ON FUNCTION etl._collate_clause(oid) IS 'COLLATE and the name of a collation; NULL for none and the default.';
 
 CREATE FUNCTION etl._asof_keys(
     spine etl._asof_side, features etl._asof_side, keys name[], OUT in_spine text, OUT in_features text)
@@ -192,7 +201,7 @@ $$;
 COMMENT ON FUNCTION etl._asof_moment_type(oid, name) IS
     'The type in which moments are compared: that of the columns, or what a domain is made of. 42804 for other types.';
 
--- The window -----------------------------------------------------------------------------------------------------------
+-- The window ---------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._asof_bound(moment text, type oid, sign text, ttl interval, tolerance bigint)
 RETURNS text
@@ -242,7 +251,7 @@ $$;
 COMMENT ON FUNCTION etl._check_asof_window(oid, interval, bigint) IS
     'Raises (22023) unless ttl or tolerance fits the type of the moments.';
 
--- The plan -------------------------------------------------------------------------------------------------------------
+-- The plan -----------------------------------------------------------------------------------------------------------
 
 CREATE TYPE etl._asof_plan AS (
     spine_query text, features_query text, columns name[], types oid[], spine_columns int, rules int, definition text,
@@ -270,7 +279,8 @@ BEGIN
             HINT = 'Give ''backward'', ''forward'' or ''nearest''.';
     END IF;
     RETURN CASE direction WHEN 'backward' THEN 1 WHEN 'forward' THEN 2 ELSE 3 END
-        + CASE WHEN allow_exact_matches THEN 4 ELSE 0 END + CASE WHEN created_ts IS NULL THEN 0 WHEN include_backfilled THEN 16 ELSE 24 END;
+        + CASE WHEN allow_exact_matches THEN 4 ELSE 0 END
+        + CASE WHEN created_ts IS NULL THEN 0 WHEN include_backfilled THEN 16 ELSE 24 END;
 END
 $$;
 COMMENT ON FUNCTION etl._asof_rules(text, bool, name, bool) IS

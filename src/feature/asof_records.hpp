@@ -1,9 +1,9 @@
 // Rows of a point-in-time join, set aside by key until they are joined: each with its key, its moment, and its bytes,
 // which only the caller can read.
 //
-// Rows go into parts by the upper bits of their keys, so that all rows of a key meet in one part. Each part has a buffer
-// of one chunk; full chunks are kept in memory up to a limit and go to a run_store beyond it. What a worker hands to its
-// leader is the list of its chunks:
+// Rows go into parts by the upper bits of their keys, so that all rows of a key meet in one part. Each part has a
+// buffer of one chunk; full chunks are kept in memory up to a limit and go to a run_store beyond it. What a worker
+// hands to its leader is the list of its chunks:
 //
 //   magic u32, version u32     state_header
 //   chunks, to the end         { run; offset u64; part u32; bytes u32 }
@@ -25,10 +25,10 @@
 
 namespace etl::feature {
 
-// What stands before a row's bytes, which begin at a multiple of eight. A label is a row of the spine: `first` and `last`
-// are the earliest and the latest moment of a row that may be joined to it, and without a key (or a moment) it has none.
-// A feature's `first` is the moment at which it became known, and of two of one moment the one with the later `last` is
-// joined: that is the moment at which it was created.
+// What stands before a row's bytes, which begin at a multiple of eight. A label is a row of the spine: `first` and
+// `last` are the earliest and the latest moment of a row that may be joined to it, and without a key (or a moment) it
+// has none. Of a feature `first` is the moment at which it became known, and `last` the one at which it was created: of
+// two rows of one moment the one that was created later is joined.
 struct asof_record {
     fingerprint key;
     std::int64_t time;
