@@ -47,25 +47,48 @@ label_range asof_best::within(label_range of) const noexcept
     return of.is_empty() ? label_range{0, 0} : label_range{of.first - labels_.first, of.last - labels_.first};
 }
 
-void asof_best::offer(const asof_record& row, std::span<const std::byte> bytes)
+asof_places asof_best::places_of(const asof_record& row, label_range of_key) const noexcept
 {
-    const label_range group = index_.find(row.key);
-    if (group.is_empty()) {
-        return;
+    asof_places made{};
+    if (!backward_.empty() && !of_key.is_empty()) {
+        made.backward = within(index_.backward(of_key, row.time, row.first));
     }
+    if (!forward_.empty() && !of_key.is_empty()) {
+        made.forward = within(index_.forward(of_key, row.time, row.first));
+    }
+    return made;
+}
+
+void asof_best::approach_places(const asof_places& of) const noexcept
+{
+    if (!of.backward.is_empty()) {
+        __builtin_prefetch(&backward_[of.backward.first]);
+    }
+    if (!of.forward.is_empty()) {
+        __builtin_prefetch(&forward_[of.forward.last - 1]);
+    }
+}
+
+void asof_best::approach_rows(const asof_places& of) const noexcept
+{
+    if (!of.backward.is_empty()) {
+        __builtin_prefetch(backward_[of.backward.first], 1);
+    }
+    if (!of.forward.is_empty()) {
+        __builtin_prefetch(forward_[of.forward.last - 1], 1);
+    }
+}
+
+void asof_best::offer(const asof_record& row, std::span<const std::byte> bytes, const asof_places& at)
+{
     noted_row* made = nullptr;
-    if (!backward_.empty()) {
-        if (const label_range of = within(index_.backward(group, row.time, row.first)); !of.is_empty()) {
-            note(direction::backward, backward_[of.first], row, bytes, made);
-        }
+    if (!at.backward.is_empty()) {
+        note(direction::backward, backward_[at.backward.first], row, bytes, made);
     }
-    if (!forward_.empty()) {
-        const label_range of = within(index_.forward(group, row.time, row.first));
-        if (has_tree_) {
-            note_in_tree(of, row, bytes, made);
-        } else if (!of.is_empty()) {
-            note(direction::forward, forward_[of.last - 1], row, bytes, made);
-        }
+    if (has_tree_) {
+        note_in_tree(at.forward, row, bytes, made);
+    } else if (!at.forward.is_empty()) {
+        note(direction::forward, forward_[at.forward.last - 1], row, bytes, made);
     }
 }
 

@@ -42,6 +42,12 @@ struct noted_row {
     std::span<const std::byte> row() const noexcept { return {reinterpret_cast<const std::byte*>(this + 1), bytes}; }
 };
 
+// Where a row is to be noted: the labels that it serves.
+struct asof_places {
+    label_range backward;
+    label_range forward;
+};
+
 class asof_best {
   public:
     // For the labels of a range. The index, the ranking and the memory outlive the object.
@@ -50,7 +56,16 @@ class asof_best {
     asof_best(const asof_best&) = delete;
     asof_best& operator=(const asof_best&) = delete;
 
-    void offer(const asof_record& row, std::span<const std::byte> bytes);
+    void offer(const asof_record& row, std::span<const std::byte> bytes)
+    {
+        offer(row, bytes, places_of(row, index_.find(row.key)));
+    }
+
+    // The same in steps, for asof_queue: the labels of the row's key lead to the places, and these to rows.
+    asof_places places_of(const asof_record& row, label_range of_key) const noexcept;
+    void approach_places(const asof_places& of) const noexcept;
+    void approach_rows(const asof_places& of) const noexcept;
+    void offer(const asof_record& row, std::span<const std::byte> bytes, const asof_places& at);
 
     // Bytes of the rows that are noted.
     std::size_t row_bytes() const noexcept { return row_bytes_; }

@@ -1,6 +1,7 @@
 // What is done with the features of a point-in-time join where they are read: etl._asof_may_match drops rows of other
 // keys, and etl._asof_features keeps the rows that may be joined, in each parallel worker those that are best so far.
 #include "feature/asof_best.hpp"
+#include "feature/asof_queue.hpp"
 #include "feature/asof_rows_pg.hpp"
 #include "pg/calling_expression.hpp"
 #include "pg/memory.hpp"
@@ -8,6 +9,7 @@
 #include "sketch/key_hash_pg.hpp"
 
 extern "C" {
+#include <access/parallel.h>
 #include <utils/uuid.h>
 }
 
@@ -28,13 +30,14 @@ struct gathering {
     explicit gathering(MemoryContext context) : memory{context}, flat{&memory}, chunks{&memory}, ranking{context} {}
 
     pg::context_resource memory;
-    std::pmr::vector<std::byte> flat;
+    std::pmr::vector<std::byte> flat; // the index, unless it stays where it is
     std::optional<pg::file_run_store> store;
     asof_index index{};
     std::optional<record_writer> writer;
     record_chunks chunks;
     column_ranking ranking;
     std::optional<asof_best> best; // after what it leans on
+    std::optional<asof_queue> queue;
     std::size_t room = 0;
 };
 
@@ -58,18 +61,36 @@ gathering& state(pg::arguments args, int i)
     return *reinterpret_cast<gathering*>(DatumGetPointer(args.given(i)));
 }
 
+// A parameter of the query lies in one place to its end.
+bool is_parameter(pg::arguments args, int i)
+{
+    const Node* expression = pg::argument_expression(args, i);
+    return expression != nullptr && IsA(expression, Param) &&
+           reinterpret_cast<const Param*>(expression)->paramkind == PARAM_EXTERN;
+}
+
+// For rows, beside the index. The leader also has some of the spine in memory.
+std::size_t room_beside(std::size_t index)
+{
+    const std::size_t all = IsParallelWorker() ? asof_budget() : asof_budget() / 3 * 2;
+    return std::max(all, index + 2 * least_room) - index - least_room;
+}
+
 gathering& new_state(pg::arguments args, MemoryContext context)
 {
     const auto area = args.get<std::span<const std::byte>>(area_argument);
     const auto flat = args.get<std::span<const std::byte>>(index_argument);
     auto* made = pg::construct_in<gathering>(context, context);
-    made->flat.assign(flat.begin(), flat.end());
-    made->index = asof_index::read(made->flat);
+    if (!is_parameter(args, index_argument)) {
+        made->flat.assign(flat.begin(), flat.end());
+    }
+    made->index = asof_index::read(made->flat.empty() ? flat : made->flat);
     made->store.emplace(area, context);
     made->writer.emplace(&made->memory, *made->store, true, 0);
-    made->room = std::max(asof_budget() / 2, flat.size() + least_room) - flat.size();
+    made->room = room_beside(flat.size());
     if (made->index.has_labels() && made->index.rules().is_one_sided()) {
         made->best.emplace(&made->memory, made->index, label_range{0, made->index.labels()}, made->ranking);
+        made->queue.emplace(&made->memory, made->index, *made->best);
     }
     return *made;
 }
@@ -91,7 +112,7 @@ void add(gathering& to, const asof_record& row, std::span<const std::byte> bytes
         to.writer->add(row, bytes);
         return;
     }
-    to.best->offer(row, bytes);
+    to.queue->add(row, bytes);
     if (to.best->row_bytes() > to.room) {
         write_best(to);
     }
@@ -103,6 +124,7 @@ const record_chunks& finish(gathering& of)
         return of.chunks;
     }
     if (of.best) {
+        of.queue->finish();
         write_best(of);
     }
     of.writer->finish();
@@ -111,17 +133,7 @@ const record_chunks& finish(gathering& of)
 
 // Passes every row once most of the first have passed: then the search that follows does for both.
 struct filter {
-    filter(pg::arguments args, MemoryContext memory)
-        : keys{args, 1, memory}, is_steady{is_parameter(pg::argument_expression(args, 0))}
-    {
-    }
-
-    // A parameter of the query lies in one place to its end.
-    static bool is_parameter(const Node* expression)
-    {
-        return expression != nullptr && IsA(expression, Param) &&
-               reinterpret_cast<const Param*>(expression)->paramkind == PARAM_EXTERN;
-    }
+    filter(pg::arguments args, MemoryContext memory) : keys{args, 1, memory}, is_steady{is_parameter(args, 0)} {}
 
     static constexpr unsigned tried = 4096;
 

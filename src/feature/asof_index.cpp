@@ -40,11 +40,6 @@ std::size_t flat_size(std::uint64_t labels, std::uint64_t groups, unsigned direc
            labels * sizeof(std::int64_t) + ((std::size_t{1} << directory_bits) + 1) * sizeof(std::uint32_t);
 }
 
-std::size_t place_of(const fingerprint& key, unsigned bits) noexcept
-{
-    return static_cast<std::size_t>(key.high >> 32 << bits >> 32);
-}
-
 bool is_before(const asof_label& a, const asof_label& b) noexcept
 {
     return std::tie(a.key.high, a.key.low, a.time) < std::tie(b.key.high, b.key.low, b.time);
@@ -146,7 +141,7 @@ void asof_index_maker::write(std::byte* to, std::uint64_t seed, asof_rules rules
         }
         filter.add(key);
         groups = put(groups, label_group{key, {first, last}});
-        while (next <= place_of(key, bits)) {
+        while (next <= directory_place(key, bits)) {
             directory[next++] = number;
         }
         if (++number % polled == 0) {
@@ -210,7 +205,7 @@ std::uint32_t asof_index::group_of(std::uint32_t label) const noexcept
 
 label_range asof_index::find(const fingerprint& key) const noexcept
 {
-    const std::size_t at = place_of(key, directory_bits_);
+    const std::size_t at = place_of(key);
     for (std::uint32_t number = place(at), end = place(at + 1); number < end; ++number) {
         if (this->key(number) == key) {
             return group(number);

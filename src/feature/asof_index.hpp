@@ -73,6 +73,12 @@ struct label_range {
     bool is_empty() const noexcept { return first >= last; }
 };
 
+// By the upper bits of a key.
+constexpr std::size_t directory_place(const fingerprint& key, unsigned bits) noexcept
+{
+    return static_cast<std::size_t>(key.high >> 32 << bits >> 32);
+}
+
 struct label_group {
     fingerprint key;
     label_range labels;
@@ -142,6 +148,23 @@ class asof_index {
         return (word & key_filter::mask_of(key)) == key_filter::mask_of(key);
     }
 
+    // Asks for what find() will look at, in the order in which it does: each when the one before has arrived.
+    void approach_directory(const fingerprint& key) const noexcept
+    {
+        __builtin_prefetch(directory_ + place_of(key) * sizeof(std::uint32_t));
+    }
+    void approach_group(const fingerprint& key) const noexcept
+    {
+        const std::byte* first = stored_groups_ + place(place_of(key)) * sizeof(label_group);
+        __builtin_prefetch(first);
+        __builtin_prefetch(first + 2 * sizeof(label_group) - 1);
+    }
+    // And what backward() and forward() will look at first.
+    void approach_labels(label_range of) const noexcept
+    {
+        __builtin_prefetch(times_ + (of.first + (of.last - of.first) / 2) * sizeof(std::int64_t));
+    }
+
     // The labels of a key.
     label_range find(const fingerprint& key) const noexcept;
 
@@ -166,6 +189,7 @@ class asof_index {
     {
         return load<label_group>(stored_groups_ + number * sizeof(label_group));
     }
+    std::size_t place_of(const fingerprint& key) const noexcept { return directory_place(key, directory_bits_); }
     std::uint32_t place(std::size_t number) const noexcept
     {
         return std::min(load<std::uint32_t>(directory_ + number * sizeof(std::uint32_t)), groups_);

@@ -1,6 +1,7 @@
 // Point-in-time joins against a brute-force search: every direction, ties, windows, labels that are parted, and forged
 // bytes.
 #include "feature/asof_join.hpp"
+#include "feature/asof_queue.hpp"
 #include "unit/memory_run_store.hpp"
 
 #include <gtest/gtest.h>
@@ -80,18 +81,20 @@ void set_aside(asof_join& join, run_store& store, std::span<const std::byte> fla
     text_ranking ranking;
     const bool reduces = index.has_labels() && index.rules().is_one_sided();
     asof_best best{std::pmr::get_default_resource(), index, {0, index.labels()}, ranking};
+    asof_queue queue{std::pmr::get_default_resource(), index, best};
     for (std::size_t i = first; i < features.size(); i += step) {
         const asof_record row = record_of(features[i]);
         if (row.has_key == 0 || !index.may_have(row.key)) {
             continue;
         }
         if (reduces) {
-            best.offer(row, bytes_of(features[i].text));
+            queue.add(row, bytes_of(features[i].text));
         } else {
             writer.add(row, bytes_of(features[i].text));
         }
     }
     if (reduces) {
+        queue.finish();
         best.each([&](const fingerprint& key, const noted_row& noted) {
             writer.add({key, noted.time, noted.known, noted.created, 1, 0}, noted.row());
         });
