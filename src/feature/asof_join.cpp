@@ -52,6 +52,9 @@ void asof_join::add_label(const asof_record& row, std::span<const std::byte> byt
         return;
     }
     if (row.has_key != 0) {
+        if (labels_.size() == labels_.capacity()) { // no more than there may be
+            labels_.reserve(std::min(std::max<std::size_t>(2 * labels_.size(), 1024), most_labels()));
+        }
         labels_.push_back({row.key, row.time, rows_});
     }
     ++rows_;
@@ -120,7 +123,13 @@ void asof_join::write_index(std::byte* to)
 // The labels of the chunks of some parts.
 void asof_join::read_batch(batch& to)
 {
+    std::size_t bytes = 0;
+    for (const record_chunk& chunk : to.chunks) {
+        bytes += chunk.bytes;
+    }
     std::pmr::vector<asof_label> labels{memory_};
+    labels.reserve(bytes / sizeof(asof_record));
+    to.rows.reserve(bytes / sizeof(asof_record));
     record_reader reader{memory_, store_, poll_, &*spine_};
     for (const record_chunk& chunk : to.chunks) {
         reader.each(chunk, [&](const asof_record& row, std::span<const std::byte>) {
