@@ -1,7 +1,7 @@
 -- What a point-in-time join does where rows are read. The rows of the spine come first; from them an index of their
--- keys and moments is made, which goes as a parameter to the query that reads the features. That query may have parallel
--- workers: each drops the rows of other keys, keeps the rows that may be joined, and sets them aside in temporary files,
--- whose list is what the aggregate returns.
+-- keys and moments is made, which goes as a parameter to the query that reads the features. That query may have
+-- parallel workers: each drops the rows of other keys, keeps the rows that may be joined, and sets them aside in
+-- temporary files, whose list is what the aggregate returns.
 
 CREATE FUNCTION etl._asof_key(seed bigint, VARIADIC keys "any")
 RETURNS uuid

@@ -21,13 +21,13 @@ class asof_queue {
     asof_queue(std::pmr::memory_resource* memory, const asof_index& index, asof_best& to)
         : index_{index}, to_{to}, waiting_{}, bytes_{memory}
     {
-        bytes_.resize(places);
+        bytes_.resize(length);
     }
 
     void add(const asof_record& row, std::span<const std::byte> bytes)
     {
         step();
-        const std::size_t place = (added_ - 1) % places;
+        const std::size_t place = (added_ - 1) % length;
         waiting_[place].row = row;
         bytes_[place].assign(bytes.begin(), bytes.end());
         index_.approach_directory(row.key);
@@ -36,15 +36,15 @@ class asof_queue {
     // Offers what waits.
     void finish()
     {
-        for (std::size_t i = 0; i < places; ++i) {
+        for (std::size_t i = 0; i < length; ++i) {
             step();
-            waiting_[(added_ - 1) % places] = {};
+            waiting_[(added_ - 1) % length] = {};
         }
         added_ = 0;
     }
 
   private:
-    static constexpr std::size_t places = 32;
+    static constexpr std::size_t length = 32; // more than the steps of a row take
     static constexpr std::size_t rows_between = 6;
 
     struct waiting {
@@ -81,13 +81,13 @@ class asof_queue {
     waiting* reached(std::size_t steps) noexcept
     {
         const std::size_t ago = 1 + steps * rows_between;
-        waiting* at = added_ > ago ? &waiting_[(added_ - 1 - ago) % places] : nullptr;
+        waiting* at = added_ > ago ? &waiting_[(added_ - 1 - ago) % length] : nullptr;
         return at != nullptr && at->row.has_key != 0 ? at : nullptr;
     }
 
     const asof_index& index_;
     asof_best& to_;
-    std::array<waiting, places> waiting_;
+    std::array<waiting, length> waiting_;
     std::pmr::vector<std::pmr::vector<std::byte>> bytes_;
     std::size_t added_ = 0;
 };

@@ -158,9 +158,9 @@ void column_ranking::learn(std::span<const std::byte> row)
     modifier_ = HeapTupleHeaderGetTypMod(header_of(row));
     columns_ = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header_of(row)), modifier_);
     const auto count = static_cast<std::size_t>(columns_->natts);
-    orders_ = static_cast<FmgrInfo*>(palloc0(sizeof(FmgrInfo) * (count + 1)));
-    values_ = static_cast<Datum*>(palloc0(sizeof(Datum) * (2 * count + 1)));
-    nulls_ = static_cast<bool*>(palloc0(sizeof(bool) * (2 * count + 1)));
+    orders_ = static_cast<FmgrInfo*>(MemoryContextAllocZero(memory_, sizeof(FmgrInfo) * (count + 1)));
+    values_ = static_cast<Datum*>(MemoryContextAllocZero(memory_, sizeof(Datum) * (2 * count + 1)));
+    nulls_ = static_cast<bool*>(MemoryContextAllocZero(memory_, sizeof(bool) * (2 * count + 1)));
     for (int i = 0; i < columns_->natts; ++i) {
         const TypeCacheEntry* type = lookup_type_cache(TupleDescAttr(columns_, i)->atttypid, TYPECACHE_CMP_PROC);
         if (OidIsValid(type->cmp_proc)) {
