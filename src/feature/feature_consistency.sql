@@ -79,9 +79,8 @@ BEGIN
         WHERE s.ctid = ANY ($2)
         $query$, history, computed.query, etl._entity_condition(history, view.entity, 's.%1$I', 'c.%1$I'), online,
         etl._entity_condition(history, view.entity, 's.%1$I', 'o.%1$I'), etl._feature_list(view.entity, 's.%1$I'),
-        concat_ws(', ', etl._compared_values(computed.features, 's', 'history'),
-                  etl._compared_values(
-                      ARRAY(SELECT f FROM unnest(computed.features) AS f WHERE f = ANY (view.features)), 'o', 'online'))),
+        concat_ws(', ', etl._compared_values(computed.features, 's', 'history'), etl._compared_values(
+            ARRAY(SELECT f FROM unnest(computed.features) AS f WHERE f = ANY (view.features)), 'o', 'online'))),
         as_of, places) AS r(entity jsonb, feature name, served text, offline text, source text);
 END
 $$;
@@ -120,11 +119,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.feature_consistency(text, int, bigint) IS
-    'Proves that the values that a feature view has served are those that its query gives. Takes a sample of the states '
-    'in the history, runs the query of their version again as of their moments, and returns each value that differs: '
-    'the entity, the moment, the feature, the value that was served and the one computed now (offline), as text, and '
-    'whether the former stands in the history or in the online table (source). Values are compared bit by bit; NULL '
-    'equals NULL. feature NULL: the entity was present and is not, or the other way round. No row: all are equal; a '
-    'NOTICE says how many states were compared. Differences come from rows that arrived or were changed after the '
-    'moment was materialised, from a query that does not keep to $1, or from tables changed by hand. '
+    'Proves that the values that a feature view has served are those that its query gives. Takes a sample of the '
+    'states in the history, runs the query of their version again as of their moments, and returns each value that '
+    'differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
+    'text, and whether the former stands in the history or in the online table (source). Values are compared bit by '
+    'bit; NULL equals NULL. feature NULL: the entity was present and is not, or the other way round. No row: all are '
+    'equal; a NOTICE says how many states were compared. Differences come from rows that arrived or were changed '
+    'after the moment was materialised, from a query that does not keep to $1, or from tables changed by hand. '
     'sample: how many states. seed: another seed takes other states. Errors: 42704, 42501, 22023.';

@@ -28,6 +28,6 @@ $$;
 COMMENT ON FUNCTION etl.feature_lineage(text) IS
     'Which columns of which tables feed a feature view: one row for each feature and column from which its value is '
     'computed (usage value), for each entity column (usage entity), and, with feature NULL, for each column that '
-    'decides which rows count, in conditions, joins, groups and orders (usage rows; column_name NULL: the table is read '
-    'and none of its columns). Views, subqueries, WITH and set operations are looked through, down to tables. What '
-    'functions read in their bodies is not seen. Errors: 42704, 42501.';
+    'decides which rows count, in conditions, joins, groups and orders (usage rows; column_name NULL: the table is '
+    'read and none of its columns). Views, subqueries, WITH and set operations are looked through, down to tables. '
+    'What functions read in their bodies is not seen. Errors: 42704, 42501.';

@@ -34,29 +34,28 @@ const Query* analyse(const char* query)
     return made;
 }
 
-bool names_column(const List* sources, Oid relation)
+bool names_column(const lineage_sources& sources, Oid relation)
 {
-    ListCell* cell = nullptr;
-    foreach (cell, sources) {
-        const auto* source = static_cast<const lineage_source*>(lfirst(cell));
-        if (source->relation == relation && source->column != InvalidAttrNumber) {
+    for (int i = 0; i < list_length(sources.relations); ++i) {
+        if (list_nth_oid(sources.relations, i) == relation && list_nth_int(sources.columns, i) != InvalidAttrNumber) {
             return true;
         }
     }
     return false;
 }
 
-void put_sources(pg::result_set& rows, const List* sources, const char* output)
+// A row for each source; `output` is nullptr for what decides the rows.
+void put_sources(pg::result_set& rows, const lineage_sources& sources, const char* output)
 {
-    ListCell* cell = nullptr;
-    foreach (cell, sources) {
-        const auto* source = static_cast<const lineage_source*>(lfirst(cell));
-        const bool whole = source->column == InvalidAttrNumber;
-        if (whole && names_column(sources, source->relation)) {
+    for (int i = 0; i < list_length(sources.relations); ++i) {
+        const Oid relation = list_nth_oid(sources.relations, i);
+        const auto column = static_cast<AttrNumber>(list_nth_int(sources.columns, i));
+        const bool whole = column == InvalidAttrNumber;
+        if (whole && names_column(sources, relation)) {
             continue;
         }
-        const char* name = whole ? nullptr : pg::call([&] { return get_attname(source->relation, source->column, false); });
-        std::array values{output == nullptr ? Datum{0} : pg::make_text(output), ObjectIdGetDatum(source->relation),
+        const char* name = whole ? nullptr : pg::call([=] { return get_attname(relation, column, false); });
+        std::array values{output == nullptr ? Datum{0} : pg::make_text(output), ObjectIdGetDatum(relation),
                           whole ? Datum{0} : pg::make_text(name)};
         std::array nulls{output == nullptr, false, whole};
         rows.put(values, nulls);

@@ -1,4 +1,4 @@
--- What is stored of feature views: their definitions, the earlier versions of them, and which moments were materialised.
+-- What is stored of feature views: their definitions, earlier versions of them, and which moments were materialised.
 --
 -- A view has two tables, in a schema of its owner's choice and owned by the owner, so that privileges, backups and
 -- plain SELECTs are as for any table:
@@ -28,8 +28,8 @@ CREATE TABLE etl.feature_view (
     owner name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE etl.feature_view IS
-    'Feature views as they are now, one row each; a role sees its own. Read them in etl.feature_views; change them with '
-    'etl.create_feature_view, etl.alter_feature_view and etl.drop_feature_view.';
+    'Feature views as they are now, one row each; a role sees its own. Read them in etl.feature_views; change them '
+    'with etl.create_feature_view, etl.alter_feature_view and etl.drop_feature_view.';
 COMMENT ON SEQUENCE etl.feature_view_view_id_seq IS 'Numbers of feature views.';
 ALTER TABLE etl.feature_view ENABLE ROW LEVEL SECURITY;
 CREATE POLICY feature_view_owner ON etl.feature_view USING (owner = current_user);

@@ -17,8 +17,8 @@ AS $$
         $query$,
         found,
         CASE WHEN view.ttl IS NULL THEN 'false'
-             ELSE format('coalesce(s.as_of OPERATOR(pg_catalog.+) %L::pg_catalog.interval OPERATOR(pg_catalog.<) $1, false)',
-                         view.ttl) END,
+             ELSE format('coalesce(s.as_of OPERATOR(pg_catalog.+) %L::pg_catalog.interval OPERATOR(pg_catalog.<) $1, '
+                         'false)', view.ttl) END,
         source,
         CASE WHEN view.on_demand = '{}' THEN f.fresh
              ELSE format('%1$s%2$s FROM (SELECT features.*%3$s FROM (SELECT %4$s, $2 AS request, o.as_of, $1 AS now) '
@@ -31,8 +31,8 @@ AS $$
                 FROM jsonb_each_text(view.on_demand) AS e) AS o(expressions, names)
 $$;
 COMMENT ON FUNCTION etl._serving_query(etl.feature_view, text, bool) IS
-    'The query that gives what etl.features_of returns for one entity, from a source of its features (what stands after '
-    'FROM), which has a row or has none.';
+    'The query that gives what etl.features_of returns for one entity, from a source of its features (what stands '
+    'after FROM), which has a row or has none.';
 
 CREATE FUNCTION etl._served_view(
     name text,
@@ -67,7 +67,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._served_view(text) IS
     'What a session has to know of a feature view to serve it: its online table, the queries for one entity (from the '
-    'online table, from the history, and where there is none), and the names and types of the entity columns. Errors: 42704, 42501, 42P01.';
+    'online table, from the history, and where there is none), and the names and types of the entity columns. Errors: '
+    '42704, 42501, 42P01.';
 
 -- What users call ----------------------------------------------------------------------------------------------------
 

@@ -172,9 +172,7 @@ Datum get_all(const view_list& views, JsonbContainer* object, const serving_requ
             pushJsonbValue(&state, WJB_VALUE, &value);
         });
     }
-    return pg::call([&] {
-        return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
-    });
+    return pg::call([&] { return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr))); });
 }
 
 serving_request read_request(pg::arguments args)

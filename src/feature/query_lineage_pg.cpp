@@ -36,15 +36,12 @@ any_walker walker(bool (*of)(Node*, void*))
     return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(of));
 }
 
-// An output column of a query, or the query's rows, that the walk has been to: recursive queries end here.
-struct visit {
-    const Query* query;
-    AttrNumber what;
-};
-
+// Where the walk stands, what it has found, and where it has been, that recursive queries end: queries, and beside each
+// the number of an output column, or whole_query for the query's rows.
 struct walk {
-    List* found;
-    List* visited;
+    lineage_sources found;
+    List* visited_queries;
+    List* visited_columns;
     const scope* at;
 };
 
@@ -54,30 +51,30 @@ void trace_rows(walk& to, const Query* query, const scope* outer);
 
 void add_source(walk& to, Oid relation, AttrNumber column)
 {
-    ListCell* cell = nullptr;
-    foreach (cell, to.found) {
-        const auto* known = static_cast<const lineage_source*>(lfirst(cell));
-        if (known->relation == relation && known->column == column) {
+    ListCell* known_relation = nullptr;
+    ListCell* known_column = nullptr;
+    forboth(known_relation, to.found.relations, known_column, to.found.columns)
+    {
+        if (lfirst_oid(known_relation) == relation && lfirst_int(known_column) == column) {
             return;
         }
     }
-    auto* made = static_cast<lineage_source*>(palloc(sizeof(lineage_source)));
-    *made = {relation, column};
-    to.found = lappend(to.found, made);
+    to.found.relations = lappend_oid(to.found.relations, relation);
+    to.found.columns = lappend_int(to.found.columns, column);
 }
 
 bool is_first_visit(walk& to, const Query* query, AttrNumber what)
 {
-    ListCell* cell = nullptr;
-    foreach (cell, to.visited) {
-        const auto* known = static_cast<const visit*>(lfirst(cell));
-        if (known->query == query && known->what == what) {
+    ListCell* known_query = nullptr;
+    ListCell* known_column = nullptr;
+    forboth(known_query, to.visited_queries, known_column, to.visited_columns)
+    {
+        if (lfirst(known_query) == query && lfirst_int(known_column) == what) {
             return false;
         }
     }
-    auto* made = static_cast<visit*>(palloc(sizeof(visit)));
-    *made = {query, what};
-    to.visited = lappend(to.visited, made);
+    to.visited_queries = lappend(to.visited_queries, const_cast<Query*>(query));
+    to.visited_columns = lappend_int(to.visited_columns, what);
     return true;
 }
 
@@ -371,16 +368,16 @@ bool find_parameter(Node* node, void* context)
 
 } // namespace
 
-List* value_sources(const Query* query, AttrNumber output)
+lineage_sources value_sources(const Query* query, AttrNumber output)
 {
-    walk to = {NIL, NIL, nullptr};
+    walk to = {};
     trace_target(to, query, output, nullptr);
     return to.found;
 }
 
-List* row_sources(const Query* query)
+lineage_sources row_sources(const Query* query)
 {
-    walk to = {NIL, NIL, nullptr};
+    walk to = {};
     trace_rows(to, query, nullptr);
     return to.found;
 }

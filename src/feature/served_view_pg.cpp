@@ -33,7 +33,7 @@ namespace {
 
 constexpr char insufficient_privilege[] = "42501";
 constexpr std::size_t most_views = 1000;
-constexpr std::size_t most_plans = 16; // of one view, one for each combination of types
+constexpr std::size_t most_plans = 16;  // of one view, one for each combination of types
 constexpr std::size_t first_entity = 2; // parameters before it: now and the request
 
 using view_map = std::unordered_map<std::string, std::shared_ptr<served_view>>;
@@ -74,9 +74,8 @@ void watch_definitions()
 const char* find_owner(std::string_view name)
 {
     static constexpr Oid types[] = {TEXTOID};
-    static pg::own_query query{"feature_view",
-                               "SELECT v.owner FROM etl.feature_view AS v WHERE v.name OPERATOR(pg_catalog.=) $1",
-                               types};
+    static pg::own_query query{
+        "feature_view", "SELECT v.owner FROM etl.feature_view AS v WHERE v.name OPERATOR(pg_catalog.=) $1", types};
     const Datum values[] = {PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size())))};
     return query.text(values);
 }
@@ -332,13 +331,13 @@ served_view::plan& served_view::plan_for(const std::vector<entity_value>& entity
 bool served_view::is_emptied() const
 {
     return unlogged_ && pg::call([this] {
-        Relation online = RelationIdGetRelation(online_);
-        const bool empty = RelationIsValid(online) && RelationGetNumberOfBlocks(online) == 0;
-        if (RelationIsValid(online)) {
-            RelationClose(online);
-        }
-        return empty;
-    });
+               Relation online = RelationIdGetRelation(online_);
+               const bool empty = RelationIsValid(online) && RelationGetNumberOfBlocks(online) == 0;
+               if (RelationIsValid(online)) {
+                   RelationClose(online);
+               }
+               return empty;
+           });
 }
 
 namespace {

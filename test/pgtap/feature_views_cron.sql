@@ -9,10 +9,12 @@ CREATE VIEW job AS
     SELECT jobname::text COLLATE "default" AS jobname, schedule, command, username::text COLLATE "default" AS username
     FROM cron.job WHERE jobname LIKE 'etl features %';
 
-SELECT etl.create_feature_view('it''s', ARRAY['k'], 'SELECT k, sum(x) AS total FROM public.sale WHERE at <= $1 GROUP BY k',
+SELECT etl.create_feature_view('it''s', ARRAY['k'], 'SELECT k, sum(x) AS total FROM public.sale
+    WHERE at <= $1 GROUP BY k',
                                schedule => ' 0 */6 * * * ');
 SELECT results_eq('SELECT jobname, schedule, command, username FROM job',
-                  $$VALUES ('etl features it''s', '0 */6 * * *', 'CALL etl.materialize_features(''it''''s'')', 'postgres')$$,
+                  $$VALUES ('etl features it''s', '0 */6 * * *', 'CALL etl.materialize_features(''it''''s'')',
+                      'postgres')$$,
                   'the job that pg_cron got');
 SELECT is((SELECT schedule FROM etl.feature_views), '0 */6 * * *', 'and the view says so');
 
@@ -30,20 +32,23 @@ SELECT is((SELECT schedule FROM job), '@daily', 'which stays when something else
 SELECT etl.alter_feature_view('it''s', schedule => '');
 SELECT is_empty('SELECT FROM job', 'none any more');
 SELECT is((SELECT schedule FROM etl.feature_views), NULL, 'and the view says so');
-SELECT throws_ok($$SELECT etl.alter_feature_view('it''s', schedule => '99 * * * *')$$, '22023', NULL, 'pg_cron''s own refusal');
+SELECT throws_ok($$SELECT etl.alter_feature_view('it''s', schedule => '99 * * * *')$$, '22023',
+    NULL, 'pg_cron''s own refusal');
 SELECT is((SELECT schedule FROM etl.feature_views), NULL, 'changes nothing');
 SELECT etl.alter_feature_view('it''s', schedule => '@hourly');
 
 -- if_not_exists gives back a job that was lost, as after a restore
 SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname LIKE 'etl %' \g /dev/null
-SELECT etl.create_feature_view('it''s', ARRAY['k'], 'SELECT k, sum(x) AS total FROM public.sale WHERE at <= $1 GROUP BY k',
+SELECT etl.create_feature_view('it''s', ARRAY['k'], 'SELECT k, sum(x) AS total FROM public.sale
+    WHERE at <= $1 GROUP BY k',
                                if_not_exists => true);
 SELECT is((SELECT schedule FROM job), '@hourly', 'the job is there again');
 
 SELECT etl.drop_feature_view('it''s');
 SELECT is_empty('SELECT FROM job', 'a dropped view leaves no job');
 DROP EXTENSION pg_cron CASCADE;
-SELECT throws_ok($$SELECT etl.create_feature_view('v', ARRAY['k'], 'SELECT 1 AS k, 2 AS x', schedule => '@hourly')$$, '55000',
+SELECT throws_ok($$SELECT etl.create_feature_view('v', ARRAY['k'], 'SELECT 1 AS k, 2 AS x', schedule => '@hourly')$$,
+    '55000',
                  'pg_cron is not installed in database "feature_views_cron"');
 SELECT is_empty('SELECT FROM etl.feature_views', 'and there is no half of a view');
 

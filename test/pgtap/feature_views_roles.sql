@@ -36,17 +36,20 @@ SELECT is_empty('SELECT * FROM etl.feature_view_versions', 'nor of its versions'
 SELECT is_empty('SELECT * FROM etl.feature_materialization', 'nor of when it was materialised');
 SELECT throws_ok($$SELECT etl.features_of('wallets', 'a')$$, '42501', 'permission denied for feature view "wallets"');
 SELECT throws_ok($$SELECT etl.get_features(ARRAY['wallets'], '{"wallet": "a"}')$$, '42501');
-SELECT throws_ok($$SELECT etl._feature_history('wallets')$$, '42501', 'feature view "wallets" belongs to role "etl_owner"');
+SELECT throws_ok($$SELECT etl._feature_history('wallets')$$, '42501',
+    'feature view "wallets" belongs to role "etl_owner"');
 SELECT throws_ok($$SELECT etl.alter_feature_view('wallets', description => 'mine')$$, '42501');
 SELECT throws_ok($$SELECT etl.drop_feature_view('wallets')$$, '42501');
 SELECT throws_ok($$CALL etl.materialize_features('wallets')$$, '42501');
 SELECT throws_ok($$SELECT etl.rebuild_features('wallets')$$, '42501');
 SELECT throws_ok($$SELECT etl.feature_consistency('wallets')$$, '42501');
 SELECT throws_ok($$SELECT etl.feature_lineage('wallets')$$, '42501');
-SELECT throws_ok($$SELECT etl.create_feature_view('wallets', ARRAY['k'], 'SELECT 1 AS k, 2 AS x', schema => 'shop')$$, '42710',
+SELECT throws_ok($$SELECT etl.create_feature_view('wallets', ARRAY['k'], 'SELECT 1 AS k, 2 AS x',
+    schema => 'shop')$$, '42710',
                  'feature view "wallets" already exists and belongs to another role');
 SELECT throws_ok($$INSERT INTO etl.feature_view (view_id, name, online_table, history_table, unlogged, entity, features,
-                       query, on_demand) OVERRIDING SYSTEM VALUE VALUES (1000, 'x', 'x', 'x', false, '{a}', '{b}', '', '{}')$$,
+                       query, on_demand) OVERRIDING SYSTEM VALUE VALUES (1000, 'x', 'x', 'x', false, '{a}', '{b}',
+                           '', '{}')$$,
                  '42501', NULL, 'no number taken in advance');
 SELECT throws_ok($$UPDATE etl.feature_view SET owner = 'etl_owner'$$, '42501', NULL, 'no view given to another');
 SELECT throws_ok($$INSERT INTO etl.feature_view_version (view_id, version, query, on_demand, features, sources, owner)

@@ -1,14 +1,16 @@
--- etl.features_of, etl.get_features and etl.get_features_of_all: values, ttl, on-demand features, types and errors; what
--- sessions keep of a view ends when the view changes.
+-- etl.features_of, etl.get_features and etl.get_features_of_all: values, ttl, on-demand features, types and errors;
+-- what sessions keep of a view ends when the view changes.
 BEGIN;
 SELECT plan(58);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
 CREATE TABLE sale (wallet text, event int, price numeric, at timestamptz);
-INSERT INTO sale VALUES ('a', 1, 10, '2026-01-01'), ('a', 2, 20, '2026-01-02'), ('b', 1, 5, '2026-01-02'), ('7', 1, 1, '2026-01-01');
+INSERT INTO sale VALUES ('a', 1, 10, '2026-01-01'), ('a', 2, 20, '2026-01-02'), ('b', 1, 5, '2026-01-02'), ('7',
+    1, 1, '2026-01-01');
 SELECT etl.create_feature_view('wallets', ARRAY['wallet'],
-    'SELECT wallet, count(*) AS n, avg(price)::float8 AS mean FROM public.sale WHERE at <= $1 GROUP BY wallet', ttl => '1 day',
+    'SELECT wallet, count(*) AS n, avg(price)::float8 AS mean FROM public.sale WHERE at <= $1 GROUP BY wallet',
+        ttl => '1 day',
     on_demand => '{"ratio": "(request ->> ''price'')::float8 / mean", "age": "now - as_of", "fixed": "1 -- one"}');
 SELECT etl.create_feature_view('pairs', ARRAY['wallet', 'event'],
     'SELECT event, wallet, sum(price) AS spent FROM public.sale WHERE at <= $1 GROUP BY wallet, event');
@@ -28,11 +30,13 @@ SELECT is(etl.features_of('pairs', 'a', 3),
 SELECT is(etl.features_of('pairs', 'a', NULL) -> 'found', 'false', 'NULL is no entity');
 SELECT is(etl.features_of('pairs', 'a'::varchar, 2::smallint) -> 'features', '{"spent": 20}', 'values that fit');
 SELECT is(etl.features_of('pairs', 'a', '2') -> 'features', '{"spent": 20}', 'literals take the column''s type');
-SELECT is((SELECT array_agg(etl.features_of('pairs', p.wallet, p.event) #>> '{features,spent}' ORDER BY p) FROM pairs AS p),
+SELECT is((SELECT array_agg(etl.features_of('pairs', p.wallet, p.event) #>> '{features,spent}' ORDER BY p)
+    FROM pairs AS p),
           (SELECT array_agg(p.spent::text ORDER BY p) FROM pairs AS p), 'every one, with one plan');
 PREPARE one(text, int) AS SELECT etl.features_of('pairs', $1, $2) #>> '{features,spent}';
 SELECT results_eq($$EXECUTE one('b', 1)$$, $$VALUES ('5')$$, 'in a prepared statement');
-SELECT results_eq($$SELECT spent FROM pairs WHERE wallet = 'b' AND event = 1$$, 'VALUES (5::numeric)', 'a plain SELECT');
+SELECT results_eq($$SELECT spent FROM pairs WHERE wallet = 'b' AND event = 1$$, 'VALUES (5::numeric)',
+    'a plain SELECT');
 
 SELECT throws_ok($$SELECT etl.features_of('nothing', 1)$$, '42704', 'feature view "nothing" does not exist');
 SELECT throws_ok($$SELECT etl.features_of(NULL, 1)$$, '22004');
@@ -47,7 +51,8 @@ SELECT throws_ok($$SELECT etl.features_of('pairs', VARIADIC ARRAY['a', 'b'])$$, 
 
 -- As JSON -------------------------------------------------------------------------------------------------------------
 
-SELECT is(etl.get_features(ARRAY['wallets', 'pairs'], '{"wallet": "a", "event": 1}', '{"price": 30}', '2026-01-03 12:00'),
+SELECT is(etl.get_features(ARRAY['wallets', 'pairs'], '{"wallet": "a", "event": 1}', '{"price": 30}',
+    '2026-01-03 12:00'),
     '{"wallets": {"found": true, "stale": false, "as_of": "2026-01-03T00:00:00+00:00",
                   "features": {"n": 2, "mean": 15, "ratio": 2, "age": "12:00:00", "fixed": 1}},
       "pairs": {"found": true, "stale": false, "as_of": "2026-01-03T00:00:00+00:00", "features": {"spent": 10}}}',
@@ -58,7 +63,8 @@ SELECT is(etl.get_features(ARRAY['pairs'], '{"wallet": "b", "event": "1"}') #> '
           'a text becomes a number');
 SELECT is(etl.get_features(ARRAY['pairs'], '{"wallet": null, "event": 1}') #> '{pairs,found}', 'false', 'null');
 SELECT is(etl.get_features('{}', '{}'), '{}', 'no view at all');
-SELECT is(etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', NULL, '2026-01-03') #> '{wallets,features,ratio}', 'null',
+SELECT is(etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', NULL, '2026-01-03') #> '{wallets,features,ratio}',
+    'null',
           'no request');
 SELECT throws_ok($$SELECT etl.get_features(ARRAY['pairs'], '{"wallet": "a"}')$$, '22023',
                  'the entity lacks column "event" of feature view "pairs"');
@@ -71,7 +77,8 @@ SELECT throws_ok($$SELECT etl.get_features(ARRAY['pairs'], '{"wallet": "a", "eve
 SELECT throws_ok($$SELECT etl.get_features(ARRAY['pairs', 'nothing'], '{"wallet": "a", "event": 1}')$$, '42704');
 SELECT throws_ok($$SELECT etl.get_features(ARRAY['pairs', NULL], '{"wallet": "a", "event": 1}')$$, '22004');
 SELECT throws_ok($$SELECT etl.get_features(NULL, '{"wallet": "a", "event": 1}')$$, '22004');
-SELECT throws_ok($$SELECT etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', '{"price": "x"}', '2026-01-03')$$, '22P02',
+SELECT throws_ok($$SELECT etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', '{"price": "x"}', '2026-01-03')$$,
+    '22P02',
                  'invalid input syntax for type double precision: "x"', 'what an on-demand expression raises');
 
 SELECT results_eq(
@@ -94,7 +101,8 @@ SELECT is(etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', '{}', '2026-01-0
           'as long as the ttl it is good');
 SELECT is(etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', '{"price": 30}', '2026-01-04 00:00:01') -> 'wallets',
           '{"found": true, "stale": true, "as_of": "2026-01-03T00:00:00+00:00",
-            "features": {"n": null, "mean": null, "ratio": null, "age": "1 day 00:00:01", "fixed": 1}}', 'then it is stale');
+            "features": {"n": null, "mean": null, "ratio": null, "age": "1 day 00:00:01", "fixed": 1}}',
+                'then it is stale');
 SELECT is(etl.features_of('wallets', 'a') -> 'stale', 'true', 'by now() where no moment is given');
 SELECT throws_ok($$SELECT etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', as_of => NULL)$$, '22004');
 
@@ -103,7 +111,8 @@ SELECT throws_ok($$SELECT etl.get_features(ARRAY['wallets'], '{"wallet": "a"}', 
 INSERT INTO sale VALUES ('a', 2, 5, '2026-01-04');
 CALL etl.materialize_features('pairs', '2026-01-05');
 SELECT is(etl.features_of('pairs', 'a', 2) #> '{features,spent}', '25', 'a new value');
-SELECT etl.alter_feature_view('pairs', 'SELECT event, wallet, max(price) AS most FROM public.sale WHERE at <= $1 GROUP BY wallet, event');
+SELECT etl.alter_feature_view('pairs', 'SELECT event, wallet, max(price) AS most FROM public.sale
+    WHERE at <= $1 GROUP BY wallet, event');
 SELECT is(etl.features_of('pairs', 'a', 2) -> 'features', '{"most": null}', 'a new version, not materialised yet');
 CALL etl.materialize_features('pairs', '2026-01-06');
 SELECT is(etl.features_of('pairs', 'a', 2) -> 'features', '{"most": 20}', 'and then');
@@ -118,7 +127,8 @@ ALTER TABLE pairs ADD COLUMN note text;
 SELECT is(etl.features_of('pairs', 'a', 2) -> 'features', '{"most": 20, "twice": 40}', 'a column that is none of ours');
 SELECT etl.drop_feature_view('pairs');
 SELECT throws_ok($$SELECT etl.features_of('pairs', 'a', 2)$$, '42704');
-SELECT etl.create_feature_view('pairs', ARRAY['event'], 'SELECT event, count(*) AS n FROM public.sale WHERE at <= $1 GROUP BY event',
+SELECT etl.create_feature_view('pairs', ARRAY['event'], 'SELECT event, count(*) AS n FROM public.sale
+    WHERE at <= $1 GROUP BY event',
                                online => 'unlogged');
 CALL etl.materialize_features('pairs', '2026-01-06');
 SELECT is(etl.features_of('pairs', 1) -> 'features', '{"n": 3}', 'another view of that name');
@@ -126,7 +136,8 @@ SELECT is(etl.features_of('pairs', 1) -> 'features', '{"n": 3}', 'another view o
 -- An online table that is unlogged and has no page, as after a crash: the history answers
 TRUNCATE pairs;
 SELECT is(etl.features_of('pairs', 1),
-          '{"found": true, "stale": false, "as_of": "2026-01-06T00:00:00+00:00", "features": {"n": 3}}', 'from the history');
+          '{"found": true, "stale": false, "as_of": "2026-01-06T00:00:00+00:00", "features": {"n": 3}}',
+              'from the history');
 SELECT is(etl.features_of('pairs', 9) -> 'found', 'false', 'which knows what there is not');
 CALL etl.materialize_features('pairs', '2026-01-06');
 SELECT is((SELECT count(*) FROM pairs), 2::bigint, 'until the next materialisation');
@@ -134,13 +145,16 @@ SELECT is((SELECT count(*) FROM pairs), 2::bigint, 'until the next materialisati
 -- Names and types that need care
 CREATE DOMAIN "Odd Type" AS bigint;
 SELECT etl.create_feature_view('Odd "View"', ARRAY['The "Key"', 'on'],
-    'SELECT i::public."Odd Type" AS "The ""Key""", ''2026-01-01''::date + i AS "on", ARRAY[i] AS "%s", ''{}''::json AS "$1", '
+    'SELECT i::public."Odd Type" AS "The ""Key""", ''2026-01-01''::date + i AS "on", ARRAY[i] AS "%s", '
+    '''{}''::json AS "$1", '
     '''x''::char(3) AS "user" FROM generate_series(1, 3) AS i');
 CALL etl.materialize_features('Odd "View"', '2026-01-06');
 CALL etl.materialize_features('Odd "View"', '2026-01-07');
-SELECT is(etl.features_of('Odd "View"', 2::bigint, '2026-01-03'::date) -> 'features', '{"%s": [2], "$1": {}, "user": "x  "}',
+SELECT is(etl.features_of('Odd "View"', 2::bigint, '2026-01-03'::date) -> 'features',
+    '{"%s": [2], "$1": {}, "user": "x  "}',
           'quoted names, a domain, a date');
-SELECT is(etl.get_features(ARRAY['Odd "View"'], '{"The \"Key\"": 2, "on": "2026-01-03"}') #> '{"Odd \"View\"",found}', 'true',
+SELECT is(etl.get_features(ARRAY['Odd "View"'], '{"The \"Key\"": 2, "on": "2026-01-03"}') 
+              #> '{"Odd \"View\"",found}', 'true',
           'as JSON too');
 SELECT is((SELECT count(*) FROM "Odd ""View""_history"), 3::bigint, 'a json that is the same makes no new state');
 SELECT is(etl.rebuild_features('Odd "View"'), 3::bigint, 'rebuilt');
