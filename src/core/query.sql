@@ -58,3 +58,9 @@ AS 'MODULE_PATHNAME', 'etl_locked_command';
 COMMENT ON FUNCTION etl._locked_command(text, "any") IS
     'How many rows a command with parameters that may change data was about. It is run as etl._locked_rows runs a '
     'query.';
+
+CREATE FUNCTION etl._locked_command(command text)
+RETURNS bigint
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_locked_command';
+COMMENT ON FUNCTION etl._locked_command(text) IS 'etl._locked_command of a command without parameters.';

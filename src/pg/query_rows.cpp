@@ -35,13 +35,14 @@ void end(DestReceiver*) {}
 
 } // namespace
 
-void run_query(const std::string& query, row_receiver& to)
+void run_query(const std::string& query, row_receiver& to, ParamListInfo parameters)
 {
     // The kind tells SPI that the rows of a SELECT are wanted, and that they do not come to itself.
     receiver taker = {{receive, start, end, end, DestTuplestore}, &to};
-    call([text = query.c_str(), &taker] {
+    call([text = query.c_str(), &taker, parameters] {
         with_locked_role([&] {
             SPIExecuteOptions options = {};
+            options.params = parameters;
             options.read_only = true;
             options.dest = &taker.base;
             const int outcome = SPI_execute_extended(text, &options);

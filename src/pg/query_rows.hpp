@@ -8,6 +8,7 @@
 
 extern "C" {
 #include <executor/tuptable.h>
+#include <nodes/params.h>
 }
 
 namespace etl::pg {
@@ -26,6 +27,6 @@ class row_receiver {
 };
 
 // Runs a query to its end, with the role locked. Needs a live spi_session, and a query that require_select() accepts.
-void run_query(const std::string& query, row_receiver& to);
+void run_query(const std::string& query, row_receiver& to, ParamListInfo parameters = nullptr);
 
 } // namespace etl::pg

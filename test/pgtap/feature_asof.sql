@@ -1,0 +1,379 @@
+-- etl.asof_join and etl.create_asof_join: known answers, errors, and the same answer by brute force on random rows.
+BEGIN;
+SELECT plan(127);
+SELECT setseed(0.3);
+
+CREATE TABLE label (id int, wallet text, ts timestamptz);
+INSERT INTO label VALUES
+    (1, 'a', '2025-01-01 12:00'),
+    (2, 'a', '2025-01-03 00:00'),
+    (3, 'a', '2024-12-31 00:00'),
+    (4, 'b', '2025-01-10 00:00'),
+    (5, 'c', '2025-01-10 00:00'),
+    (6, NULL, '2025-01-10 00:00'),
+    (7, 'a', NULL),
+    (8, 'a', 'infinity'),
+    (9, 'b', '-infinity');
+CREATE TABLE feature (wallet text, ts timestamptz, created timestamptz, v int);
+INSERT INTO feature VALUES
+    ('a', '2025-01-01 00:00', '2025-01-01 00:00', 10),
+    ('a', '2025-01-02 00:00', '2025-01-02 00:00', 20),
+    ('a', '2025-01-03 00:00', '2025-01-04 00:00', 30),
+    ('a', NULL, '2025-01-01 00:00', 99),
+    (NULL, '2025-01-01 00:00', '2025-01-01 00:00', 99),
+    ('b', '2025-01-09 00:00', NULL, 40),
+    ('b', '-infinity', '-infinity', 50),
+    ('z', '2025-01-01 00:00', '2025-01-01 00:00', 99);
+
+-- The values that are joined, by the spine's order
+CREATE FUNCTION joined(arguments text, columns text DEFAULT
+    'id int, wallet text, ts timestamptz, feature_ts timestamptz, created timestamptz, v int')
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    EXECUTE format('SELECT string_agg(id || ''='' || coalesce(v::text, ''-''), '' '' ORDER BY id)
+                    FROM etl.asof_join(%s) AS t(%s)', arguments, columns) INTO found;
+    RETURN found;
+END
+$$;
+SELECT is(joined($$'public.label', 'public.feature', '{wallet}'$$ || call), wanted, 'asof_join' || call)
+FROM (VALUES
+    ('', '1=10 2=30 3=- 4=40 5=- 6=- 7=- 8=30 9=50'),
+    ($$, allow_exact_matches => false$$, '1=10 2=20 3=- 4=40 5=- 6=- 7=- 8=30 9=-'),
+    ($$, created_ts => 'created'$$, '1=10 2=20 3=- 4=50 5=- 6=- 7=- 8=30 9=50'),
+    ($$, created_ts => 'created', include_backfilled => true$$, '1=10 2=30 3=- 4=40 5=- 6=- 7=- 8=30 9=50'),
+    ($$, ttl => '12 hours'$$, '1=10 2=30 3=- 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, ttl => '11:59:59'$$, '1=- 2=30 3=- 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, ttl => '1 day', created_ts => 'created'$$, '1=10 2=20 3=- 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, direction => 'forward'$$, '1=20 2=30 3=10 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, direction => 'forward', allow_exact_matches => false$$, '1=20 2=- 3=10 4=- 5=- 6=- 7=- 8=- 9=40'),
+    ($$, direction => 'forward', ttl => '1 day'$$, '1=20 2=30 3=10 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, direction => 'forward', created_ts => 'created'$$, '1=- 2=- 3=- 4=- 5=- 6=- 7=- 8=- 9=50'),
+    ($$, direction => 'nearest'$$, '1=10 2=30 3=10 4=40 5=- 6=- 7=- 8=30 9=50'),
+    ($$, direction => 'nearest', allow_exact_matches => false$$, '1=10 2=20 3=10 4=40 5=- 6=- 7=- 8=30 9=40'),
+    ($$, direction => 'nearest', ttl => '12 hours'$$, '1=10 2=30 3=- 4=- 5=- 6=- 7=- 8=- 9=50')
+) AS c(call, wanted);
+
+-- Columns, order, relations and queries
+SELECT results_eq(
+    $$SELECT * FROM etl.asof_join('SELECT id, wallet, ts FROM public.label WHERE id < 3 ORDER BY id DESC;',
+                                  'SELECT v AS value, wallet, ts AS moment FROM public.feature -- all', '{wallet}',
+                                  feature_ts => 'moment')
+      AS t(id int, wallet text, ts timestamptz, feature_ts timestamptz, value int)$$,
+    $$VALUES (2, 'a', '2025-01-03'::timestamptz, '2025-01-03'::timestamptz, 30),
+             (1, 'a', '2025-01-01 12:00', '2025-01-01', 10)$$,
+    'the spine''s columns and order, then the features''');
+SELECT results_eq($$SELECT * FROM etl.asof_join('VALUES (1, 5)', 'VALUES (1, 4)', '{column1}', ts => 'column2')
+                    AS t(a int, b int, c int)$$, 'VALUES (1, 5, 4)', 'features may have no other columns');
+SELECT is_empty($$SELECT * FROM etl.asof_join('SELECT * FROM public.label WHERE false', 'public.feature', '{wallet}')
+    AS t(id int, wallet text, ts timestamptz, feature_ts timestamptz, created timestamptz, v int)$$, 'no spine');
+SELECT is(joined($$'public.label', 'SELECT * FROM public.feature WHERE false', '{wallet}'$$),
+          '1=- 2=- 3=- 4=- 5=- 6=- 7=- 8=- 9=-', 'no features');
+SELECT is(joined($$'SELECT * FROM public.label WHERE wallet IS NULL', 'public.feature', '{wallet}'$$), '6=-',
+          'no label with a key');
+CREATE TABLE wide AS SELECT 1 AS k, i AS ts, repeat(i::text, 500000) AS v FROM generate_series(1, 3) AS i;
+SELECT is(joined($$'SELECT 1 AS id, 1 AS k, 9 AS ts', 'public.wide', '{k}'$$,
+                 'id int, k int, ts int, feature_ts int, v text'), '1=' || repeat('3', 500000), 'a wide row');
+CREATE TABLE many_columns AS SELECT 1 AS k, 1 AS ts, 7 AS v;
+SELECT lives_ok(format('ALTER TABLE many_columns %s',
+                       (SELECT string_agg(format('ADD COLUMN c%s int DEFAULT %s', i, i), ', ')
+                        FROM generate_series(1, 300) AS i)), 'a table of 303 columns');
+SELECT is(joined($$'SELECT 1 AS id, 1 AS k, 9 AS ts', 'public.many_columns', '{k}'$$,
+                 'id int, k int, ts int, feature_ts int, v int, '
+                 || (SELECT string_agg(format('c%s int', i), ', ' ORDER BY i) FROM generate_series(1, 300) AS i)),
+          '1=7', 'can be joined');
+ALTER TABLE many_columns DROP COLUMN c7;
+SELECT is(joined($$'SELECT 1 AS id, 1 AS k, 9 AS ts', 'public.many_columns', '{k}'$$,
+                 'id int, k int, ts int, feature_ts int, v int, '
+                 || (SELECT string_agg(format('c%s int', i), ', ' ORDER BY i) FROM generate_series(1, 300) AS i
+                     WHERE i <> 7)), '1=7', 'and so when a column was dropped');
+
+-- Ties: the row that was created last, then the one whose columns are greater, from left to right, NULL least
+CREATE TABLE tied (k int, ts int, created int, v int, w text, p point);
+CREATE FUNCTION of_tied(rows text, call text, shown text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    TRUNCATE tied;
+    EXECUTE 'INSERT INTO tied VALUES ' || rows;
+    EXECUTE format('SELECT %s FROM etl.asof_join(''SELECT 1 AS k, 9 AS ts'',
+                    ''SELECT * FROM public.tied ORDER BY random()'', ''{k}''%s)
+                    AS t(k int, ts int, feature_ts int, created int, v int, w text, p point)', shown, call) INTO found;
+    RETURN found;
+END
+$$;
+SELECT is(of_tied(rows, call, shown), wanted, format('of %s%s: %s', rows, call, shown))
+FROM (VALUES
+    ('(1, 5, 1, 3), (1, 5, 2, 2), (1, 5, NULL, 9)', $$, created_ts => 'created'$$, 'v', '2'),
+    ('(1, 5, 1, 3), (1, 5, 2, 2), (1, 5, NULL, 9)', '', 'v', '2'),
+    ('(1, 5, NULL, 3), (1, 5, NULL, 7), (1, 4, 99, 9)', '', 'v', '7'),
+    ('(1, 5, 1, NULL, ''b''), (1, 5, 1, 1, ''a'')', '', 'w', 'a'),
+    ('(1, 5, 1, 1, ''b''), (1, 5, 1, 1, ''a'')', '', 'w', 'b'),
+    ('(1, 5, 1, 1, ''b'', ''(1,2)''), (1, 5, 1, 1, ''b'', NULL)', '', 'p::text', '(1,2)'),
+    ('(1, 5, 1, 1, ''b'', ''(1,2)''), (1, 5, 1, 1, ''b'', ''(1,2)'')', '', 'p::text', '(1,2)')
+) AS c(rows, call, shown, wanted);
+
+-- Types of keys: equal by the equality of the type, across both sides
+CREATE COLLATION any_case (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
+CREATE DOMAIN code AS text;
+CREATE DOMAIN moment AS timestamptz;
+CREATE TYPE color AS ENUM ('red', 'blue');
+CREATE TYPE two AS (a int, b text);
+SELECT is(joined(format('%L, %L, %L', format('SELECT 1 AS id, %s AS k, 9 AS ts', a),
+                        format('SELECT %s AS k, 5 AS ts, 7 AS v', b), '{k}'),
+                 format('id int, k %s, ts int, feature_ts int, v int', type)), '1=' || wanted, a || ' and ' || b)
+FROM (VALUES
+    ('1::int', '1::bigint', 'int', '7'),
+    ('1::smallint', '1.00::numeric', 'smallint', '7'),
+    ('1.0::numeric', '1.000::numeric', 'numeric', '7'),
+    ('-1::int', '1::int', 'int', '-'),
+    ('''nan''::float8', '''nan''::float8', 'float8', '7'),
+    ('''-0''::float8', '0::float8', 'float8', '7'),
+    ('0.5::float4', '0.5::float8', 'float4', '7'),
+    ('''x''::text', '''x''::varchar(9)', 'text', '7'),
+    ('''x''::char(3)', '''x''::char(9)', 'char(3)', '7'),
+    ('''x ''::text', '''x''::text', 'text', '-'),
+    ('''x''::public.code', '''x''::text', 'public.code', '7'),
+    ('''a''::text COLLATE public.any_case', '''A''::text COLLATE public.any_case', 'text', '7'),
+    ('''a''::text COLLATE "C"', '''A''::text COLLATE "C"', 'text', '-'),
+    ('DATE ''2025-01-01''', 'TIMESTAMP ''2025-01-01''', 'date', '7'),
+    ('''1 day''::interval', '''24 hours''::interval', 'interval', '7'),
+    ('true', 'true', 'bool', '7'),
+    ('ARRAY[1,2]', 'ARRAY[1,2]', 'int[]', '7'),
+    ('ARRAY[1,2]', 'ARRAY[2,1]', 'int[]', '-'),
+    ('''{"a": 1.0}''::jsonb', '''{"a": 1.00}''::jsonb', 'jsonb', '7'),
+    ('''[1,3)''::int4range', '''[1,2]''::int4range', 'int4range', '7'),
+    ('''red''::public.color', '''red''::public.color', 'public.color', '7'),
+    ('ROW(1, ''b'')::public.two', 'ROW(1, ''b'')::public.two', 'public.two', '7'),
+    ('''127.0.0.1''::inet', '''127.0.0.1/32''::cidr', 'inet', '7'),
+    ('gen_random_uuid()', 'gen_random_uuid()', 'uuid', '-')
+) AS t(a, b, type, wanted);
+SELECT is(joined($$'SELECT * FROM (VALUES (1, 1, ''x'', 9), (2, 2, ''x'', 9), (3, NULL, ''x'', 9)) AS v(id, a, b, ts)',
+                   'SELECT * FROM (VALUES (1, ''x'', 5, 7), (2, ''y'', 5, 8), (NULL, ''x'', 5, 9)) AS v(a, b, ts, v)',
+                   '{b,a}'$$, 'id int, a int, b text, ts int, feature_ts int, v int'), '1=7 2=- 3=-', 'two keys');
+
+-- Types of moments
+SELECT is(joined(format('%L, %L, %L%s', format('SELECT 1 AS id, 1 AS k, %s AS ts', a),
+                        format('SELECT 1 AS k, m AS ts, n AS v FROM (VALUES %s) AS v(m, n)', b), '{k}', call),
+                 format('id int, k int, ts %s, feature_ts %s, v int', a_type, b_type)), '1=' || wanted,
+          format('%s among %s%s', a, b, call))
+FROM (VALUES
+    ('5::smallint', '(4::smallint, 1), (6::smallint, 2)', '', 'smallint', 'smallint', '1'),
+    ('5::int', '(4::bigint, 1), (6, 2)', '', 'int', 'bigint', '1'),
+    ('5::bigint', '((-9223372036854775808)::bigint, 1)', '', 'bigint', 'bigint', '1'),
+    ('5::bigint', '(2::bigint, 1)', ', tolerance => 3', 'bigint', 'bigint', '1'),
+    ('5::bigint', '(2::bigint, 1)', ', tolerance => 2', 'bigint', 'bigint', '-'),
+    ('-9223372036854775807::bigint', '((-9223372036854775808)::bigint, 1)', ', tolerance => 5', 'bigint', 'bigint',
+     '1'),
+    ('9223372036854775800::bigint', '(9223372036854775805::bigint, 1)', $$, tolerance => 9, direction => 'forward'$$,
+     'bigint', 'bigint', '1'),
+    ('5::int', '(5, 1)', ', tolerance => 0', 'int', 'int', '1'),
+    ('DATE ''2025-01-05''', '(DATE ''2025-01-05'', 1), (''2025-01-06'', 2)', '', 'date', 'date', '1'),
+    ('DATE ''2025-01-05''', '(DATE ''2025-01-03'', 1)', $$, ttl => '2 days'$$, 'date', 'date', '1'),
+    ('DATE ''2025-01-05''', '(DATE ''2025-01-03'', 1)', $$, ttl => '47 hours'$$, 'date', 'date', '-'),
+    ('DATE ''2025-01-05''', '(DATE ''2025-01-07'', 1)', $$, ttl => '49 hours', direction => 'forward'$$, 'date', 'date',
+     '1'),
+    ('DATE ''2025-01-05''', '(DATE ''2025-01-07'', 1)', $$, ttl => '47 hours', direction => 'forward'$$, 'date', 'date',
+     '-'),
+    ('DATE ''infinity''', '(DATE ''2025-01-03'', 1), (''-infinity'', 2)', '', 'date', 'date', '1'),
+    ('DATE ''2025-01-01''', '(DATE ''-infinity'', 2)', '', 'date', 'date', '2'),
+    ('DATE ''2025-01-05''', '(TIMESTAMP ''2025-01-05 00:00'', 1), (''2025-01-05 00:01'', 2)', '', 'date', 'timestamp',
+     '1'),
+    ('TIMESTAMP ''2025-03-31''', '(TIMESTAMP ''2025-02-28'', 1)', $$, ttl => '1 month'$$, 'timestamp', 'timestamp',
+     '1'),
+    ('TIMESTAMP ''2025-03-31''', '(TIMESTAMP ''2025-02-27'', 1)', $$, ttl => '1 month'$$, 'timestamp', 'timestamp',
+     '-'),
+    ('TIMESTAMPTZ ''2025-01-01 00:00+00''', '(TIMESTAMP ''2024-12-31'', 1)', '', 'timestamptz', 'timestamp', '1'),
+    ('''2025-01-01''::public.moment', '(TIMESTAMPTZ ''2024-12-31'', 1)', '', 'public.moment', 'timestamptz', '1')
+) AS t(a, b, call, a_type, b_type, wanted);
+SELECT is(joined($$'SELECT 1 AS id, 1 AS k, DATE ''2025-01-01'' AS ts',
+                   'SELECT 1 AS k, DATE ''2025-01-01'' AS ts, TIMESTAMPTZ ''2025-01-01 15:00'' AS c, 7 AS v', '{k}',
+                   created_ts => 'c'$$, 'id int, k int, ts date, feature_ts date, c timestamptz, v int'), '1=-',
+          'a date is known no earlier than its first moment');
+
+-- A new table
+SELECT is(etl.create_asof_join('public.made', 'public.label', 'public.feature', '{wallet}', prefix => 'f_'), 9::bigint,
+          'a new table');
+SELECT results_eq('SELECT * FROM made ORDER BY id',
+    $$SELECT * FROM etl.asof_join('public.label', 'public.feature', '{wallet}')
+      AS t(id int, wallet text, ts timestamptz, f_feature_ts timestamptz, f_created timestamptz, f_v int)
+      ORDER BY id$$, 'has the same rows');
+SELECT columns_are('made', '{id,wallet,ts,f_feature_ts,f_created,f_v}'::name[], 'and the prefix');
+SELECT throws_ok($$SELECT etl.create_asof_join($$ || call || ')', state, NULL, call)
+FROM (VALUES
+    ($$'public.made', 'public.label', 'public.feature', '{wallet}'$$, '42P07'),
+    ($$'made2', 'public.label', 'public.feature', '{wallet}'$$, '42602'),
+    ($$NULL, 'public.label', 'public.feature', '{wallet}'$$, '42602'),
+    ($$'public.made2', 'SELECT 1 AS v, 1 AS k, 1 AS ts', 'SELECT 1 AS k, 1 AS ts, 1 AS v', '{k}'$$, '42701'),
+    ($$'public.made2', 'public.label', 'public.feature', '{wallet}', prefix => repeat('p', 62)$$, '42622'),
+    ($$'public.made2', 'public.label', 'public.feature', '{wallet}', prefix => NULL$$, '22023')
+) AS c(call, state);
+
+-- What is refused
+SELECT throws_ok(format('SELECT * FROM etl.asof_join(%s) AS t(id int)', call), state, NULL, call)
+FROM (VALUES
+    ($$NULL, 'public.feature', '{wallet}'$$, '22023'),
+    ($$'public.label', NULL, '{wallet}'$$, '22023'),
+    ($$'public.label', 'public.feature', '{}'$$, '22023'),
+    ($$'public.label', 'public.feature', NULL$$, '22023'),
+    ($$'public.label', 'public.nowhere', '{wallet}'$$, '42P01'),
+    ($$'label', 'public.feature', '{wallet}'$$, '42P01'),
+    ($$'public.label', 'public.feature', '{nope}'$$, '42703'),
+    ($$'public.label', 'public.feature', '{id}'$$, '42703'),
+    ($$'public.label', 'public.feature', '{wallet}', ts => 'nope'$$, '42703'),
+    ($$'public.label', 'public.feature', '{wallet}', ts => NULL$$, '42703'),
+    ($$'public.label', 'public.feature', '{wallet}', feature_ts => 'nope'$$, '42703'),
+    ($$'public.label', 'public.feature', '{wallet}', created_ts => 'nope'$$, '42703'),
+    ($$'public.label', 'public.feature', '{wallet}', direction => 'sideways'$$, '22023'),
+    ($$'public.label', 'public.feature', '{wallet}', direction => NULL$$, '22023'),
+    ($$'public.label', 'public.feature', '{wallet}', allow_exact_matches => NULL$$, '22023'),
+    ($$'public.label', 'public.feature', '{wallet}', include_backfilled => NULL$$, '22023'),
+    ($$'public.label', 'public.feature', '{wallet}', ttl => '-1 day'$$, '22023'),
+    ($$'public.label', 'public.feature', '{wallet}', tolerance => 1$$, '22023'),
+    ($$'VALUES (1, 1)', 'VALUES (1, 1)', '{column1}', ts => 'column2', ttl => '1 day'$$, '22023'),
+    ($$'VALUES (1, 1)', 'VALUES (1, 1)', '{column1}', ts => 'column2', tolerance => -1$$, '22023'),
+    ($$'VALUES (1, 1)', 'VALUES (1, now())', '{column1}', ts => 'column2'$$, '42804'),
+    ($$'VALUES (1, 1.5)', 'VALUES (1, 1.5)', '{column1}', ts => 'column2'$$, '42804'),
+    ($$'VALUES (1, 1)', 'VALUES (''x''::text, 1)', '{column1}', ts => 'column2'$$, '42804'),
+    ($$'VALUES (''x'' COLLATE "C", 1)', 'VALUES (''x'' COLLATE "POSIX", 1)', '{column1}', ts => 'column2'$$, '42P21'),
+    ($$'SELECT 1 AS id, 1 AS id', 'public.feature', '{id}'$$, '42701'),
+    ($$'public.label', 'public.feature', '{wallet}'$$, '42804'),
+    ($$'DELETE FROM public.label RETURNING *', 'public.feature', '{wallet}'$$, '22023'),
+    ($$'WITH d AS (DELETE FROM public.label RETURNING *) SELECT * FROM d', 'public.feature', '{wallet}'$$, '22023'),
+    ($$'SELECT 1; SELECT 2', 'public.feature', '{wallet}'$$, '22023'),
+    ($$'SELECT 1 AS id) AS s; DROP TABLE public.label; SELECT 1 FROM (SELECT 1', 'public.feature', '{id}'$$, '42601')
+) AS c(call, state);
+SELECT throws_ok($$SELECT * FROM etl.asof_join('SELECT ''{}''::json AS k, 1 AS ts', 'SELECT ''{}''::json AS k, 1 AS ts',
+                   '{k}') AS t(k json, ts int, feature_ts int)$$, '42883', NULL, 'a key that cannot be hashed');
+SELECT throws_ok($$SELECT * FROM etl.asof_join('SELECT id FROM (VALUES (1, 1, 1)) AS v(id, k, ts)
+                   WHERE set_config(''role'', ''none'', false) > ''''', 'public.feature', '{id}') AS t(id int)$$,
+                 '42703', NULL, 'checks come before any row is read');
+SELECT throws_ok(format('SELECT * FROM etl.asof_join(%L, %L, %L) AS t(k int, ts int, feature_ts int)',
+                        CASE WHEN in_spine THEN guarded ELSE plain END,
+                        CASE WHEN in_spine THEN plain ELSE guarded END, '{k}'), '42501', NULL,
+                 'neither side can change the role')
+FROM (VALUES ('SELECT 1 AS k, 1 AS ts WHERE set_config(''role'', ''none'', false) > ''''', 'SELECT 1 AS k, 1 AS ts'))
+     AS q(guarded, plain)
+CROSS JOIN (VALUES (true), (false)) AS s(in_spine);
+SELECT throws_like($$SELECT * FROM etl.asof_join('public.label', 'public.feature', '{wallet}') AS t(id int)$$,
+                   'the list of columns is not that of the joined rows', 'a list of other columns');
+
+-- By brute force
+CREATE TABLE spine AS
+    SELECT i AS id, CASE WHEN random() < 0.95 THEN (random() * 6)::int END AS k, 'w' || (random() * 2)::int AS w,
+           CASE WHEN random() < 0.95 THEN timestamptz '2025-01-01' + (random() * 60)::int * interval '1 hour' END AS ts
+    FROM generate_series(1, 500) AS i;
+CREATE TABLE history AS
+    SELECT CASE WHEN random() < 0.95 THEN (random() * 7)::bigint END AS k, ('w' || (random() * 2)::int)::varchar AS w,
+           timestamptz '2025-01-01' + (random() * 66 - 3)::int * interval '1 hour' AS ts,
+           (random() * 9)::int AS v, i AS n
+    FROM generate_series(1, 1500) AS i;
+ALTER TABLE history ADD COLUMN created timestamptz;
+UPDATE history SET created = ts + (random() * 6 - 2)::int * interval '1 hour' WHERE random() < 0.95;
+
+CREATE FUNCTION by_search(direction text, ttl interval, exact bool, mode text) RETURNS SETOF record
+LANGUAGE sql AS $$
+    SELECT s.id, f.n
+    FROM public.spine AS s
+    LEFT JOIN LATERAL (
+        SELECT h.n FROM public.history AS h
+        WHERE h.k = s.k AND h.w = s.w AND s.ts IS NOT NULL AND (exact OR h.ts <> s.ts)
+          AND (mode <> 'known' OR h.created <= s.ts)
+          AND (direction <> 'backward' OR h.ts <= s.ts) AND (direction <> 'forward' OR h.ts >= s.ts)
+          AND (ttl IS NULL OR h.ts BETWEEN s.ts - ttl AND s.ts + ttl)
+        ORDER BY abs(extract(epoch FROM h.ts - s.ts)), h.ts <= s.ts DESC,
+                 CASE WHEN mode <> 'none' THEN h.created END DESC NULLS LAST, h.v DESC, h.n DESC,
+                 h.created DESC NULLS LAST
+        LIMIT 1
+    ) AS f ON true
+$$;
+CREATE FUNCTION by_join(direction text, ttl interval, exact bool, mode text) RETURNS SETOF record
+LANGUAGE sql AS $$
+    SELECT t.id, t.n
+    FROM etl.asof_join('public.spine', 'public.history', '{k,w}', ttl => ttl,
+                       created_ts => CASE WHEN mode <> 'none' THEN 'created' END, direction => direction,
+                       allow_exact_matches => exact, include_backfilled => mode = 'backfilled')
+         AS t(id int, k int, w text, ts timestamptz, feature_ts timestamptz, v int, n int, created timestamptz)
+$$;
+CREATE FUNCTION differences(processes int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    c record;
+    found bigint;
+BEGIN
+    PERFORM set_config('max_parallel_workers_per_gather', processes::text, true);
+    FOR c IN SELECT * FROM unnest('{backward,forward,nearest}'::text[]) AS direction,
+                           unnest('{NULL,3 hours}'::interval[]) AS ttl, unnest('{true,false}'::bool[]) AS exact,
+                           unnest('{none,known,backfilled}'::text[]) AS mode
+    LOOP
+        SELECT count(*) INTO found
+        FROM by_search(c.direction, c.ttl, c.exact, c.mode) AS a(id int, n int)
+        FULL JOIN by_join(c.direction, c.ttl, c.exact, c.mode) AS b(id int, n int) USING (id)
+        WHERE a.n IS DISTINCT FROM b.n OR b.id IS NULL OR a.id IS NULL;
+        IF found > 0 THEN
+            RETURN NEXT format('%s: %s', c, found);
+        END IF;
+    END LOOP;
+END
+$$;
+CREATE INDEX ON history (k, w, ts);
+ANALYZE spine, history;
+SELECT is_empty('SELECT differences(0)', 'one process finds what a search finds');
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 3;
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_bitmapscan = off;
+ALTER TABLE history SET (parallel_workers = 3);
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    plan text;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN plan;
+END
+$$;
+SELECT matches(plan_of(replace(replace(replace(replace(
+                   (etl._plan_asof_join('public.spine', 'public.history', '{k,w}', 'ts', NULL, NULL, 'backward', NULL,
+                                        true, NULL, false, '')).features_query,
+                   '$1', '''''::bytea'), '$2', '''''::bytea'), '$3', 'NULL::timestamptz'), '$4', 'now()')),
+               '"Partial Mode": "Partial"', 'the features are read by parallel workers');
+RESET enable_indexscan;
+RESET enable_bitmapscan;
+SELECT is_empty('SELECT differences(3)', 'and so do several');
+
+-- Nothing of the future
+CREATE TABLE at_the_moment AS
+    SELECT * FROM etl.asof_join('public.spine', 'public.history', '{k,w}', created_ts => 'created')
+    AS t(id int, k int, w text, ts timestamptz, feature_ts timestamptz, v int, n int, created timestamptz);
+SELECT is_empty('SELECT FROM at_the_moment WHERE feature_ts > ts OR created > ts OR (feature_ts IS NOT NULL AND
+                 created IS NULL)', 'no row and no knowledge is of the future');
+SELECT cmp_ok(count(feature_ts), '>', 200::bigint, 'and many rows have features') FROM at_the_moment;
+INSERT INTO history
+    SELECT h.k, h.w, x.ts, 99, -h.n, x.created
+    FROM history AS h
+    CROSS JOIN (VALUES (timestamptz '2026-01-01', timestamptz '2025-01-01'), ('2025-01-01', '2026-01-01'),
+                       ('2026-01-01', '2026-01-01')) AS x(ts, created)
+    WHERE h.n <= 500;
+SELECT results_eq(
+    $$SELECT * FROM etl.asof_join('public.spine', 'public.history', '{k,w}', created_ts => 'created')
+      AS t(id int, k int, w text, ts timestamptz, feature_ts timestamptz, v int, n int, created timestamptz)
+      ORDER BY id$$, 'SELECT * FROM at_the_moment ORDER BY id', 'what comes later changes nothing');
+
+-- More labels than memory has room for
+SET LOCAL work_mem = '64kB';
+SELECT results_eq(
+    $$SELECT count(*), count(t.feature_ts), sum(t.n::numeric * t.id), sum(t.n)
+      FROM etl.asof_join('SELECT i AS id, i % 60000 AS k, i * 10 AS ts FROM generate_series(1, 560000) AS i',
+                         'SELECT i % 61000 AS k, i * 9 AS ts, i AS n FROM generate_series(1, 300000) AS i', '{k}')
+           AS t(id int, k int, ts int, feature_ts int, n int)$$,
+    $$SELECT count(*), count(f.n), sum(f.n::numeric * s.id), sum(f.n)
+      FROM (SELECT i AS id, i % 60000 AS k, i * 10 AS ts FROM generate_series(1, 560000) AS i) AS s
+      -- The greatest i with i % 61000 = k and 9 i <= ts, if there is one from 1 on
+      CROSS JOIN LATERAL (SELECT least(300000, s.ts / 9) AS most) AS m
+      CROSS JOIN LATERAL (SELECT nullif(greatest(m.most - (m.most - s.k % 61000 + 61000) % 61000, 0), 0) AS n) AS f$$,
+    'labels that are parted');
+
+SELECT * FROM finish();
+ROLLBACK;
