@@ -138,7 +138,7 @@ struct stored_frequency {
     std::string_view value;
 };
 
-constexpr char frequencies_type[] = "etl.frequencies";
+constexpr char frequencies_type[] = "etl.frequency_state";
 
 void write_frequencies_header(byte_writer& to, const frequencies_header& header, std::size_t values);
 void write_frequency(byte_writer& to, const stored_frequency& of);

@@ -1,106 +1,106 @@
 -- Which values occur most often, exactly or within a bounded number of counters.
 
-CREATE TYPE etl.frequencies;
+CREATE TYPE etl.frequency_state;
 
-CREATE FUNCTION etl.frequencies_in(cstring)
-RETURNS etl.frequencies
+CREATE FUNCTION etl.frequency_state_in(cstring)
+RETURNS etl.frequency_state
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_frequencies_in';
-COMMENT ON FUNCTION etl.frequencies_in(cstring) IS
-    'Input function of etl.frequencies; checks every byte. Error 22P02 or 22P03 where it is none.';
+AS 'MODULE_PATHNAME', 'etl_frequency_state_in';
+COMMENT ON FUNCTION etl.frequency_state_in(cstring) IS
+    'Input function of etl.frequency_state; checks every byte. Error 22P02 or 22P03 where it is none.';
 
-CREATE FUNCTION etl.frequencies_out(etl.frequencies)
+CREATE FUNCTION etl.frequency_state_out(etl.frequency_state)
 RETURNS cstring
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_frequencies_out';
-COMMENT ON FUNCTION etl.frequencies_out(etl.frequencies) IS
-    'Output function of etl.frequencies: \x and hexadecimal digits.';
+AS 'MODULE_PATHNAME', 'etl_frequency_state_out';
+COMMENT ON FUNCTION etl.frequency_state_out(etl.frequency_state) IS
+    'Output function of etl.frequency_state: \x and hexadecimal digits.';
 
-CREATE FUNCTION etl.frequencies_recv(internal)
-RETURNS etl.frequencies
+CREATE FUNCTION etl.frequency_state_recv(internal)
+RETURNS etl.frequency_state
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_frequencies_recv';
-COMMENT ON FUNCTION etl.frequencies_recv(internal) IS
-    'Receive function of etl.frequencies; checks every byte. Error 22P03 where it is none.';
+AS 'MODULE_PATHNAME', 'etl_frequency_state_recv';
+COMMENT ON FUNCTION etl.frequency_state_recv(internal) IS
+    'Receive function of etl.frequency_state; checks every byte. Error 22P03 where it is none.';
 
-CREATE FUNCTION etl.frequencies_send(etl.frequencies)
+CREATE FUNCTION etl.frequency_state_send(etl.frequency_state)
 RETURNS bytea
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_frequencies_send';
-COMMENT ON FUNCTION etl.frequencies_send(etl.frequencies) IS
-    'Send function of etl.frequencies.';
+AS 'MODULE_PATHNAME', 'etl_frequency_state_send';
+COMMENT ON FUNCTION etl.frequency_state_send(etl.frequency_state) IS
+    'Send function of etl.frequency_state.';
 
-CREATE TYPE etl.frequencies (
-    INPUT = etl.frequencies_in,
-    OUTPUT = etl.frequencies_out,
-    RECEIVE = etl.frequencies_recv,
-    SEND = etl.frequencies_send,
+CREATE TYPE etl.frequency_state (
+    INPUT = etl.frequency_state_in,
+    OUTPUT = etl.frequency_state_out,
+    RECEIVE = etl.frequency_state_recv,
+    SEND = etl.frequency_state_send,
     ALIGNMENT = double,
     STORAGE = extended
 );
-COMMENT ON TYPE etl.frequencies IS
+COMMENT ON TYPE etl.frequency_state IS
     'How often each value of a column occurs, or the most frequent of them. Made by the aggregate etl.frequencies, '
     'stored like any value, merged by the aggregate etl.merge, read by etl.most_frequent_values, etl.row_count and '
     'etl.most_unlisted.';
 
-CREATE FUNCTION etl._frequencies_combine(etl.frequencies, etl.frequencies)
-RETURNS etl.frequencies
+CREATE FUNCTION etl._frequencies_combine(etl.frequency_state, etl.frequency_state)
+RETURNS etl.frequency_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_frequencies_combine';
-COMMENT ON FUNCTION etl._frequencies_combine(etl.frequencies, etl.frequencies) IS
+COMMENT ON FUNCTION etl._frequencies_combine(etl.frequency_state, etl.frequency_state) IS
     'The counts of two states together: combine function of etl.frequencies and etl.most_frequent, transition of '
     'etl.merge.';
 
-CREATE FUNCTION etl._frequencies_add(etl.frequencies, anyelement)
-RETURNS etl.frequencies
+CREATE FUNCTION etl._frequencies_add(etl.frequency_state, anyelement)
+RETURNS etl.frequency_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_frequencies_add';
-COMMENT ON FUNCTION etl._frequencies_add(etl.frequencies, anyelement) IS
+COMMENT ON FUNCTION etl._frequencies_add(etl.frequency_state, anyelement) IS
     'Transition function of etl.frequencies(value).';
 
-CREATE FUNCTION etl._frequencies_add(etl.frequencies, anyelement, integer)
-RETURNS etl.frequencies
+CREATE FUNCTION etl._frequencies_add(etl.frequency_state, anyelement, integer)
+RETURNS etl.frequency_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_frequencies_add';
-COMMENT ON FUNCTION etl._frequencies_add(etl.frequencies, anyelement, integer) IS
+COMMENT ON FUNCTION etl._frequencies_add(etl.frequency_state, anyelement, integer) IS
     'Transition function of etl.frequencies(value, counters).';
 
-CREATE FUNCTION etl._most_frequent_add(etl.frequencies, anyelement, integer)
-RETURNS etl.frequencies
+CREATE FUNCTION etl._most_frequent_add(etl.frequency_state, anyelement, integer)
+RETURNS etl.frequency_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_most_frequent_add';
-COMMENT ON FUNCTION etl._most_frequent_add(etl.frequencies, anyelement, integer) IS
+COMMENT ON FUNCTION etl._most_frequent_add(etl.frequency_state, anyelement, integer) IS
     'Transition function of etl.most_frequent(value, k).';
 
-CREATE FUNCTION etl._most_frequent_add(etl.frequencies, anyelement, integer, integer)
-RETURNS etl.frequencies
+CREATE FUNCTION etl._most_frequent_add(etl.frequency_state, anyelement, integer, integer)
+RETURNS etl.frequency_state
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_most_frequent_add';
-COMMENT ON FUNCTION etl._most_frequent_add(etl.frequencies, anyelement, integer, integer) IS
+COMMENT ON FUNCTION etl._most_frequent_add(etl.frequency_state, anyelement, integer, integer) IS
     'Transition function of etl.most_frequent(value, k, counters).';
 
-CREATE FUNCTION etl._most_frequent_final(etl.frequencies, anyelement, integer)
+CREATE FUNCTION etl._most_frequent_final(etl.frequency_state, anyelement, integer)
 RETURNS anyarray
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_most_frequent_final';
-COMMENT ON FUNCTION etl._most_frequent_final(etl.frequencies, anyelement, integer) IS
+COMMENT ON FUNCTION etl._most_frequent_final(etl.frequency_state, anyelement, integer) IS
     'Final function of etl.most_frequent(value, k).';
 
-CREATE FUNCTION etl._most_frequent_final(etl.frequencies, anyelement, integer, integer)
+CREATE FUNCTION etl._most_frequent_final(etl.frequency_state, anyelement, integer, integer)
 RETURNS anyarray
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_most_frequent_final';
-COMMENT ON FUNCTION etl._most_frequent_final(etl.frequencies, anyelement, integer, integer) IS
+COMMENT ON FUNCTION etl._most_frequent_final(etl.frequency_state, anyelement, integer, integer) IS
     'Final function of etl.most_frequent(value, k, counters).';
 
-CREATE AGGREGATE etl.merge(etl.frequencies) (
+CREATE AGGREGATE etl.merge(etl.frequency_state) (
     SFUNC = etl._frequencies_combine,
-    STYPE = etl.frequencies,
+    STYPE = etl.frequency_state,
     SSPACE = 1024,
     COMBINEFUNC = etl._frequencies_combine,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE etl.merge(etl.frequencies) IS
+COMMENT ON AGGREGATE etl.merge(etl.frequency_state) IS
     'The counts of all states together. Exact states give what one aggregate over all rows gives; those with '
     'counters keep their bounds. NULL without states. Errors: 22023 states of different types or numbers of '
     'counters, or of a database of another encoding; 42704 a type or collation that is not there any more; 54000 '
@@ -108,7 +108,7 @@ COMMENT ON AGGREGATE etl.merge(etl.frequencies) IS
 
 CREATE AGGREGATE etl.frequencies(value anyelement) (
     SFUNC = etl._frequencies_add,
-    STYPE = etl.frequencies,
+    STYPE = etl.frequency_state,
     SSPACE = 1024,
     COMBINEFUNC = etl._frequencies_combine,
     PARALLEL = SAFE
@@ -122,7 +122,7 @@ COMMENT ON AGGREGATE etl.frequencies(anyelement) IS
 
 CREATE AGGREGATE etl.frequencies(value anyelement, counters integer) (
     SFUNC = etl._frequencies_add,
-    STYPE = etl.frequencies,
+    STYPE = etl.frequency_state,
     SSPACE = 1024,
     COMBINEFUNC = etl._frequencies_combine,
     PARALLEL = SAFE
@@ -140,7 +140,7 @@ COMMENT ON AGGREGATE etl.frequencies(anyelement, integer) IS
 
 CREATE AGGREGATE etl.most_frequent(value anyelement, k integer) (
     SFUNC = etl._most_frequent_add,
-    STYPE = etl.frequencies,
+    STYPE = etl.frequency_state,
     SSPACE = 1024,
     FINALFUNC = etl._most_frequent_final,
     FINALFUNC_EXTRA,
@@ -158,7 +158,7 @@ COMMENT ON AGGREGATE etl.most_frequent(anyelement, integer) IS
 
 CREATE AGGREGATE etl.most_frequent(value anyelement, k integer, counters integer) (
     SFUNC = etl._most_frequent_add,
-    STYPE = etl.frequencies,
+    STYPE = etl.frequency_state,
     SSPACE = 1024,
     FINALFUNC = etl._most_frequent_final,
     FINALFUNC_EXTRA,
@@ -177,28 +177,28 @@ COMMENT ON AGGREGATE etl.most_frequent(anyelement, integer, integer) IS
     '42883 values that cannot be compared or hashed.';
 
 CREATE FUNCTION etl.most_frequent_values(
-    state etl.frequencies, type_of_values anyelement, k integer DEFAULT NULL,
+    state etl.frequency_state, type_of_values anyelement, k integer DEFAULT NULL,
     OUT value anyelement, OUT count bigint, OUT error bigint)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_most_frequent_values';
-COMMENT ON FUNCTION etl.most_frequent_values(etl.frequencies, anyelement, integer) IS
+COMMENT ON FUNCTION etl.most_frequent_values(etl.frequency_state, anyelement, integer) IS
     'The first k values of a state (all of them without k) with their counts, the most frequent first, of equal '
     'counts the lower value. A value occurs at most count times, and at least count - error times; error is 0 '
     'where counting is exact. type_of_values: NULL of their type, as NULL::text; for values of a domain, of the '
     'type that it is made of. No rows for NULL. Errors: 42804 the values are of another type; 22023 k is '
     'negative, or a database of another encoding; 22P03 a state that was not made by etl.';
 
-CREATE FUNCTION etl.row_count(etl.frequencies)
+CREATE FUNCTION etl.row_count(etl.frequency_state)
 RETURNS bigint
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_frequencies_rows';
-COMMENT ON FUNCTION etl.row_count(etl.frequencies) IS
+COMMENT ON FUNCTION etl.row_count(etl.frequency_state) IS
     'How many values that are not NULL a state has counted.';
 
-CREATE FUNCTION etl.most_unlisted(etl.frequencies)
+CREATE FUNCTION etl.most_unlisted(etl.frequency_state)
 RETURNS bigint
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_frequencies_most_missed';
-COMMENT ON FUNCTION etl.most_unlisted(etl.frequencies) IS
+COMMENT ON FUNCTION etl.most_unlisted(etl.frequency_state) IS
     'How often a value occurs at most that etl.most_frequent_values does not list: 0 where counting is exact.';

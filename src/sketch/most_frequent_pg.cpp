@@ -1,4 +1,4 @@
-// The aggregates etl.most_frequent and etl.frequencies, the type etl.frequencies, and what reads it.
+// The aggregates etl.most_frequent and etl.frequencies, the type etl.frequency_state, and what reads it.
 #include "sketch/most_frequent.hpp"
 #include "pg/result_set.hpp"
 #include "pg/state_type.hpp"
@@ -445,7 +445,7 @@ std::int64_t rows_wanted(pg::arguments args)
 
 using namespace etl;
 
-ETL_STATE_TYPE(frequencies, check_foreign)
+ETL_STATE_TYPE(frequency_state, check_foreign)
 
 // (state, value[, counters])
 ETL_FUNCTION(etl_frequencies_add, args)
