@@ -456,6 +456,15 @@ std::string scan_of(const request& asked, std::span<const std::byte> area)
     return scan.replace(scan.find(mark), mark.size(), "'" + to_hex(area) + "'");
 }
 
+Oid table_argument(pg::arguments args, int i)
+{
+    const Oid table = DatumGetObjectId(args.given(i));
+    if (pg::call([table] { return get_rel_name(table); }) == nullptr) {
+        throw error(sqlstate::undefined_table, "there is no table with OID " + std::to_string(table));
+    }
+    return table;
+}
+
 void select_rows(const request& asked, target& to)
 {
     const pg::spi_session session;
@@ -541,14 +550,14 @@ ETL_FUNCTION(etl_latest_per_key, args)
 // (…, new table)
 ETL_FUNCTION(etl_top_n_into, args)
 {
-    new_table to{DatumGetObjectId(args.given(6))};
+    new_table to{table_argument(args, 6)};
     select_rows({args, false}, to);
     return args.result(to.finish());
 }
 
 ETL_FUNCTION(etl_latest_into, args)
 {
-    new_table to{DatumGetObjectId(args.given(5))};
+    new_table to{table_argument(args, 5)};
     select_rows({args, true}, to);
     return args.result(to.finish());
 }
