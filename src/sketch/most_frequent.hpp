@@ -1,15 +1,15 @@
 // Which values occur most often: a table of counters, one a value.
 //
 // With a bounded number of counters it is the space-saving algorithm: a value without a counter takes over the one with
-// the lowest count, adds itself to it, and notes the count taken over as its possible error. So for every value that has
-// a counter, count - error <= times it occurs <= count; no other occurs more often than the lowest count, which is at
-// most rows / counters. (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient computation of frequent and top-k elements in
-// data streams", 2005.)
+// the lowest count, adds itself to it, and notes the count taken over as its possible error. So for every value that
+// has a counter, count - error <= times it occurs <= count; no other occurs more often than the lowest count, which is
+// at most rows / counters. (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient computation of frequent and top-k
+// elements in data streams", 2005.)
 //
 // Merging keeps that: a value that only one side has a counter for may occur on the other as often as the lowest count
 // there, so this is added to its count and its error, and of all values those with the greatest counts stay. (P.
-// Agarwal et al., "Mergeable summaries", 2012, section 3: less the lowest count, the counters are a Misra-Gries summary,
-// and the sum of what the two may have missed and of the first count dropped stays within rows / counters.)
+// Agarwal et al., "Mergeable summaries", 2012, section 3: less the lowest count, the counters are a Misra-Gries
+// summary, and the sum of what the two may have missed and of the first count dropped stays within rows / counters.)
 //
 // The stored form:
 //

@@ -139,8 +139,7 @@ value_kind* kind_of_argument(pg::arguments args)
             return pg::call([args] {
                 const Oid type = args.type(1);
                 if (!OidIsValid(type)) {
-                    ereport(ERROR,
-                            (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("could not determine the type of the values")));
+                    throw error(sqlstate::datatype_mismatch, "could not determine the type of the values");
                 }
                 return make_value_kind(type, pg::argument_collation(args, 1), args.raw()->flinfo->fn_mcxt);
             });

@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <string>
 
 namespace etl {
 namespace {
@@ -18,9 +19,9 @@ void find_equality(value_kind& to, Oid type, MemoryContext memory)
 {
     const TypeCacheEntry* known = lookup_type_cache(type, TYPECACHE_EQ_OPR);
     if (!OidIsValid(known->eq_opr)) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("values of type %s cannot be compared", format_type_be(type)),
-                        errhint("Cast the values to a type that has a default btree or hash operator class.")));
+        const char* name = format_type_be(type);
+        throw error(sqlstate::undefined_function, std::string{"values of type "} + name + " cannot be compared", {},
+                    "Cast the values to a type that has a default btree or hash operator class.");
     }
     fmgr_info_cxt(get_opcode(known->eq_opr), &to.equal, memory);
 }
@@ -33,8 +34,8 @@ fingerprint print_held(const value_kind& kind, Datum held)
     }
     fingerprint made{};
     if (!print(*kind.print, held, 0, made)) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("a value of type %s has no hash function", format_type_be(kind.value->type))));
+        const char* name = format_type_be(kind.value->type);
+        throw error(sqlstate::undefined_function, std::string{"a value of type "} + name + " has no hash function");
     }
     return made;
 }

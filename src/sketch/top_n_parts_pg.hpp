@@ -8,8 +8,8 @@
 
 namespace etl {
 
-// The types of a scan, as they go from the workers to the leader, before the chunks of rows. Only processes of one query
-// read them.
+// The types of a scan, as they go from the workers to the leader, before the chunks of rows. Only processes of one
+// query read them.
 struct scanned_types {
     Oid value;
     Oid order;

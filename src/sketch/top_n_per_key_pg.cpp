@@ -88,8 +88,8 @@ class caller final : public target {
             auto* info = reinterpret_cast<ReturnSetInfo*>(args.raw()->resultinfo);
             if (info == nullptr || !IsA(info, ReturnSetInfo) || info->expectedDesc == nullptr ||
                 (info->allowedModes & SFRM_Materialize) == 0) {
-                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                                errmsg("this function returns a set and must stand in FROM, with a list of columns")));
+                throw error(sqlstate::feature_not_supported,
+                            "this function returns a set and must stand in FROM, with a list of columns");
             }
             MemoryContext old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
             info->returnMode = SFRM_Materialize;
@@ -266,7 +266,8 @@ class selection {
     std::uint64_t written_ = 0;
 };
 
-// What a function that selects is asked for: (query, keys, value, order, n, descending), without n for one row of a key.
+// What a function that selects is asked for: (query, keys, value, order, n, descending), without n for one row of a
+// key.
 struct request {
     pg::arguments args;
     bool single;

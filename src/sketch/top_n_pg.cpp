@@ -133,7 +133,7 @@ const top_kind* kind_of_arguments(pg::arguments args, bool ascending)
         const Oid value = args.type(value_argument);
         const Oid order = args.type(order_argument);
         if (!OidIsValid(value) || !OidIsValid(order)) {
-            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("could not determine the types of the values")));
+            throw error(sqlstate::datatype_mismatch, "could not determine the types of the values");
         }
         return make_top_kind(value, order, pg::argument_collation(args, order_argument), ascending,
                              args.raw()->flinfo->fn_mcxt);
