@@ -1,6 +1,6 @@
 -- etl.most_frequent and etl.frequencies: against GROUP BY, merged in any split, within their bounds, forged.
 BEGIN;
-SELECT plan(52);
+SELECT plan(53);
 
 -- known answers
 SELECT is(etl.most_frequent(v, 2), '{b,a}'::text[], 'the most frequent first, of equal ones the lower')
@@ -123,6 +123,20 @@ SELECT throws_ok('SELECT etl.frequencies(repeat(''x'', 1000) || i) FROM generate
                  'more values than memory has room for');
 SELECT lives_ok('SELECT etl.frequencies(repeat(''x'', 1000) || i, 100) FROM generate_series(1, 10000) AS i',
     'or with counters');
+
+-- cancel
+CREATE FUNCTION is_stopped(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE query;
+    RETURN false;
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN clock_timestamp() < statement_timestamp() + interval '5 s';
+END
+$$;
+SET LOCAL statement_timeout = '300ms';
+SELECT ok(is_stopped('SELECT etl.frequencies(i, 1000000) FROM generate_series(1, 30000000) AS i'), 'a timeout stops it');
+SET LOCAL statement_timeout = 0;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- etl.top_n, etl.latest_n, etl.first_n, etl.latest, etl.first, their states, and etl.top_n_per_key: against window
 -- functions, merged in any split, forged, and in parallel.
 BEGIN;
-SELECT plan(67);
+SELECT plan(69);
 
 CREATE TABLE events AS
 SELECT i AS id, i * 7919 % 97 AS k, CASE WHEN i % 11 > 0 THEN (i * 31 % 400)::bigint END AS o,
@@ -163,8 +163,8 @@ SELECT throws_ok('SELECT etl.top_n(v, o, -1) FROM events', '22023', 'n must be b
 SELECT throws_ok('SELECT etl.top_n(v, o, id) FROM (SELECT * FROM events WHERE id IN (1, 2)) AS e', '22023', NULL,
     'n varies');
 SELECT throws_ok('SELECT etl.top_n(v, o, NULL) FROM events', '22004', NULL, 'no n');
-SELECT throws_ok('SELECT etl.top_n(1, ''(1,2)''::point, 1)', '42883', 'values of type point have no order', 'no
-    order');
+SELECT throws_ok('SELECT etl.top_n(1, ''(1,2)''::point, 1)', '42883', 'values of type point have no order',
+                 'no order');
 SELECT throws_ok('SELECT etl.top_n(r, 1, 1) FROM (SELECT row(1, 2) AS r) AS t', '0A000', NULL, 'a row of no type');
 SELECT s::text AS good FROM parts WHERE k = 1 AND part = 1 \gset
 SELECT throws_ok(format('SELECT %L::etl.top_n_state', overlay(:'good' PLACING '02' FROM 11 FOR 2)), '22P03', NULL,
@@ -179,6 +179,22 @@ SELECT throws_ok(format('SELECT etl.merge(%L::etl.top_n_state)', replace(:'good'
 SELECT throws_ok(format('SELECT etl._top_n_final(%L::etl.top_n_state, NULL::int, NULL::int, 1)', :'good'), '42804',
     NULL,
                  'a final function that is promised another type');
+
+-- cancel
+CREATE FUNCTION is_stopped(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE query;
+    RETURN false;
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN clock_timestamp() < statement_timestamp() + interval '5 s';
+END
+$$;
+SET LOCAL statement_timeout = '300ms';
+SELECT ok(is_stopped('SELECT etl.top_n(i, i::numeric, 1000000) FROM generate_series(1, 30000000) AS i'), 'a group');
+SELECT ok(is_stopped($$SELECT * FROM etl.top_n_per_key('SELECT 1 AS k, i FROM generate_series(1, 30000000) AS i', '{k}',
+                     'i', 'i', 5) AS t(k int, v int[])$$), 'keys');
+SET LOCAL statement_timeout = 0;
 
 SELECT * FROM finish();
 ROLLBACK;
