@@ -47,10 +47,13 @@ struct counted_value {
 // Whether a value whose fingerprint is the one sought is the value itself.
 class same_value {
   public:
+    virtual ~same_value() = default;
     virtual bool is(const counted_value& found) const = 0;
 
   protected:
-    ~same_value() = default;
+    same_value() = default;
+    same_value(const same_value&) = default;
+    same_value& operator=(const same_value&) = default;
 };
 
 // What is known of values' bytes.
