@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dedupe/pairs.hpp"
-#include "dedupe/union_find.hpp"
+#include "sketch/union_find.hpp"
 
 namespace etl::dedupe {
 

@@ -1,12 +1,12 @@
 // etl.clusters and etl.one_to_one: pairs from a query into the core, clusters or links out of it.
 #include "dedupe/clusters.hpp"
-#include "dedupe/integer_ids.hpp"
 #include "dedupe/one_to_one.hpp"
 #include "dedupe/pair_reader_pg.hpp"
 #include "pg/notice.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 #include "pg/text_maker.hpp"
+#include "sketch/key_ids.hpp"
 #include "sketch/node_names.hpp"
 
 #include <algorithm>
@@ -284,7 +284,7 @@ ETL_FUNCTION(etl_clusters, args)
         dedupe::require_score(columns, "method \"one_to_one\"");
     }
     if (columns.are_integers) {
-        dedupe::find_clusters<dedupe::integer_ids, std::int64_t>(rows, text, columns, wanted);
+        dedupe::find_clusters<integer_ids, std::int64_t>(rows, text, columns, wanted);
     } else {
         dedupe::find_clusters<node_names, std::string_view>(rows, text, columns, wanted);
     }
@@ -302,7 +302,7 @@ ETL_FUNCTION(etl_one_to_one, args)
     const auto columns = dedupe::describe_pairs(text);
     dedupe::require_score(columns, "etl.one_to_one");
     if (columns.are_integers) {
-        dedupe::find_links<dedupe::integer_ids, std::int64_t>(rows, text, columns, threshold);
+        dedupe::find_links<integer_ids, std::int64_t>(rows, text, columns, threshold);
     } else {
         dedupe::find_links<node_names, std::string_view>(rows, text, columns, threshold);
     }

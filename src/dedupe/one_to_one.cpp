@@ -1,6 +1,6 @@
 #include "dedupe/one_to_one.hpp"
 
-#include "dedupe/integer_ids.hpp"
+#include "sketch/key_ids.hpp"
 #include "sketch/node_names.hpp"
 
 #include <utility>

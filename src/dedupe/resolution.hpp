@@ -11,10 +11,10 @@
 #pragma once
 
 #include "core/error.hpp"
-#include "dedupe/integer_ids.hpp"
 #include "dedupe/pairs.hpp"
-#include "dedupe/union_find.hpp"
+#include "sketch/key_ids.hpp"
 #include "sketch/node_names.hpp"
+#include "sketch/union_find.hpp"
 
 #include <cstdint>
 #include <memory_resource>

@@ -12,4 +12,9 @@ void warn(const std::string& message, const std::string& detail, const std::stri
     });
 }
 
+void debug(const std::string& message, const std::string& detail)
+{
+    call([&] { ereport(DEBUG1, (errmsg_internal("%s", message.c_str()), errdetail_internal("%s", detail.c_str()))); });
+}
+
 } // namespace etl::pg

@@ -13,13 +13,38 @@ namespace {
 
 char* as_of = nullptr;
 bool progress = false;
-int match_memory = 512 * 1024; // kB
+
+// In kB.
+int match_memory = 512 * 1024;
+int graph_memory = 512 * 1024;
+int sample_memory = 1024 * 1024;
+
+std::size_t bytes(int kilobytes) noexcept
+{
+    return static_cast<std::size_t>(kilobytes) * 1024;
+}
+
+void define_memory(const char* name, const char* what, const char* otherwise, int* kilobytes, int least)
+{
+    DefineCustomIntVariable(name, what, otherwise, kilobytes, *kilobytes, least, MAX_KILOBYTES, PGC_USERSET,
+                            GUC_UNIT_KB, nullptr, nullptr, nullptr);
+}
 
 } // namespace
 
 std::size_t match_memory_bytes() noexcept
 {
-    return static_cast<std::size_t>(match_memory) * 1024;
+    return bytes(match_memory);
+}
+
+std::size_t graph_memory_bytes() noexcept
+{
+    return bytes(graph_memory);
+}
+
+std::size_t sample_memory_bytes() noexcept
+{
+    return bytes(sample_memory);
 }
 
 void define_settings()
@@ -27,10 +52,13 @@ void define_settings()
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
                              "At most one INFO message a second: done, total, rate and remaining time.", &progress,
                              progress, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_etl.match_memory", "How much memory a match may take for its rows.",
-                            "Rows that do not fit are matched by joins in SQL, which take longer; 0 does so always.",
-                            &match_memory, match_memory, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr,
-                            nullptr);
+    define_memory("pg_etl.match_memory", "How much memory a match may take for its rows.",
+                  "Rows that do not fit are matched by joins in SQL, which take longer; 0 does so always.",
+                  &match_memory, 0);
+    define_memory("pg_etl.graph_memory", "How much memory a graph may take.",
+                  "Functions of graphs hold the whole graph; one that does not fit is an error.", &graph_memory, 1024);
+    define_memory("pg_etl.sample_memory", "How much memory a sample of negatives may take for its positives.",
+                  "A sample whose positives do not fit is refused.", &sample_memory, 1024);
     DefineCustomStringVariable("pg_etl.as_of", "Logical time of the pipeline step that is running.",
                                "Set by etl.run_pipeline for each step and read by etl.as_of(); empty means now.",
                                &as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);

@@ -43,9 +43,26 @@ natural shifted(const natural& number, std::size_t digits)
     return result;
 }
 
-// Divides bit by bit; true when something remains. The divisor is below 2^127, so that no remainder overflows.
+// Divides digit by digit; true when something remains.
+bool divide(natural& number, std::uint64_t divisor)
+{
+    unsigned __int128 rest = 0;
+    for (auto digit = number.rbegin(); digit != number.rend(); ++digit) {
+        rest = rest << digit_bits | *digit;
+        const auto part = static_cast<std::uint32_t>(rest / divisor);
+        rest -= static_cast<unsigned __int128>(part) * divisor;
+        *digit = part;
+    }
+    trim(number);
+    return rest != 0;
+}
+
+// The same by a divisor below 2^127, so that no remainder overflows: bit by bit, unless that is too much.
 bool divide(natural& number, unsigned __int128 divisor)
 {
+    if (divisor >> 64 == 0) {
+        return divide(number, static_cast<std::uint64_t>(divisor));
+    }
     unsigned __int128 rest = 0;
     natural quotient(number.size(), 0);
     for (int bit = bit_width(number); bit-- > 0;) {

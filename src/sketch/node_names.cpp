@@ -1,85 +1,67 @@
 #include "sketch/node_names.hpp"
 
-#include "core/error.hpp"
-#include "sketch/fingerprint.hpp"
-
-#include <limits>
+#include <algorithm>
+#include <array>
 
 #include "core/cpp_only.hpp"
 
 namespace etl {
 namespace {
 
-constexpr std::size_t first_slots = 64;
-constexpr std::uint32_t most_nodes = std::numeric_limits<std::uint32_t>::max() - 1;
+std::uint32_t hash_of(std::string_view name) noexcept
+{
+    return static_cast<std::uint32_t>(XXH3_64bits_withSeed(name.data(), name.size(), detail::names_seed()));
+}
 
 } // namespace
 
-node_names::node_names(std::pmr::memory_resource* memory) : text_{memory}, nodes_{memory}, slots_{memory}
-{
-    slots_.resize(first_slots);
-}
+node_names::node_names(std::pmr::memory_resource* memory) : text_{memory}, ends_(1, memory), slots_{memory} {}
 
 std::uint32_t node_names::number_of(std::string_view name)
 {
-    const std::uint64_t hash = fingerprint_of(name).low;
-    const std::uint32_t found = slots_[find(name, hash)];
-    return found != 0 ? found - 1 : append(name, hash);
+    return number_of(name, hash_of(name));
 }
 
-std::optional<std::uint32_t> node_names::known(std::string_view name) const noexcept
+std::uint32_t node_names::number_of(std::string_view wanted, std::uint32_t hash)
 {
-    const std::uint32_t found = slots_[find(name, fingerprint_of(name).low)];
-    return found != 0 ? std::optional{found - 1} : std::nullopt;
+    return slots_.number_of(
+        hash, [&](std::uint32_t number) { return name(number) == wanted; },
+        [&] {
+            ends_.push_back(text_.size() + wanted.size());
+            text_.insert(text_.end(), wanted.begin(), wanted.end());
+        });
 }
 
-std::string_view node_names::name(std::uint32_t number) const noexcept
+void node_names::numbers_of(std::span<const std::string_view> names, std::uint32_t* numbers)
 {
-    const std::uint64_t begin = number == 0 ? 0 : nodes_[number - 1].end;
-    return {text_.data() + begin, nodes_[number].end - begin};
-}
-
-// The slot of the name or, when it is unknown, the free slot where it belongs.
-std::size_t node_names::find(std::string_view wanted, std::uint64_t hash) const noexcept
-{
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t i = hash & mask;
-    while (slots_[i] != 0) {
-        const std::uint32_t number = slots_[i] - 1;
-        if (nodes_[number].hash == hash && name(number) == wanted) {
-            break;
+    constexpr std::size_t most = 64;
+    while (!names.empty()) {
+        const auto part = names.first(std::min(names.size(), most));
+        std::array<std::uint32_t, most> hashes;
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            hashes[i] = hash_of(part[i]);
+            slots_.prefetch(hashes[i]);
         }
-        i = (i + 1) & mask;
-    }
-    return i;
-}
-
-std::uint32_t node_names::append(std::string_view name, std::uint64_t hash)
-{
-    if (count() == most_nodes) {
-        throw error(sqlstate::program_limit_exceeded, "a graph cannot have more than 4294967294 nodes");
-    }
-    if (nodes_.size() >= slots_.size() / 2) {
-        grow();
-    }
-    text_.insert(text_.end(), name.begin(), name.end());
-    nodes_.push_back({hash, text_.size()});
-    slots_[find(name, hash)] = count();
-    return count() - 1;
-}
-
-void node_names::grow()
-{
-    std::pmr::vector<std::uint32_t> grown(slots_.size() * 2, slots_.get_allocator());
-    const std::size_t mask = grown.size() - 1;
-    for (std::uint32_t number = 0; number < count(); ++number) {
-        std::size_t i = nodes_[number].hash & mask;
-        while (grown[i] != 0) {
-            i = (i + 1) & mask;
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            if (const auto likely = slots_.guess(hashes[i])) {
+                __builtin_prefetch(&ends_[*likely]);
+            }
         }
-        grown[i] = number + 1;
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            if (const auto likely = slots_.guess(hashes[i])) {
+                __builtin_prefetch(text_.data() + ends_[*likely]);
+            }
+        }
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            *numbers++ = number_of(part[i], hashes[i]);
+        }
+        names = names.subspan(part.size());
     }
-    slots_.swap(grown);
+}
+
+std::optional<std::uint32_t> node_names::known(std::string_view wanted) const noexcept
+{
+    return slots_.known(hash_of(wanted), [&](std::uint32_t number) { return name(number) == wanted; });
 }
 
 } // namespace etl

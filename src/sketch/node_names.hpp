@@ -2,11 +2,10 @@
 // names of any type, in their text form.
 #pragma once
 
-#include <cstdint>
-#include <memory_resource>
-#include <optional>
+#include "sketch/number_slots.hpp"
+
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace etl {
 
@@ -17,27 +16,26 @@ class node_names {
     // The number of the name, which is given one when it is new.
     std::uint32_t number_of(std::string_view name);
 
+    // The numbers of many names, at less than the cost of one after the other.
+    void numbers_of(std::span<const std::string_view> names, std::uint32_t* numbers);
+
     // The number of the name, if it has one.
     std::optional<std::uint32_t> known(std::string_view name) const noexcept;
 
-    std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
+    std::uint32_t count() const noexcept { return slots_.count(); }
 
     // Valid until the next new name.
-    std::string_view name(std::uint32_t number) const noexcept;
+    std::string_view name(std::uint32_t number) const noexcept
+    {
+        return {text_.data() + ends_[number], ends_[number + 1] - ends_[number]};
+    }
 
   private:
-    struct node {
-        std::uint64_t hash;
-        std::uint64_t end; // of its name in text_; it begins where the one before ends
-    };
+    std::uint32_t number_of(std::string_view name, std::uint32_t hash);
 
-    std::size_t find(std::string_view name, std::uint64_t hash) const noexcept;
-    std::uint32_t append(std::string_view name, std::uint64_t hash);
-    void grow();
-
-    std::pmr::vector<char> text_;           // all names, one after the other
-    std::pmr::vector<node> nodes_;          // by number
-    std::pmr::vector<std::uint32_t> slots_; // hash table: number + 1, or 0 where free
+    std::pmr::vector<char> text_;          // all names, one after the other
+    std::pmr::vector<std::uint64_t> ends_; // in text_: of nothing, and of each name by its number
+    number_slots slots_;
 };
 
 } // namespace etl

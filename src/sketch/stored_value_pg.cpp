@@ -1,6 +1,7 @@
 #include "sketch/stored_value_pg.hpp"
 
 #include "core/bytes.hpp"
+#include "pg/collation.hpp"
 #include "pg/portable_settings.hpp"
 #include "sketch/stored_types_pg.hpp"
 
@@ -15,7 +16,6 @@ extern "C" {
 #include <utils/datum.h>
 #include <utils/expandeddatum.h>
 #include <utils/lsyscache.h>
-#include <utils/pg_locale.h>
 #include <utils/syscache.h>
 #include <utils/typcache.h>
 }
@@ -159,7 +159,7 @@ stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory)
     }
     made->collation = collation;
     made->is_plain_text =
-        (type == TEXTOID || type == VARCHAROID) && OidIsValid(collation) && lc_collate_is_c(collation);
+        (type == TEXTOID || type == VARCHAROID) && OidIsValid(collation) && pg::orders_by_bytes(collation);
     name_type(*made, memory);
     find_io(*made, memory);
     find_order(*made, memory);

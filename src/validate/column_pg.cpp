@@ -1,12 +1,13 @@
 #include "validate/column_pg.hpp"
 
 #include "core/text.hpp"
+#include "pg/collation.hpp"
 #include "pg/error_context.hpp"
 #include "pg/portable_settings.hpp"
 #include "sketch/fingerprint_pg.hpp"
+#include "sketch/stored_types_pg.hpp"
 #include "validate/datum_pg.hpp"
 #include "validate/json_schema_pg.hpp"
-#include "sketch/stored_types_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -22,7 +23,6 @@ extern "C" {
 #include <utils/json.h>
 #include <utils/lsyscache.h>
 #include <utils/numeric.h>
-#include <utils/pg_locale.h>
 #include <utils/syscache.h>
 #include <utils/typcache.h>
 }
@@ -54,15 +54,6 @@ bool is_deterministic(Oid collation)
     return !OidIsValid(collation) || get_collation_isdeterministic(collation);
 }
 
-bool orders_by_bytes(Oid collation)
-{
-#if PG_VERSION_NUM >= 180000
-    return pg_newlocale_from_collation(collation)->collate_is_c;
-#else
-    return lc_collate_is_c(collation);
-#endif
-}
-
 // The type that reads literals: a bound may be beyond what a column of small integers can hold.
 Oid literal_type(Oid type)
 {
@@ -76,7 +67,7 @@ type_facts look_up(Oid type, Oid collation)
     facts.type = getBaseType(type);
     facts.collation = collation;
     facts.deterministic = is_deterministic(collation);
-    facts.bytewise = facts.deterministic && OidIsValid(collation) && orders_by_bytes(collation);
+    facts.bytewise = facts.deterministic && OidIsValid(collation) && pg::orders_by_bytes(collation);
     facts.literal = reading_of(literal_type(facts.type));
     getTypeInputInfo(literal_type(facts.type), &facts.input, &facts.input_parameter);
     getTypeOutputInfo(facts.type, &facts.output, &is_varlena);

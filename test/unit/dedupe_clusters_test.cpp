@@ -1,7 +1,7 @@
 // Clusters and one-to-one links against brute force on random graphs.
 #include "dedupe/clusters.hpp"
-#include "dedupe/integer_ids.hpp"
 #include "dedupe/one_to_one.hpp"
+#include "sketch/key_ids.hpp"
 #include "sketch/node_names.hpp"
 
 #include <gtest/gtest.h>
@@ -16,10 +16,10 @@
 
 namespace {
 
+using etl::integer_ids;
 using etl::never_poll;
-using etl::dedupe::integer_ids;
+using etl::union_find;
 using etl::dedupe::scored_pairs;
-using etl::dedupe::union_find;
 
 using partition = std::set<std::set<std::uint32_t>>;
 

@@ -1,62 +1,60 @@
-// PageRank against known values (networkx 3 on the same graphs), and the numbering of nodes.
+// Graphs: their nodes, neighbours, components, degrees and distances, against what brute force finds; their memory.
 #include "feature/graph.hpp"
+#include "feature/graph_memory.hpp"
+#include "feature/graph_nodes.hpp"
+#include "feature/k_hop.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <limits>
 #include <map>
-#include <numeric>
 #include <random>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace {
 
-// The friendships of W. W. Zachary's karate club ("An information flow model for conflict and fission in small
-// groups", 1977).
-constexpr int karate_club[][2] = {
-    {0, 1},   {0, 2},   {0, 3},   {0, 4},   {0, 5},   {0, 6},   {0, 7},   {0, 8},   {0, 10},  {0, 11},
-    {0, 12},  {0, 13},  {0, 17},  {0, 19},  {0, 21},  {0, 31},  {1, 2},   {1, 3},   {1, 7},   {1, 13},
-    {1, 17},  {1, 19},  {1, 21},  {1, 30},  {2, 3},   {2, 7},   {2, 8},   {2, 9},   {2, 13},  {2, 27},
-    {2, 28},  {2, 32},  {3, 7},   {3, 12},  {3, 13},  {4, 6},   {4, 10},  {5, 6},   {5, 10},  {5, 16},
-    {6, 16},  {8, 30},  {8, 32},  {8, 33},  {9, 33},  {13, 33}, {14, 32}, {14, 33}, {15, 32}, {15, 33},
-    {18, 32}, {18, 33}, {19, 33}, {20, 32}, {20, 33}, {22, 32}, {22, 33}, {23, 25}, {23, 27}, {23, 29},
-    {23, 32}, {23, 33}, {24, 25}, {24, 27}, {24, 31}, {25, 31}, {26, 29}, {26, 33}, {27, 33}, {28, 31},
-    {28, 33}, {29, 32}, {29, 33}, {30, 32}, {30, 33}, {31, 32}, {31, 33}, {32, 33}};
+using namespace etl::feature;
 
-using edges = std::vector<std::pair<std::string, std::string>>;
-
-etl::graph graph_of(const edges& list)
+std::pmr::memory_resource* memory()
 {
-    etl::graph made{std::pmr::get_default_resource()};
-    for (const auto& [from, to] : list) {
-        made.add_edge(from, to);
+    return std::pmr::get_default_resource();
+}
+
+struct weighted_edge {
+    std::uint32_t from;
+    std::uint32_t to;
+    double weight = 1;
+};
+using edges = std::vector<weighted_edge>;
+
+edge_list list_of(const edges& from, bool weighted = false)
+{
+    edge_list made{weighted, memory()};
+    for (const auto& [source, target, weight] : from) {
+        made.add({source, target}, weight);
     }
     return made;
 }
 
-std::map<std::string, double> ranks_of(const edges& list, etl::pagerank_options options = {})
+csr csr_of(const edges& from, std::uint32_t nodes, neighbours of, bool weighted = false)
 {
-    const auto graph = graph_of(list);
-    const auto result = etl::pagerank(graph, options, etl::never_poll);
-    std::map<std::string, double> ranks;
-    for (std::uint32_t node = 0; node < graph.node_count(); ++node) {
-        ranks.emplace(graph.name(node), result.ranks[node]);
+    edge_poller stop{etl::never_poll};
+    return {list_of(from, weighted), nodes, of, stop};
+}
+
+edges random_edges(std::mt19937_64& random, std::uint32_t nodes, std::size_t count)
+{
+    edges made;
+    for (std::size_t i = 0; i < count; ++i) {
+        made.push_back({static_cast<std::uint32_t>(random() % nodes), static_cast<std::uint32_t>(random() % nodes),
+                        static_cast<double>(random() % 4)});
     }
-    return ranks;
+    return made;
 }
-
-double sum_of(const std::map<std::string, double>& ranks)
-{
-    return std::accumulate(ranks.begin(), ranks.end(), 0.0, [](double sum, auto& node) { return sum + node.second; });
-}
-
-constexpr etl::pagerank_options precise{0.85, 1e-15, 1000};
 
 TEST(NodeNames, NumbersNamesByFirstAppearance)
 {
-    etl::node_names names{std::pmr::get_default_resource()};
+    etl::node_names names{memory()};
     EXPECT_EQ(names.number_of("b"), 0u);
     EXPECT_EQ(names.number_of(""), 1u);
     EXPECT_EQ(names.number_of("b"), 0u);
@@ -70,139 +68,250 @@ TEST(NodeNames, NumbersNamesByFirstAppearance)
     EXPECT_EQ(names.name(0), "b");
     EXPECT_EQ(names.name(1), "");
     EXPECT_EQ(names.count(), 5002u);
+    EXPECT_EQ(names.known("4999"), 5001u);
+    EXPECT_EQ(names.known("5000"), std::nullopt);
 }
 
-TEST(Pagerank, KarateClub)
+TEST(NodeNames, NumbersManyAtOnceAsOneByOne)
 {
-    edges both;
-    for (const auto& [a, b] : karate_club) {
-        both.emplace_back(std::to_string(a), std::to_string(b));
-        both.emplace_back(std::to_string(b), std::to_string(a));
-    }
-    const auto ranks = ranks_of(both);
-    EXPECT_EQ(ranks.size(), 34u);
-    EXPECT_NEAR(ranks.at("33"), 0.10091918, 1e-7);
-    EXPECT_NEAR(ranks.at("0"), 0.09699729, 1e-7);
-    EXPECT_NEAR(ranks.at("32"), 0.07169323, 1e-7);
-    EXPECT_NEAR(ranks.at("2"), 0.05707851, 1e-7);
-    EXPECT_NEAR(ranks.at("1"), 0.05287692, 1e-7);
-    EXPECT_NEAR(ranks.at("11"), 0.00956475, 1e-7);
-    EXPECT_NEAR(sum_of(ranks), 1.0, 1e-12);
-}
-
-// Directed, with a dangling node (f), a self loop (e), and nodes without incoming edges (d, g).
-const edges tangle{{"a", "b"}, {"a", "c"}, {"b", "c"}, {"c", "a"}, {"d", "c"},
-                   {"d", "e"}, {"e", "e"}, {"c", "f"}, {"g", "f"}};
-
-TEST(Pagerank, SpreadsDanglingRankEvenly)
-{
-    const auto ranks = ranks_of(tangle, precise);
-    EXPECT_NEAR(ranks.at("a"), 0.11763651531634611, 1e-13);
-    EXPECT_NEAR(ranks.at("b"), 0.08981886238163295, 1e-13);
-    EXPECT_NEAR(ranks.at("c"), 0.18308981633920024, 1e-13);
-    EXPECT_NEAR(ranks.at("d"), 0.03982334337218557, 1e-13);
-    EXPECT_NEAR(ranks.at("e"), 0.3783217620357455, 1e-13);
-    EXPECT_NEAR(ranks.at("f"), 0.15148635718270395, 1e-13);
-    EXPECT_NEAR(ranks.at("g"), 0.03982334337218557, 1e-13);
-    EXPECT_NEAR(sum_of(ranks), 1.0, 1e-15);
-}
-
-TEST(Pagerank, TakesAnotherDamping)
-{
-    const auto ranks = ranks_of(tangle, {0.5, 1e-15, 1000});
-    EXPECT_NEAR(ranks.at("a"), 0.13314037626628114, 1e-13);
-    EXPECT_NEAR(ranks.at("e"), 0.20984081041967972, 1e-13);
-    for (const auto& [node, rank] : ranks_of(tangle, {0.0, 1e-9, 10})) {
-        EXPECT_DOUBLE_EQ(rank, 1.0 / 7) << node;
-    }
-}
-
-TEST(Pagerank, CountsParallelEdgesOnce)
-{
-    edges doubled = tangle;
-    doubled.insert(doubled.end(), tangle.begin(), tangle.end());
-    doubled.emplace_back("a", "b");
-    EXPECT_EQ(ranks_of(doubled, precise), ranks_of(tangle, precise));
-}
-
-TEST(Pagerank, SmallestGraphs)
-{
-    EXPECT_TRUE(ranks_of({}).empty());
-    EXPECT_EQ(ranks_of({{"a", "a"}}), (std::map<std::string, double>{{"a", 1.0}}));
-    const auto pair = ranks_of({{"a", "b"}}, precise);
-    EXPECT_NEAR(pair.at("b") / pair.at("a"), 1.85, 1e-12);
-}
-
-// On random graphs the ranks fulfil the equations that define them.
-TEST(Pagerank, SolvesItsEquations)
-{
-    std::mt19937_64 random{6};
-    for (int round = 0; round < 20; ++round) {
-        const int nodes = 2 + static_cast<int>(random() % 20);
-        edges list;
-        std::map<std::string, std::map<std::string, bool>> out;
-        for (int i = 0; i < 3 * nodes; ++i) {
-            const auto from = std::to_string(random() % nodes);
-            const auto to = std::to_string(random() % nodes);
-            list.emplace_back(from, to);
-            out[from][to] = true;
-            out[to];
+    std::mt19937_64 random{1};
+    etl::node_names one{memory()};
+    etl::node_names many{memory()};
+    for (int round = 0; round < 50; ++round) {
+        std::vector<std::string> texts;
+        for (std::size_t i = 0; i < random() % 500; ++i) {
+            texts.push_back(std::to_string(random() % 5000));
         }
-        const auto ranks = ranks_of(list, precise);
-        ASSERT_EQ(ranks.size(), out.size());
-        std::map<std::string, double> expected;
-        for (const auto& [from, targets] : out) {
-            expected[from] += 0.15 / static_cast<double>(out.size());
-            for (const auto& [to, any] : targets.empty() ? std::map<std::string, bool>{} : targets) {
-                expected[to] += 0.85 * ranks.at(from) / static_cast<double>(targets.size());
+        const std::vector<std::string_view> views(texts.begin(), texts.end());
+        std::vector<std::uint32_t> numbers(views.size());
+        many.numbers_of(views, numbers.data());
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            ASSERT_EQ(numbers[i], one.number_of(views[i]));
+        }
+    }
+    EXPECT_EQ(one.count(), many.count());
+}
+
+TEST(GraphNodes, KeepsWholeNumbers)
+{
+    graph_nodes nodes{memory()};
+    nodes.set_kind(node_kind::integer);
+    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    for (const std::int64_t key : {std::int64_t{7}, least, std::int64_t{7}, std::int64_t{0}}) {
+        nodes.add(key);
+    }
+    const auto numbers = nodes.take();
+    EXPECT_EQ(std::vector(numbers.begin(), numbers.end()), (std::vector<std::uint32_t>{0, 1, 0, 2}));
+    EXPECT_EQ(nodes.count(), 3u);
+    EXPECT_EQ(nodes.name(1), "-9223372036854775808");
+    EXPECT_EQ(nodes.known("-9223372036854775808"), 1u);
+    EXPECT_TRUE(nodes.is_before(1, 2));
+    EXPECT_TRUE(nodes.is_before(2, 0));
+    for (const auto* other : {"", "07", "+7", "7 ", "x", "-0", "9223372036854775808", "8"}) {
+        EXPECT_EQ(nodes.known(other), std::nullopt) << other;
+    }
+    EXPECT_TRUE(nodes.take().empty());
+}
+
+TEST(GraphNodes, KeepsUuids)
+{
+    graph_nodes nodes{memory()};
+    nodes.set_kind(node_kind::uuid);
+    const std::string text = "00010203-0405-0607-0809-0a0b0c0dfeff";
+    const etl::uuid_key key = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 254, 255};
+    nodes.add(etl::uuid_key{255});
+    nodes.add(key);
+    nodes.add(key);
+    EXPECT_EQ(nodes.take()[2], 1u);
+    EXPECT_EQ(nodes.count(), 2u);
+    EXPECT_EQ(nodes.name(1), text);
+    EXPECT_EQ(nodes.known(text), 1u);
+    EXPECT_TRUE(nodes.is_before(1, 0));
+    for (const auto* other : {"", "00010203-0405-0607-0809-0A0B0C0DFEFF", "000102030405060708090a0b0c0dfeff",
+                              "00010203-0405-0607-0809-0a0b0c0dfefe", "00010203x0405-0607-0809-0a0b0c0dfeff",
+                              "0001020?-0405-0607-0809-0a0b0c0dfeff"}) {
+        EXPECT_EQ(nodes.known(other), std::nullopt) << other;
+    }
+}
+
+TEST(GraphMemory, CountsAndRefuses)
+{
+    graph_memory limited{memory(), 1000};
+    void* some = limited.allocate(600);
+    limited.deallocate(some, 600);
+    void* more = limited.allocate(900);
+    EXPECT_EQ(limited.peak(), 900u);
+    try {
+        (void)limited.allocate(101);
+        FAIL();
+    } catch (const etl::error& refused) {
+        EXPECT_STREQ(refused.sqlstate(), "54000");
+        EXPECT_NE(std::string{refused.what()}.find("pg_etl.graph_memory"), std::string::npos);
+    }
+    void* last = limited.allocate(100);
+    EXPECT_EQ(limited.peak(), 1000u);
+    limited.deallocate(last, 100);
+    limited.deallocate(more, 900);
+}
+
+// The lists are the sets of neighbours, with the sums of the weights.
+TEST(Csr, IsWhatTheEdgesAre)
+{
+    std::mt19937_64 random{2};
+    for (int round = 0; round < 300; ++round) {
+        const auto nodes = 1 + static_cast<std::uint32_t>(random() % 20);
+        const auto list = random_edges(random, nodes, random() % 80);
+        for (const auto of : {neighbours::sources, neighbours::targets, neighbours::both}) {
+            std::vector<std::map<std::uint32_t, double>> expected(nodes);
+            for (const auto& [from, to, weight] : list) {
+                if (of != neighbours::targets) {
+                    expected[to][from] += weight;
+                }
+                if (of != neighbours::sources) {
+                    expected[from][to] += weight;
+                }
             }
-            for (const auto& [to, any] : out) {
-                expected[to] += targets.empty() ? 0.85 * ranks.at(from) / static_cast<double>(out.size()) : 0.0;
+            const auto made = csr_of(list, nodes, of, true);
+            std::uint64_t entries = 0;
+            for (std::uint32_t node = 0; node < nodes; ++node) {
+                std::map<std::uint32_t, double> found;
+                ASSERT_TRUE(std::is_sorted(made.of(node).begin(), made.of(node).end()));
+                for (std::size_t i = 0; i < made.of(node).size(); ++i) {
+                    found.emplace(made.of(node)[i], made.weights(node)[i]);
+                }
+                ASSERT_EQ(found, expected[node]);
+                ASSERT_EQ(found.size(), made.of(node).size());
+                entries += found.size();
+            }
+            EXPECT_EQ(made.edges(), entries);
+        }
+    }
+}
+
+TEST(Csr, TakesMoreEdgesThanAPieceHolds)
+{
+    std::mt19937_64 random{3};
+    const auto list = random_edges(random, 1000, 3 * edge_list::edges_in_piece + 7);
+    EXPECT_EQ(list_of(list).size(), list.size());
+    std::set<std::pair<std::uint32_t, std::uint32_t>> different;
+    for (const auto& edge : list) {
+        different.emplace(edge.from, edge.to);
+    }
+    const auto made = csr_of(list, 1000, neighbours::sources);
+    EXPECT_EQ(made.edges(), different.size());
+    EXPECT_TRUE(made.weights(0).empty());
+}
+
+TEST(Csr, SortsListsLongerThanAPart)
+{
+    std::mt19937_64 random{7};
+    const std::uint32_t nodes = 6 * edge_poller::interval;
+    edges list;
+    double sum = 0;
+    for (const auto& edge : random_edges(random, nodes, 6 * edge_poller::interval)) {
+        list.push_back({edge.from, 0, edge.weight});
+        sum += edge.weight;
+    }
+    std::vector<std::uint32_t> sources;
+    for (const auto& edge : list) {
+        sources.push_back(edge.from);
+    }
+    std::sort(sources.begin(), sources.end());
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    for (const bool weighted : {false, true}) {
+        const auto made = csr_of(list, nodes, neighbours::sources, weighted);
+        ASSERT_TRUE(std::equal(made.of(0).begin(), made.of(0).end(), sources.begin(), sources.end()));
+        const auto weights = made.weights(0);
+        EXPECT_EQ(std::accumulate(weights.begin(), weights.end(), 0.0), weighted ? sum : 0);
+    }
+}
+
+TEST(Degrees, CountDifferentNeighbours)
+{
+    edge_poller stop{etl::never_poll};
+    const auto made = degrees_of(csr_of({{0, 1}, {0, 1}, {1, 1}, {2, 0}}, 4, neighbours::sources), stop);
+    EXPECT_EQ(made[0].in, 1);
+    EXPECT_EQ(made[0].out, 1);
+    EXPECT_EQ(made[1].in, 2);
+    EXPECT_EQ(made[1].out, 1);
+    EXPECT_EQ(made[2].in, 0);
+    EXPECT_EQ(made[3].in + made[3].out, 0);
+}
+
+TEST(Components, AreNamedByTheirFirstNode)
+{
+    std::mt19937_64 random{4};
+    for (int round = 0; round < 200; ++round) {
+        const auto nodes = 1 + static_cast<std::uint32_t>(random() % 30);
+        const auto list = random_edges(random, nodes, random() % 30);
+        etl::union_find sets{memory()};
+        sets.grow(nodes);
+        std::vector<std::uint32_t> expected(nodes);
+        std::iota(expected.begin(), expected.end(), 0);
+        for (const auto& edge : list) {
+            sets.unite(edge.from, edge.to);
+        }
+        for (std::uint32_t pass = 0; pass < nodes; ++pass) { // the greatest spreads, as far as there are nodes
+            for (const auto& edge : list) {
+                expected[edge.from] = expected[edge.to] = std::max(expected[edge.from], expected[edge.to]);
             }
         }
-        for (const auto& [node, rank] : ranks) {
-            EXPECT_NEAR(rank, expected.at(node), 1e-12);
+        const auto found = first_of_component(sets, etl::never_poll, std::greater<>{});
+        ASSERT_EQ(std::vector(found.begin(), found.end()), expected);
+    }
+}
+
+std::uint64_t reached_by_brute_force(const csr& graph, std::uint32_t start, std::int32_t hops)
+{
+    std::set<std::uint32_t> seen{start};
+    for (auto frontier = seen; hops > 0 && !frontier.empty(); --hops) {
+        std::set<std::uint32_t> next;
+        for (const auto node : frontier) {
+            for (const auto other : graph.of(node)) {
+                if (seen.insert(other).second) {
+                    next.insert(other);
+                }
+            }
+        }
+        frontier = next;
+    }
+    return seen.size() - 1;
+}
+
+TEST(KHop, CountsWhatASearchFromEachNodeFinds)
+{
+    std::mt19937_64 random{5};
+    for (int round = 0; round < 150; ++round) {
+        const auto nodes = 1 + static_cast<std::uint32_t>(random() % 100);
+        const auto list = random_edges(random, nodes, random() % (2 * nodes));
+        const auto of = std::array{neighbours::sources, neighbours::targets, neighbours::both}[round % 3];
+        const auto graph = csr_of(list, nodes, of);
+        k_hop search{graph};
+        edge_poller stop{etl::never_poll};
+        for (const std::int32_t hops : {1, 2, 3, 1000}) { // one object serves many calls
+            std::vector<std::uint32_t> starts(std::min<std::size_t>(nodes, k_hop::most_starts));
+            std::iota(starts.begin(), starts.end(), nodes - static_cast<std::uint32_t>(starts.size()));
+            starts.back() = starts.front(); // the same node twice
+            std::vector<std::uint64_t> counts(starts.size());
+            search.count(starts, hops, counts, stop);
+            for (std::size_t i = 0; i < starts.size(); ++i) {
+                ASSERT_EQ(counts[i], reached_by_brute_force(graph, starts[i], hops)) << round << ' ' << hops;
+            }
         }
     }
 }
 
-TEST(Pagerank, SaysWhetherItHasConverged)
-{
-    const auto graph = graph_of(tangle);
-    const auto cut = etl::pagerank(graph, {0.85, 1e-9, 3}, etl::never_poll);
-    EXPECT_FALSE(cut.converged);
-    EXPECT_EQ(cut.iterations, 3);
-    EXPECT_GT(cut.change, 0.0);
-    const auto whole = etl::pagerank(graph, {}, etl::never_poll);
-    EXPECT_TRUE(whole.converged);
-    EXPECT_LT(whole.change, 7e-9);
-}
-
-TEST(Pagerank, RefusesBadOptions)
-{
-    const auto graph = graph_of(tangle);
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    for (const etl::pagerank_options bad : {etl::pagerank_options{-0.1, 1e-9, 10},
-                                            {1.0, 1e-9, 10},
-                                            {nan, 1e-9, 10},
-                                            {0.85, 0.0, 10},
-                                            {0.85, nan, 10},
-                                            {0.85, infinity, 10},
-                                            {0.85, 1e-9, 0}}) {
-        EXPECT_THROW(etl::pagerank(graph, bad, etl::never_poll), etl::error);
-    }
-}
-
-TEST(Pagerank, IsStoppedByThePoll)
+TEST(KHop, IsStoppedByThePoll)
 {
     edges star;
-    for (int i = 0; i < 70000; ++i) {
-        star.emplace_back(std::to_string(i), "hub");
+    for (std::uint32_t i = 1; i < 70000; ++i) {
+        star.push_back({0, i});
     }
-    const auto graph = graph_of(star);
-    const auto stop = [] { throw etl::error("57014", "canceling"); };
-    EXPECT_THROW(etl::pagerank(graph, {}, stop), etl::error);
+    const auto graph = csr_of(star, 70000, neighbours::targets);
+    k_hop search{graph};
+    edge_poller stop{[] { throw etl::error("57014", "canceling"); }};
+    std::array<std::uint64_t, 1> counts;
+    EXPECT_THROW(search.count(std::array{0u}, 2, counts, stop), etl::error);
 }
 
 } // namespace

@@ -1,0 +1,82 @@
+#include "feature/k_hop.hpp"
+
+#include <utility>
+
+#include "core/cpp_only.hpp"
+
+namespace etl::feature {
+
+k_hop::k_hop(const csr& graph)
+    : graph_{graph},
+      marks_(graph.nodes(), graph.memory()), frontier_{graph.memory()}, reached_{graph.memory()}, visited_{
+                                                                                                      graph.memory()}
+{
+}
+
+void k_hop::count(std::span<const std::uint32_t> starts, std::int32_t hops, std::span<std::uint64_t> counts,
+                  edge_poller& stop)
+{
+    begin(starts);
+    for (std::int32_t hop = 0; hop < hops && !frontier_.empty(); ++hop) {
+        for (const auto node : frontier_) {
+            go_along(node, stop);
+        }
+        arrive();
+    }
+    for (unsigned i = 0; i < starts.size(); ++i) {
+        counts[i] = sums_.of(i);
+    }
+}
+
+void k_hop::begin(std::span<const std::uint32_t> starts)
+{
+    sums_ = {};
+    for (const auto node : visited_) {
+        marks_[node] = {};
+    }
+    visited_.clear();
+    frontier_.clear();
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+        auto& start = marks_[starts[i]];
+        if (start.seen == 0) {
+            frontier_.push_back(starts[i]);
+            visited_.push_back(starts[i]);
+        }
+        start.seen |= std::uint64_t{1} << i;
+        start.here = start.seen;
+    }
+}
+
+void k_hop::go_along(std::uint32_t node, edge_poller& stop)
+{
+    const auto searches = marks_[node].here;
+    const auto neighbours = graph_.of(node);
+    stop.in_parts(neighbours.size(), [&](std::size_t begin, std::size_t end) {
+        for (const auto other : neighbours.subspan(begin, end - begin)) {
+            auto& at = marks_[other];
+            if (const auto fresh = searches & ~at.seen; fresh != 0) {
+                if (at.next == 0) {
+                    reached_.push_back(other);
+                }
+                at.next |= fresh;
+            }
+        }
+    });
+}
+
+void k_hop::arrive()
+{
+    for (const auto node : reached_) {
+        auto& at = marks_[node];
+        if (at.seen == 0) {
+            visited_.push_back(node);
+        }
+        at.seen |= at.next;
+        at.here = std::exchange(at.next, 0);
+        sums_.add(at.here);
+    }
+    frontier_.swap(reached_);
+    reached_.clear();
+}
+
+} // namespace etl::feature
