@@ -22,6 +22,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 namespace etl {
 namespace {
@@ -44,11 +45,10 @@ form form_of(Oid type)
 [[noreturn]] void refuse_type(Oid type)
 {
     const bool is_row = type == RECORDOID || type == RECORDARRAYOID;
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("values of type %s cannot be kept in a state", format_type_be(type)),
-                    is_row ? errdetail("The row is of no named type, so that nobody else could read it.") : 0,
-                    is_row ? errhint("Give a row of a table or view, or cast it to a composite type.") : 0));
-    pg_unreachable();
+    const char* name = format_type_be(type);
+    throw error(sqlstate::feature_not_supported, std::string{"values of type "} + name + " cannot be kept in a state",
+                is_row ? "The row is of no named type, so that nobody else could read it." : "",
+                is_row ? "Give a row of a table or view, or cast it to a composite type." : "");
 }
 
 std::string_view kept_name(const char* name, MemoryContext memory)
@@ -60,7 +60,7 @@ void name_type(stored_type& to, MemoryContext memory)
 {
     HeapTuple found = SearchSysCache1(TYPEOID, ObjectIdGetDatum(to.type));
     if (!HeapTupleIsValid(found)) {
-        elog(ERROR, "cache lookup failed for type %u", to.type);
+        throw error(sqlstate::internal_error, "there is no type " + std::to_string(to.type));
     }
     const auto* form = reinterpret_cast<Form_pg_type>(GETSTRUCT(found));
     to.name = kept_name(NameStr(form->typname), memory);
@@ -108,11 +108,7 @@ std::string_view held_bytes(const stored_type& of, const Datum& held) noexcept
 
 [[noreturn]] void refuse_value(const stored_type& of, const char* state_type)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid value for type %s", state_type),
-                    errdetail("It holds bytes that are no value of type %s.", of.name.data()),
-                    errhint("States are made by their aggregate and merged by etl.merge; they are not written by "
-                            "hand.")));
-    pg_unreachable();
+    refuse_state(state_type, "It holds bytes that are no value of type " + std::string{of.name} + ".");
 }
 
 Datum received(stored_type& of, std::string_view bytes, const char* state_type)
@@ -199,7 +195,7 @@ qualified_name name_of_collation(Oid collation, MemoryContext memory)
     }
     HeapTuple found = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
     if (!HeapTupleIsValid(found)) {
-        elog(ERROR, "cache lookup failed for collation %u", collation);
+        throw error(sqlstate::internal_error, "there is no collation " + std::to_string(collation));
     }
     const auto* form = reinterpret_cast<Form_pg_collation>(GETSTRUCT(found));
     const qualified_name made{kept_name(get_namespace_name(form->collnamespace), memory),

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION etl._top_n_combine(etl.top_n_state, etl.top_n_state) IS
 CREATE AGGREGATE etl.merge(etl.top_n_state) (
     SFUNC = etl._top_n_combine,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     COMBINEFUNC = etl._top_n_combine,
     PARALLEL = SAFE
 );
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION etl._latest_final(etl.top_n_state, anyelement, anycompatible
 CREATE AGGREGATE etl.top_n(value anyelement, by anycompatible, n integer) (
     SFUNC = etl._top_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     FINALFUNC = etl._top_n_final,
     FINALFUNC_EXTRA,
     COMBINEFUNC = etl._top_n_combine,
@@ -123,7 +123,7 @@ COMMENT ON AGGREGATE etl.top_n(anyelement, anycompatible, integer) IS
 CREATE AGGREGATE etl.latest_n(value anyelement, ts anycompatible, n integer) (
     SFUNC = etl._top_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     FINALFUNC = etl._top_n_final,
     FINALFUNC_EXTRA,
     COMBINEFUNC = etl._top_n_combine,
@@ -140,7 +140,7 @@ COMMENT ON AGGREGATE etl.latest_n(anyelement, anycompatible, integer) IS
 CREATE AGGREGATE etl.first_n(value anyelement, ts anycompatible, n integer) (
     SFUNC = etl._first_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     FINALFUNC = etl._top_n_final,
     FINALFUNC_EXTRA,
     COMBINEFUNC = etl._top_n_combine,
@@ -190,7 +190,7 @@ COMMENT ON AGGREGATE etl.first(anyelement, anycompatible) IS
 CREATE AGGREGATE etl.top_n_state(value anyelement, by anycompatible, n integer) (
     SFUNC = etl._top_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     COMBINEFUNC = etl._top_n_combine,
     PARALLEL = SAFE
 );
@@ -205,7 +205,7 @@ COMMENT ON AGGREGATE etl.top_n_state(anyelement, anycompatible, integer) IS
 CREATE AGGREGATE etl.latest_n_state(value anyelement, ts anycompatible, n integer) (
     SFUNC = etl._top_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     COMBINEFUNC = etl._top_n_combine,
     PARALLEL = SAFE
 );
@@ -220,7 +220,7 @@ COMMENT ON AGGREGATE etl.latest_n_state(anyelement, anycompatible, integer) IS
 CREATE AGGREGATE etl.first_n_state(value anyelement, ts anycompatible, n integer) (
     SFUNC = etl._first_n_add,
     STYPE = etl.top_n_state,
-    SSPACE = 1024,
+    SSPACE = 4096,
     COMBINEFUNC = etl._top_n_combine,
     PARALLEL = SAFE
 );

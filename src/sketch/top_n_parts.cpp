@@ -221,8 +221,8 @@ std::span<key_groups::item> key_groups::select(std::size_t group)
     return items;
 }
 
-// Leaves of each key the rows that may be wanted. Rows are moved towards the front, in the order in which they lie: none
-// is written over before it is moved. What is read next begins a block again.
+// Leaves of each key the rows that may be wanted. Rows are moved towards the front, in the order in which they lie:
+// none is written over before it is moved. What is read next begins a block again.
 void key_groups::compact()
 {
     index();

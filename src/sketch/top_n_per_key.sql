@@ -162,7 +162,8 @@ $$;
 COMMENT ON FUNCTION etl.create_top_n(text, text, name[], name, name, integer, bool) IS
     'Makes a table of what etl.top_n_per_key gives: the key columns, and the value column as an array of the first n '
     'values. new_table: its name with its schema; the other arguments and their errors are those of '
-    'etl.top_n_per_key. Returns the number of rows. Errors: 42602 a name without a schema, 42P07 there is such a table.';
+    'etl.top_n_per_key. Returns the number of rows. Errors: 42602 a name without a schema, 42P07 there is such a '
+    'table.';
 
 CREATE FUNCTION etl.create_latest(
     new_table text, query text, keys name[], value name, order_by name, descending bool DEFAULT true)

@@ -1,8 +1,8 @@
 // The aggregates etl.top_n, etl.latest_n, etl.first_n, their single-value forms, and the type etl.top_n_state.
 #include "sketch/top_n_pg.hpp"
 
-#include "pg/calling_expression.hpp"
 #include "pg/state_type.hpp"
+#include "sketch/grown_state_pg.hpp"
 
 extern "C" {
 #include <mb/pg_wchar.h>
@@ -19,60 +19,11 @@ extern "C" {
 namespace etl {
 namespace {
 
+using grown_top_n = grown_state<top_n_state>;
+
 void check_foreign(std::span<const std::byte> bytes)
 {
     check_top_n(bytes, pg::poll);
-}
-
-// --- states of an aggregate ----------------------------------------------------------------------------------------
-
-// The state that a call changes: the aggregate's object, or one for the call alone.
-class own_top_n {
-  public:
-    own_top_n(pg::arguments args, const top_kind& kind, std::uint32_t n)
-    {
-        if (MemoryContext aggregate = pg::aggregate_context(args)) {
-            datum_ = expanded_top_n::create(aggregate, [&](std::pmr::memory_resource* memory) {
-                return std::pmr::polymorphic_allocator<top_n_state>{memory}.new_object<top_n_state>(memory, kind, n);
-            });
-            state_ = expanded_top_n::find(datum_);
-        } else {
-            for_call_ = std::make_unique<top_n_state>(&memory_, kind, n);
-            state_ = for_call_.get();
-        }
-    }
-
-    top_n_state& operator*() const noexcept { return *state_; }
-
-    Datum datum() const
-    {
-        if (for_call_ == nullptr) {
-            return datum_;
-        }
-        std::pmr::vector<std::byte> flat;
-        for_call_->write(flat);
-        pg::require_value_size(flat.size());
-        return pg::make_varlena(flat);
-    }
-
-  private:
-    pg::context_resource memory_;
-    std::unique_ptr<top_n_state> for_call_;
-    top_n_state* state_ = nullptr;
-    Datum datum_ = 0;
-};
-
-// The object behind the first argument, where this aggregate may change it.
-top_n_state* state_in_place(pg::arguments args)
-{
-    return !args.is_null(0) && expanded_top_n::is_own(args.datum(0)) && pg::aggregate_context(args) != nullptr
-               ? expanded_top_n::find(args.datum(0))
-               : nullptr;
-}
-
-std::span<const std::byte> flat_bytes(Datum state)
-{
-    return pg::call([state] { return pg::varlena_bytes(state); });
 }
 
 // --- kinds of states that were stored ------------------------------------------------------------------------------
@@ -182,7 +133,7 @@ const top_kind* kind_of_arguments(pg::arguments args, bool ascending)
         const Oid value = args.type(value_argument);
         const Oid order = args.type(order_argument);
         if (!OidIsValid(value) || !OidIsValid(order)) {
-            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("could not determine the types of the values")));
+            throw error(sqlstate::datatype_mismatch, "could not determine the types of the values");
         }
         return make_top_kind(value, order, pg::argument_collation(args, order_argument), ascending,
                              args.raw()->flinfo->fn_mcxt);
@@ -209,16 +160,16 @@ Datum add(pg::arguments args, bool ascending)
     }
     const std::uint32_t n = wanted_n(args);
     const auto& kind = *args.cached<cached_kind>([=] { return kind_of_arguments(args, ascending); }).kind;
-    if (top_n_state* state = state_in_place(args)) {
+    if (top_n_state* state = grown_top_n::in_place(args)) {
         require_same_n(state->n(), n);
         add_to(*state, args);
         return args.datum(0);
     }
-    const own_top_n made{args, kind, n};
+    const grown_top_n made{args, kind, n};
     if (!args.is_null(0)) {
         top_n_reader before{flat_bytes(args.datum(0))};
         require_mergeable(*made, before.header());
-        (*made).add_stored(before);
+        made->add_stored(before);
     }
     add_to(*made, args);
     return made.datum();
@@ -279,6 +230,15 @@ known_kinds& kinds_of(pg::arguments args)
     return args.cached<known_kinds>([args] { return args.raw()->flinfo->fn_mcxt; });
 }
 
+// The caller of a final function promises the type of its result by that of an argument.
+void require_result(pg::arguments args, const top_n_state& state)
+{
+    if (args.type(value_argument) != state.kind().value->type) {
+        throw error(sqlstate::datatype_mismatch,
+                    "the state holds values of type " + std::string{state.kind().header.value_type});
+    }
+}
+
 const top_kind& kind_with_witness(pg::arguments args, const top_n_header& header)
 {
     const Oid witness = args.type(1);
@@ -316,17 +276,17 @@ ETL_FUNCTION(etl_top_n_combine, args)
     }
     known_kinds& kinds = kinds_of(args);
     top_n_reader from{flat_bytes(args.datum(1))};
-    if (top_n_state* state = state_in_place(args)) {
+    if (top_n_state* state = grown_top_n::in_place(args)) {
         require_mergeable(*state, from.header());
         state->add_stored(from);
         return args.datum(0);
     }
-    const own_top_n made{args, kinds.of(from.header()), from.header().n};
-    (*made).add_stored(from);
+    const grown_top_n made{args, kinds.of(from.header()), from.header().n};
+    made->add_stored(from);
     if (!args.is_null(0)) {
         top_n_reader before{flat_bytes(args.datum(0))};
         require_mergeable(*made, before.header());
-        (*made).add_stored(before);
+        made->add_stored(before);
     }
     return made.datum();
 }
@@ -337,6 +297,7 @@ ETL_FUNCTION(etl_top_n_final, args)
         return args.null_result();
     }
     const read_top_n state{args.datum(0), nullptr, &kinds_of(args)};
+    require_result(args, *state.object);
     return array_of(*state.object);
 }
 
@@ -346,6 +307,7 @@ ETL_FUNCTION(etl_latest_final, args)
         return args.null_result();
     }
     const read_top_n state{args.datum(0), nullptr, &kinds_of(args)};
+    require_result(args, *state.object);
     const auto entries = state.object->sorted();
     if (entries.empty() || entries[0]->is_null()) {
         return args.null_result();

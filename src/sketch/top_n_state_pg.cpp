@@ -12,12 +12,14 @@ extern "C" {
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
 
 namespace etl {
 namespace {
 
 using code = top_kind::code;
 
+constexpr char indeterminate_collation[] = "42P22";
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
 
 code code_of(const stored_type& order)
@@ -116,16 +118,14 @@ Datum decoded(const top_kind& kind, std::uint64_t coded) noexcept
 void require_order(const stored_type& order)
 {
     if (!order.has_order) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("values of type %s have no order", format_type_be(order.type)),
-                        errdetail("The type has no default btree operator class, or is a row that holds a domain with "
-                                  "a condition."),
-                        errhint("Order by another expression, as by a column of the row.")));
+        const char* name = format_type_be(order.type);
+        throw error(sqlstate::undefined_function, std::string{"values of type "} + name + " have no order",
+                    "The type has no default btree operator class, or is a row that holds a domain with a condition.",
+                    "Order by another expression, as by a column of the row.");
     }
     if (type_is_collatable(order.type) && !OidIsValid(order.collation)) {
-        ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),
-                        errmsg("could not determine which collation orders the values"),
-                        errhint("Use the COLLATE clause to set the collation explicitly.")));
+        throw error(indeterminate_collation, "could not determine which collation orders the values", {},
+                    "Use the COLLATE clause to set the collation explicitly.");
     }
 }
 
