@@ -1,4 +1,4 @@
-#include "dedupe/key_hash_pg.hpp"
+#include "sketch/key_hash_pg.hpp"
 
 #include "pg/calling_expression.hpp"
 #include "pg/numeric.hpp"
@@ -13,7 +13,7 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 
-namespace etl::dedupe {
+namespace etl {
 namespace {
 
 fingerprint print_bytes(const void* from, std::size_t size, std::uint64_t seed)
@@ -53,8 +53,7 @@ key_hasher::column key_hasher::make_column(Oid type, Oid collation)
     return made;
 }
 
-key_hasher::key_hasher(pg::arguments args, int first, MemoryContext memory)
-    : first_{first}, count_{args.count() - first}
+key_hasher::key_hasher(pg::arguments args, int first, int count, MemoryContext memory) : first_{first}, count_{count}
 {
     columns_ = pg::call([&] {
         MemoryContext old = MemoryContextSwitchTo(memory);
@@ -123,4 +122,4 @@ fingerprint key_hasher::print(pg::arguments args, std::uint64_t seed) const
     return made;
 }
 
-} // namespace etl::dedupe
+} // namespace etl

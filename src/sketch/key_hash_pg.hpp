@@ -8,16 +8,18 @@
 #include <cstdint>
 
 namespace etl {
-struct printer;
-}
 
-namespace etl::dedupe {
+struct printer;
 
 class key_hasher {
   public:
-    // For the arguments of a function from `first` on. May raise: made by construct_in, it lies in a memory context,
+    // For `count` arguments of a function from `first` on; all that are left by default. May raise: made by construct_in, it lies in a memory context,
     // and what it needs does so, too.
-    key_hasher(pg::arguments args, int first, MemoryContext memory);
+    key_hasher(pg::arguments args, int first, MemoryContext memory)
+        : key_hasher{args, first, args.count() - first, memory}
+    {
+    }
+    key_hasher(pg::arguments args, int first, int count, MemoryContext memory);
 
     // Whether a key is NULL.
     bool has_null(pg::arguments args) const noexcept;
@@ -47,4 +49,4 @@ class key_hasher {
     column* columns_;
 };
 
-} // namespace etl::dedupe
+} // namespace etl
