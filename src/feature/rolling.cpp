@@ -44,7 +44,7 @@ struct rolling::walk {
     std::int64_t came = 0;
     std::pmr::vector<std::int64_t> left;
 
-    bool is_of_key(const row_reader& reader) const { return reader.row() != nullptr && reader.row()->key == key; }
+    bool is_of_key(const row_reader& reader) const { return reader->row != nullptr && reader->key == key; }
 };
 
 rolling::rolling(std::pmr::memory_resource* memory, std::span<const slot_form> slots,
@@ -97,22 +97,23 @@ void rolling::run(sorted_rows& part, rolling_sink& to, poll_fn poll)
 {
     walk at{memory_, part, spans_.size()};
     poller stop{poll};
-    while (const row_head* first = at.here.row()) {
-        at.key = first->key;
-        const bool has_times = (first->flags & no_time) == 0;
+    while (at.here->row != nullptr) {
+        at.key = at.here->key;
+        const bool has_times = (at.here->row->flags & no_time) == 0;
         if (!has_times) {
             tell_nothing(to);
         }
         while (at.is_of_key(at.here)) {
-            const std::int64_t time = at.here.row()->at;
+            const std::int64_t time = at.here->at;
             if (has_times) {
                 tell(at, to, time);
             }
             do {
-                to.row(at.here.row());
+                at.here.prefetch();
+                to.row(at.here->row);
                 at.here.next();
                 stop.tick();
-            } while (at.is_of_key(at.here) && at.here.row()->at == time);
+            } while (at.is_of_key(at.here) && at.here->at == time);
         }
         finish_key(at);
     }
@@ -120,19 +121,19 @@ void rolling::run(sorted_rows& part, rolling_sink& to, poll_fn poll)
 
 void rolling::tell(walk& at, rolling_sink& to, std::int64_t time)
 {
-    for (; at.is_of_key(at.ahead) && at.ahead.row()->at == time; at.ahead.next()) {
+    for (; at.is_of_key(at.ahead) && at.ahead->at == time; at.ahead.next()) {
         ++at.came;
         for (const auto& window : windows_) {
-            window->add(*at.ahead.row(), slot_of(at.ahead.row(), window->slot));
+            window->add(*at.ahead->row, slot_of(at.ahead->row, window->slot));
         }
     }
     for (std::size_t i = 0; i < spans_.size(); ++i) {
         const std::int64_t start = window_start(time, spans_[i]);
-        for (row_reader& last = at.behind[i]; last.row()->at <= start; last.next()) {
+        for (row_reader& last = at.behind[i]; last->at <= start; last.next()) {
             ++at.left[i];
             for (const auto& window : windows_) {
                 if (window->wants_take()) {
-                    window->take(*last.row(), slot_of(last.row(), window->slot), i);
+                    window->take(*last->row, slot_of(last->row, window->slot), i);
                 }
             }
         }

@@ -32,9 +32,14 @@ std::uint32_t row_bytes(const std::byte* row, std::size_t left)
     return bytes;
 }
 
-auto order_of(const row_head& row)
+auto order_of(const sorted_row& row)
 {
     return std::tuple{row.key.low, row.key.high, row.at};
+}
+
+std::span<const std::byte> bytes_of(const sorted_row& row)
+{
+    return {reinterpret_cast<const std::byte*>(row.row), row.row->bytes};
 }
 
 } // namespace
@@ -67,7 +72,8 @@ void row_reader::refill()
             if (wanted > block_.size() - at) {
                 break;
             }
-            rows_.push_back(reinterpret_cast<const row_head*>(block_.data() + at));
+            const auto* row = reinterpret_cast<const row_head*>(block_.data() + at);
+            rows_.push_back({row->key, row->at, row});
             at += wanted;
         }
         if (rows_.empty() && offset_ + block_.size() == from_.bytes) {
@@ -75,14 +81,14 @@ void row_reader::refill()
         }
         offset_ += at;
     }
-    rows_.push_back(nullptr);
+    rows_.resize(rows_.size() + rows_ahead + 1);
     at_ = rows_.data();
 }
 
 sorted_rows::sorted_rows(std::pmr::memory_resource* memory, run_store& store, part_chunks chunks, std::size_t budget,
                          poll_fn poll)
     : memory_{memory}, store_{store}, chunks_{std::move(chunks)}, budget_{budget}, poll_{poll}, bytes_{memory},
-      items_{memory}, rows_{memory}
+      rows_{memory}
 {
     sort_by_part(chunks_);
 }
@@ -116,7 +122,7 @@ bool sorted_rows::next_part()
 // As many chunks as the budget has room for, one at least, sorted.
 void sorted_rows::load_piece(std::size_t end)
 {
-    constexpr std::size_t extra = sizeof(item) + sizeof(row_head*);
+    constexpr std::size_t extra = sizeof(sorted_row);
     held_ = 0;
     count_ = 0;
     const auto fits = [this](std::size_t more) {
@@ -168,25 +174,23 @@ void sorted_rows::sort_piece()
     for (std::size_t i = 1; i <= buckets; ++i) {
         starts[i] += starts[i - 1];
     }
-    items_.resize(count_);
+    rows_.clear();
+    rows_.resize(count_ + row_reader::rows_ahead + 1);
     each_row([this, &starts](const row_head* row, std::size_t bucket) {
-        items_[starts[bucket]++] = {row->key, row->at, row};
+        rows_[starts[bucket]++] = {row->key, row->at, row};
     });
     std::size_t from = 0;
     for (std::size_t i = 0; i < buckets; ++i) { // a start has moved on to its end
-        sort_bucket(std::span{items_}.subspan(from, starts[i] - from));
+        sort_bucket(std::span{rows_}.subspan(from, starts[i] - from));
         from = starts[i];
     }
-    rows_.resize(count_ + 1);
-    std::ranges::transform(items_, rows_.begin(), &item::row);
-    rows_.back() = nullptr;
 }
 
 // std::sort gives way to no cancel but through its comparisons.
-void sorted_rows::sort_bucket(std::span<item> bucket)
+void sorted_rows::sort_bucket(std::span<sorted_row> bucket)
 {
     poller stop{poll_};
-    std::ranges::sort(bucket, [&stop](const item& a, const item& b) {
+    std::ranges::sort(bucket, [&stop](const sorted_row& a, const sorted_row& b) {
         stop.tick();
         if (a.key.low != b.key.low) {
             return a.key.low < b.key.low;
@@ -199,7 +203,7 @@ run sorted_rows::write_piece()
 {
     poller stop{poll_};
     for (std::size_t i = 0; i < count_; ++i) {
-        store_.append({reinterpret_cast<const std::byte*>(rows_[i]), rows_[i]->bytes});
+        store_.append(bytes_of(rows_[i]));
         stop.tick();
     }
     return store_.finish();
@@ -215,7 +219,7 @@ run sorted_rows::merge(const std::pmr::vector<run>& pieces)
     }
     std::pmr::vector<std::size_t> heap{memory_};
     const auto comes_later = [&readers](std::size_t a, std::size_t b) {
-        return order_of(*readers[a].row()) > order_of(*readers[b].row());
+        return order_of(*readers[a]) > order_of(*readers[b]);
     };
     for (std::size_t i = 0; i < readers.size(); ++i) {
         heap.push_back(i);
@@ -225,9 +229,9 @@ run sorted_rows::merge(const std::pmr::vector<run>& pieces)
     while (!heap.empty()) {
         std::ranges::pop_heap(heap, comes_later);
         row_reader& first = readers[heap.back()];
-        store_.append({reinterpret_cast<const std::byte*>(first.row()), first.row()->bytes});
+        store_.append(bytes_of(*first));
         first.next();
-        if (first.row() == nullptr) {
+        if (first->row == nullptr) {
             heap.pop_back();
         } else {
             std::ranges::push_heap(heap, comes_later);
