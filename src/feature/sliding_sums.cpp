@@ -73,8 +73,13 @@ double sliding_real_sum::rounded() const
     case decimal::sign::negative_infinity:
         return -std::numeric_limits<double>::infinity();
     default:
-        return sum_.rounded();
+        break;
     }
+    const double made = sum_.rounded();
+    if (std::isinf(made)) {
+        throw error(sqlstate::numeric_value_out_of_range, "value out of range: overflow");
+    }
+    return made;
 }
 
 double sliding_real_sum::mean(std::uint64_t values) const
