@@ -28,8 +28,8 @@ std::int64_t window_start(std::int64_t time, std::int64_t span) noexcept
 
 // Where the readers stand, and how many rows of the key they have passed.
 struct rolling::walk {
-    walk(std::pmr::memory_resource* memory, sorted_rows& part, std::size_t spans)
-        : here{part}, ahead{part}, behind{memory}, left(spans, memory)
+    walk(std::pmr::memory_resource* memory, sorted_rows& part, std::size_t spans, poll_fn poll)
+        : here{part}, ahead{part}, behind{memory}, left(spans, memory), stop{poll}
     {
         behind.reserve(spans);
         for (std::size_t i = 0; i < spans; ++i) {
@@ -43,6 +43,7 @@ struct rolling::walk {
     fingerprint key{};
     std::int64_t came = 0;
     std::pmr::vector<std::int64_t> left;
+    poller stop;
 
     bool is_of_key(const row_reader& reader) const { return reader->row != nullptr && reader->key == key; }
 };
@@ -95,8 +96,7 @@ slot_window* rolling::window_for(rolling_function function, std::size_t slot, sl
 
 void rolling::run(sorted_rows& part, rolling_sink& to, poll_fn poll)
 {
-    walk at{memory_, part, spans_.size()};
-    poller stop{poll};
+    walk at{memory_, part, spans_.size(), poll};
     while (at.here->row != nullptr) {
         at.key = at.here->key;
         const bool has_times = (at.here->row->flags & no_time) == 0;
@@ -112,7 +112,7 @@ void rolling::run(sorted_rows& part, rolling_sink& to, poll_fn poll)
                 at.here.prefetch();
                 to.row(at.here->row);
                 at.here.next();
-                stop.tick();
+                at.stop.tick();
             } while (at.is_of_key(at.here) && at.here->at == time);
         }
         finish_key(at);
@@ -125,6 +125,7 @@ void rolling::tell(walk& at, rolling_sink& to, std::int64_t time)
         ++at.came;
         for (const auto& window : windows_) {
             window->add(*at.ahead->row, slot_of(at.ahead->row, window->slot));
+            at.stop.tick();
         }
     }
     for (std::size_t i = 0; i < spans_.size(); ++i) {
@@ -134,12 +135,14 @@ void rolling::tell(walk& at, rolling_sink& to, std::int64_t time)
             for (const auto& window : windows_) {
                 if (window->wants_take()) {
                     window->take(*last->row, slot_of(last->row, window->slot), i);
+                    at.stop.tick();
                 }
             }
         }
         for (std::size_t c = 0; c < calls_.size(); ++c) {
             if (calls_[c].from != nullptr) {
                 to.value(c, i, calls_[c].from->answer(calls_[c].function, i, start));
+                at.stop.tick();
             } else {
                 rolling_value rows;
                 rows.is = rolling_value::kind::whole;

@@ -82,17 +82,22 @@ packed_type base_type(Oid type)
     return pg::call([type] { return make_packed_type(getBaseType(type)); });
 }
 
+// Rows of different keys must never meet, so what stands for a key must not be less than the key.
+void require_exact(const key_hasher& of)
+{
+    if (!of.is_exact()) {
+        throw error(sqlstate::feature_not_supported, "a key has a type whose values are not told apart by their bytes",
+                    "Arrays, ranges, rows, types of extensions and texts of a nondeterministic collation are compared "
+                    "by functions of their own.",
+                    "Give a query that casts the key, for example to text COLLATE \"C\".");
+    }
+}
+
 reader::reader(pg::arguments args, MemoryContext memory)
     : keys{args, first_key, key_count(args), memory}, time{first_key + key_count(args)},
       time_type{base_type(args.type(time)).type}
 {
-    if (!keys.is_exact()) {
-        throw error(sqlstate::feature_not_supported,
-                    "a key has a type whose values cannot be told apart by their bytes",
-                    "Types of extensions and texts of a nondeterministic collation are compared by functions of their "
-                    "own.",
-                    "Give a query that casts the key, for example to text COLLATE \"C\".");
-    }
+    require_exact(keys);
     const auto forms = args.get<std::string_view>(forms_argument);
     int i = time + 1;
     if ((time_type != TIMESTAMPTZOID && time_type != TIMESTAMPOID && time_type != DATEOID) ||

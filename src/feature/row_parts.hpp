@@ -1,9 +1,9 @@
 // Rows of any size, set aside by key while a query is read, and looked at key by key and in the order of time later.
 //
 // A row is a head of 32 bytes and whatever follows it; its length is a multiple of 8. Rows go into parts by the upper
-// bits of their keys, so that all rows of a key meet in one part. Each part has a buffer of one chunk; full chunks go to
-// a run_store. So memory is the same for any number of rows, and what a worker hands to its leader is the list of its
-// chunks:
+// bits of their keys, so that all rows of a key meet in one part. Each part has a buffer of one chunk; full chunks go
+// to a run_store. So memory is the same for any number of rows, and what a worker hands to its leader is the list of
+// its chunks:
 //
 //   magic u32, version u32     state_header
 //   chunks, to the end         { run; offset u64; part u32; bytes u32 }

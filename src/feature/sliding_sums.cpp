@@ -135,10 +135,10 @@ void sliding_decimal_sum::widen(int last, int first)
         lowest_ = last;
     }
     if (last < lowest_) {
-        words_.insert(words_.begin(), static_cast<std::size_t>(lowest_ - last), 0);
+        words_.insert(words_.begin(), static_cast<std::size_t>(std::int64_t{lowest_} - last), 0);
         lowest_ = last;
     }
-    const auto wanted = static_cast<std::size_t>(first - lowest_ + 1);
+    const auto wanted = static_cast<std::size_t>(std::int64_t{first} - lowest_ + 1);
     words_.resize(std::max(words_.size(), wanted));
 }
 

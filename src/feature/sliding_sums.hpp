@@ -43,8 +43,8 @@ class sliding_real_sum {
     void move(double value, step by);
     void clear() noexcept;
 
-    // The double nearest to the sum, which throws where the sum is beyond all doubles; and to the sum divided by a number
-    // of values, 1 at least.
+    // The double nearest to the sum, which throws where the sum is beyond all doubles; and to the sum divided by a
+    // number of values, 1 at least.
     double rounded() const;
     double mean(std::uint64_t values) const;
 

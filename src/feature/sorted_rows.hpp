@@ -1,9 +1,9 @@
 // The rows of a part in the order of (key, time), for several readers that go through them at paces of their own.
 //
 // A part that fits into the budget is loaded and sorted in memory. A larger one, of a key that has very many rows, is
-// sorted in pieces; the pieces are merged into one run of the store, and the readers go through that block by block. In
-// both cases a reader sees an array of rows with their keys and times beside them, so that it need not look at each row;
-// now and then it is a new one.
+// sorted in pieces; the pieces are merged into one run of the store, and the readers go through that block by block.
+// In both cases a reader sees an array of rows with their keys and times beside them, so that it need not look at
+// each row; now and then it is a new one.
 #pragma once
 
 #include "feature/row_parts.hpp"

@@ -35,7 +35,8 @@ CREATE TABLE wanted AS
 
 -- What they should say. Sums of these doubles are exact, whichever order they have.
 CREATE FUNCTION latest(by text) RETURNS text LANGUAGE sql AS $$
-    SELECT format('(array_agg(to_jsonb(o.%1$I) ORDER BY o.at DESC, o.%1$I DESC) FILTER (WHERE o.%1$I IS NOT NULL))[1]', by)
+    SELECT format('(array_agg(to_jsonb(o.%1$I) ORDER BY o.at DESC, o.%1$I DESC) '
+                  'FILTER (WHERE o.%1$I IS NOT NULL))[1]', by)
 $$;
 CREATE FUNCTION brute_force(keys text, span interval, name text) RETURNS text LANGUAGE sql AS $$
     SELECT format($q$
@@ -109,7 +110,8 @@ CREATE TABLE run AS
     FROM (SELECT id, count(*) OVER a AS c1, count(*) OVER b AS c2, sum(v) OVER a AS s1,
                  max(v) OVER (PARTITION BY k ORDER BY at) AS m2
           FROM hot WINDOW a AS (PARTITION BY k ORDER BY at RANGE BETWEEN '00:09:59.999999' PRECEDING AND CURRENT ROW),
-                          b AS (PARTITION BY k ORDER BY at RANGE BETWEEN '1 day 23:59:59.999999' PRECEDING AND CURRENT ROW)
+                          b AS (PARTITION BY k ORDER BY at
+                                RANGE BETWEEN '1 day 23:59:59.999999' PRECEDING AND CURRENT ROW)
          ) AS w;
 SET LOCAL max_parallel_workers_per_gather = 0;
 SELECT is(summed(memory), made, 'one process, ' || memory) FROM run, unnest('{64kB,256MB}'::text[]) AS memory;
@@ -159,7 +161,7 @@ EXCEPTION WHEN query_canceled THEN
 END
 $$;
 SET LOCAL statement_timeout = '50ms';
-SELECT ok(is_cancelled($$SELECT count(*) FROM etl.rolling('SELECT i, now() AS at FROM generate_series(1, 100000000) AS i',
+SELECT ok(is_cancelled($$SELECT count(*) FROM etl.rolling('SELECT i, now() AS at FROM generate_series(1, 100000000) i',
                          '{i}', 'at', '{1 hour}', '{count}', '{i}') AS r(i int, c bigint)$$), 'a cancel');
 SET LOCAL statement_timeout = 0;
 

@@ -25,7 +25,8 @@ SELECT results_eq(
 SELECT is_empty($$SELECT etl.session_id(at, '1 day') OVER (ORDER BY at) FROM visit WHERE false$$, 'no rows');
 SELECT is(etl.session_id(now(), '1 day') OVER (), 1::bigint, 'one row');
 SELECT is(etl.session_id(date '2025-01-01', '1 day') OVER (), 1::bigint, 'a day');
-SELECT throws_ok(format('SELECT etl.session_id(at, %s) OVER (%s) FROM visit', gap, over), state, message, gap || ' ' || over)
+SELECT throws_ok(format('SELECT etl.session_id(at, %s) OVER (%s) FROM visit', gap, over), state, message,
+                 gap || ' ' || over)
 FROM (VALUES
     ($$'30 minutes'$$, 'ORDER BY at DESC', '22023', NULL),
     ($$'30 minutes'$$, 'ORDER BY id DESC', '22023', NULL),
@@ -43,7 +44,8 @@ CREATE TABLE random_visit AS
     FROM generate_series(1, 1500) AS i;
 SELECT is_empty($$
     SELECT FROM (
-        SELECT id, etl.session_id(at, '10 minutes') OVER w AS s, 1 + count(*) FILTER (WHERE gap > '10 minutes') OVER w AS t
+        SELECT id, etl.session_id(at, '10 minutes') OVER w AS s,
+               1 + count(*) FILTER (WHERE gap > '10 minutes') OVER w AS t
         FROM (SELECT *, at - lag(at) OVER (PARTITION BY k ORDER BY at, id) AS gap FROM random_visit) AS g
         WINDOW w AS (PARTITION BY k ORDER BY at, id)) AS v
     WHERE s <> t$$, 'sessions by lag()');
