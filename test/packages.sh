@@ -27,7 +27,10 @@ foreign_server() {
 packages_of() {
     local pg=postgresql-$2
     case $1 in
-        build) echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev libutf8proc-dev "postgresql-server-dev-$2" ;;
+        build)
+            echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev libutf8proc-dev libgeographiclib-dev \
+                "postgresql-server-dev-$2"
+            ;;
         server) echo "$pg" "$pg-cron" ;;
         test)
             echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl \

@@ -1,5 +1,10 @@
-// etl._require_toplevel: tells a procedure that commits as it goes whether it may.
+// Whether a procedure may commit: etl._require_toplevel tells one that commits as it goes, etl._may_commit one that can
+// do without.
 #include "pg/call_context.hpp"
+
+extern "C" {
+#include <executor/spi.h>
+}
 
 #include <string>
 
@@ -12,4 +17,11 @@ ETL_FUNCTION(etl_require_toplevel, args)
                          {}, "Send the CALL by itself, outside of BEGIN and COMMIT.");
     }
     return args.null_result();
+}
+
+// Whether the PL/pgSQL procedure that asks may COMMIT: it was called on its own, and not inside a transaction block,
+// a function or an exception block. PostgreSQL decides by the very same test, and tells SQL only by raising an error.
+ETL_FUNCTION(etl_may_commit, args)
+{
+    return args.result(SPI_inside_nonatomic_context());
 }

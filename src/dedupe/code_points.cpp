@@ -2,7 +2,7 @@
 #include "dedupe/code_points.hpp"
 
 #include "core/error.hpp"
-#include "dedupe/utf8.hpp"
+#include "core/utf8.hpp"
 
 #include <bit>
 

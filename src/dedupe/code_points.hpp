@@ -64,7 +64,7 @@ class scratch {
 };
 
 // Writes the code points of a text in UTF-8 and returns how many they are. `to` has room for one a byte. A byte that
-// is part of no valid sequence is written as decode_at (dedupe/utf8.hpp) reads it.
+// is part of no valid sequence is written as decode_at (core/utf8.hpp) reads it.
 std::size_t read_code_points(std::string_view text, char32_t* to) noexcept;
 
 // The code points of one text: bytes where it is ASCII.

@@ -2,11 +2,11 @@
 // the workers of the query share, and etl._losers_among decides which rows stay.
 #include "dedupe/keyed_rows.hpp"
 #include "core/hex.hpp"
-#include "sketch/key_hash_pg.hpp"
 #include "pg/calling_expression.hpp"
 #include "pg/memory.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spill.hpp"
+#include "sketch/key_hash_pg.hpp"
 #include "sketch/key_order.hpp"
 
 extern "C" {

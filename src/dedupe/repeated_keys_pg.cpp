@@ -1,9 +1,9 @@
 // The two scans that find duplicates: etl._repeated_keys notes which keys may occur more than once, and
 // etl._is_repeated asks for the rows that have one of them.
 #include "dedupe/repeated_keys.hpp"
-#include "sketch/key_hash_pg.hpp"
 #include "pg/calling_expression.hpp"
 #include "pg/memory.hpp"
+#include "sketch/key_hash_pg.hpp"
 
 extern "C" {
 #include <fmgr.h>

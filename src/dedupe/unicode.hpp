@@ -2,7 +2,7 @@
 // character one is, and its folding. All memory is the caller's.
 #pragma once
 
-#include "dedupe/utf8.hpp"
+#include "core/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,7 @@
-// etl.haversine_km and etl.geo_velocity.
+// etl.haversine_km, etl.geodesic_km and etl.geo_velocity.
 #include "feature/geo.hpp"
 #include "feature/durations.hpp"
+#include "feature/geodesic.hpp"
 #include "pg/state_type.hpp"
 
 namespace {
@@ -51,6 +52,11 @@ bool is_located(arguments args)
 ETL_FUNCTION(etl_haversine_km, args)
 {
     return args.result(etl::haversine_km(place_at(args, 0), place_at(args, 2)));
+}
+
+ETL_FUNCTION(etl_geodesic_km, args)
+{
+    return args.result(etl::geodesic_km(place_at(args, 0), place_at(args, 2)));
 }
 
 ETL_STATE_TYPE(geo_velocity_state, geo_velocity::check)

@@ -53,6 +53,22 @@ Datum make_numbers(std::span<const std::int64_t> numbers)
     return make_array(numbers, INT8OID);
 }
 
+Datum make_numbers(std::span<const double> numbers)
+{
+    return make_array(numbers, FLOAT8OID);
+}
+
+std::span<const double> read_floats(arguments args, int i)
+{
+    ArrayType* array = DatumGetArrayTypeP(args.given(i));
+    if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT8OID) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "expected an array of double precision values in one dimension, without nulls");
+    }
+    const int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    return {reinterpret_cast<const double*>(ARR_DATA_PTR(array)), static_cast<std::size_t>(length)};
+}
+
 std::span<std::int64_t> own_numbers(arguments args, std::size_t length)
 {
     const Datum value = args.datum(0);

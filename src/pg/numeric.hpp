@@ -108,8 +108,8 @@ inline numeric_header write_numeric_header(const decimal& value, int places) noe
 
 } // namespace detail
 
-// A numeric of these digits in the current memory context. May raise. The digits are not NULL, without zeros at either
-// end, and the places are not more than a numeric has (16383).
+// A numeric of these digits in the current memory context. May raise. There are no more places than a numeric has
+// (16383).
 inline Datum make_numeric(const decimal& value, int places)
 {
     const auto header = detail::write_numeric_header(value, places);

@@ -49,12 +49,18 @@ std::string describe(const query_kind& kind)
     return "It is " + (command == "SELECT" ? "SELECT INTO" : command) + ".";
 }
 
+// May raise; the types are only read.
+SPIPlanPtr prepare(const char* query, std::span<const Oid> types)
+{
+    return SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+}
+
 } // namespace
 
-void require_select(const std::string& query, const char* what, const char* hint)
+void require_select(const std::string& query, const char* what, const char* hint, std::span<const Oid> types)
 {
-    const auto kind = call([text = query.c_str()] {
-        SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+    const auto kind = call([text = query.c_str(), types] {
+        SPIPlanPtr plan = prepare(text, types);
         const query_kind found = kind_of(SPI_plan_get_plan_sources(plan));
         SPI_freeplan(plan);
         return found;
@@ -65,11 +71,12 @@ void require_select(const std::string& query, const char* what, const char* hint
     }
 }
 
-std::vector<query_column> describe_query(const std::string& query, const char* what)
+std::vector<query_column> describe_query(const std::string& query, const char* what, const char* hint,
+                                         std::span<const Oid> types)
 {
-    require_select(query, what, "Give one SELECT, without a semicolon.");
-    TupleDesc row = call([text = query.c_str()] {
-        SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+    require_select(query, what, hint, types);
+    TupleDesc row = call([text = query.c_str(), types] {
+        SPIPlanPtr plan = prepare(text, types);
         const auto* source = static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
         const TupleDesc copied = CreateTupleDescCopy(source->resultDesc);
         SPI_freeplan(plan);
@@ -78,7 +85,7 @@ std::vector<query_column> describe_query(const std::string& query, const char* w
     std::vector<query_column> made;
     for (int i = 0; i < row->natts; ++i) {
         const Form_pg_attribute column = TupleDescAttr(row, i);
-        made.push_back({NameStr(column->attname), column->atttypid, column->attcollation});
+        made.push_back({NameStr(column->attname), column->atttypid, column->atttypmod, column->attcollation});
     }
     return made;
 }

@@ -13,6 +13,17 @@ ReturnSetInfo* set_info(FunctionCallInfo fcinfo) noexcept
     return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
 }
 
+// The columns of a function that RETURNS SETOF record are the caller's list itself, which PostgreSQL frees with the
+// result, and reads again when it calls once more.
+void own_columns(ReturnSetInfo* info)
+{
+    if (info->setDesc == info->expectedDesc) {
+        MemoryContext old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+        info->setDesc = CreateTupleDescCopy(info->expectedDesc);
+        MemoryContextSwitchTo(old);
+    }
+}
+
 } // namespace
 
 result_set::result_set(arguments args) : fcinfo_{args.raw()}
@@ -22,6 +33,7 @@ result_set::result_set(arguments args) : fcinfo_{args.raw()}
 #else
     SetSingleFuncCall(fcinfo_, 0);
 #endif
+    own_columns(set_info(fcinfo_));
 }
 
 void result_set::put(std::span<Datum> values, std::span<bool> nulls)

@@ -8,5 +8,6 @@ namespace etl::pg {
 void define_settings();
 
 std::size_t match_memory_bytes() noexcept;
+std::size_t sample_memory_bytes() noexcept;
 
 } // namespace etl::pg

@@ -28,6 +28,15 @@ bool is_bare(Relation table)
            !form->relrowsecurity && table->trigdesc == nullptr && table->rd_att->constr == nullptr;
 }
 
+Relation open(Oid table)
+{
+    Relation opened = call([table] { return try_table_open(table, RowExclusiveLock); });
+    if (opened == nullptr) {
+        throw error(sqlstate::undefined_table, "table with OID " + std::to_string(table) + " does not exist");
+    }
+    return opened;
+}
+
 // What a table must be, so that a function which anybody may call writes nowhere else.
 void require_new_table(Relation table)
 {
@@ -40,8 +49,7 @@ void require_new_table(Relation table)
 } // namespace
 
 table_writer::table_writer(Oid table)
-    : table_{call([table] { return table_open(table, RowExclusiveLock); })}, state_{nullptr}, slots_{nullptr},
-      command_{InvalidCommandId}
+    : table_{open(table)}, state_{nullptr}, slots_{nullptr}, command_{InvalidCommandId}
 {
     require_new_table(table_);
     call([this] {

@@ -122,14 +122,6 @@ COMMENT ON FUNCTION etl._column_names(regclass) IS 'The columns of a relation in
 
 -- One refresh --------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._may_commit()
-RETURNS boolean
-LANGUAGE C VOLATILE
-AS 'MODULE_PATHNAME', 'etl_may_commit';
-COMMENT ON FUNCTION etl._may_commit() IS
-    'Whether the procedure that asks may COMMIT: it was called on its own and not inside a transaction block, a '
-    'function or an exception block.';
-
 CREATE FUNCTION etl._lock_refresh(matview regclass)
 RETURNS boolean
 LANGUAGE sql VOLATILE

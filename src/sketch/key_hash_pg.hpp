@@ -13,8 +13,8 @@ struct printer;
 
 class key_hasher {
   public:
-    // For `count` arguments of a function from `first` on; all that are left by default. May raise: made by construct_in, it lies in a memory context,
-    // and what it needs does so, too.
+    // For `count` arguments of a function from `first` on; all that are left by default. May raise: made by
+    // construct_in, it lies in a memory context, and what it needs does so, too.
     key_hasher(pg::arguments args, int first, MemoryContext memory)
         : key_hasher{args, first, args.count() - first, memory}
     {

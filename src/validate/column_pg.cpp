@@ -6,7 +6,7 @@
 #include "sketch/fingerprint_pg.hpp"
 #include "validate/datum_pg.hpp"
 #include "validate/json_schema_pg.hpp"
-#include "validate/stored_types_pg.hpp"
+#include "sketch/stored_types_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>

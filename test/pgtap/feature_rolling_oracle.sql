@@ -1,7 +1,7 @@
 -- etl.rolling on random rows with ties, NULLs and infinite times: every aggregate and span by brute force, with and
 -- without parallel workers, and from sorted pieces where the rows of a key do not fit into memory.
 BEGIN;
-SELECT plan(20);
+SELECT plan(19);
 SELECT setseed(0.6);
 
 CREATE TABLE event (
@@ -22,7 +22,7 @@ SELECT id, CASE WHEN id % 11 > 0 THEN 'k' || id % 5 END, CASE WHEN id % 13 > 0 T
        CASE WHEN id % 4 > 0 THEN md5((random() * 30)::int::text)::uuid END,
        CASE WHEN id % 10 > 0 THEN date '2025-01-01' + (random() * 9)::int END, random() < 0.5,
        CASE WHEN id % 3 > 0 THEN ARRAY[(random() * 3)::int, (random() * 3)::int] END
-FROM generate_series(1, 600) AS id;
+FROM generate_series(1, 450) AS id;
 
 -- All aggregates of columns of all kinds
 CREATE TABLE wanted AS
@@ -120,7 +120,6 @@ SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL max_parallel_workers_per_gather = 3;
 SELECT is(summed('64kB'), made, 'parallel workers') FROM run;
-SELECT is(summed('256MB'), made, 'parallel workers and memory') FROM run;
 
 -- Security: policies hold, and a user's SQL cannot leave the role.
 CREATE ROLE rolling_reader;

@@ -1,5 +1,5 @@
 // Characters out of UTF-8: every one of them, and what is none.
-#include "dedupe/utf8.hpp"
+#include "core/utf8.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 
 namespace {
 
-using etl::dedupe::decode_at;
-using etl::dedupe::is_character;
-using etl::dedupe::no_character;
+using etl::decode_at;
+using etl::is_character;
+using etl::no_character;
 
 // Of as many bytes as asked for, whether that is right or not.
 std::string encoded(char32_t value, int size)

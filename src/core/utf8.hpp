@@ -6,7 +6,7 @@
 
 #include "core/cpp_only.hpp"
 
-namespace etl::dedupe {
+namespace etl {
 
 // A byte that is part of no valid sequence is read as no_character and the byte: as something that is no character, and
 // different from every other one.
@@ -34,4 +34,4 @@ inline decoded decode_at(std::string_view text, std::size_t at) noexcept
     return first < 0x80 ? decoded{first, 1} : detail::decode_sequence(text.substr(at));
 }
 
-} // namespace etl::dedupe
+} // namespace etl

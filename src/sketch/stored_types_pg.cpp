@@ -1,4 +1,4 @@
-#include "validate/stored_types_pg.hpp"
+#include "sketch/stored_types_pg.hpp"
 
 extern "C" {
 #include <access/tupdesc.h>
@@ -8,7 +8,7 @@ extern "C" {
 #include <utils/typcache.h>
 }
 
-namespace etl::validate {
+namespace etl {
 namespace {
 
 bool columns_read_no_code(Oid type)
@@ -46,4 +46,4 @@ bool reads_no_code(Oid type)
     }
 }
 
-} // namespace etl::validate
+} // namespace etl

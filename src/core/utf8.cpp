@@ -1,10 +1,10 @@
-#include "dedupe/utf8.hpp"
+#include "core/utf8.hpp"
 
 #include <array>
 
 #include "core/cpp_only.hpp"
 
-namespace etl::dedupe::detail {
+namespace etl::detail {
 
 // Overlong forms, surrogates and what is beyond U+10FFFF are no UTF-8.
 decoded decode_sequence(std::string_view text) noexcept
@@ -31,4 +31,4 @@ decoded decode_sequence(std::string_view text) noexcept
     return character < least[size] || is_surrogate || character >= no_character ? alone : decoded{character, size};
 }
 
-} // namespace etl::dedupe::detail
+} // namespace etl::detail

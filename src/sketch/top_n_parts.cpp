@@ -1,0 +1,246 @@
+#include "sketch/top_n_parts.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "core/cpp_only.hpp"
+
+namespace etl {
+namespace {
+
+constexpr std::size_t least_table = 1024;
+
+const parted_row* row_at(const std::uint64_t* at) noexcept
+{
+    return reinterpret_cast<const parted_row*>(at);
+}
+
+} // namespace
+
+// --- setting aside -------------------------------------------------------------------------------------------------
+
+row_parts::row_parts(std::pmr::memory_resource* memory, run_store& store)
+    : store_{store}, blocks_{memory}, held_(parts, 0, memory), large_{memory}, chunks_{memory}
+{
+    blocks_.resize(parts * block_words);
+}
+
+void row_parts::write(std::size_t part, std::span<const std::uint64_t> words)
+{
+    store_.append(std::as_bytes(words));
+    chunks_.push_back({{}, written_, part, words.size()});
+    written_ += words.size_bytes();
+}
+
+// Whole blocks, so that they lie in the file as it is read.
+void row_parts::flush(std::size_t part)
+{
+    const auto block = std::span{blocks_}.subspan(part * block_words, block_words);
+    std::ranges::fill(block.subspan(held_[part]), 0);
+    write(part, block);
+    held_[part] = 0;
+}
+
+std::uint64_t* row_parts::room(std::size_t part, std::size_t words)
+{
+    if (!large_.empty()) {
+        write(large_part_, large_);
+        large_.clear();
+    }
+    if (words > block_words) {
+        large_.resize((words + block_words - 1) / block_words * block_words);
+        large_part_ = part;
+        return large_.data();
+    }
+    if (held_[part] + words > block_words) {
+        flush(part);
+    }
+    std::uint64_t* made = &blocks_[part * block_words + held_[part]];
+    held_[part] += words;
+    return made;
+}
+
+std::uint64_t* row_parts::add(const fingerprint& key, std::size_t words)
+{
+    std::uint64_t* made = room(key.high >> 56, header_words + words);
+    new (made) parted_row{header_words + words, key};
+    return made + header_words;
+}
+
+const part_chunks& row_parts::finish()
+{
+    room(0, 0); // writes a large row
+    for (std::size_t part = 0; part < parts; ++part) {
+        if (held_[part] > 0) {
+            flush(part);
+        }
+    }
+    if (!chunks_.empty()) {
+        const run made = store_.finish();
+        for (part_chunk& chunk : chunks_) {
+            chunk.from = made;
+        }
+    }
+    return chunks_;
+}
+
+// --- selecting -----------------------------------------------------------------------------------------------------
+
+key_groups::key_groups(std::pmr::memory_resource* memory, run_store& store, part_chunks chunks, std::uint32_t n,
+                       const entry_order& order, std::size_t budget, poll_fn poll)
+    : store_{store}, chunks_{std::move(chunks)}, n_{n}, order_{order}, budget_{budget}, polls_{poll}, words_{memory},
+      rows_{memory}, group_of_row_{memory}, table_{memory}, firsts_{memory}, ends_{memory}, items_{memory}
+{
+    std::ranges::stable_sort(chunks_, {}, &part_chunk::part);
+}
+
+std::span<const key_groups::item> key_groups::next()
+{
+    while (group_ == firsts_.size()) {
+        if (!next_part()) {
+            return {};
+        }
+    }
+    return select(group_++);
+}
+
+bool key_groups::next_part()
+{
+    if (at_ == chunks_.size()) {
+        return false;
+    }
+    const std::uint64_t part = chunks_[at_].part;
+    words_.clear();
+    std::size_t most = budget_ / sizeof(std::uint64_t);
+    for (; at_ < chunks_.size() && chunks_[at_].part == part; ++at_) {
+        if (words_.size() + chunks_[at_].words > most) {
+            compact();
+            most = std::max(most, 2 * words_.size()); // all that is left may be wanted
+        }
+        read(chunks_[at_]);
+    }
+    index();
+    return true;
+}
+
+void key_groups::read(const part_chunk& from)
+{
+    const std::size_t held = words_.size();
+    words_.resize(held + from.words);
+    store_.read(from.from, from.offset, std::as_writable_bytes(std::span{words_}.subspan(held)));
+    polls_.tick();
+}
+
+// Blocks end in zeros.
+void key_groups::find_rows()
+{
+    rows_.clear();
+    for (std::size_t at = 0; at < words_.size();) {
+        const parted_row* row = row_at(&words_[at]);
+        if (row->words == 0) {
+            at = (at / row_parts::block_words + 1) * row_parts::block_words;
+        } else {
+            rows_.push_back(row);
+            at += row->words;
+        }
+        polls_.tick();
+    }
+}
+
+std::uint32_t key_groups::group_of(const parted_row& row)
+{
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t slot = row.key.low & mask;; slot = (slot + 1) & mask) {
+        if (table_[slot] == 0) {
+            firsts_.push_back(&row);
+            table_[slot] = static_cast<std::uint32_t>(firsts_.size());
+            return table_[slot] - 1;
+        }
+        if (firsts_[table_[slot] - 1]->key == row.key) {
+            return table_[slot] - 1;
+        }
+    }
+}
+
+void key_groups::grow_table()
+{
+    table_.assign(table_.size() * 2, 0);
+    const std::size_t mask = table_.size() - 1;
+    for (std::uint32_t group = 0; group < firsts_.size(); ++group) {
+        std::size_t slot = firsts_[group]->key.low & mask;
+        while (table_[slot] != 0) {
+            slot = (slot + 1) & mask;
+        }
+        table_[slot] = group + 1;
+    }
+}
+
+// Rows by group: their numbers are counted, then each row goes to its place.
+void key_groups::index()
+{
+    find_rows();
+    firsts_.clear();
+    ends_.clear();
+    group_of_row_.clear();
+    group_ = 0;
+    table_.assign(least_table, 0);
+    for (const parted_row* row : rows_) {
+        const std::uint32_t group = group_of(*row);
+        group_of_row_.push_back(group);
+        ends_.resize(firsts_.size());
+        ++ends_[group];
+        if (firsts_.size() * 2 > table_.size()) {
+            grow_table();
+        }
+        polls_.tick();
+    }
+    std::size_t begin = 0;
+    for (std::size_t& end : ends_) {
+        begin += std::exchange(end, begin);
+    }
+    items_.resize(rows_.size());
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        items_[ends_[group_of_row_[i]]++] = {rows_[i]->entry().code, rows_[i]};
+    }
+}
+
+std::span<key_groups::item> key_groups::select(std::size_t group)
+{
+    const std::size_t begin = group == 0 ? 0 : ends_[group - 1];
+    auto items = std::span{items_}.subspan(begin, ends_[group] - begin);
+    const auto is_before = [this](const item& a, const item& b) {
+        polls_.tick();
+        return a.code != b.code ? a.code < b.code : order_.compare(a.row->entry(), b.row->entry()) < 0;
+    };
+    if (items.size() > n_) {
+        std::nth_element(items.begin(), items.begin() + n_, items.end(), is_before);
+        items = items.first(n_);
+    }
+    std::sort(items.begin(), items.end(), is_before);
+    return items;
+}
+
+// Leaves of each key the rows that may be wanted. Rows are moved towards the front, in the order in which they lie: none
+// is written over before it is moved. What is read next begins a block again.
+void key_groups::compact()
+{
+    index();
+    std::pmr::vector<const parted_row*> kept{words_.get_allocator()};
+    for (std::size_t group = 0; group < firsts_.size(); ++group) {
+        for (const item& found : select(group)) {
+            kept.push_back(found.row);
+        }
+    }
+    std::ranges::sort(kept);
+    std::size_t at = 0;
+    for (const parted_row* row : kept) {
+        const std::size_t words = row->words;
+        std::copy_n(reinterpret_cast<const std::uint64_t*>(row), words, words_.data() + at);
+        at += words;
+    }
+    words_.resize((at + row_parts::block_words - 1) / row_parts::block_words * row_parts::block_words);
+    std::fill(words_.begin() + static_cast<std::ptrdiff_t>(at), words_.end(), 0);
+}
+
+} // namespace etl
