@@ -1,6 +1,6 @@
 #include "feature/rolling_plan_pg.hpp"
 
-#include "core/hex.hpp"
+#include "pg/memory.hpp"
 #include "pg/role_lock.hpp"
 
 extern "C" {
@@ -35,12 +35,17 @@ enum plan_column {
 
 // Everything below may raise, and owns nothing.
 
+[[noreturn]] void refuse_plan()
+{
+    throw error(sqlstate::internal_error, "etl._rolling_plan has made no plan");
+}
+
 Datum field(int column)
 {
     bool is_null = false;
     const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &is_null);
     if (is_null) {
-        elog(ERROR, "column %d of etl._rolling_plan is null", column);
+        refuse_plan();
     }
     return value;
 }
@@ -57,7 +62,7 @@ std::span<Element> array_field(int column)
     ArrayType* array = DatumGetArrayTypeP(field(column));
     const int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     if (ARR_HASNULL(array)) {
-        elog(ERROR, "column %d of etl._rolling_plan has a null element", column);
+        refuse_plan();
     }
     return {reinterpret_cast<Element*>(ARR_DATA_PTR(array)), static_cast<std::size_t>(count)};
 }
@@ -65,7 +70,7 @@ std::span<Element> array_field(int column)
 template <class Element>
 std::span<Element> new_array(std::size_t count)
 {
-    return {static_cast<Element*>(palloc0(sizeof(Element) * (count + 1))), count};
+    return {pg::allocate_array<Element>(count), count};
 }
 
 slot_form form_of(char letter)
@@ -89,7 +94,7 @@ rolling_function function_of(char letter)
     constexpr char letters[] = "#csamxdl";
     const char* found = std::char_traits<char>::find(letters, sizeof letters - 1, letter);
     if (found == nullptr) {
-        elog(ERROR, "etl._rolling_plan names no function by \"%c\"", letter);
+        refuse_plan();
     }
     return static_cast<rolling_function>(found - letters);
 }
@@ -154,7 +159,7 @@ rolling_plan make_rolling_plan(pg::arguments args, int first)
 std::span<const std::byte> scan_rows(const rolling_plan& plan, std::span<const std::byte> area)
 {
     constexpr char digits[] = "0123456789abcdef";
-    char* hex = static_cast<char*>(palloc(2 * area.size() + 1));
+    char* hex = pg::allocate_array<char>(2 * area.size());
     char* to = hex;
     for (const std::byte byte : area) {
         *to++ = digits[std::to_integer<unsigned>(byte) >> 4];

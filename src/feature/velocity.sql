@@ -68,10 +68,10 @@ CREATE AGGREGATE etl.velocity(ts timestamptz, span interval) (
 COMMENT ON AGGREGATE etl.velocity(timestamptz, interval) IS
     'How many rows lie in the window (newest - span, newest], where newest is the greatest ts of the rows: '
     'etl.velocity(ts, ''1 hour'') OVER (PARTITION BY wallet ORDER BY ts) counts for each row those of the hour before '
-    'it, itself and all of the same ts among them. A row costs the same however long the window is, in frames that move, too. Rows in '
-    'another order than that of ts give the same answer at more cost. Days of the span have 24 hours. Rows with a NULL '
-    'are not counted; 0 without rows. An infinite ts sees its equals only. Error 22023 when span is not above zero, '
-    'has months, or is not the same for all rows.';
+    'it, itself and all of the same ts among them. A row costs the same however long the window is, in frames that '
+    'move, too. Rows in another order than that of ts give the same answer at more cost. Days of the span have 24 '
+    'hours. Rows with a NULL are not counted; 0 without rows. An infinite ts sees its equals only. Error 22023 when '
+    'span is not above zero, has months, or is not the same for all rows.';
 
 CREATE AGGREGATE etl.velocity(ts timestamp, span interval) (
     SFUNC = etl._velocity_push,

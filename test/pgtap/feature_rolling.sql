@@ -116,8 +116,8 @@ FROM (VALUES
      '42804')
 ) AS w(call, state);
 SELECT throws_ok($$SELECT * FROM etl.rolling('SELECT 3e38::real AS f, now() AS at FROM generate_series(1, 2)', '{}',
-                                             'at', '{1 hour}', '{sum(f)}') AS r(at timestamptz, s real)$$, '22003', NULL,
-                 'a real that is too large');
+                                             'at', '{1 hour}', '{sum(f)}') AS r(at timestamptz, s real)$$, '22003',
+                 NULL, 'a real that is too large');
 SELECT throws_ok($$SELECT * FROM etl.rolling('SELECT 1e308::float8 AS f, now() AS at FROM generate_series(1, 2)', '{}',
                                              'at', '{1 hour}', '{sum(f)}') AS r(at timestamptz, s float8)$$, '22003',
                  NULL, 'a double that is too large');
@@ -141,8 +141,8 @@ SELECT throws_ok($$SELECT * FROM etl.rolling('SELECT wallet COLLATE public.no_ca
                                              '{wallet}', 'at', '{1 hour}') AS r(w text, at timestamptz, c bigint)$$,
                  '0A000', NULL, 'keys that their bytes do not tell apart');
 SELECT results_eq($$SELECT * FROM etl.rolling('SELECT w COLLATE public.no_case AS w, now() AS at
-                    FROM unnest(''{a,A,b}''::text[]) AS w', '{}', 'at', '{1 hour}', '{distinct(w)}', '{}') AS r(c bigint) LIMIT 1$$, 'VALUES (2::bigint)',
-                  'distinct goes by the collation');
+                    FROM unnest(''{a,A,b}''::text[]) AS w', '{}', 'at', '{1 hour}', '{distinct(w)}', '{}')
+                    AS r(c bigint) LIMIT 1$$, 'VALUES (2::bigint)', 'distinct goes by the collation');
 
 -- What only etl.rolling may call
 SELECT throws_ok(format('SELECT etl._rolling_rows(%s)', given), state, NULL, given)
