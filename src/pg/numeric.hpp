@@ -63,4 +63,62 @@ inline decimal read_numeric(Datum value)
     }
 }
 
+// How many places a numeric shows after the point; 0 for NaN and infinities. May raise, as read_numeric().
+inline int read_numeric_places(Datum value)
+{
+    const auto header = load<std::uint16_t>(varlena_bytes(value).data());
+    switch (header & 0xC000) {
+    case 0x8000:
+        return header >> 7 & 0x3F;
+    case 0xC000:
+        return 0;
+    default:
+        return header & 0x3FFF;
+    }
+}
+
+namespace detail {
+
+// The header's words, and how many there are.
+struct numeric_header {
+    std::uint16_t words[2];
+    std::size_t count;
+};
+
+inline numeric_header write_numeric_header(const decimal& value, int places) noexcept
+{
+    switch (value.is) {
+    case decimal::sign::not_a_number:
+        return {{0xC000}, 1};
+    case decimal::sign::infinity:
+        return {{0xD000}, 1};
+    case decimal::sign::negative_infinity:
+        return {{0xF000}, 1};
+    default:
+        break;
+    }
+    const bool is_negative = value.is == decimal::sign::negative;
+    if (places <= 0x3F && value.weight >= -64 && value.weight < 64) {
+        const int bits = 0x8000 | (is_negative ? 0x2000 : 0) | places << 7 | (value.weight & 0x7F);
+        return {{static_cast<std::uint16_t>(bits)}, 1};
+    }
+    return {{static_cast<std::uint16_t>((is_negative ? 0x4000 : 0) | places), static_cast<std::uint16_t>(value.weight)},
+            2};
+}
+
+} // namespace detail
+
+// A numeric of these digits in the current memory context. May raise. There are no more places than a numeric has
+// (16383).
+inline Datum make_numeric(const decimal& value, int places)
+{
+    const auto header = detail::write_numeric_header(value, places);
+    const std::size_t front = header.count * sizeof header.words[0];
+    auto* made = static_cast<varlena*>(palloc(VARHDRSZ + front + value.digits.size()));
+    SET_VARSIZE(made, VARHDRSZ + front + value.digits.size());
+    std::memcpy(VARDATA(made), header.words, front);
+    std::copy(value.digits.begin(), value.digits.end(), VARDATA(made) + front);
+    return PointerGetDatum(made);
+}
+
 } // namespace etl::pg

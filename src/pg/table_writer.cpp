@@ -60,6 +60,7 @@ table_writer::table_writer(Oid table)
         command_ = GetCurrentCommandId(true);
         state_ = GetBulkInsertState();
         slots_ = static_cast<TupleTableSlot**>(palloc0(sizeof(TupleTableSlot*) * batch_rows));
+        scratch_ = AllocSetContextCreate(CurrentMemoryContext, "pg_etl table writer", ALLOCSET_DEFAULT_SIZES);
     });
 }
 
@@ -84,7 +85,10 @@ void table_writer::put(std::span<const Datum> values, std::span<const bool> null
 void table_writer::flush()
 {
     call([this] {
+        MemoryContext caller = MemoryContextSwitchTo(scratch_); // writing leaves its lists and pages behind
         table_multi_insert(table_, slots_, kept_, command_, options, state_);
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(scratch_);
         std::for_each(slots_, slots_ + kept_, [](TupleTableSlot* slot) { ExecClearTuple(slot); });
     });
     written_ += kept_;
@@ -101,6 +105,7 @@ std::int64_t table_writer::finish()
         for (int i = 0; i < batch_rows && slots_[i] != nullptr; ++i) {
             ExecDropSingleTupleTableSlot(slots_[i]);
         }
+        MemoryContextDelete(scratch_);
         table_close(table_, NoLock);
     });
     return written_;

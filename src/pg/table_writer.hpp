@@ -43,6 +43,7 @@ class table_writer {
     Relation table_;
     BulkInsertState state_;
     TupleTableSlot** slots_;
+    MemoryContext scratch_ = nullptr; // of one batch
     CommandId command_;
     int kept_ = 0;
     std::size_t kept_bytes_ = 0;

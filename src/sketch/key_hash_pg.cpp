@@ -53,8 +53,7 @@ key_hasher::column key_hasher::make_column(Oid type, Oid collation)
     return made;
 }
 
-key_hasher::key_hasher(pg::arguments args, int first, MemoryContext memory)
-    : first_{first}, count_{args.count() - first}
+key_hasher::key_hasher(pg::arguments args, int first, int count, MemoryContext memory) : first_{first}, count_{count}
 {
     columns_ = pg::call([&] {
         MemoryContext old = MemoryContextSwitchTo(memory);

@@ -13,9 +13,13 @@ struct printer;
 
 class key_hasher {
   public:
-    // For the arguments of a function from `first` on. May raise: made by construct_in, it lies in a memory context,
-    // and what it needs does so, too.
-    key_hasher(pg::arguments args, int first, MemoryContext memory);
+    // For `count` arguments of a function from `first` on; all that are left by default. May raise: made by
+    // construct_in, it lies in a memory context, and what it needs does so, too.
+    key_hasher(pg::arguments args, int first, MemoryContext memory)
+        : key_hasher{args, first, args.count() - first, memory}
+    {
+    }
+    key_hasher(pg::arguments args, int first, int count, MemoryContext memory);
 
     // Whether a key is NULL.
     bool has_null(pg::arguments args) const noexcept;
