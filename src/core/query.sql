@@ -64,3 +64,71 @@ RETURNS bigint
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_locked_command';
 COMMENT ON FUNCTION etl._locked_command(text) IS 'etl._locked_command of a command without parameters.';
+
+CREATE FUNCTION etl._require_query_columns(query text)
+RETURNS name[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns name[];
+    twice name;
+BEGIN
+    IF query IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no query was given',
+            HINT = 'Give one SELECT, as in ''SELECT * FROM public.orders''.';
+    END IF;
+    columns := ARRAY(SELECT q.name::name FROM ROWS FROM (etl._query_columns(query)) WITH ORDINALITY AS q (name, type,
+                     collation_id, number) ORDER BY q.number);
+    SELECT c INTO twice FROM unnest(columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_column',
+            MESSAGE = format('the query returns more than one column "%s"', twice),
+            HINT = 'Give each column a name of its own with AS.';
+    END IF;
+    RETURN columns;
+END
+$$;
+COMMENT ON FUNCTION etl._require_query_columns(text) IS
+    'The columns that a query returns. 22023 where it is no single SELECT, 42701 where two of them have one name.';
+
+CREATE FUNCTION etl._require_query_column(columns name[], column_name name)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF column_name IS NULL OR column_name <> ALL (columns) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('the query does not return the column "%s"', coalesce(column_name, 'NULL')),
+            DETAIL = format('It returns %s.', etl._column_list(columns)),
+            HINT = 'Name one of these columns.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_query_column(name[], name) IS 'Raises (42703) unless a query returns the column.';
+
+CREATE FUNCTION etl._new_table_name(new_table text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts text[];
+BEGIN
+    parts := parse_ident(new_table);
+    IF cardinality(parts) IS DISTINCT FROM 2 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_name',
+            MESSAGE = format('new_table must be a name with its schema, not %s',
+                             coalesce(quote_literal(new_table), 'NULL')),
+            HINT = 'Say for example new_table => ''public.orders_clean''.';
+    END IF;
+    RETURN format('%I.%I', parts[1], parts[2]);
+END
+$$;
+COMMENT ON FUNCTION etl._new_table_name(text) IS 'The quoted name of a table to be made (42602 without a schema).';

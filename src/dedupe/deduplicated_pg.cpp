@@ -1,6 +1,7 @@
-// etl.deduplicated, and etl._execute_locked: a user's SQL within a query of ours, run with the role locked. It runs to
+// etl.deduplicated: a user's SQL within a query of ours, run with the role locked. It runs to
 // its end at once, without a cursor: only so it may have parallel workers.
 #include "pg/function.hpp"
+#include "pg/result_set.hpp"
 #include "pg/role_lock.hpp"
 
 extern "C" {
@@ -36,17 +37,6 @@ DestReceiver* receiver_of(ReturnSetInfo* result)
     SetTuplestoreDestReceiverParams(made, rows, result->econtext->ecxt_per_query_memory, false, result->setDesc,
                                     gettext_noop("the query's columns are not those that the call names"));
     return made;
-}
-
-ReturnSetInfo* result_of(pg::arguments args)
-{
-    auto* result = reinterpret_cast<ReturnSetInfo*>(args.raw()->resultinfo);
-    if (result == nullptr || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0 ||
-        result->expectedDesc == nullptr) {
-        throw error(sqlstate::feature_not_supported, "this function returns a set and must stand in FROM", {},
-                    "Call it as in SELECT * FROM etl.deduplicated(…) AS d(id bigint, …).");
-    }
-    return result;
 }
 
 // May raise; needs an SPI connection.
@@ -85,7 +75,8 @@ using namespace etl::dedupe;
 
 ETL_FUNCTION(etl_deduplicated, args)
 {
-    ReturnSetInfo* result = result_of(args);
+    pg::listed_columns(args, "etl.deduplicated", "d(id bigint, …)");
+    auto* result = reinterpret_cast<ReturnSetInfo*>(args.raw()->resultinfo);
     SPI_connect();
     const char* query = query_for_survivors(args);
     DestReceiver* to = receiver_of(result);
@@ -93,14 +84,4 @@ ETL_FUNCTION(etl_deduplicated, args)
     to->rDestroy(to);
     SPI_finish();
     return Datum{0};
-}
-
-ETL_FUNCTION(etl_execute_locked, args)
-{
-    const char* command = text_to_cstring(DatumGetTextPP(args.given(0)));
-    SPI_connect();
-    pg::with_locked_role([&] { SPI_execute(command, false, 0); });
-    const auto rows = static_cast<std::int64_t>(SPI_processed);
-    SPI_finish();
-    return args.result(rows);
 }

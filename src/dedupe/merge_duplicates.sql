@@ -95,7 +95,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._execute_locked((
+    PERFORM etl._locked_command((
         SELECT format($query$
             INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
             SELECT %8$s, 1, NULL, b.texts, b.texts || m.texts

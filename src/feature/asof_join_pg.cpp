@@ -266,21 +266,10 @@ void join_into(Target& to, const plan& by)
     store.close();
 }
 
-// The list of columns that the caller gives.
-TupleDesc list_of_columns(pg::arguments args, const char* call)
-{
-    const auto* result = reinterpret_cast<const ReturnSetInfo*>(args.raw()->resultinfo);
-    if (result == nullptr || !IsA(result, ReturnSetInfo) || result->expectedDesc == nullptr) {
-        throw error(sqlstate::feature_not_supported, std::string{call} + " returns a set and must stand in FROM", {},
-                    std::string{"Call it as in SELECT * FROM "} + call + "(…) AS t(id bigint, …).");
-    }
-    return result->expectedDesc;
-}
-
 // The result of a function whose caller gives the list of columns.
 Datum joined_rows(pg::arguments args, const char* planner, const char* call)
 {
-    const TupleDesc columns = list_of_columns(args, call);
+    const TupleDesc columns = pg::listed_columns(args, call, "t(id bigint, …)");
     pg::result_set rows{args};
     const pg::spi_session session;
     const plan by = make_plan(args, 0, planner);

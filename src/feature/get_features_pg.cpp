@@ -175,23 +175,11 @@ Datum get_all(const view_list& views, JsonbContainer* object, const serving_requ
     return pg::call([&] { return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr))); });
 }
 
-// What is allocated meanwhile goes with the context.
-class within_context {
-  public:
-    explicit within_context(MemoryContext context) : before_{MemoryContextSwitchTo(context)} {}
-    ~within_context() { MemoryContextSwitchTo(before_); }
-    within_context(const within_context&) = delete;
-    within_context& operator=(const within_context&) = delete;
-
-  private:
-    MemoryContext before_;
-};
-
 void put_entity(pg::result_set& rows, const view_list& views, Jsonb* entities, std::uint32_t i,
                 const serving_request& with)
 {
     const pg::scratch_context row;
-    const within_context here{row.get()};
+    const pg::within_context here{row.get()};
     const Datum entity = pg::call(
         [entities, i] { return JsonbPGetDatum(JsonbValueToJsonb(getIthJsonbValueFromContainer(&entities->root, i))); });
     std::array values{Int64GetDatum(static_cast<std::int64_t>(i) + 1), entity,

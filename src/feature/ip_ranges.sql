@@ -85,10 +85,10 @@ DECLARE
 BEGIN
     IF replace AND to_regclass(name) IS NOT NULL THEN
         EXECUTE format('DELETE FROM %s', name);
-        rows := etl._execute_locked(format('INSERT INTO %s SELECT %s FROM (%s) AS q', name, columns, query));
+        rows := etl._locked_command(format('INSERT INTO %s SELECT %s FROM (%s) AS q', name, columns, query));
         PERFORM etl._require_ip_ranges(name);
     ELSE
-        rows := etl._execute_locked(format('CREATE TABLE %s AS SELECT %s FROM (%s) AS q', name, columns, query));
+        rows := etl._locked_command(format('CREATE TABLE %s AS SELECT %s FROM (%s) AS q', name, columns, query));
         PERFORM etl._require_ip_ranges(name);
         EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (first_ip), ALTER last_ip SET NOT NULL', name);
         EXECUTE format('ANALYZE %s', name);

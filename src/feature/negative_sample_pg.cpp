@@ -200,16 +200,6 @@ void put_short_user(pg::result_set& to, pg::text_maker& maker, FmgrInfo* output,
     to.put(values, nulls);
 }
 
-TupleDesc expected_columns(pg::arguments args)
-{
-    const auto* result = reinterpret_cast<const ReturnSetInfo*>(args.raw()->resultinfo);
-    if (result == nullptr || !IsA(result, ReturnSetInfo) || result->expectedDesc == nullptr) {
-        throw error(sqlstate::feature_not_supported, "this function returns a set and must stand in FROM", {},
-                    "Call it as in SELECT * FROM etl.negative_sample(…) AS s(user_id bigint, item_id bigint).");
-    }
-    return result->expectedDesc;
-}
-
 } // namespace
 } // namespace etl::feature
 
@@ -218,7 +208,7 @@ using namespace etl::feature;
 
 ETL_FUNCTION(etl_negative_sample, args)
 {
-    TupleDesc expected = expected_columns(args);
+    TupleDesc expected = pg::listed_columns(args, "etl.negative_sample", "s(user_id bigint, item_id bigint)");
     pg::result_set rows{args};
     loaded_sample sample;
     sample.load(requested(args), expected);

@@ -93,7 +93,7 @@ AS $$
 DECLARE
     made CONSTANT text := etl._new_table_name(new_table);
 BEGIN
-    PERFORM etl._execute_locked(format('CREATE TABLE %s AS %s WITH NO DATA', made, p.empty_query))
+    PERFORM etl._locked_command(format('CREATE TABLE %s AS %s WITH NO DATA', made, p.empty_query))
     FROM etl._rolling_plan(target, keys, ts, windows, aggregates, columns) AS p;
     RETURN etl._rolling_into(made::regclass, target, keys, ts, windows, aggregates, columns);
 END

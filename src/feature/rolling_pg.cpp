@@ -68,16 +68,6 @@ void compute(const rolling_plan& plan, std::span<const std::byte> area, std::spa
     store.close();
 }
 
-// In a SELECT list there is no list of columns.
-void require_from(pg::arguments args)
-{
-    const auto* result = reinterpret_cast<const ReturnSetInfo*>(args.raw()->resultinfo);
-    if (result == nullptr || !IsA(result, ReturnSetInfo) || result->expectedDesc == nullptr) {
-        throw error(sqlstate::feature_not_supported, "etl.rolling returns a set and must stand in FROM", {},
-                    "Write SELECT * FROM etl.rolling(…) AS r(id bigint, …).");
-    }
-}
-
 bool has_columns(TupleDesc row, const rolling_plan& plan)
 {
     if (static_cast<std::size_t>(row->natts) != plan.result_columns()) {
@@ -107,7 +97,7 @@ using namespace etl::feature;
 
 ETL_FUNCTION(etl_rolling, args)
 {
-    require_from(args);
+    pg::listed_columns(args, "etl.rolling", "r(id bigint, …)");
     pg::result_set rows{args};
     SPI_connect();
     const rolling_plan plan = make_rolling_plan(args, 0);

@@ -34,7 +34,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._execute_locked(format(
+    PERFORM etl._locked_command(format(
         E'CREATE TABLE %s AS SELECT q.*%s%s FROM (\n%s\n) AS q WITH NO DATA', new_table,
         ', NULL::integer AS ' || quote_ident(label_col), ', NULL::integer AS ' || quote_ident(split_col), query));
     RETURN new_table::regclass;

@@ -94,4 +94,16 @@ class scratch_context {
     MemoryContext context_;
 };
 
+// Makes a context the current one for a scope: what is allocated meanwhile goes with it.
+class within_context {
+  public:
+    explicit within_context(MemoryContext context) noexcept : before_{MemoryContextSwitchTo(context)} {}
+    ~within_context() { MemoryContextSwitchTo(before_); }
+    within_context(const within_context&) = delete;
+    within_context& operator=(const within_context&) = delete;
+
+  private:
+    MemoryContext before_;
+};
+
 } // namespace etl::pg

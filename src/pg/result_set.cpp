@@ -36,6 +36,11 @@ result_set::result_set(arguments args) : fcinfo_{args.raw()}
     own_columns(set_info(fcinfo_));
 }
 
+TupleDesc result_set::columns() const noexcept
+{
+    return set_info(fcinfo_)->setDesc;
+}
+
 void result_set::put(std::span<Datum> values, std::span<bool> nulls)
 {
     call([info = set_info(fcinfo_), values, nulls] {
@@ -46,6 +51,17 @@ void result_set::put(std::span<Datum> values, std::span<bool> nulls)
 Datum result_set::finish() const noexcept
 {
     return Datum{0};
+}
+
+TupleDesc listed_columns(arguments args, const char* function, const char* list)
+{
+    const ReturnSetInfo* info = set_info(args.raw());
+    if (info == nullptr || !IsA(info, ReturnSetInfo) || (info->allowedModes & SFRM_Materialize) == 0 ||
+        info->expectedDesc == nullptr) {
+        throw error(sqlstate::feature_not_supported, std::string{function} + " returns a set and must stand in FROM",
+                    {}, std::string{"Write SELECT * FROM "} + function + "(…) AS " + list + ".");
+    }
+    return info->expectedDesc;
 }
 
 } // namespace etl::pg

@@ -5,12 +5,19 @@
 
 #include <span>
 
+extern "C" {
+#include <access/tupdesc.h>
+}
+
 namespace etl::pg {
 
 class result_set {
   public:
     // Checks that the caller wants a set and opens the tuplestore with the declared row type. Phase one.
     explicit result_set(arguments args);
+
+    // The columns that the caller wants, for a function that RETURNS SETOF record to compare with what it has.
+    TupleDesc columns() const noexcept;
 
     // Adds a row: one value and one is-null flag a column.
     void put(std::span<Datum> values, std::span<bool> nulls);
@@ -21,5 +28,9 @@ class result_set {
   private:
     FunctionCallInfo fcinfo_;
 };
+
+// The list of columns that the caller of a function gives that RETURNS SETOF record. Throws where there is none, with
+// the function's name and what such a list may look like.
+TupleDesc listed_columns(arguments args, const char* function, const char* list);
 
 } // namespace etl::pg

@@ -69,7 +69,9 @@ void table_writer::put(std::span<const Datum> values, std::span<const bool> null
     call([=, this] {
         TupleTableSlot*& slot = slots_[kept_];
         if (slot == nullptr) {
+            MemoryContext caller = MemoryContextSwitchTo(MemoryContextGetParent(scratch_));
             slot = MakeSingleTupleTableSlot(columns(), &TTSOpsHeapTuple);
+            MemoryContextSwitchTo(caller);
         }
         std::copy(values.begin(), values.end(), slot->tts_values);
         std::copy(nulls.begin(), nulls.end(), slot->tts_isnull);

@@ -1,6 +1,7 @@
 // etl.top_n_per_key and its like: the selection among the rows that a scan has set aside, and where the result goes.
 #include "core/hex.hpp"
 #include "pg/query_rows.hpp"
+#include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 #include "pg/spill.hpp"
 #include "pg/table_writer.hpp"
@@ -15,7 +16,6 @@ extern "C" {
 #include <funcapi.h>
 #include <utils/array.h>
 #include <utils/lsyscache.h>
-#include <utils/tuplestore.h>
 }
 
 #include <algorithm>
@@ -52,62 +52,31 @@ class target {
     ~target() = default;
 };
 
-// A memory context that is the current one for a scope.
-class within {
-  public:
-    explicit within(MemoryContext context) noexcept : outside_{MemoryContextSwitchTo(context)} {}
-    ~within() { MemoryContextSwitchTo(outside_); }
-    within(const within&) = delete;
-    within& operator=(const within&) = delete;
-
-  private:
-    MemoryContext outside_;
-};
-
 class new_table final : public target {
   public:
     explicit new_table(Oid table) : writer_{table} {}
     TupleDesc columns() const override { return writer_.columns(); }
-    void put(std::span<Datum> values, std::span<bool> nulls) override
-    {
-        const within own{memory_}; // the writer's, which the session of the scan does not outlive
-        writer_.put(values, nulls);
-    }
+    void put(std::span<Datum> values, std::span<bool> nulls) override { writer_.put(values, nulls); }
     std::int64_t finish() { return writer_.finish(); }
 
   private:
-    MemoryContext memory_ = CurrentMemoryContext;
     pg::table_writer writer_;
 };
 
 class caller final : public target {
   public:
-    explicit caller(pg::arguments args)
-    {
-        info_ = pg::call([args] {
-            auto* info = reinterpret_cast<ReturnSetInfo*>(args.raw()->resultinfo);
-            if (info == nullptr || !IsA(info, ReturnSetInfo) || info->expectedDesc == nullptr ||
-                (info->allowedModes & SFRM_Materialize) == 0) {
-                throw error(sqlstate::feature_not_supported,
-                            "this function returns a set and must stand in FROM, with a list of columns");
-            }
-            MemoryContext old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-            info->returnMode = SFRM_Materialize;
-            info->setDesc = CreateTupleDescCopy(info->expectedDesc);
-            info->setResult =
-                tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
-            MemoryContextSwitchTo(old);
-            return info;
-        });
-    }
-    TupleDesc columns() const override { return info_->setDesc; }
-    void put(std::span<Datum> values, std::span<bool> nulls) override
-    {
-        pg::call([&] { tuplestore_putvalues(info_->setResult, info_->setDesc, values.data(), nulls.data()); });
-    }
+    caller(pg::arguments args, const char* function) : rows_{listed(args, function)} {}
+    TupleDesc columns() const override { return rows_.columns(); }
+    void put(std::span<Datum> values, std::span<bool> nulls) override { rows_.put(values, nulls); }
 
   private:
-    ReturnSetInfo* info_;
+    static pg::arguments listed(pg::arguments args, const char* function)
+    {
+        pg::listed_columns(args, function, "t(id bigint, …)");
+        return args;
+    }
+
+    pg::result_set rows_;
 };
 
 // The rows that a scan has set aside, for a target.
@@ -159,7 +128,7 @@ class selection {
         const pg::scratch_context scratch;
         for (auto found = groups.next(); !found.empty(); found = groups.next()) {
             {
-                const within inside{scratch.get()};
+                const pg::within_context inside{scratch.get()};
                 fill(found);
             }
             to.put({row_, keys_.size() + 1}, {row_nulls_, keys_.size() + 1});
@@ -301,15 +270,6 @@ std::string scan_of(const request& asked, std::span<const std::byte> area)
     return scan.replace(scan.find(mark), mark.size(), "'" + to_hex(area) + "'");
 }
 
-Oid table_argument(pg::arguments args, int i)
-{
-    const Oid table = DatumGetObjectId(args.given(i));
-    if (pg::call([table] { return get_rel_name(table); }) == nullptr) {
-        throw error(sqlstate::undefined_table, "there is no table with OID " + std::to_string(table));
-    }
-    return table;
-}
-
 void select_rows(const request& asked, target& to)
 {
     const pg::spi_session session;
@@ -333,14 +293,14 @@ using namespace etl;
 
 ETL_FUNCTION(etl_top_n_per_key, args)
 {
-    caller to{args};
+    caller to{args, "etl.top_n_per_key"};
     select_rows({args, false}, to);
     return Datum{0};
 }
 
 ETL_FUNCTION(etl_latest_per_key, args)
 {
-    caller to{args};
+    caller to{args, "etl.latest_per_key"};
     select_rows({args, true}, to);
     return Datum{0};
 }
@@ -348,14 +308,14 @@ ETL_FUNCTION(etl_latest_per_key, args)
 // (…, new table)
 ETL_FUNCTION(etl_top_n_into, args)
 {
-    new_table to{table_argument(args, 6)};
+    new_table to{DatumGetObjectId(args.given(6))};
     select_rows({args, false}, to);
     return args.result(to.finish());
 }
 
 ETL_FUNCTION(etl_latest_into, args)
 {
-    new_table to{table_argument(args, 5)};
+    new_table to{DatumGetObjectId(args.given(5))};
     select_rows({args, true}, to);
     return args.result(to.finish());
 }
