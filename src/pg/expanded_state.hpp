@@ -27,6 +27,20 @@ namespace etl::pg {
 // Throws program_limit_exceeded where a state is too large for one value.
 void require_value_size(std::size_t bytes);
 
+inline constexpr char states_context_name[] = "pg_etl states"; // known by its address
+
+// The context of an aggregate's states. PostgreSQL adds children at the front, and this one comes with the first state.
+// May raise.
+inline MemoryContext states_context(MemoryContext aggregate)
+{
+    MemoryContext child = aggregate->firstchild;
+    while (child != nullptr && child->name != states_context_name) {
+        child = child->nextchild;
+    }
+    return child != nullptr ? child
+                            : AllocSetContextCreateInternal(aggregate, states_context_name, ALLOCSET_DEFAULT_SIZES);
+}
+
 template <class T>
 class expanded_state {
   public:
@@ -52,7 +66,7 @@ class expanded_state {
     template <class Make>
     static Datum create(MemoryContext aggregate, Make&& make)
     {
-        MemoryContext shared = call([aggregate] { return context_below(aggregate); });
+        MemoryContext shared = call([aggregate] { return states_context(aggregate); });
         auto* made = construct_in<holder>(shared, shared);
         EOH_init_header(made, &methods, shared);
         made->object = make(&made->memory);
@@ -75,17 +89,6 @@ class expanded_state {
         T* object = nullptr;
         std::pmr::vector<std::byte> flat; // between the two methods
     };
-
-    // PostgreSQL adds children at the front, and this one comes with the first state.
-    static MemoryContext context_below(MemoryContext aggregate)
-    {
-        MemoryContext child = aggregate->firstchild;
-        while (child != nullptr && child->name != context_name) {
-            child = child->nextchild;
-        }
-        return child != nullptr ? child
-                                : AllocSetContextCreateInternal(aggregate, context_name, ALLOCSET_DEFAULT_SIZES);
-    }
 
     static holder& of(ExpandedObjectHeader* header) { return *static_cast<holder*>(header); }
 
@@ -111,7 +114,6 @@ class expanded_state {
     }
 
     static constexpr ExpandedObjectMethods methods = {flat_size, flatten};
-    static constexpr char context_name[] = "pg_etl states"; // known by its address
 };
 
 } // namespace etl::pg

@@ -1,0 +1,193 @@
+#include "sketch/distinct_set_sort.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <vector>
+
+#include "core/cpp_only.hpp"
+
+namespace etl {
+namespace {
+
+constexpr std::size_t few = 24; // an insertion sort is the fastest for so many
+constexpr std::size_t scratch_bytes = std::size_t{1} << 20;
+constexpr int most_dealt_bits = 13;
+constexpr int parted_bits = 8;
+
+template <class Entry>
+constexpr int bits_of = sizeof(Entry) * 8;
+
+// The next bits of an entry, of which the last `left` have not been looked at.
+class digit {
+  public:
+    digit(int left, int wanted) noexcept
+        : in_first_{left > 64}, skipped_{64 - (in_first_ ? left - 64 : left)}, bits_{std::min(wanted, 64 - skipped_)}
+    {
+    }
+    int bits() const noexcept { return bits_; }
+    std::size_t of(std::uint64_t entry) const noexcept { return entry << skipped_ >> (64 - bits_); }
+    std::size_t of(const fingerprint& entry) const noexcept { return of(in_first_ ? entry.low : entry.high); }
+
+  private:
+    bool in_first_;
+    int skipped_;
+    int bits_;
+};
+
+template <class Entry>
+void insertion_sort(Entry* first, std::size_t count)
+{
+    for (std::size_t i = 1; i < count; ++i) {
+        const Entry moved = first[i];
+        std::size_t to = i;
+        for (; to > 0 && precedes(moved, first[to - 1]); --to) {
+            first[to] = first[to - 1];
+        }
+        first[to] = moved;
+    }
+}
+
+template <class Entry>
+void sort_bucket(Entry* first, std::size_t count)
+{
+    if (count <= few) {
+        insertion_sort(first, count);
+    } else {
+        std::sort(first, first + count, [](const Entry& l, const Entry& r) { return precedes(l, r); });
+    }
+}
+
+// Goes through the entries in their order, part by part, and writes what differs from `to` on, which never overtakes.
+template <class Entry>
+class sorter {
+  public:
+    sorter(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
+        : to_{entries.data()},
+          scratch_(std::min(entries.size(), scratch_bytes / sizeof(Entry)), &memory), ends_{&memory}, stop_{poll}
+    {
+    }
+
+    Entry* sort(Entry* first, std::size_t count, int left)
+    {
+        if (count <= few) {
+            insertion_sort(first, count);
+            emit(first, count);
+        } else if (left == 0) { // all the same
+            emit(first, 1);
+        } else if (count <= scratch_.size()) {
+            deal(first, count, left);
+        } else {
+            part(first, count, left);
+        }
+        return to_;
+    }
+
+  private:
+    void emit(const Entry* first, std::size_t count)
+    {
+        if (count == 0) {
+            return;
+        }
+        Entry last = *first;
+        *to_++ = last;
+        for (std::size_t i = 1; i < count; ++i) {
+            const Entry next = first[i];
+            *to_ = next;
+            to_ += next != last;
+            last = next;
+        }
+    }
+
+    void deal(const Entry* first, std::size_t count, int left)
+    {
+        const digit by{left, std::min(most_dealt_bits, std::bit_width(count) - 2)};
+        ends_.assign(std::size_t{1} << by.bits(), 0);
+        for (std::size_t i = 0; i < count; ++i) {
+            ++ends_[by.of(first[i])];
+        }
+        std::uint32_t begin = 0;
+        for (std::uint32_t& end : ends_) {
+            begin += std::exchange(end, begin);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            scratch_[ends_[by.of(first[i])]++] = first[i];
+        }
+        begin = 0;
+        for (const std::uint32_t end : ends_) {
+            sort_bucket(&scratch_[begin], end - begin);
+            emit(&scratch_[begin], end - begin);
+            begin = end;
+            stop_.tick();
+        }
+    }
+
+    void part(Entry* first, std::size_t count, int left)
+    {
+        const digit by{left, parted_bits};
+        std::array<std::size_t, (1 << parted_bits)> heads{};
+        std::array<std::size_t, (1 << parted_bits)> ends{};
+        for (std::size_t i = 0; i < count; ++i) {
+            ++ends[by.of(first[i])];
+            stop_.tick();
+        }
+        std::size_t begin = 0;
+        for (std::size_t i = 0; i < ends.size(); ++i) {
+            heads[i] = begin;
+            begin += ends[i];
+            ends[i] = begin;
+        }
+        for (std::size_t i = 0; i < ends.size(); ++i) {
+            while (heads[i] < ends[i]) {
+                settle(first, by, heads, i);
+            }
+        }
+        begin = 0;
+        for (const std::size_t end : ends) {
+            sort(first + begin, end - begin, left - by.bits());
+            begin = end;
+        }
+    }
+
+    // Follows the entry at the head of a bucket to where it belongs, and what lay there, until one belongs here.
+    void settle(Entry* first, const digit& by, std::array<std::size_t, (1 << parted_bits)>& heads, std::size_t here)
+    {
+        Entry held = first[heads[here]];
+        for (std::size_t there = by.of(held); there != here; there = by.of(held)) {
+            std::swap(held, first[heads[there]++]);
+            stop_.tick();
+        }
+        first[heads[here]++] = held;
+        stop_.tick();
+    }
+
+    Entry* to_;
+    std::pmr::vector<Entry> scratch_;
+    std::pmr::vector<std::uint32_t> ends_;
+    poller stop_;
+};
+
+template <class Entry>
+std::size_t sort_entries(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
+{
+    if (entries.size() <= few) { // without the preparations: most sets are small
+        insertion_sort(entries.data(), entries.size());
+        return static_cast<std::size_t>(std::unique(entries.begin(), entries.end()) - entries.begin());
+    }
+    sorter<Entry> all{entries, memory, poll};
+    return static_cast<std::size_t>(all.sort(entries.data(), entries.size(), bits_of<Entry>) - entries.data());
+}
+
+} // namespace
+
+std::size_t sort_distinct(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll)
+{
+    return sort_entries(entries, memory, poll);
+}
+
+std::size_t sort_distinct(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll)
+{
+    return sort_entries(entries, memory, poll);
+}
+
+} // namespace etl
