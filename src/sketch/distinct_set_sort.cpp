@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 #include <vector>
 
 #include "core/cpp_only.hpp"
@@ -11,8 +12,9 @@ namespace etl {
 namespace {
 
 constexpr std::size_t few = 24; // an insertion sort is the fastest for so many
-constexpr std::size_t scratch_bytes = std::size_t{1} << 20;
-constexpr int most_dealt_bits = 13;
+constexpr std::size_t scratch_bytes = std::size_t{16} << 20;
+constexpr int most_dealt_bits = 10;
+constexpr int last_dealt_bits = 7;
 constexpr int parted_bits = 8;
 
 template <class Entry>
@@ -99,27 +101,67 @@ class sorter {
         }
     }
 
-    void deal(const Entry* first, std::size_t count, int left)
+    // In one pass or two, so that no pass writes to more places than the caches nearby have lines for.
+    void deal(Entry* first, std::size_t count, int left)
     {
-        const digit by{left, std::min(most_dealt_bits, std::bit_width(count) - 2)};
-        ends_.assign(std::size_t{1} << by.bits(), 0);
+        const int wanted = static_cast<int>(std::bit_width(count)) - 3; // for buckets of four
+        if (wanted <= most_dealt_bits) {
+            deal_out(first, scratch_.data(), count, {left, wanted}, ends_);
+            each_bucket(ends_, [this](std::size_t begin, std::size_t size) { finish(&scratch_[begin], size); });
+            return;
+        }
+        const digit by{left, std::min(wanted - last_dealt_bits, most_dealt_bits)};
+        deal_out(first, scratch_.data(), count, by, outer_ends_);
+        each_bucket(outer_ends_, [=, this](std::size_t begin, std::size_t size) {
+            deal_back(&scratch_[begin], first + begin, size, left - by.bits());
+        });
+    }
+
+    void deal_back(Entry* first, Entry* to, std::size_t count, int left)
+    {
+        if (count <= few || left == 0) {
+            finish(first, count);
+            return;
+        }
+        const int wanted = static_cast<int>(std::bit_width(count)) - 3;
+        deal_out(first, to, count, {left, std::min(wanted, most_dealt_bits)}, ends_);
+        each_bucket(ends_, [=, this](std::size_t begin, std::size_t size) { finish(to + begin, size); });
+    }
+
+    // Copies the entries in the order of a digit, and tells where each bucket ends.
+    static void deal_out(const Entry* from, Entry* to, std::size_t count, const digit& by,
+                         std::pmr::vector<std::uint32_t>& ends)
+    {
+        ends.assign(std::size_t{1} << by.bits(), 0);
         for (std::size_t i = 0; i < count; ++i) {
-            ++ends_[by.of(first[i])];
+            ++ends[by.of(from[i])];
         }
         std::uint32_t begin = 0;
-        for (std::uint32_t& end : ends_) {
+        for (std::uint32_t& end : ends) {
             begin += std::exchange(end, begin);
         }
         for (std::size_t i = 0; i < count; ++i) {
-            scratch_[ends_[by.of(first[i])]++] = first[i];
+            to[ends[by.of(from[i])]++] = from[i];
         }
-        begin = 0;
-        for (const std::uint32_t end : ends_) {
-            sort_bucket(&scratch_[begin], end - begin);
-            emit(&scratch_[begin], end - begin);
+    }
+
+    template <class Use>
+    void each_bucket(const std::pmr::vector<std::uint32_t>& ends, Use&& use)
+    {
+        std::uint32_t begin = 0;
+        for (const std::uint32_t end : ends) {
+            if (begin != end) {
+                use(begin, end - begin);
+            }
             begin = end;
             stop_.tick();
         }
+    }
+
+    void finish(Entry* first, std::size_t count)
+    {
+        sort_bucket(first, count);
+        emit(first, count);
     }
 
     void part(Entry* first, std::size_t count, int left)
@@ -164,6 +206,7 @@ class sorter {
     Entry* to_;
     std::pmr::vector<Entry> scratch_;
     std::pmr::vector<std::uint32_t> ends_;
+    std::pmr::vector<std::uint32_t> outer_ends_;
     poller stop_;
 };
 
