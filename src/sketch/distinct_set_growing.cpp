@@ -10,7 +10,7 @@
 namespace etl {
 namespace {
 
-constexpr std::size_t always_sorted_bytes = std::size_t{16} << 20;
+constexpr std::size_t always_looked_at_bytes = std::size_t{16} << 20;
 
 // Somebody who chooses numbers must not choose what shares a slot.
 std::size_t hash_of(const fingerprint& entry)
@@ -46,15 +46,16 @@ void growing_set::add_all(const distinct_set& from, const set_surroundings& in)
         std::memcpy(entries_ + bytes(), bytes_added.data(), bytes_added.size());
     }
     if (count_ == 0 && !from.is_open()) {
-        sorted_ = added;
+        distinct_ = added;
+        is_sorted_ = true;
     }
     count_ += added;
 }
 
 std::uint64_t growing_set::count(const set_surroundings& in)
 {
-    if (slots_ == nullptr && sorted_ != count_) {
-        sort(in);
+    if (distinct_ != count_) {
+        drop_repeated(in);
         if (was_counted_) {
             add_index(in);
         }
@@ -66,31 +67,39 @@ std::uint64_t growing_set::count(const set_surroundings& in)
 void growing_set::close(const set_surroundings& in)
 {
     drop_index(in);
-    sort(in);
+    if (!is_closed()) {
+        keep(with_entry_of(kind_.width,
+                           [&]<class Entry>(Entry) { return sort_distinct(as<Entry>(), in.memory, in.poll); }));
+        is_sorted_ = true;
+    }
 }
 
-void growing_set::sort(const set_surroundings& in)
+void growing_set::drop_repeated(const set_surroundings& in)
 {
-    if (sorted_ == count_) {
-        return;
+    if (distinct_ != count_) {
+        keep(with_entry_of(kind_.width,
+                           [&]<class Entry>(Entry) { return etl::drop_repeated(as<Entry>(), in.memory, in.poll); }));
+        is_sorted_ = false;
     }
-    const std::size_t left =
-        with_entry_of(kind_.width, [&]<class Entry>(Entry) { return sort_distinct(as<Entry>(), in.memory, in.poll); });
+}
+
+void growing_set::keep(std::size_t left)
+{
     if (left > distinct_set::max_count(kind_.width)) {
         refuse_set_size(kind_.width);
     }
     count_ = static_cast<std::uint32_t>(left);
-    sorted_ = count_;
+    distinct_ = count_;
 }
 
 void growing_set::make_room(std::uint32_t wanted, const set_surroundings& in)
 {
-    if (skips_sorting_) {
-        skips_sorting_ = false;
+    if (grows_next_) {
+        grows_next_ = false;
     } else {
         const std::uint32_t before = count_;
-        sort(in);
-        skips_sorting_ = count_ > before / 4 * 3 && std::size_t{capacity_} * kind_.width < always_sorted_bytes;
+        drop_repeated(in);
+        grows_next_ = count_ > before / 4 * 3 && std::size_t{capacity_} * kind_.width < always_looked_at_bytes;
     }
     const std::uint64_t needed = std::uint64_t{count_} + wanted;
     if (needed > capacity_ || count_ > capacity_ / 2) {
@@ -120,7 +129,7 @@ std::size_t growing_set::flat_size(const set_surroundings& in)
 
 void growing_set::write(std::byte* to) const
 {
-    distinct_set::write_header(to, kind_, !is_sorted());
+    distinct_set::write_header(to, kind_, !is_closed());
     std::memcpy(to + distinct_set::header_size, entries_, bytes());
 }
 
@@ -151,7 +160,8 @@ void growing_set::drop_index(const set_surroundings& in)
     if (slots_ != nullptr) {
         in.memory.deallocate(slots_, slot_count() * sizeof(std::uint32_t), alignof(std::uint32_t));
         slots_ = nullptr;
-        sorted_ = 0;
+        distinct_ = count_;
+        is_sorted_ = false;
     }
 }
 
@@ -185,6 +195,8 @@ void growing_set::look_up(const Entry& entry, const set_surroundings& in)
     }
     store(entries_ + bytes(), entry);
     slots_[slot] = ++count_;
+    distinct_ = count_;
+    is_sorted_ = false;
 }
 
 template void growing_set::look_up(const std::uint64_t&, const set_surroundings&);

@@ -1,11 +1,11 @@
 // A set of distinct values while it grows.
 //
-// Values are appended; only when the room is used up are the entries sorted and what repeats dropped, all at once and
-// within the cache. That is much cheaper than to look each value up as it comes, and sets of different rows can be put
-// together by laying one behind the other.
+// Values are appended; only when the room is used up is what repeats dropped, all at once and within the cache. That is
+// much cheaper than to look each value up as it comes, and sets of different rows are put together by laying one
+// behind the other.
 //
-// After each sorting the room doubles unless half of it became free, and where little repeated the next sorting is
-// left out once. So the room is at most six times what the distinct values need, and four times from 16 MB on.
+// Then the room doubles unless half of it became free, and where little had repeated it doubles the next time without
+// a look. So the room is at most six times what the distinct values need, and four times from 16 MB on.
 //
 // A running count, as of a window function, asks after every row. When a set is counted the second time it gets an
 // index: from then on each value is looked up, and no count sorts anything.
@@ -83,9 +83,10 @@ class growing_set {
         return {reinterpret_cast<Entry*>(entries_), count_};
     }
     std::size_t bytes() const noexcept { return std::size_t{count_} * kind_.width; }
-    bool is_sorted() const noexcept { return sorted_ == count_ && slots_ == nullptr; }
+    bool is_closed() const noexcept { return is_sorted_ && distinct_ == count_ && slots_ == nullptr; }
 
-    void sort(const set_surroundings& in);
+    void drop_repeated(const set_surroundings& in);
+    void keep(std::size_t left);
     void make_room(std::uint32_t wanted, const set_surroundings& in);
     void grow(std::uint64_t capacity, const set_surroundings& in);
 
@@ -101,9 +102,10 @@ class growing_set {
     std::uint32_t* slots_ = nullptr; // the index: places of entries, counted from 1
     std::uint32_t count_ = 0;
     std::uint32_t capacity_;
-    std::uint32_t sorted_ = 0; // so many in front ascend; all of them or of no use
+    std::uint32_t distinct_ = 0; // so many in front are distinct
     set_kind kind_;
-    bool skips_sorting_ = false; // the next time that the room is used up
+    bool is_sorted_ = true;   // and ascend
+    bool grows_next_ = false; // the next time that the room is used up, without a look at what repeats
     bool was_counted_ = false;
     alignas(std::uint64_t) std::byte room_[40];
 };

@@ -11,6 +11,7 @@
 namespace etl {
 namespace {
 
+constexpr std::size_t few_unordered = 12;
 constexpr std::size_t few = 24; // an insertion sort is the fastest for so many
 constexpr std::size_t scratch_bytes = std::size_t{16} << 20;
 constexpr int most_dealt_bits = 10;
@@ -37,6 +38,16 @@ class digit {
     int bits_;
 };
 
+constexpr bool are_same(std::uint64_t left, std::uint64_t right)
+{
+    return left == right;
+}
+
+constexpr bool are_same(const fingerprint& left, const fingerprint& right)
+{
+    return ((left.low ^ right.low) | (left.high ^ right.high)) == 0;
+}
+
 template <class Entry>
 void insertion_sort(Entry* first, std::size_t count)
 {
@@ -50,6 +61,9 @@ void insertion_sort(Entry* first, std::size_t count)
     }
 }
 
+// In order, or just side by side where they are equal.
+enum class wanted_order : bool { none, ascending };
+
 template <class Entry>
 void sort_bucket(Entry* first, std::size_t count)
 {
@@ -61,7 +75,7 @@ void sort_bucket(Entry* first, std::size_t count)
 }
 
 // Goes through the entries in their order, part by part, and writes what differs from `to` on, which never overtakes.
-template <class Entry>
+template <class Entry, wanted_order order>
 class sorter {
   public:
     sorter(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
@@ -73,8 +87,7 @@ class sorter {
     Entry* sort(Entry* first, std::size_t count, int left)
     {
         if (count <= few) {
-            insertion_sort(first, count);
-            emit(first, count);
+            finish(first, count);
         } else if (left == 0) { // all the same
             emit(first, 1);
         } else if (count <= scratch_.size()) {
@@ -160,8 +173,27 @@ class sorter {
 
     void finish(Entry* first, std::size_t count)
     {
+        if (order == wanted_order::none && count <= few_unordered) {
+            emit_unordered(first, count);
+            return;
+        }
         sort_bucket(first, count);
         emit(first, count);
+    }
+
+    // Compares each with all that the bucket has left so far: without branches that nobody could predict.
+    void emit_unordered(const Entry* first, std::size_t count)
+    {
+        const Entry* kept = to_;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Entry next = first[i];
+            bool is_new = true;
+            for (const Entry* before = kept; before != to_; ++before) {
+                is_new &= !are_same(*before, next);
+            }
+            *to_ = next;
+            to_ += is_new;
+        }
     }
 
     void part(Entry* first, std::size_t count, int left)
@@ -210,14 +242,14 @@ class sorter {
     poller stop_;
 };
 
-template <class Entry>
-std::size_t sort_entries(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
+template <wanted_order order, class Entry>
+std::size_t keep_distinct(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
 {
     if (entries.size() <= few) { // without the preparations: most sets are small
         insertion_sort(entries.data(), entries.size());
         return static_cast<std::size_t>(std::unique(entries.begin(), entries.end()) - entries.begin());
     }
-    sorter<Entry> all{entries, memory, poll};
+    sorter<Entry, order> all{entries, memory, poll};
     return static_cast<std::size_t>(all.sort(entries.data(), entries.size(), bits_of<Entry>) - entries.data());
 }
 
@@ -225,12 +257,22 @@ std::size_t sort_entries(std::span<Entry> entries, std::pmr::memory_resource& me
 
 std::size_t sort_distinct(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll)
 {
-    return sort_entries(entries, memory, poll);
+    return keep_distinct<wanted_order::ascending>(entries, memory, poll);
 }
 
 std::size_t sort_distinct(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll)
 {
-    return sort_entries(entries, memory, poll);
+    return keep_distinct<wanted_order::ascending>(entries, memory, poll);
+}
+
+std::size_t drop_repeated(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll)
+{
+    return keep_distinct<wanted_order::none>(entries, memory, poll);
+}
+
+std::size_t drop_repeated(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll)
+{
+    return keep_distinct<wanted_order::none>(entries, memory, poll);
 }
 
 } // namespace etl

@@ -32,4 +32,8 @@ constexpr bool precedes(const fingerprint& left, const fingerprint& right) noexc
 std::size_t sort_distinct(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll);
 std::size_t sort_distinct(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll);
 
+// The same in any order, which is faster: equal entries share a bucket.
+std::size_t drop_repeated(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll);
+std::size_t drop_repeated(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll);
+
 } // namespace etl
