@@ -1,39 +1,6 @@
 -- etl.distinct_set and etl.count_distinct: a transition function and two aggregates per type. The types that most columns
 -- have get functions of their own, which servers that split a query among them can ship by their exact types; they are
--- also what varchar, char(n), name and untyped literals are counted by. "char" would fit text and anyelement alike.
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, text)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_text';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, text) IS
-    'Transition function of etl.distinct_set(text) and etl.count_distinct(text).';
-
-CREATE AGGREGATE etl.distinct_set(x text) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 144,
-    FINALFUNC = etl._distinct_set_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(text) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 for more values than a set can hold. Compared as the '
-    'collation says; a citext by its own rules.';
-
-CREATE AGGREGATE etl.count_distinct(x text) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 144,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(text) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 for more values in a group than a set can hold. Compared as the collation says; '
-    'a citext by its own rules.';
+-- also what domains are counted by. Texts are in count_distinct_texts.sql.
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, bigint)
 RETURNS etl.distinct_set
@@ -285,37 +252,6 @@ CREATE AGGREGATE etl.count_distinct(x date) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.count_distinct(date) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 for more values in a group than a set can hold.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, "char")
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_value';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, "char") IS
-    'Transition function of etl.distinct_set("char") and etl.count_distinct("char").';
-
-CREATE AGGREGATE etl.distinct_set(x "char") (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 144,
-    FINALFUNC = etl._distinct_set_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set("char") IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs '
-    'are left out; NULL without values. Error 54000 for more values than a set can hold.';
-
-CREATE AGGREGATE etl.count_distinct(x "char") (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 144,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct("char") IS
     'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
     'without values. Error 54000 for more values in a group than a set can hold.';
 

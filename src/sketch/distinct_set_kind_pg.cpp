@@ -42,6 +42,17 @@ value_reader learn_other(Oid base, Oid collation)
             prints};
 }
 
+// Values that are texts, or are made texts first.
+value_reader learn_text(form how, Oid type, Oid collation)
+{
+    printer* prints = make_printer(type, OidIsValid(collation) ? collation : C_COLLATION_OID);
+    if (are_bytes_printed(*prints)) {
+        return {text_set, how, 0, type, prints};
+    }
+    const bool is_text = lasting(type) != InvalidOid;
+    return {{is_text ? TEXTOID : InvalidOid, 16, is_text}, how, 0, type, prints};
+}
+
 value_reader learn_value(Oid type, Oid collation)
 {
     const Oid base = getBaseType(type);
@@ -53,6 +64,10 @@ value_reader learn_value(Oid type, Oid collation)
         return {{FLOAT8OID, 8, false}, form::real4, 0, base, nullptr};
     case FLOAT8OID:
         return {{FLOAT8OID, 8, false}, form::real8, 0, base, nullptr};
+    case BPCHAROID:
+        return learn_text(form::padded_text, TEXTOID, collation);
+    case NAMEOID:
+        return learn_text(form::name, TEXTOID, collation);
     default:
         return learn_other(base, collation);
     }
@@ -66,22 +81,8 @@ Oid written_type(pg::arguments args, int i)
            reinterpret_cast<const RelabelType*>(written)->relabelformat == COERCE_IMPLICIT_CAST) {
         written = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(written)->arg);
     }
-    return written == nullptr ? TEXTOID : getBaseType(exprType(written));
-}
-
-value_reader learn_text(pg::arguments args, int i)
-{
-    const Oid type = written_type(args, i);
-    const Oid collation = args.collation();
-    if (!OidIsValid(collation)) {
-        return {text_set, form::print, 0, TEXTOID, make_printer(TEXTOID, C_COLLATION_OID)};
-    }
-    printer* prints = make_printer(type, collation);
-    if (are_bytes_printed(*prints)) {
-        return {text_set, form::print, 0, TEXTOID, prints};
-    }
-    const bool is_text = lasting(type) != InvalidOid;
-    return {{is_text ? TEXTOID : InvalidOid, 16, is_text}, form::print, 0, type, prints};
+    const Oid type = written == nullptr ? TEXTOID : getBaseType(exprType(written));
+    return lasting(type) != InvalidOid ? TEXTOID : type;
 }
 
 template <class Learn>
@@ -147,8 +148,17 @@ std::uint64_t value_reader::bits(Datum value) const
 
 fingerprint value_reader::print(Datum value) const
 {
-    if (how == form::label) {
+    switch (how) {
+    case form::label:
         return label_print(value);
+    case form::padded_text:
+        value = DirectFunctionCall1(rtrim1, value);
+        break;
+    case form::name:
+        value = PointerGetDatum(cstring_to_text(NameStr(*DatumGetName(value))));
+        break;
+    default:
+        break;
     }
     fingerprint made;
     if (!etl::print(*prints, value, detail::fingerprint_seed, made)) {
@@ -171,7 +181,7 @@ const value_reader& reader_of_value(pg::arguments args, int i)
 
 const value_reader& reader_of_text(pg::arguments args, int i)
 {
-    return learnt(args, [=] { return learn_text(args, i); });
+    return learnt(args, [=] { return learn_text(form::print, written_type(args, i), args.collation()); });
 }
 
 // The binary form that numeric's send function gives: number of digits, weight, sign and display scale in two bytes

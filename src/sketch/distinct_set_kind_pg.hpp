@@ -31,7 +31,7 @@ inline constexpr set_kind date_set{DATEOID, 8, false};
 
 // How the values of one argument are read. Learnt once for a calling expression.
 struct value_reader {
-    enum class form : std::uint8_t { bits, real4, real8, label, print };
+    enum class form : std::uint8_t { bits, real4, real8, label, padded_text, name, print };
 
     set_kind kind;
     form how;

@@ -41,6 +41,14 @@ COMMENT ON FUNCTION etl.contains(etl.distinct_set, text) IS
     'Whether the value is in the set. NULL where one is NULL. Error 42804 for a value of another type than the '
     'values of the set.';
 
+CREATE FUNCTION etl.contains(set etl.distinct_set, value "char")
+RETURNS boolean
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_distinct_set_contains_value';
+COMMENT ON FUNCTION etl.contains(etl.distinct_set, "char") IS
+    'Whether the value is in the set. NULL where one is NULL. Error 42804 for a value of another type than the '
+    'values of the set.';
+
 CREATE FUNCTION etl.contains(set etl.distinct_set, value bigint)
 RETURNS boolean
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
@@ -102,14 +110,6 @@ RETURNS boolean
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_distinct_set_contains_date';
 COMMENT ON FUNCTION etl.contains(etl.distinct_set, date) IS
-    'Whether the value is in the set. NULL where one is NULL. Error 42804 for a value of another type than the '
-    'values of the set.';
-
-CREATE FUNCTION etl.contains(set etl.distinct_set, value "char")
-RETURNS boolean
-LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_contains_value';
-COMMENT ON FUNCTION etl.contains(etl.distinct_set, "char") IS
     'Whether the value is in the set. NULL where one is NULL. Error 42804 for a value of another type than the '
     'values of the set.';
 
