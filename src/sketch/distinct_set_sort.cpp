@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t few_unordered = 12;
 constexpr std::size_t few = 24; // an insertion sort is the fastest for so many
-constexpr std::size_t scratch_bytes = std::size_t{16} << 20;
 constexpr int most_dealt_bits = 10;
 constexpr int last_dealt_bits = 7;
 constexpr int parted_bits = 8;
@@ -78,7 +77,7 @@ void sort_bucket(Entry* first, std::size_t count)
 template <class Entry, wanted_order order>
 class sorter {
   public:
-    sorter(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
+    sorter(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll, std::size_t scratch_bytes)
         : to_{entries.data()},
           scratch_(std::min(entries.size(), scratch_bytes / sizeof(Entry)), &memory), ends_{&memory}, stop_{poll}
     {
@@ -243,36 +242,41 @@ class sorter {
 };
 
 template <wanted_order order, class Entry>
-std::size_t keep_distinct(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll)
+std::size_t keep_distinct(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll,
+                          std::size_t scratch_bytes)
 {
     if (entries.size() <= few) { // without the preparations: most sets are small
         insertion_sort(entries.data(), entries.size());
         return static_cast<std::size_t>(std::unique(entries.begin(), entries.end()) - entries.begin());
     }
-    sorter<Entry, order> all{entries, memory, poll};
+    sorter<Entry, order> all{entries, memory, poll, scratch_bytes};
     return static_cast<std::size_t>(all.sort(entries.data(), entries.size(), bits_of<Entry>) - entries.data());
 }
 
 } // namespace
 
-std::size_t sort_distinct(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll)
+std::size_t sort_distinct(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll,
+                          std::size_t scratch_bytes)
 {
-    return keep_distinct<wanted_order::ascending>(entries, memory, poll);
+    return keep_distinct<wanted_order::ascending>(entries, memory, poll, scratch_bytes);
 }
 
-std::size_t sort_distinct(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll)
+std::size_t sort_distinct(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll,
+                          std::size_t scratch_bytes)
 {
-    return keep_distinct<wanted_order::ascending>(entries, memory, poll);
+    return keep_distinct<wanted_order::ascending>(entries, memory, poll, scratch_bytes);
 }
 
-std::size_t drop_repeated(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll)
+std::size_t drop_repeated(std::span<std::uint64_t> entries, std::pmr::memory_resource& memory, poll_fn poll,
+                          std::size_t scratch_bytes)
 {
-    return keep_distinct<wanted_order::none>(entries, memory, poll);
+    return keep_distinct<wanted_order::none>(entries, memory, poll, scratch_bytes);
 }
 
-std::size_t drop_repeated(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll)
+std::size_t drop_repeated(std::span<fingerprint> entries, std::pmr::memory_resource& memory, poll_fn poll,
+                          std::size_t scratch_bytes)
 {
-    return keep_distinct<wanted_order::none>(entries, memory, poll);
+    return keep_distinct<wanted_order::none>(entries, memory, poll, scratch_bytes);
 }
 
 } // namespace etl
