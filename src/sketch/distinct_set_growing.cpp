@@ -23,6 +23,22 @@ std::size_t hash_of(std::uint64_t entry)
     return hash_of(fingerprint{entry, 0});
 }
 
+// In pieces, for a whole gigabyte would keep a cancel waiting.
+void copy(std::byte* to, const std::byte* from, std::size_t size, poll_fn poll)
+{
+    constexpr std::size_t piece = std::size_t{4} << 20;
+    while (size > piece) {
+        std::memcpy(to, from, piece);
+        to += piece;
+        from += piece;
+        size -= piece;
+        poll();
+    }
+    if (size > 0) {
+        std::memcpy(to, from, size);
+    }
+}
+
 } // namespace
 
 void growing_set::add_all(const distinct_set& from, const set_surroundings& in)
@@ -42,9 +58,7 @@ void growing_set::add_all(const distinct_set& from, const set_surroundings& in)
         make_room(added, in);
     }
     const auto bytes_added = from.entry_bytes();
-    if (!bytes_added.empty()) {
-        std::memcpy(entries_ + bytes(), bytes_added.data(), bytes_added.size());
-    }
+    copy(entries_ + bytes(), bytes_added.data(), bytes_added.size(), in.poll);
     if (count_ == 0 && !from.is_open()) {
         distinct_ = added;
         is_sorted_ = true;
@@ -111,7 +125,7 @@ void growing_set::grow(std::uint64_t capacity, const set_surroundings& in)
 {
     const std::size_t size = std::bit_ceil(capacity * kind_.width);
     auto* made = static_cast<std::byte*>(in.memory.allocate(size, alignof(std::uint64_t)));
-    std::memcpy(made, entries_, bytes());
+    copy(made, entries_, bytes(), in.poll);
     if (entries_ != room_) {
         in.memory.deallocate(entries_, std::size_t{capacity_} * kind_.width, alignof(std::uint64_t));
     }
@@ -127,10 +141,10 @@ std::size_t growing_set::flat_size(const set_surroundings& in)
     return distinct_set::header_size + bytes();
 }
 
-void growing_set::write(std::byte* to) const
+void growing_set::write(std::byte* to, poll_fn poll) const
 {
     distinct_set::write_header(to, kind_, !is_closed());
-    std::memcpy(to + distinct_set::header_size, entries_, bytes());
+    copy(to + distinct_set::header_size, entries_, bytes(), poll);
 }
 
 // --- the index -------------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class growing_set {
 
     // The flat form: open unless close() came after the last value.
     std::size_t flat_size(const set_surroundings& in);
-    void write(std::byte* to) const;
+    void write(std::byte* to, poll_fn poll) const;
 
   private:
     template <class Entry>

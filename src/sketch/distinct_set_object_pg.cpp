@@ -38,15 +38,17 @@ Size set_object::flat_size(ExpandedObjectHeader* header)
 
 void set_object::flatten(ExpandedObjectHeader* header, void* result, Size size)
 {
-    static_cast<set_object*>(header)->set_.write(reinterpret_cast<std::byte*>(VARDATA(result)));
-    SET_VARSIZE(result, size);
+    boundary([=] {
+        static_cast<set_object*>(header)->set_.write(reinterpret_cast<std::byte*>(VARDATA(result)), poll);
+        SET_VARSIZE(result, size);
+    });
 }
 
 Datum flat_set(growing_set& set, const set_surroundings& in)
 {
     const std::size_t size = set.flat_size(in) + VARHDRSZ;
     auto* made = static_cast<varlena*>(allocate_in(CurrentMemoryContext, size));
-    set.write(reinterpret_cast<std::byte*>(VARDATA(made)));
+    set.write(reinterpret_cast<std::byte*>(VARDATA(made)), in.poll);
     SET_VARSIZE(made, size);
     return PointerGetDatum(made);
 }

@@ -32,7 +32,7 @@ vector_buffer closed(const distinct_set& set)
     grown.close(in);
     vector_buffer made;
     made.resize(grown.flat_size(in));
-    grown.write(made.data());
+    grown.write(made.data(), in.poll);
     distinct_set::check(made.bytes(), etl::never_poll);
     demand(distinct_set{made.bytes()}.entries() == count);
     return made;

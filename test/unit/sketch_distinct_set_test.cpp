@@ -52,7 +52,7 @@ class scoped_set {
     {
         vector_buffer made;
         made.resize(set.flat_size(in));
-        set.write(made.data());
+        set.write(made.data(), in.poll);
         return made;
     }
     vector_buffer closed()
