@@ -1,6 +1,6 @@
--- etl.distinct_set and etl.count_distinct: a transition function and two aggregates per type. The types that most columns
--- have get functions of their own, which servers that split a query among them can ship by their exact types; they are
--- also what domains are counted by. Texts are in count_distinct_texts.sql.
+-- etl.distinct_set and etl.count_distinct: a transition function and two aggregates per type. The types that most
+-- columns have get functions of their own, which servers that split a query among them can ship by their exact types;
+-- they are also what domains are counted by. Texts are in count_distinct_texts.sql.
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, bigint)
 RETURNS etl.distinct_set

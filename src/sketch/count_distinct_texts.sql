@@ -1,6 +1,6 @@
--- etl.distinct_set and etl.count_distinct of texts. A type has overloads of its own where a call would fit several of the
--- others ("char"), or where PostgreSQL would take etl.distinct_set(x) for a cast to the type of that name, as it does for
--- strings of any type that no overload has.
+-- etl.distinct_set and etl.count_distinct of texts. A type has overloads of its own where a call would fit several of
+-- the others ("char"), or where PostgreSQL would take etl.distinct_set(x) for a cast to the type of that name, as it
+-- does for strings of any type that no overload has.
 
 CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, text)
 RETURNS etl.distinct_set

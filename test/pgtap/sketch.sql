@@ -12,8 +12,9 @@ WHERE a.aggfnoid = $1::regprocedure AND p.prorettype = $2::regtype AND p.propara
 SELECT isnt_empty(format('EXECUTE found(%L, %L)', name, result), name || ' returns ' || result || ', in parallel')
 FROM (SELECT format('etl.%s(%s)', a, t) AS name, r AS result, a, i
       FROM (VALUES ('count_distinct', 'bigint'), ('distinct_set', 'etl.distinct_set')) AS aggregate (a, r)
-      CROSS JOIN unnest(ARRAY['text', 'varchar', 'bpchar', 'name', '"char"', 'bigint', 'integer', 'smallint', 'numeric',
-                              'uuid', 'timestamptz', 'timestamp', 'date', 'anyelement']) WITH ORDINALITY AS type (t, i)) AS names
+      CROSS JOIN unnest(ARRAY['text', 'varchar', 'bpchar', 'name', '"char"', 'bigint', 'integer', 'smallint',
+                              'numeric', 'uuid', 'timestamptz', 'timestamp', 'date', 'anyelement'])
+                 WITH ORDINALITY AS type (t, i)) AS names
 ORDER BY a, i;
 SELECT isnt_empty($$EXECUTE found('etl.merge(etl.distinct_set)', 'etl.distinct_set')$$, 'etl.merge unites sets');
 
@@ -109,14 +110,16 @@ SELECT set_eq('SELECT grp, part, etl.cardinality(t) FROM parts WHERE t IS NOT NU
 -- counted row by row, as no count(DISTINCT) can be
 RESET max_parallel_workers_per_gather;
 SELECT is((SELECT array_agg(c ORDER BY i)
-           FROM (SELECT i, etl.count_distinct(i * i % 1009) OVER (ORDER BY i) AS c FROM generate_series(1, 3000) AS i) AS w),
+           FROM (SELECT i, etl.count_distinct(i * i % 1009) OVER (ORDER BY i) AS c
+                 FROM generate_series(1, 3000) AS i) AS w),
           (SELECT array_agg((SELECT count(DISTINCT j * j % 1009) FROM generate_series(1, i) AS j) ORDER BY i)
            FROM generate_series(1, 3000) AS i),
           'a running count');
 SELECT is((SELECT array_agg(c ORDER BY i)
            FROM (SELECT i, etl.count_distinct(i * i % 13) OVER (ORDER BY i ROWS 5 PRECEDING) AS c
                  FROM generate_series(1, 100) AS i) AS w),
-          (SELECT array_agg((SELECT count(DISTINCT j * j % 13) FROM generate_series(greatest(1, i - 5), i) AS j) ORDER BY i)
+          (SELECT array_agg((SELECT count(DISTINCT j * j % 13) FROM generate_series(greatest(1, i - 5), i) AS j)
+                            ORDER BY i)
            FROM generate_series(1, 100) AS i),
           'a count in a moving frame');
 SELECT is((SELECT ARRAY[etl.count_distinct(t), etl.cardinality(etl.distinct_set(t))] FROM sample),

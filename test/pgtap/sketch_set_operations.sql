@@ -62,14 +62,16 @@ SELECT is(etl.cardinality(etl.merge(s)), 2::bigint, 'merged with nothing') FROM 
 SELECT is(etl.cardinality(etl.merge(s)), 0::bigint, 'nothing merged') FROM empty;
 
 -- NULL, and values of every kind
-SELECT ok(etl.set_union(s, NULL) IS NULL AND etl.set_intersection(NULL, s) IS NULL AND etl.set_difference(s, NULL) IS NULL
-          AND etl.contains(s, NULL::int) IS NULL AND etl.cardinality(NULL) IS NULL, 'NULL is not known') FROM one;
+SELECT ok(etl.set_union(s, NULL) IS NULL AND etl.set_intersection(NULL, s) IS NULL
+          AND etl.set_difference(s, NULL) IS NULL AND etl.contains(s, NULL::int) IS NULL
+          AND etl.cardinality(NULL) IS NULL, 'NULL is not known') FROM one;
 SELECT ok(etl.contains(s, 1::smallint) AND etl.contains(s, 1) AND etl.contains(s, 1::bigint) AND NOT etl.contains(s, 3),
           'whole numbers of any width') FROM one;
 SELECT ok(etl.contains(etl.distinct_set('a'::text), 'a'), 'an untyped literal is a text');
 SELECT ok(etl.contains(etl.distinct_set(1.0), 1.00) AND etl.contains(etl.distinct_set('NaN'::numeric), 'NaN'::numeric),
           'numerics by their value');
-SELECT ok(etl.contains(etl.distinct_set('0'::float8), '-0'::float8) AND etl.contains(etl.distinct_set(1.5::float4), 1.5::float8),
+SELECT ok(etl.contains(etl.distinct_set('0'::float8), '-0'::float8)
+          AND etl.contains(etl.distinct_set(1.5::float4), 1.5::float8),
           'floats by their value');
 SELECT ok(etl.contains(etl.distinct_set('2024-01-01'::date), '2024-01-01'::date)
           AND NOT etl.contains(etl.distinct_set('2024-01-01'::timestamptz), '2024-01-02'::timestamptz), 'moments');
