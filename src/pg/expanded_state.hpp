@@ -15,6 +15,7 @@
 #include "pg/function.hpp"
 
 extern "C" {
+#include <miscadmin.h>
 #include <utils/expandeddatum.h>
 }
 
@@ -29,6 +30,17 @@ void require_value_size(std::size_t bytes);
 
 inline constexpr char states_context_name[] = "pg_etl states"; // known by its address
 
+// The largest block of a context that HashAgg counts: as for its own, a sixteenth of work_mem at most, so that one block
+// does not pass the limit far.
+inline Size states_block_size()
+{
+    Size size = ALLOCSET_DEFAULT_MAXSIZE;
+    while (size > ALLOCSET_DEFAULT_INITSIZE && size * 16 > static_cast<Size>(work_mem) * 1024) {
+        size /= 2;
+    }
+    return size;
+}
+
 // The context of an aggregate's states. PostgreSQL adds children at the front, and this one comes with the first state.
 // May raise.
 inline MemoryContext states_context(MemoryContext aggregate)
@@ -38,7 +50,8 @@ inline MemoryContext states_context(MemoryContext aggregate)
         child = child->nextchild;
     }
     return child != nullptr ? child
-                            : AllocSetContextCreateInternal(aggregate, states_context_name, ALLOCSET_DEFAULT_SIZES);
+                            : AllocSetContextCreateInternal(aggregate, states_context_name, ALLOCSET_DEFAULT_MINSIZE,
+                                                            ALLOCSET_DEFAULT_INITSIZE, states_block_size());
 }
 
 template <class T>
