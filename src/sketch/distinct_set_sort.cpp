@@ -73,13 +73,35 @@ void sort_bucket(Entry* first, std::size_t count)
     }
 }
 
+// Room for entries that nobody has written yet.
+template <class Entry>
+class scratch {
+  public:
+    scratch(std::size_t size, std::pmr::memory_resource& memory)
+        : memory_{memory}, size_{size}, first_{
+                                            static_cast<Entry*>(memory.allocate(size * sizeof(Entry), alignof(Entry)))}
+    {
+    }
+    ~scratch() { memory_.deallocate(first_, size_ * sizeof(Entry), alignof(Entry)); }
+    scratch(const scratch&) = delete;
+    scratch& operator=(const scratch&) = delete;
+
+    std::size_t size() const noexcept { return size_; }
+    Entry* from(std::size_t i) const noexcept { return first_ + i; }
+
+  private:
+    std::pmr::memory_resource& memory_;
+    std::size_t size_;
+    Entry* first_;
+};
+
 // Goes through the entries in their order, part by part, and writes what differs from `to` on, which never overtakes.
 template <class Entry, wanted_order order>
 class sorter {
   public:
     sorter(std::span<Entry> entries, std::pmr::memory_resource& memory, poll_fn poll, std::size_t scratch_bytes)
-        : to_{entries.data()},
-          scratch_(std::min(entries.size(), scratch_bytes / sizeof(Entry)), &memory), ends_{&memory}, stop_{poll}
+        : to_{entries.data()}, scratch_{std::min(entries.size(), scratch_bytes / sizeof(Entry)), memory},
+          ends_{&memory}, stop_{poll}
     {
     }
 
@@ -118,14 +140,14 @@ class sorter {
     {
         const int wanted = static_cast<int>(std::bit_width(count)) - 3; // for buckets of four
         if (wanted <= most_dealt_bits) {
-            deal_out(first, scratch_.data(), count, {left, wanted}, ends_);
-            each_bucket(ends_, [this](std::size_t begin, std::size_t size) { finish(&scratch_[begin], size); });
+            deal_out(first, scratch_.from(0), count, {left, wanted}, ends_);
+            each_bucket(ends_, [this](std::size_t begin, std::size_t size) { finish(scratch_.from(begin), size); });
             return;
         }
         const digit by{left, std::min(wanted - last_dealt_bits, most_dealt_bits)};
-        deal_out(first, scratch_.data(), count, by, outer_ends_);
+        deal_out(first, scratch_.from(0), count, by, outer_ends_);
         each_bucket(outer_ends_, [=, this](std::size_t begin, std::size_t size) {
-            deal_back(&scratch_[begin], first + begin, size, left - by.bits());
+            deal_back(scratch_.from(begin), first + begin, size, left - by.bits());
         });
     }
 
@@ -235,7 +257,7 @@ class sorter {
     }
 
     Entry* to_;
-    std::pmr::vector<Entry> scratch_;
+    scratch<Entry> scratch_;
     std::pmr::vector<std::uint32_t> ends_;
     std::pmr::vector<std::uint32_t> outer_ends_;
     poller stop_;
