@@ -53,4 +53,14 @@ Datum flat_set(growing_set& set, const set_surroundings& in)
     return PointerGetDatum(made);
 }
 
+Datum closed_copy(const distinct_set& set)
+{
+    context_resource memory;
+    const set_surroundings in{memory, poll};
+    growing_set copy{set.kind()};
+    copy.add_all(set, in);
+    copy.close(in);
+    return flat_set(copy, in);
+}
+
 } // namespace etl::pg

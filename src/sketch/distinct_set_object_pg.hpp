@@ -47,6 +47,9 @@ static_assert(std::is_trivially_destructible_v<set_object>);
 // The flat form of a set, in the current memory context.
 Datum flat_set(growing_set& set, const set_surroundings& in);
 
+// The same of a flat set, closed.
+Datum closed_copy(const distinct_set& set);
+
 // How many values a set has that is not an object; of a closed set that lies elsewhere only the front is fetched. May
 // raise.
 std::int64_t cardinality(Datum set);

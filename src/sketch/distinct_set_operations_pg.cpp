@@ -39,15 +39,7 @@ using etl::pg::arguments;
 distinct_set closed_set(arguments args, int i)
 {
     const distinct_set given{etl::pg::read_state(args, i)};
-    if (!given.is_open()) {
-        return given;
-    }
-    etl::pg::context_resource memory;
-    const etl::set_surroundings in{memory, etl::pg::poll};
-    etl::growing_set copy{given.kind()};
-    copy.add_all(given, in);
-    copy.close(in);
-    return distinct_set{etl::pg::varlena_bytes(etl::pg::flat_set(copy, in))};
+    return given.is_open() ? distinct_set{etl::pg::varlena_bytes(etl::pg::closed_copy(given))} : given;
 }
 
 Datum combine(arguments args, set_operation operation)

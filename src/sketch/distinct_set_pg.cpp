@@ -61,12 +61,13 @@ template <class Entry>
     return with_set(args, kind, [&](growing_set& set, const etl::set_surroundings& in) { set.add(entry, in); });
 }
 
-// Nearly every row: the state is there, and has room. A state of an aggregate has the kind of its values.
+// Nearly every row: the state is there, and has room.
 template <class Entry>
 Datum add(arguments args, const set_kind& kind, const Entry& entry)
 {
     set_object* state = state_of(args);
-    return state != nullptr && state->set().append(entry) ? args.datum(0) : add_with_care(args, kind, entry);
+    const bool is_added = state != nullptr && state->set().kind() == kind && state->set().append(entry);
+    return is_added ? args.datum(0) : add_with_care(args, kind, entry);
 }
 
 Datum add_read(arguments args, const value_reader& by)
@@ -89,13 +90,7 @@ Datum closed(arguments args)
         state->set().close(in);
         return etl::pg::flat_set(state->set(), in);
     }
-    const distinct_set flat{etl::pg::read_state(args, 0)};
-    context_resource memory;
-    const etl::set_surroundings in{memory, etl::pg::poll};
-    growing_set copy{flat.kind()};
-    copy.add_all(flat, in);
-    copy.close(in);
-    return etl::pg::flat_set(copy, in);
+    return etl::pg::closed_copy(distinct_set{etl::pg::read_state(args, 0)});
 }
 
 } // namespace
