@@ -5,7 +5,8 @@
 // behind the other.
 //
 // Then the room doubles unless half of it became free, and where little had repeated it doubles the next time without
-// a look. So the room is at most six times what the distinct values need, and four times from 16 MB on.
+// a look. So the room of values that come one by one is at most six times what the distinct ones need, and four times
+// from 16 MB on; a set that is added gets what it takes, rounded up to a power of two.
 //
 // A running count, as of a window function, asks after every row. When a set is counted the second time it gets an
 // index: from then on each value is looked up, and no count sorts anything.
