@@ -30,8 +30,8 @@ void require_value_size(std::size_t bytes);
 
 inline constexpr char states_context_name[] = "pg_etl states"; // known by its address
 
-// The largest block of a context that HashAgg counts: as for its own, a sixteenth of work_mem at most, so that one block
-// does not pass the limit far.
+// The largest block of a context that HashAgg counts: as for its own, a sixteenth of work_mem at most, so that one
+// block does not pass the limit far.
 inline Size states_block_size()
 {
     Size size = ALLOCSET_DEFAULT_MAXSIZE;
