@@ -15,6 +15,7 @@
 #include "pg/function.hpp"
 
 extern "C" {
+#include <miscadmin.h>
 #include <utils/expandeddatum.h>
 }
 
@@ -26,6 +27,32 @@ namespace etl::pg {
 
 // Throws program_limit_exceeded where a state is too large for one value.
 void require_value_size(std::size_t bytes);
+
+inline constexpr char states_context_name[] = "pg_etl states"; // known by its address
+
+// The largest block of a context that HashAgg counts: as for its own, a sixteenth of work_mem at most, so that one
+// block does not pass the limit far.
+inline Size states_block_size()
+{
+    Size size = ALLOCSET_DEFAULT_MAXSIZE;
+    while (size > ALLOCSET_DEFAULT_INITSIZE && size * 16 > static_cast<Size>(work_mem) * 1024) {
+        size /= 2;
+    }
+    return size;
+}
+
+// The context of an aggregate's states. PostgreSQL adds children at the front, and this one comes with the first state.
+// May raise.
+inline MemoryContext states_context(MemoryContext aggregate)
+{
+    MemoryContext child = aggregate->firstchild;
+    while (child != nullptr && child->name != states_context_name) {
+        child = child->nextchild;
+    }
+    return child != nullptr ? child
+                            : AllocSetContextCreateInternal(aggregate, states_context_name, ALLOCSET_DEFAULT_MINSIZE,
+                                                            ALLOCSET_DEFAULT_INITSIZE, states_block_size());
+}
 
 template <class T>
 class expanded_state {
@@ -52,7 +79,7 @@ class expanded_state {
     template <class Make>
     static Datum create(MemoryContext aggregate, Make&& make)
     {
-        MemoryContext shared = call([aggregate] { return context_below(aggregate); });
+        MemoryContext shared = call([aggregate] { return states_context(aggregate); });
         auto* made = construct_in<holder>(shared, shared);
         EOH_init_header(made, &methods, shared);
         made->object = make(&made->memory);
@@ -75,17 +102,6 @@ class expanded_state {
         T* object = nullptr;
         std::pmr::vector<std::byte> flat; // between the two methods
     };
-
-    // PostgreSQL adds children at the front, and this one comes with the first state.
-    static MemoryContext context_below(MemoryContext aggregate)
-    {
-        MemoryContext child = aggregate->firstchild;
-        while (child != nullptr && child->name != context_name) {
-            child = child->nextchild;
-        }
-        return child != nullptr ? child
-                                : AllocSetContextCreateInternal(aggregate, context_name, ALLOCSET_DEFAULT_SIZES);
-    }
 
     static holder& of(ExpandedObjectHeader* header) { return *static_cast<holder*>(header); }
 
@@ -111,7 +127,6 @@ class expanded_state {
     }
 
     static constexpr ExpandedObjectMethods methods = {flat_size, flatten};
-    static constexpr char context_name[] = "pg_etl states"; // known by its address
 };
 
 } // namespace etl::pg

@@ -30,7 +30,9 @@ int hex_digit(char c) noexcept
 [[noreturn]] void refuse_text(const char* type)
 {
     throw error(sqlstate::invalid_text_representation, std::string{"invalid input syntax for type "} + type,
-                "The text form of a state is \\x and an even number of hexadecimal digits.");
+                "The text form of a state is \\x and an even number of hexadecimal digits.",
+                std::string{"Where the aggregate "} + type +
+                    "(x) was meant, cast x, as in x::text: of a value of its type PostgreSQL takes that for a cast.");
 }
 
 } // namespace

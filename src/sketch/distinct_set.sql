@@ -1,4 +1,5 @@
--- Mergeable states that answer questions about the values of a column: for now the set of its distinct values.
+-- The set of a column's distinct values: its type, and the aggregate that merges sets. The aggregates that make and
+-- count it are in count_distinct.sql, what is asked of stored sets in set_operations.sql.
 
 CREATE TYPE etl.distinct_set;
 
@@ -35,25 +36,29 @@ CREATE TYPE etl.distinct_set (
     RECEIVE = etl.distinct_set_recv,
     SEND = etl.distinct_set_send,
     ALIGNMENT = double,
-    STORAGE = extended
+    STORAGE = external
 );
 COMMENT ON TYPE etl.distinct_set IS
-    'The distinct values of a column, each as a fingerprint of 16 bytes. Made by the aggregate etl.distinct_set, '
-    'stored like any value, merged by the aggregate etl.merge, read by etl.cardinality. Numbers, moments and UUIDs '
-    'are kept exactly; texts and numerics by a hash of 128 bits. Holds at most 37748736 values.';
-
-CREATE FUNCTION etl.cardinality(etl.distinct_set)
-RETURNS bigint
-LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_cardinality';
-COMMENT ON FUNCTION etl.cardinality(etl.distinct_set) IS 'How many distinct values a set holds.';
+    'The distinct values of a column, in 8 bytes each (numbers, moments) or 16 (other types), and 16 bytes besides. '
+    'Made by the aggregate etl.distinct_set, stored like any value, merged by the aggregate etl.merge, read by '
+    'etl.cardinality and etl.contains, combined by etl.set_union, etl.set_intersection and etl.set_difference. Values '
+    'of up to 8 bytes and UUIDs are kept exactly; others by a hash of 128 bits. Equal sets are equal bytes. Holds at '
+    'most 128000000 values of 8 bytes or 64000000 of 16.';
 
 CREATE FUNCTION etl._distinct_set_combine(etl.distinct_set, etl.distinct_set)
 RETURNS etl.distinct_set
-LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_distinct_set_combine';
 COMMENT ON FUNCTION etl._distinct_set_combine(etl.distinct_set, etl.distinct_set) IS
-    'Union of two sets: combine function of etl.distinct_set and etl.count_distinct, transition of etl.merge.';
+    'Union of two sets: combine function of etl.distinct_set and etl.count_distinct, transition of etl.merge. NULL is '
+    'no set. Error 42804 for sets of values of two types.';
+
+CREATE FUNCTION etl._distinct_set_final(etl.distinct_set)
+RETURNS etl.distinct_set
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_distinct_set_final';
+COMMENT ON FUNCTION etl._distinct_set_final(etl.distinct_set) IS
+    'Final function of etl.distinct_set and etl.merge: the set in the form in which it is stored.';
 
 CREATE FUNCTION etl._count_distinct_final(etl.distinct_set)
 RETURNS bigint
@@ -65,285 +70,12 @@ COMMENT ON FUNCTION etl._count_distinct_final(etl.distinct_set) IS
 CREATE AGGREGATE etl.merge(etl.distinct_set) (
     SFUNC = etl._distinct_set_combine,
     STYPE = etl.distinct_set,
-    SSPACE = 128,
+    SSPACE = 144,
+    FINALFUNC = etl._distinct_set_final,
     COMBINEFUNC = etl._distinct_set_combine,
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE etl.merge(etl.distinct_set) IS
     'Union of stored sets: etl.cardinality(etl.merge(s)) counts every value once, in however many sets it lies. NULL '
-    'without sets. Error 54000 past 37748736 values.';
-
--- One transition function and two aggregates per type. No anyelement: servers that split a query among them ship
--- aggregates by their exact types, and a date must not be counted through a cast that depends on the time zone.
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, text)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_text';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, text) IS
-    'Transition function of etl.distinct_set(text) and etl.count_distinct(text).';
-
-CREATE AGGREGATE etl.distinct_set(x text) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(text) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values. Compared by its bytes; error 0A000 for a '
-    'nondeterministic collation. citext and varchar count as text.';
-
-CREATE AGGREGATE etl.count_distinct(x text) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(text) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group. Compared by its bytes; error 0A000 for a '
-    'nondeterministic collation. citext and varchar count as text.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, bigint)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_bigint';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, bigint) IS
-    'Transition function of etl.distinct_set(bigint) and etl.count_distinct(bigint).';
-
-CREATE AGGREGATE etl.distinct_set(x bigint) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(bigint) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values.';
-
-CREATE AGGREGATE etl.count_distinct(x bigint) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(bigint) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, integer)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_integer';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, integer) IS
-    'Transition function of etl.distinct_set(integer) and etl.count_distinct(integer).';
-
-CREATE AGGREGATE etl.distinct_set(x integer) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(integer) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
-
-CREATE AGGREGATE etl.count_distinct(x integer) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(integer) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group. Equal to the bigint of the same value.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, smallint)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_smallint';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, smallint) IS
-    'Transition function of etl.distinct_set(smallint) and etl.count_distinct(smallint).';
-
-CREATE AGGREGATE etl.distinct_set(x smallint) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(smallint) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values. Equal to the bigint of the same value.';
-
-CREATE AGGREGATE etl.count_distinct(x smallint) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(smallint) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group. Equal to the bigint of the same value.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, numeric)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_numeric';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, numeric) IS
-    'Transition function of etl.distinct_set(numeric) and etl.count_distinct(numeric).';
-
-CREATE AGGREGATE etl.distinct_set(x numeric) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(numeric) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values. 1.0 equals 1.00; NaN equals NaN.';
-
-CREATE AGGREGATE etl.count_distinct(x numeric) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(numeric) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group. 1.0 equals 1.00; NaN equals NaN.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, uuid)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_uuid';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, uuid) IS
-    'Transition function of etl.distinct_set(uuid) and etl.count_distinct(uuid).';
-
-CREATE AGGREGATE etl.distinct_set(x uuid) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(uuid) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values.';
-
-CREATE AGGREGATE etl.count_distinct(x uuid) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(uuid) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, timestamptz)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_timestamptz';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, timestamptz) IS
-    'Transition function of etl.distinct_set(timestamptz) and etl.count_distinct(timestamptz).';
-
-CREATE AGGREGATE etl.distinct_set(x timestamptz) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(timestamptz) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values.';
-
-CREATE AGGREGATE etl.count_distinct(x timestamptz) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(timestamptz) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, timestamp)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_timestamp';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, timestamp) IS
-    'Transition function of etl.distinct_set(timestamp) and etl.count_distinct(timestamp).';
-
-CREATE AGGREGATE etl.distinct_set(x timestamp) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(timestamp) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values.';
-
-CREATE AGGREGATE etl.count_distinct(x timestamp) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(timestamp) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group.';
-
-CREATE FUNCTION etl._distinct_set_add(etl.distinct_set, date)
-RETURNS etl.distinct_set
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_distinct_set_add_date';
-COMMENT ON FUNCTION etl._distinct_set_add(etl.distinct_set, date) IS
-    'Transition function of etl.distinct_set(date) and etl.count_distinct(date).';
-
-CREATE AGGREGATE etl.distinct_set(x date) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.distinct_set(date) IS
-    'The set of the distinct values of x, to be stored, merged by etl.merge and counted by etl.cardinality. NULLs are '
-    'left out; NULL without values. Error 54000 past 37748736 values.';
-
-CREATE AGGREGATE etl.count_distinct(x date) (
-    SFUNC = etl._distinct_set_add,
-    STYPE = etl.distinct_set,
-    SSPACE = 128,
-    FINALFUNC = etl._count_distinct_final,
-    COMBINEFUNC = etl._distinct_set_combine,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE etl.count_distinct(date) IS
-    'How many distinct values x has: count(DISTINCT x), without a sort and in parallel. NULLs are not counted; 0 '
-    'without values. Error 54000 past 37748736 values in a group.';
+    'sets are left out; NULL without sets. Error 42804 for sets of values of several types, 54000 for more values than '
+    'a set can hold.';

@@ -1,90 +1,96 @@
-// etl.distinct_set, etl.count_distinct: one transition function per type, which only differ in how a value becomes a
-// fingerprint.
-#include "sketch/distinct_set.hpp"
+// etl.distinct_set, etl.count_distinct, etl.merge: one transition function per type, which only differ in how a value
+// becomes an entry.
+#include "pg/calling_expression.hpp"
 #include "pg/state_type.hpp"
-
-extern "C" {
-#include <utils/date.h>
-#include <utils/fmgrprotos.h>
-#include <utils/lsyscache.h>
-#include <utils/uuid.h>
-}
+#include "sketch/distinct_set_kind_pg.hpp"
+#include "sketch/distinct_set_object_pg.hpp"
 
 namespace {
 
 using etl::distinct_set;
-using etl::fingerprint;
-using etl::number_kind;
+using etl::growing_set;
+using etl::set_kind;
+using etl::value_reader;
 using etl::pg::arguments;
-using etl::pg::state_buffer;
+using etl::pg::context_resource;
+using etl::pg::set_object;
 
 void check_set(std::span<const std::byte> bytes)
 {
     distinct_set::check(bytes, etl::pg::poll);
 }
 
-// A set compares texts by their bytes. Asked once per set: the collation is the same for all rows.
-void require_bytewise_collation(arguments args)
+// Calls change(set, surroundings) with the first argument's set. In an aggregate that is its state, elsewhere a copy,
+// which is answered closed.
+template <class Change>
+Datum with_set(arguments args, const set_kind& kind, Change&& change)
 {
-    const Oid collation = args.collation();
-    if (!OidIsValid(collation) || get_collation_isdeterministic(collation)) {
-        return;
+    if (MemoryContext aggregate = etl::pg::aggregate_context(args)) {
+        set_object* state = set_object::own(args, aggregate, kind);
+        context_resource memory = state->memory();
+        change(state->set(), etl::set_surroundings{memory, etl::pg::poll});
+        return state->datum();
     }
-    throw etl::error(etl::sqlstate::feature_not_supported,
-                     "nondeterministic collations are not supported for distinct sets",
-                     std::string{"Texts that differ in their bytes are equal in collation \""} +
-                         get_collation_name(collation) + "\", and the set compares bytes.",
-                     "Name another collation, as in etl.count_distinct(x COLLATE \"C\"), or use count(DISTINCT x).");
-}
-
-// The transition function of every overload. NULL is no value.
-template <class Fingerprint>
-Datum add(arguments args, Fingerprint fingerprint_of_argument)
-{
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : args.datum(0);
+    context_resource memory;
+    const etl::set_surroundings in{memory, etl::pg::poll};
+    growing_set copy{kind};
+    if (!args.is_null(0)) {
+        const distinct_set before{etl::pg::read_state(args, 0)};
+        etl::require_same_kind(before.kind(), kind);
+        copy.add_all(before, in);
     }
-    const fingerprint value = fingerprint_of_argument(args);
-    state_buffer state = etl::pg::own_state(args);
-    distinct_set{state}.insert(value);
-    return state.datum();
+    change(copy, in);
+    copy.close(in);
+    return etl::pg::flat_set(copy, in);
 }
 
-fingerprint text_fingerprint(arguments args)
+// NULL is no value.
+Datum leave(arguments args)
 {
-    if (args.is_null(0)) {
-        require_bytewise_collation(args);
+    return args.is_null(0) ? args.null_result() : args.datum(0);
+}
+
+set_object* state_of(arguments args)
+{
+    return args.is_null(0) ? nullptr : set_object::find(args.datum(0));
+}
+
+template <class Entry>
+[[gnu::noinline]] Datum add_with_care(arguments args, const set_kind& kind, const Entry& entry)
+{
+    return with_set(args, kind, [&](growing_set& set, const etl::set_surroundings& in) { set.add(entry, in); });
+}
+
+// Nearly every row: the state is there, and has room.
+template <class Entry>
+Datum add(arguments args, const set_kind& kind, const Entry& entry)
+{
+    set_object* state = state_of(args);
+    const bool is_added = state != nullptr && state->set().kind() == kind && state->set().append(entry);
+    return is_added ? args.datum(0) : add_with_care(args, kind, entry);
+}
+
+Datum add_read(arguments args, const value_reader& by)
+{
+    return by.kind.width == sizeof(std::uint64_t) ? add(args, by.kind, by.bits(args.datum(1)))
+                                                  : add(args, by.kind, by.print(args.datum(1)));
+}
+
+Datum add_number(arguments args, const set_kind& kind, std::int64_t value)
+{
+    return add(args, kind, etl::spread(static_cast<std::uint64_t>(value)));
+}
+
+// As a closed set in the current memory context, whatever it was.
+Datum closed(arguments args)
+{
+    if (set_object* state = state_of(args)) {
+        context_resource memory = state->memory();
+        const etl::set_surroundings in{memory, etl::pg::poll};
+        state->set().close(in);
+        return etl::pg::flat_set(state->set(), in);
     }
-    return etl::fingerprint_of(args.get<std::string_view>(1));
-}
-
-// The binary form that numeric's send function gives: number of digits, weight, sign and display scale in two bytes
-// each, then the digits, without zeros at either end. Only the scale tells 1.0 from 1.00, so it is blanked out.
-fingerprint numeric_fingerprint(arguments args)
-{
-    constexpr std::size_t scale_at = 6;
-    auto* form = DatumGetByteaPP(DirectFunctionCall1(numeric_send, args.datum(1)));
-    auto* bytes = reinterpret_cast<std::byte*>(VARDATA_ANY(form));
-    std::memset(bytes + scale_at, 0, sizeof(std::uint16_t));
-    return etl::fingerprint_of(std::span<const std::byte>{bytes, VARSIZE_ANY_EXHDR(form)});
-}
-
-fingerprint uuid_fingerprint(arguments args)
-{
-    static_assert(UUID_LEN == sizeof(fingerprint));
-    return etl::fingerprint_of_uuid(reinterpret_cast<const std::byte*>(DatumGetPointer(args.datum(1))));
-}
-
-template <number_kind kind>
-fingerprint number_fingerprint(arguments args)
-{
-    return etl::fingerprint_of(args.get<std::int64_t>(1), kind);
-}
-
-template <number_kind kind>
-fingerprint short_number_fingerprint(arguments args)
-{
-    return etl::fingerprint_of(std::int64_t{args.get<std::int32_t>(1)}, kind);
+    return etl::pg::closed_copy(distinct_set{etl::pg::read_state(args, 0)});
 }
 
 } // namespace
@@ -93,62 +99,74 @@ ETL_STATE_TYPE(distinct_set, check_set)
 
 ETL_FUNCTION(etl_distinct_set_add_text, args)
 {
-    return add(args, text_fingerprint);
+    if (args.is_null(1)) {
+        return leave(args);
+    }
+    set_object* state = state_of(args);
+    if (state != nullptr && state->set().kind() == etl::text_set) {
+        return add(args, etl::text_set, etl::fingerprint_of(args.get<std::string_view>(1)));
+    }
+    return add_read(args, etl::reader_of_text(args, 1));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_numeric, args)
 {
-    return add(args, numeric_fingerprint);
+    return args.is_null(1) ? leave(args) : add(args, etl::numeric_set, etl::numeric_entry(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_uuid, args)
 {
-    return add(args, uuid_fingerprint);
+    return args.is_null(1) ? leave(args) : add(args, etl::uuid_set, etl::uuid_entry(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_bigint, args)
 {
-    return add(args, number_fingerprint<number_kind::integer>);
+    return args.is_null(1) ? leave(args) : add_number(args, etl::integer_set, DatumGetInt64(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_integer, args)
 {
-    return add(args, short_number_fingerprint<number_kind::integer>);
+    return args.is_null(1) ? leave(args) : add_number(args, etl::integer_set, DatumGetInt32(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_smallint, args)
 {
-    return add(args, [](arguments a) {
-        return etl::fingerprint_of(std::int64_t{DatumGetInt16(a.datum(1))}, number_kind::integer);
-    });
+    return args.is_null(1) ? leave(args) : add_number(args, etl::integer_set, DatumGetInt16(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_timestamptz, args)
 {
-    return add(args, number_fingerprint<number_kind::timestamptz>);
+    return args.is_null(1) ? leave(args) : add_number(args, etl::timestamptz_set, DatumGetInt64(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_timestamp, args)
 {
-    return add(args, number_fingerprint<number_kind::timestamp>);
+    return args.is_null(1) ? leave(args) : add_number(args, etl::timestamp_set, DatumGetInt64(args.datum(1)));
 }
 
 ETL_FUNCTION(etl_distinct_set_add_date, args)
 {
-    return add(args, short_number_fingerprint<number_kind::date>);
+    return args.is_null(1) ? leave(args) : add_number(args, etl::date_set, DatumGetInt32(args.datum(1)));
+}
+
+ETL_FUNCTION(etl_distinct_set_add_value, args)
+{
+    return args.is_null(1) ? leave(args) : add_read(args, etl::reader_of_value(args, 1));
 }
 
 ETL_FUNCTION(etl_distinct_set_combine, args)
 {
-    const auto other = etl::pg::read_state(args, 1);
-    state_buffer state = etl::pg::own_state(args);
-    distinct_set{state}.merge(other, etl::pg::poll);
-    return state.datum();
+    if (args.is_null(1)) {
+        return leave(args);
+    }
+    const distinct_set other{etl::pg::read_state(args, 1)};
+    return with_set(args, other.kind(),
+                    [&](growing_set& set, const etl::set_surroundings& in) { set.add_all(other, in); });
 }
 
-ETL_FUNCTION(etl_distinct_set_cardinality, args)
+ETL_FUNCTION(etl_distinct_set_final, args)
 {
-    return args.result(static_cast<std::int64_t>(distinct_set::count(etl::pg::read_state(args, 0))));
+    return args.is_null(0) ? args.null_result() : closed(args);
 }
 
 // No rows, or only NULL: nothing to count.
@@ -157,5 +175,9 @@ ETL_FUNCTION(etl_count_distinct_final, args)
     if (args.is_null(0)) {
         return args.result(std::int64_t{0});
     }
-    return args.result(static_cast<std::int64_t>(distinct_set::count(etl::pg::read_state(args, 0))));
+    if (set_object* state = state_of(args)) {
+        context_resource memory = state->memory();
+        return args.result(static_cast<std::int64_t>(state->set().count({memory, etl::pg::poll})));
+    }
+    return args.result(etl::pg::cardinality(args.datum(0)));
 }

@@ -1,7 +1,7 @@
 -- etl.count_distinct and etl.distinct_set: signatures, and every type against count(DISTINCT) on random data, however
 -- the plan goes: hashed, sorted, in parallel, with little memory, merged from stored parts.
 BEGIN;
-SELECT plan(31);
+SELECT plan(46);
 
 -- what there is
 SELECT has_type('etl', 'distinct_set', 'the state type exists');
@@ -12,8 +12,9 @@ WHERE a.aggfnoid = $1::regprocedure AND p.prorettype = $2::regtype AND p.propara
 SELECT isnt_empty(format('EXECUTE found(%L, %L)', name, result), name || ' returns ' || result || ', in parallel')
 FROM (SELECT format('etl.%s(%s)', a, t) AS name, r AS result, a, i
       FROM (VALUES ('count_distinct', 'bigint'), ('distinct_set', 'etl.distinct_set')) AS aggregate (a, r)
-      CROSS JOIN unnest(ARRAY['text', 'bigint', 'integer', 'smallint', 'numeric', 'uuid', 'timestamptz', 'timestamp',
-                              'date']) WITH ORDINALITY AS type (t, i)) AS names
+      CROSS JOIN unnest(ARRAY['text', 'varchar', 'bpchar', 'name', '"char"', 'bigint', 'integer', 'smallint',
+                              'numeric', 'uuid', 'timestamptz', 'timestamp', 'date', 'anyelement'])
+                 WITH ORDINALITY AS type (t, i)) AS names
 ORDER BY a, i;
 SELECT isnt_empty($$EXECUTE found('etl.merge(etl.distinct_set)', 'etl.distinct_set')$$, 'etl.merge unites sets');
 
@@ -97,9 +98,32 @@ SELECT set_eq('SELECT grp, coalesce(etl.cardinality(etl.merge(t)), 0) AS t,
               'SELECT grp, t, num FROM expected', 'merged parts of each group');
 CREATE TABLE merged AS SELECT etl.merge(t) AS t FROM parts;
 SELECT is((SELECT etl.cardinality(t) FROM merged), (SELECT t FROM whole), 'merged parts of the whole, in parallel');
+SELECT is((SELECT etl.distinct_set(t)::text FROM sample), (SELECT t::text FROM merged),
+          'and is byte for byte the set of the whole');
+SELECT set_eq('SELECT grp, etl.merge(t)::text AS t, etl.merge(num)::text AS num FROM parts GROUP BY grp',
+              'SELECT grp, etl.distinct_set(t)::text AS t, etl.distinct_set(num)::text AS num FROM sample GROUP BY grp',
+              'as in each group');
 SELECT set_eq('SELECT grp, part, etl.cardinality(t) FROM parts WHERE t IS NOT NULL',
               'SELECT grp, part, count(DISTINCT t) FROM sample WHERE t IS NOT NULL GROUP BY grp, part',
               'merging leaves the parts as they were');
+
+-- counted row by row, as no count(DISTINCT) can be
+RESET max_parallel_workers_per_gather;
+SELECT is((SELECT array_agg(c ORDER BY i)
+           FROM (SELECT i, etl.count_distinct(i * i % 1009) OVER (ORDER BY i) AS c
+                 FROM generate_series(1, 3000) AS i) AS w),
+          (SELECT array_agg((SELECT count(DISTINCT j * j % 1009) FROM generate_series(1, i) AS j) ORDER BY i)
+           FROM generate_series(1, 3000) AS i),
+          'a running count');
+SELECT is((SELECT array_agg(c ORDER BY i)
+           FROM (SELECT i, etl.count_distinct(i * i % 13) OVER (ORDER BY i ROWS 5 PRECEDING) AS c
+                 FROM generate_series(1, 100) AS i) AS w),
+          (SELECT array_agg((SELECT count(DISTINCT j * j % 13) FROM generate_series(greatest(1, i - 5), i) AS j)
+                            ORDER BY i)
+           FROM generate_series(1, 100) AS i),
+          'a count in a moving frame');
+SELECT is((SELECT ARRAY[etl.count_distinct(t), etl.cardinality(etl.distinct_set(t))] FROM sample),
+          (SELECT ARRAY[count(DISTINCT t), count(DISTINCT t)] FROM sample), 'count and set of one state');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- etl.distinct_set as a value: through tables, texts, dumps and binary files; forged; under functions called by hand.
 BEGIN;
-SELECT plan(25);
+SELECT plan(32);
 
 CREATE TABLE kept (name text, s etl.distinct_set);
 INSERT INTO kept
@@ -46,10 +46,11 @@ SELECT lives_ok(format('SELECT %L::etl.distinct_set', :'good'), 'the bytes of a 
 SELECT refuses(''::bytea, 'no bytes');
 SELECT refuses(set_byte(:'good', 0, 0), 'another magic');
 SELECT refuses(set_byte(:'good', 4, 2), 'another version');
-SELECT refuses(set_byte(:'good', 8, 2), 'a false count');
-SELECT refuses(set_byte(:'good', 19, 255), 'a false number of slots');
-SELECT refuses(set_byte(:'good', 20, 2), 'a false mark for zero');
+SELECT refuses(set_byte(:'good', 12, 7), 'entries of another width');
+SELECT refuses(set_byte(:'good', 13, 8), 'a mark that is not known');
+SELECT refuses(set_byte(:'good', 15, 1), 'a header that is not empty where it must be');
 SELECT refuses(:'good'::bytea || '\x00', 'a byte too many');
+SELECT refuses(:'good'::bytea || decode(repeat('00', 16), 'hex'), 'a value that is there twice');
 
 -- functions of the aggregates called by hand work on copies
 CREATE FUNCTION by_hand()
@@ -61,11 +62,25 @@ DECLARE
     two etl.distinct_set := etl._distinct_set_add(one, 2);
     other etl.distinct_set := etl._distinct_set_add(NULL::etl.distinct_set, 3);
     united etl.distinct_set := etl._distinct_set_combine(two, other);
+    again etl.distinct_set := etl._distinct_set_combine(united, two);
 BEGIN
-    RETURN ARRAY[etl.cardinality(one), etl.cardinality(two), etl.cardinality(other), etl.cardinality(united)];
+    RETURN ARRAY[etl.cardinality(one), etl.cardinality(two), etl.cardinality(other), etl.cardinality(united),
+                 (again::text = united::text)::int];
 END
 $$;
-SELECT is(by_hand(), '{1,2,1,3}', 'transition and combine leave their arguments alone');
+SELECT is(by_hand(), '{1,2,1,3,1}', 'transition and combine leave their arguments alone');
+SELECT throws_ok($$SELECT etl._distinct_set_add(etl._distinct_set_add(NULL::etl.distinct_set, 1), 'a'::text)$$, '42804',
+                 'sets of bigint and of text have nothing in common', 'a set takes values of its type only');
+
+-- an open set is one that a worker hands on: every reader takes it
+SELECT set_byte(:'good', 13, 1) || decode(repeat('00', 32), 'hex') AS open \gset
+SELECT is(etl.cardinality((:'open'::bytea)::text::etl.distinct_set), 1::bigint, 'an open set has repetitions');
+SELECT ok(etl.contains((:'open'::bytea)::text::etl.distinct_set, '00000000-0000-0000-0000-000000000000'::uuid),
+          'and is searched');
+SELECT is(etl.merge(s)::text, (:'good'::bytea)::text, 'and is closed when it is merged')
+FROM (VALUES ((:'open'::bytea)::text::etl.distinct_set)) AS v (s);
+SELECT is(etl.set_union((:'open'::bytea)::text::etl.distinct_set, (:'good'::bytea)::text::etl.distinct_set)::text,
+          (:'good'::bytea)::text, 'or combined');
 SELECT ok(etl._distinct_set_add(NULL::etl.distinct_set, NULL::text) IS NULL, 'NULL added to nothing is nothing');
 SELECT is(etl.cardinality(etl._distinct_set_add(s, NULL::text)), 5000::bigint, 'NULL is no value')
 FROM kept WHERE name = 'numbers';

@@ -1,11 +1,14 @@
-// The set of distinct values: against std::set, over growth and wrap-around, merges of any split, and forged bytes.
+// Sets of distinct values: flat and growing, against std::set; merges of any split, set operations, forged bytes.
 #include "sketch/distinct_set.hpp"
+#include "sketch/distinct_set_growing.hpp"
+#include "sketch/distinct_set_sort.hpp"
 
 #include "unit/vector_buffer.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory_resource>
 #include <random>
 #include <set>
 #include <string>
@@ -16,26 +19,95 @@ namespace {
 
 using etl::distinct_set;
 using etl::fingerprint;
+using etl::growing_set;
+using etl::set_kind;
+using etl::set_operation;
 using etl::test::vector_buffer;
 
-constexpr std::size_t header_size = 24;
-constexpr std::size_t count_at = 8;
-constexpr std::size_t slots_at = 16;
-constexpr std::size_t zero_at = 20;
+constexpr set_kind numbers{20, 8, false};
+constexpr set_kind texts{25, 16, false};
+constexpr std::size_t width_at = 12;
+constexpr std::size_t flags_at = 13;
+constexpr std::size_t unused_at = 14;
 
-fingerprint number(std::int64_t value)
+struct ascending {
+    template <class Entry>
+    bool operator()(const Entry& left, const Entry& right) const
+    {
+        return etl::precedes(left, right);
+    }
+};
+
+const etl::set_surroundings in{*std::pmr::new_delete_resource(), etl::never_poll};
+
+// A growing set whose memory is given back at the end: it lies in a resource of its own, as it does in a context.
+class scoped_set {
+  public:
+    explicit scoped_set(const set_kind& kind) : set{kind} {}
+    std::pmr::monotonic_buffer_resource memory;
+    etl::set_surroundings in{memory, etl::never_poll};
+    growing_set set;
+
+    vector_buffer flat()
+    {
+        vector_buffer made;
+        made.resize(set.flat_size(in));
+        set.write(made.data(), in.poll);
+        return made;
+    }
+    vector_buffer closed()
+    {
+        set.close(in);
+        return flat();
+    }
+};
+
+// An entry that a number stands for.
+template <class Entry>
+Entry entry_of(std::uint64_t number);
+template <>
+std::uint64_t entry_of(std::uint64_t number)
 {
-    return fingerprint_of(value, etl::number_kind::integer);
+    return etl::spread(number);
+}
+template <>
+fingerprint entry_of(std::uint64_t number)
+{
+    return {etl::spread(number / 3), number}; // three share each low half
 }
 
-vector_buffer set_of(const std::vector<fingerprint>& values)
+template <class Entry>
+constexpr set_kind kind_of = sizeof(Entry) == 8 ? numbers : texts;
+
+template <class Entry>
+vector_buffer set_of(const std::vector<Entry>& entries)
 {
-    vector_buffer buffer;
-    distinct_set set{buffer};
-    for (const auto value : values) {
-        set.insert(value);
+    scoped_set made{kind_of<Entry>};
+    for (const Entry& entry : entries) {
+        made.set.add(entry, made.in);
     }
-    return buffer;
+    return made.closed();
+}
+
+template <class Entry>
+vector_buffer set_of_all(const std::set<Entry, ascending>& entries)
+{
+    return set_of(std::vector<Entry>{entries.begin(), entries.end()});
+}
+
+template <class Entry>
+std::vector<Entry> drawn(std::mt19937_64& random, std::size_t count, std::uint64_t below)
+{
+    std::vector<Entry> made;
+    for (std::size_t i = 0; i < count; ++i) {
+        made.push_back(entry_of<Entry>(random() % below));
+    }
+    return made;
+}
+
+bool are_equal(vector_buffer left, vector_buffer right)
+{
+    return std::ranges::equal(left.bytes(), right.bytes());
 }
 
 template <class T>
@@ -56,11 +128,9 @@ void expect_refused(vector_buffer forged)
     }
 }
 
-TEST(Fingerprint, NumbersOfDifferentKindsDiffer)
+void stop()
 {
-    EXPECT_NE(number(0), fingerprint_of(std::int64_t{0}, etl::number_kind::timestamptz));
-    EXPECT_FALSE(number(0).is_zero());
-    EXPECT_EQ(number(-1), number(-1));
+    throw etl::error("57014", "canceling");
 }
 
 TEST(Fingerprint, IsPartOfTheLayout)
@@ -70,14 +140,14 @@ TEST(Fingerprint, IsPartOfTheLayout)
     EXPECT_EQ(text, (fingerprint{0x5d957e3affb4d87b, 0x09c444daa1c5d63a}));
     const auto empty = etl::fingerprint_of(std::string_view{});
     EXPECT_EQ(empty, (fingerprint{0xc4bebee5db35fdd3, 0x0065b0696f355e57}));
-    EXPECT_EQ(number(42), (fingerprint{0xa759ea27d4727622, 1}));
+    EXPECT_EQ(etl::spread(42), 0xa759ea27d4727622);
+    EXPECT_EQ(etl::spread(0), 0u);
 }
 
 TEST(Fingerprint, EveryByteOfAUuidCounts)
 {
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
     std::byte uuid[16] = {};
-    EXPECT_TRUE(etl::fingerprint_of_uuid(uuid).is_zero()); // the one value that needs holds_zero
     for (std::byte& one : uuid) {
         for (int value = 1; value < 256; ++value) {
             one = static_cast<std::byte>(value);
@@ -88,165 +158,222 @@ TEST(Fingerprint, EveryByteOfAUuidCounts)
     }
 }
 
-TEST(DistinctSet, StartsSmallAndEmpty)
-{
-    vector_buffer buffer;
-    const distinct_set set{buffer};
-    EXPECT_EQ(set.count(), 0u);
-    EXPECT_EQ(buffer.size(), header_size + 6 * sizeof(fingerprint));
-    distinct_set::check(buffer.bytes(), etl::never_poll);
-}
+template <class Entry>
+class Entries : public testing::Test {
+};
+using entry_types = testing::Types<std::uint64_t, fingerprint>;
+TYPED_TEST_SUITE(Entries, entry_types);
 
-TEST(DistinctSet, InsertSaysWhetherTheValueIsNew)
-{
-    vector_buffer buffer;
-    distinct_set set{buffer};
-    EXPECT_TRUE(set.insert(number(7)));
-    EXPECT_FALSE(set.insert(number(7)));
-    EXPECT_TRUE(set.insert(fingerprint{0, 0}));
-    EXPECT_FALSE(set.insert(fingerprint{0, 0}));
-    EXPECT_EQ(set.count(), 2u);
-    EXPECT_TRUE(distinct_set::contains(buffer.bytes(), number(7)));
-    EXPECT_TRUE(distinct_set::contains(buffer.bytes(), fingerprint{0, 0}));
-    EXPECT_FALSE(distinct_set::contains(buffer.bytes(), number(8)));
-}
-
-TEST(DistinctSet, EqualsAStdSetOnRandomValues)
+// Every way through the sorter: a few, one pass, two, parted in place first.
+TYPED_TEST(Entries, AreSortedAndDistinctWhateverTheirNumber)
 {
     std::mt19937_64 random{1};
-    vector_buffer buffer;
-    distinct_set set{buffer};
-    std::set<std::int64_t> oracle;
-    for (int i = 0; i < 20000; ++i) {
-        const auto value = static_cast<std::int64_t>(random() % 9000);
-        EXPECT_EQ(set.insert(number(value)), oracle.insert(value).second);
+    for (const std::size_t count : {0ul, 1ul, 2ul, 24ul, 25ul, 100ul, 8191ul, 8192ul, 70'000ul}) {
+        const auto entries = drawn<TypeParam>(random, count, count * 3 / 4 + 1);
+        auto expected = entries;
+        std::ranges::sort(expected, ascending{});
+        expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+
+        for (const std::size_t scratch : {std::size_t{1024}, etl::usual_scratch}) {
+            auto sorted = entries;
+            sorted.resize(etl::sort_distinct(std::span{sorted}, in.memory, in.poll, scratch));
+            EXPECT_TRUE(sorted == expected) << count;
+            auto kept = entries;
+            kept.resize(etl::drop_repeated(std::span{kept}, in.memory, in.poll, scratch));
+            std::ranges::sort(kept, ascending{});
+            EXPECT_TRUE(kept == expected) << count;
+        }
     }
-    EXPECT_EQ(set.count(), oracle.size());
-    EXPECT_EQ(distinct_set::count(buffer.bytes()), oracle.size());
-    distinct_set::check(buffer.bytes(), etl::never_poll);
 }
 
-// Fingerprints chosen so that clusters are long, run over the end of the table and part when it grows.
-TEST(DistinctSet, GrowsInPlaceUnderEveryCrowding)
+TYPED_TEST(Entries, ThatShareTheirLeadingBitsAreSortedToo)
 {
-    constexpr std::uint64_t last_home = distinct_set::max_slots - 1; // in a table of any size
     std::mt19937_64 random{2};
-    for (int round = 0; round < 400; ++round) {
-        const std::uint64_t homes = 1 + random() % 12;
-        const std::uint64_t step = std::uint64_t{1} << (random() % 9);
-        vector_buffer buffer;
-        distinct_set set{buffer};
-        std::set<std::pair<std::uint64_t, std::uint64_t>> oracle;
-        for (int i = 0; i < 300; ++i) {
-            const fingerprint value{last_home - random() % homes * step, 1 + random() % 200};
-            EXPECT_EQ(set.insert(value), oracle.emplace(value.low, value.high).second);
+    for (const std::size_t count : {1'000ul, 50'000ul}) {
+        std::vector<TypeParam> entries;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint64_t chosen = 0xabcdef0000000000 | random() % count;
+            if constexpr (sizeof(TypeParam) == 8) {
+                entries.push_back(chosen);
+            } else {
+                entries.push_back({7, chosen});
+            }
         }
-        ASSERT_EQ(set.count(), oracle.size());
-        ASSERT_NO_THROW(distinct_set::check(buffer.bytes(), etl::never_poll));
-        for (const auto& [low, high] : oracle) {
-            ASSERT_TRUE(distinct_set::contains(buffer.bytes(), fingerprint{low, high}));
-        }
+        const std::set<TypeParam, ascending> oracle{entries.begin(), entries.end()};
+        auto kept = entries;
+        EXPECT_EQ(etl::drop_repeated(std::span{kept}, in.memory, in.poll), oracle.size());
+        entries.resize(etl::sort_distinct(std::span{entries}, in.memory, in.poll));
+        EXPECT_TRUE(std::ranges::equal(entries, oracle));
     }
 }
 
-TEST(DistinctSet, MergeOfEverySplitCountsTheWhole)
+TYPED_TEST(Entries, OfOneValueAreOneEntry)
+{
+    std::vector<TypeParam> entries(20'000, entry_of<TypeParam>(5));
+    EXPECT_EQ(etl::sort_distinct(std::span{entries}, in.memory, in.poll, 1024), 1u);
+}
+
+TYPED_TEST(Entries, AreSortedUntilThePollStopsIt)
 {
     std::mt19937_64 random{3};
-    std::vector<fingerprint> values{fingerprint{0, 0}};
-    for (int i = 0; i < 500; ++i) {
-        values.push_back(number(static_cast<std::int64_t>(random() % 300)));
-    }
-    const std::uint64_t whole = [&] {
-        auto all = set_of(values);
-        return distinct_set::count(all.bytes());
-    }();
-    for (std::size_t split = 0; split <= values.size(); split += 25) {
-        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(split);
-        auto left = set_of({values.begin(), middle});
-        auto right = set_of({middle, values.end()});
-        const std::vector<std::byte> before{right.bytes().begin(), right.bytes().end()};
-        distinct_set{left}.merge(right.bytes(), etl::never_poll);
-        EXPECT_EQ(distinct_set::count(left.bytes()), whole);
-        distinct_set::check(left.bytes(), etl::never_poll);
-        EXPECT_TRUE(std::ranges::equal(before, right.bytes())) << "merge has changed its second argument";
+    auto entries = drawn<TypeParam>(random, 200'000, 1'000'000'000);
+    EXPECT_THROW(etl::sort_distinct(std::span{entries}, in.memory, stop), etl::error);
+    EXPECT_THROW(etl::drop_repeated(std::span{entries}, in.memory, stop), etl::error);
+}
+
+TYPED_TEST(Entries, GrowLikeAStdSet)
+{
+    std::mt19937_64 random{4};
+    for (const std::uint64_t below : {1ul, 3ul, 10ul, 300ul, 20'000ul}) {
+        scoped_set grown{kind_of<TypeParam>};
+        std::set<TypeParam, ascending> oracle;
+        for (int i = 0; i < 5'000; ++i) {
+            const auto entry = entry_of<TypeParam>(random() % below);
+            grown.set.add(entry, grown.in);
+            oracle.insert(entry);
+            EXPECT_LE(grown.set.flat_size(grown.in), 16 + (6 * oracle.size() + 40) * sizeof(TypeParam));
+        }
+        auto open = grown.flat();
+        const distinct_set read_open{open.bytes()};
+        EXPECT_TRUE(read_open.contains(*oracle.begin(), in.poll));
+        EXPECT_EQ(grown.set.count(grown.in), oracle.size());
+        auto flat = grown.closed();
+        const distinct_set read{flat.bytes()};
+        ASSERT_EQ(read.entries(), oracle.size());
+        EXPECT_FALSE(read.is_open());
+        std::size_t i = 0;
+        for (const TypeParam& entry : oracle) {
+            EXPECT_EQ(read.entry<TypeParam>(i++), entry);
+        }
+        EXPECT_NO_THROW(distinct_set::check(flat.bytes(), etl::never_poll));
     }
 }
 
-TEST(DistinctSet, MergeGrowsToWhatIsNewAndNoFurther)
+// As under a window function: counted after every value, then closed, then counted on.
+TYPED_TEST(Entries, AreCountedAfterEveryOne)
 {
-    std::vector<fingerprint> values;
-    for (int i = 0; i < 3000; ++i) {
-        values.push_back(number(i));
+    std::mt19937_64 random{5};
+    scoped_set grown{kind_of<TypeParam>};
+    std::set<TypeParam, ascending> oracle;
+    for (int i = 0; i < 9'000; ++i) {
+        const auto entry = entry_of<TypeParam>(random() % 3'000);
+        grown.set.add(entry, grown.in);
+        oracle.insert(entry);
+        ASSERT_EQ(grown.set.count(grown.in), oracle.size());
+        if (i % 2'000 == 0) {
+            EXPECT_TRUE(are_equal(grown.closed(), set_of_all(oracle)));
+        }
     }
-    auto one = set_of(values);
-    auto same = set_of(values);
-    const auto size = one.size();
-    distinct_set{one}.merge(same.bytes(), etl::never_poll);
-    EXPECT_EQ(one.size(), size);
-    vector_buffer empty;
-    distinct_set{empty}.merge(same.bytes(), etl::never_poll);
-    EXPECT_EQ(empty.size(), size);
 }
 
-TEST(DistinctSet, MergeIsStoppedByThePoll)
+TYPED_TEST(Entries, OfAnySplitMergeIntoTheWhole)
 {
-    std::vector<fingerprint> values;
-    for (int i = 0; i < 10000; ++i) {
-        values.push_back(number(i));
+    std::mt19937_64 random{6};
+    const auto entries = drawn<TypeParam>(random, 5'000, 3'000);
+    const auto whole = set_of(entries);
+    for (std::size_t split = 0; split <= entries.size(); split += 1'000) {
+        const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(split);
+        auto left = set_of(std::vector<TypeParam>{entries.begin(), middle});
+        scoped_set right{kind_of<TypeParam>}; // handed on open, as a worker does
+        for (auto at = middle; at != entries.end(); ++at) {
+            right.set.add(*at, right.in);
+        }
+        auto open = right.flat();
+        scoped_set merged{kind_of<TypeParam>};
+        merged.set.add_all(distinct_set{left.bytes()}, merged.in);
+        merged.set.add_all(distinct_set{open.bytes()}, merged.in);
+        EXPECT_TRUE(are_equal(merged.closed(), whole)) << split;
     }
-    auto from = set_of(values);
-    vector_buffer into;
-    distinct_set set{into};
-    const auto stop = [] { throw etl::error("57014", "canceling"); };
-    EXPECT_THROW(set.merge(from.bytes(), stop), etl::error);
-    EXPECT_THROW(distinct_set::check(from.bytes(), stop), etl::error);
+}
+
+TYPED_TEST(Entries, AreUnitedIntersectedAndSubtracted)
+{
+    std::mt19937_64 random{7};
+    for (const std::size_t count : {0ul, 1ul, 10ul, 2'000ul}) {
+        const auto one = drawn<TypeParam>(random, count, 3'000);
+        const auto two = drawn<TypeParam>(random, 1'500, 3'000);
+        const std::set<TypeParam, ascending> left{one.begin(), one.end()};
+        const std::set<TypeParam, ascending> right{two.begin(), two.end()};
+        auto left_bytes = set_of_all(left);
+        auto right_bytes = set_of_all(right);
+        const auto expect = [&](set_operation operation, auto&& by_std) {
+            std::set<TypeParam, ascending> expected;
+            by_std(left.begin(), left.end(), right.begin(), right.end(), std::inserter(expected, expected.end()),
+                   ascending{});
+            vector_buffer made;
+            combine_sets(operation, distinct_set{left_bytes.bytes()}, distinct_set{right_bytes.bytes()}, made, in.poll);
+            EXPECT_TRUE(are_equal(made, set_of_all(expected)));
+        };
+        expect(set_operation::unite, [](auto... x) { std::set_union(x...); });
+        expect(set_operation::intersect, [](auto... x) { std::set_intersection(x...); });
+        expect(set_operation::subtract, [](auto... x) { std::set_difference(x...); });
+        for (const TypeParam& entry : two) {
+            const distinct_set read{left_bytes.bytes()};
+            EXPECT_EQ(read.contains(entry, in.poll), left.contains(entry));
+        }
+    }
+}
+
+TEST(DistinctSet, TakesEightOrSixteenBytesAValue)
+{
+    EXPECT_EQ(set_of<std::uint64_t>({1, 2, 2, 3}).size(), 16u + 3 * 8);
+    EXPECT_EQ(set_of<fingerprint>({{1, 2}, {1, 2}, {1, 3}}).size(), 16u + 2 * 16);
+}
+
+TEST(DistinctSet, TellsItsCountByItsFront)
+{
+    auto closed = set_of<std::uint64_t>({1, 2, 3});
+    EXPECT_EQ(distinct_set::closed_count(closed.bytes().first(16), closed.size()), 3);
+    scoped_set open{numbers};
+    open.set.add(std::uint64_t{1}, open.in);
+    auto flat = open.flat();
+    EXPECT_EQ(distinct_set::closed_count(flat.bytes(), flat.size()), -1);
+}
+
+TEST(DistinctSet, KeepsItsKind)
+{
+    scoped_set made{{25, 16, true}};
+    made.set.add(fingerprint{1, 2}, made.in);
+    auto flat = made.closed();
+    EXPECT_EQ(distinct_set{flat.bytes()}.kind(), (set_kind{25, 16, true}));
+    EXPECT_NE(distinct_set{flat.bytes()}.kind(), texts);
+}
+
+TEST(DistinctSet, IsStoppedByThePoll)
+{
+    std::mt19937_64 random{8};
+    auto large = set_of(drawn<std::uint64_t>(random, 20'000, 1'000'000));
+    const distinct_set read{large.bytes()};
+    vector_buffer made;
+    EXPECT_THROW(combine_sets(set_operation::unite, read, read, made, stop), etl::error);
+    EXPECT_THROW(distinct_set::check(large.bytes(), stop), etl::error);
 }
 
 TEST(DistinctSet, RefusesForgedBytes)
 {
-    std::vector<fingerprint> values;
-    for (int i = 0; i < 20; ++i) {
-        values.push_back(number(i));
-    }
-    const auto good = set_of(values);
-    ASSERT_EQ(good.size(), header_size + 48 * sizeof(fingerprint));
+    const auto good = set_of<std::uint64_t>({1, 2, 3});
+    const auto wide = set_of<fingerprint>({{1, 2}, {1, 3}});
+    EXPECT_NO_THROW(distinct_set::check(set_of<std::uint64_t>({1, 2, 3}).bytes(), etl::never_poll));
 
     expect_refused(vector_buffer{});
-    for (const std::size_t size : {1ul, 7ul, 8ul, 23ul, 24ul, good.size() - 1, good.size() + 16, good.size() * 2}) {
+    for (const std::size_t size : {1ul, 7ul, 8ul, 15ul, good.size() - 1, good.size() + 7}) {
         auto cut = good;
         cut.resize(size);
         expect_refused(cut);
     }
     expect_refused(with(good, 0, std::uint32_t{0}));
     expect_refused(with(good, 4, std::uint32_t{2}));
-    for (const std::uint32_t slots : {0u, 1u, 3u, 24u, 47u, 49u, 64u, 96u, 0x80000000u, 0xffffffffu}) {
-        expect_refused(with(good, slots_at, slots));
+    for (const std::uint8_t width : {0, 1, 4, 7, 9, 15, 17, 24, 255}) {
+        expect_refused(with(good, width_at, width));
     }
-    for (const std::uint64_t count : {std::uint64_t{0}, std::uint64_t{19}, std::uint64_t{21}, ~std::uint64_t{0}}) {
-        expect_refused(with(good, count_at, count));
-    }
-    expect_refused(with(good, zero_at, 1u)); // one value more than counted
-    expect_refused(with(good, zero_at, 2u));
-}
-
-TEST(DistinctSet, RefusesForgedSlots)
-{
-    vector_buffer buffer;
-    const distinct_set set{buffer};
-    const auto slot = [](std::size_t i) { return header_size + i * sizeof(fingerprint); };
-    const auto counted = with(buffer, count_at, std::uint64_t{2});
-    const fingerprint at_home_in_1{1, 5};
-
-    distinct_set::check(with(with(counted, slot(1), at_home_in_1), slot(2), fingerprint{1, 6}).bytes(),
-                        etl::never_poll);
-    expect_refused(with(with(counted, slot(1), at_home_in_1), slot(2), at_home_in_1));      // twice
-    expect_refused(with(with(counted, slot(1), at_home_in_1), slot(3), fingerprint{1, 6})); // behind a gap
-    auto full = with(buffer, count_at, std::uint64_t{6});
-    for (std::size_t i = 0; i < 6; ++i) {
-        full = with(full, slot(i), fingerprint{i, 9});
-    }
-    expect_refused(full); // a search would never end
-    expect_refused(with(full, count_at, std::uint64_t{4}));
+    expect_refused(with(good, flags_at, std::uint8_t{4}));
+    expect_refused(with(good, unused_at, std::uint16_t{1}));
+    expect_refused(with(good, 16, std::uint64_t{2})); // twice
+    expect_refused(with(good, 16, std::uint64_t{9})); // not in order
+    expect_refused(with(wide, 16 + 8, std::uint64_t{3}));
+    expect_refused(with(wide, 16, std::uint64_t{2}));
+    EXPECT_NO_THROW(distinct_set::check(with(with(good, 16, std::uint64_t{9}), flags_at, std::uint8_t{1}).bytes(),
+                                        etl::never_poll)); // an open set has any order
 }
 
 } // namespace

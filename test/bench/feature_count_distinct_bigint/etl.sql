@@ -1,0 +1,3 @@
+SELECT count(*), sum(g.n)
+FROM (SELECT event_id, etl.count_distinct(ticket_id) AS n
+      FROM public.transactions_raw GROUP BY event_id) AS g;

@@ -1,0 +1,3 @@
+SELECT count(*), sum(g.n)
+FROM (SELECT wallet_address, count(DISTINCT event_id) AS n
+      FROM public.transactions_raw GROUP BY wallet_address) AS g;
