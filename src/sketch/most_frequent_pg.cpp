@@ -2,18 +2,17 @@
 #include "pg/result_set.hpp"
 #include "pg/state_type.hpp"
 #include "sketch/grown_state_pg.hpp"
+#include "sketch/known_kinds_pg.hpp"
 #include "sketch/most_frequent_state_pg.hpp"
 
 extern "C" {
-#include <mb/pg_wchar.h>
-#include <utils/array.h>
 #include <utils/lsyscache.h>
 }
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
-#include <vector>
 
 namespace etl {
 namespace {
@@ -33,52 +32,34 @@ bool is_same_kind(const frequencies_header& a, const frequencies_header& b) noex
            a.collation_schema == b.collation_schema && a.collation == b.collation;
 }
 
-value_kind* kind_named(const frequencies_header& header, MemoryContext memory)
-{
-    if (header.encoding != GetDatabaseEncoding()) {
-        throw error(sqlstate::invalid_parameter_value, "the state was made in a database of another encoding",
-                    "Its texts would be read as other characters.",
-                    "Make the state anew in this database from its rows.");
-    }
-    const Oid type = find_type(header.value_schema, header.value_type);
-    const Oid collation =
-        header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
-    if (!OidIsValid(type) || (!header.collation.empty() && !OidIsValid(collation))) {
-        throw error(sqlstate::undefined_object,
-                    "type " + std::string{header.value_schema} + "." + std::string{header.value_type} +
-                        " or its collation does not exist",
-                    "The state holds values of it.");
-    }
-    value_kind* made = pg::call([=] { return make_value_kind(type, collation, memory); });
-    if (made->value->type != type) {
-        refuse_state(frequencies_type, "It names a domain.");
-    }
-    return made;
-}
+struct kind_rules {
+    using kind = value_kind;
+    using header = frequencies_header;
+    static constexpr const char* state_type = frequencies_type;
 
-// The kinds of the states that one expression reads; mostly there is but one.
-struct known_kinds {
-    explicit known_kinds(MemoryContext context) : memory{context} {}
-
-    value_kind* of(const frequencies_header& header)
+    static value_kind* named(const frequencies_header& header, MemoryContext memory)
     {
-        for (value_kind* known : all) {
-            if (is_same_kind(header, {GetDatabaseEncoding(), 0, 0, 0, known->value->schema, known->value->name,
-                                      known->collated.schema, known->collated.name})) {
-                return known;
-            }
+        require_own_encoding(header.encoding);
+        const Oid type = find_type(header.value_schema, header.value_type);
+        const Oid collation =
+            header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
+        if (!OidIsValid(type) || (!header.collation.empty() && !OidIsValid(collation))) {
+            throw error(sqlstate::undefined_object,
+                        "type " + std::string{header.value_schema} + "." + std::string{header.value_type} +
+                            " or its collation does not exist",
+                        "The state holds values of it.");
         }
-        return all.emplace_back(kind_named(header, memory));
+        return pg::call([=] { return make_value_kind(type, collation, memory); });
     }
 
-    MemoryContext memory;
-    std::vector<value_kind*> all;
+    static bool is_of(const frequencies_header& header, const value_kind& kind)
+    {
+        return is_same_kind(header, {GetDatabaseEncoding(), 0, 0, 0, kind.value->schema, kind.value->name,
+                                     kind.collated.schema, kind.collated.name});
+    }
 };
 
-known_kinds& kinds_of(pg::arguments args)
-{
-    return args.cached<known_kinds>([args] { return args.raw()->flinfo->fn_mcxt; });
-}
+using kinds = known_kinds<kind_rules>;
 
 std::string described(const frequencies_header& of)
 {
@@ -127,24 +108,17 @@ std::uint32_t number_in(pg::arguments args, int i, const char* name, std::int32_
     return static_cast<std::uint32_t>(given);
 }
 
-struct cached_kind {
-    explicit cached_kind(value_kind* of) : kind{of} {}
-    value_kind* kind;
-};
-
 value_kind* kind_of_argument(pg::arguments args)
 {
-    return args
-        .cached<cached_kind>([args] {
-            return pg::call([args] {
-                const Oid type = args.type(1);
-                if (!OidIsValid(type)) {
-                    throw error(sqlstate::datatype_mismatch, "could not determine the type of the values");
-                }
-                return make_value_kind(type, pg::argument_collation(args, 1), args.raw()->flinfo->fn_mcxt);
-            });
-        })
-        .kind;
+    return args.cached<value_kind*>([args] {
+        return pg::call([args] {
+            const Oid type = args.type(1);
+            if (!OidIsValid(type)) {
+                throw error(sqlstate::datatype_mismatch, "could not determine the type of the values");
+            }
+            return make_value_kind(type, pg::argument_collation(args, 1), args.raw()->flinfo->fn_mcxt);
+        });
+    });
 }
 
 void require_same(const char* name, std::uint32_t had, std::uint32_t given)
@@ -177,12 +151,12 @@ Datum add(pg::arguments args, const asked& wanted)
 
 // A state to be read: an aggregate's object, or one made of the bytes.
 struct read_frequencies {
-    read_frequencies(Datum value, known_kinds& kinds)
+    read_frequencies(Datum value, kinds& known)
     {
         object = grown_frequencies::expanded::find(value);
         if (object == nullptr) {
             frequencies_reader from{flat_bytes(value)};
-            made = std::make_unique<frequencies>(&memory, kinds.of(from.header()), from.header().k,
+            made = std::make_unique<frequencies>(&memory, &known.of(from.header()), from.header().k,
                                                  from.header().counters);
             made->add_stored(from);
             object = made.get();
@@ -206,21 +180,14 @@ void require_type(Oid given, const frequencies& state)
 
 Datum array_of(const frequencies& state, Oid element)
 {
-    const auto values = state.ordered();
+    pg::context_resource memory;
+    const auto values = state.ordered(&memory);
     const std::size_t size = std::min<std::size_t>(values.size(), state.k());
     auto* found = pg::allocate_array<Datum>(size);
     for (std::size_t i = 0; i < size; ++i) {
         found[i] = state.value_of(*values[i]);
     }
-    return pg::call([=] {
-        std::int16_t length = 0;
-        bool by_value = false;
-        char alignment = 0;
-        get_typlenbyvalalign(element, &length, &by_value, &alignment);
-        return PointerGetDatum(
-            size == 0 ? construct_empty_array(element)
-                      : construct_array(found, static_cast<int>(size), element, length, by_value, alignment));
-    });
+    return pg::call([=] { return make_array(element, found, nullptr, size); });
 }
 
 std::int64_t rows_wanted(pg::arguments args)
@@ -272,7 +239,8 @@ ETL_FUNCTION(etl_frequencies_combine, args)
         merge_stored(*state, from);
         return args.datum(0);
     }
-    const grown_frequencies made{args, kinds_of(args).of(from.header()), from.header().k, from.header().counters};
+    const grown_frequencies made{args, &kinds::of_expression(args).of(from.header()), from.header().k,
+                                 from.header().counters};
     made->add_stored(from);
     if (!args.is_null(0)) {
         frequencies_reader before{flat_bytes(args.datum(0))};
@@ -286,7 +254,7 @@ ETL_FUNCTION(etl_most_frequent_final, args)
     if (args.is_null(0)) {
         return args.null_result();
     }
-    const read_frequencies state{args.datum(0), kinds_of(args)};
+    const read_frequencies state{args.datum(0), kinds::of_expression(args)};
     const Oid given = args.type(1);
     require_type(pg::call([given] { return getBaseType(given); }), *state.object);
     return array_of(*state.object, given);
@@ -299,10 +267,11 @@ ETL_FUNCTION(etl_most_frequent_values, args)
     if (args.is_null(0)) {
         return rows.finish();
     }
-    const read_frequencies state{args.datum(0), kinds_of(args)};
+    const read_frequencies state{args.datum(0), kinds::of_expression(args)};
     require_type(args.type(1), *state.object);
     const std::int64_t wanted = rows_wanted(args);
-    const auto values = state.object->ordered();
+    pg::context_resource memory;
+    const auto values = state.object->ordered(&memory);
     for (std::size_t i = 0; i < values.size() && static_cast<std::int64_t>(i) < wanted; ++i) {
         std::array row{state.object->value_of(*values[i]), Int64GetDatum(static_cast<std::int64_t>(values[i]->count)),
                        Int64GetDatum(static_cast<std::int64_t>(values[i]->error))};

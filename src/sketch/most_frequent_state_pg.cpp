@@ -152,9 +152,9 @@ void frequencies::merge(const frequencies& other)
     table_.merge(other.table_, rules_of{*kind_}, pg::poll);
 }
 
-std::vector<const counted_value*> frequencies::ordered() const
+std::pmr::vector<const counted_value*> frequencies::ordered(std::pmr::memory_resource* memory) const
 {
-    std::vector<const counted_value*> made;
+    std::pmr::vector<const counted_value*> made{memory};
     for (const counted_value& value : table_.values()) {
         made.push_back(&value);
     }
@@ -185,7 +185,7 @@ frequencies_header frequencies::header() const
 void frequencies::write(std::pmr::vector<std::byte>& to) const
 {
     byte_writer writer{to};
-    const auto values = ordered();
+    const auto values = ordered(to.get_allocator().resource());
     write_frequencies_header(writer, header(), values.size());
     poller polls{pg::poll};
     for (const counted_value* value : values) {

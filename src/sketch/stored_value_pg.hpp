@@ -24,7 +24,6 @@ struct stored_type {
     std::string_view name;
     std::int16_t length;
     bool by_value;
-    char alignment;
     form stored;
     bool held_as_text; // in memory
     bool has_order;
@@ -72,5 +71,8 @@ Datum held_from_stored(stored_type& of, std::string_view bytes, const char* stat
 
 // A held value as a value of its type.
 Datum real_value(stored_type& of, Datum held);
+
+// An array of values of a type, copied into the current memory context; without flags none is NULL. May raise.
+Datum make_array(Oid type, Datum* values, bool* nulls, std::size_t size);
 
 } // namespace etl

@@ -12,11 +12,6 @@ constexpr std::uint32_t magic = make_magic("TOPN");
 constexpr std::uint32_t version = 1;
 constexpr std::size_t least_entry = sizeof(std::uint8_t) + 2 * sizeof(std::uint64_t);
 
-constexpr std::size_t words_of(std::size_t bytes) noexcept
-{
-    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-}
-
 // Stands before the entries' own comparison, and lets a long sort be cancelled.
 class earlier {
   public:

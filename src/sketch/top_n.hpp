@@ -26,6 +26,12 @@
 
 namespace etl {
 
+// Words of eight bytes that so many bytes take.
+constexpr std::size_t words_of(std::size_t bytes) noexcept
+{
+    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+}
+
 // How an entry begins. Its order comes first, then its value.
 struct top_entry {
     std::uint64_t code;     // entries with a lower one come first
