@@ -29,7 +29,7 @@ void check_foreign(std::span<const std::byte> bytes)
 bool is_same_kind(const frequencies_header& a, const frequencies_header& b) noexcept
 {
     return a.encoding == b.encoding && a.value_schema == b.value_schema && a.value_type == b.value_type &&
-           a.collation_schema == b.collation_schema && a.collation == b.collation;
+           a.collation_schema == b.collation_schema && a.collation == b.collation && a.value_shape == b.value_shape;
 }
 
 struct kind_rules {
@@ -49,13 +49,17 @@ struct kind_rules {
                             " or its collation does not exist",
                         "The state holds values of it.");
         }
-        return pg::call([=] { return make_value_kind(type, collation, memory); });
+        value_kind* made = pg::call([=] { return make_value_kind(type, collation, memory); });
+        if (made->value->type == type) {
+            require_shape(made->value->shape, header.value_shape, header.value_schema, header.value_type);
+        }
+        return made;
     }
 
     static bool is_of(const frequencies_header& header, const value_kind& kind)
     {
         return is_same_kind(header, {GetDatabaseEncoding(), 0, 0, 0, kind.value->schema, kind.value->name,
-                                     kind.collated.schema, kind.collated.name});
+                                     kind.collated.schema, kind.collated.name, kind.value->shape});
     }
 };
 
@@ -70,6 +74,9 @@ std::string described(const frequencies_header& of)
 
 void require_mergeable(const frequencies_header& own, const frequencies_header& other)
 {
+    if (own.value_schema == other.value_schema && own.value_type == other.value_type) {
+        require_shape(own.value_shape, other.value_shape, other.value_schema, other.value_type);
+    }
     if (!is_same_kind(own, other) || own.counters != other.counters || own.k != other.k) {
         throw error(sqlstate::invalid_parameter_value, "states of different kinds cannot be merged",
                     "One counts " + described(own) + ", the other " + described(other) + ".",
@@ -99,6 +106,9 @@ struct asked {
 
 std::uint32_t number_in(pg::arguments args, int i, const char* name, std::int32_t least)
 {
+    if (args.is_null(i)) {
+        throw error(sqlstate::null_value_not_allowed, std::string{name} + " must not be NULL");
+    }
     const auto given = args.get<std::int32_t>(i);
     if (given < least || given > static_cast<std::int32_t>(frequency_table::max_counters)) {
         throw error(sqlstate::invalid_parameter_value, std::string{name} + " must be between " + std::to_string(least) +
@@ -132,6 +142,9 @@ void require_same(const char* name, std::uint32_t had, std::uint32_t given)
 
 Datum add(pg::arguments args, const asked& wanted)
 {
+    if (args.is_null(1)) {
+        return args.is_null(0) ? args.null_result() : args.datum(0);
+    }
     if (frequencies* state = grown_frequencies::in_place(args)) {
         require_same("k", state->k(), wanted.k);
         require_same("counters", state->table().counters(), wanted.counters);
@@ -208,18 +221,12 @@ ETL_STATE_TYPE(frequency_state, check_foreign)
 // (state, value[, counters])
 ETL_FUNCTION(etl_frequencies_add, args)
 {
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : args.datum(0);
-    }
     return add(args, {0, args.count() > 2 ? number_in(args, 2, "counters", 1) : 0});
 }
 
 // (state, value, k[, counters])
 ETL_FUNCTION(etl_most_frequent_add, args)
 {
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : args.datum(0);
-    }
     const asked wanted{number_in(args, 2, "k", 1), args.count() > 3 ? number_in(args, 3, "counters", 1) : 0};
     if (wanted.counters > 0 && wanted.counters < wanted.k) {
         throw error(sqlstate::invalid_parameter_value, "counters must be at least k, which is " +

@@ -179,7 +179,8 @@ frequencies_header frequencies::header() const
     return {GetDatabaseEncoding(),  k_,
             table_.counters(),      table_.rows(),
             kind_->value->schema,   kind_->value->name,
-            kind_->collated.schema, kind_->collated.name};
+            kind_->collated.schema, kind_->collated.name,
+            kind_->value->shape};
 }
 
 void frequencies::write(std::pmr::vector<std::byte>& to) const

@@ -153,6 +153,7 @@ stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory)
     get_typlenbyval(type, &made->length, &made->by_value);
     made->stored = form_of(type);
     made->held_as_text = !reads_no_code(type);
+    made->shape = shape_of(type);
     if (made->held_as_text) {
         made->length = -1;
         made->by_value = false;
@@ -164,6 +165,17 @@ stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory)
     find_io(*made, memory);
     find_order(*made, memory);
     return made;
+}
+
+void require_shape(std::uint64_t now, std::uint64_t stored, std::string_view schema, std::string_view name)
+{
+    if (now != stored) {
+        throw error(sqlstate::datatype_mismatch,
+                    "the state holds rows of type " + std::string{schema} + "." + std::string{name} +
+                        " as it was before its columns changed",
+                    "A row is stored as the list of its columns' values, which is not that of the type any more.",
+                    "Make the state anew from its rows.");
+    }
 }
 
 Oid find_type(std::string_view schema, std::string_view name)

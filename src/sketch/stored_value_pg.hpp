@@ -22,6 +22,7 @@ struct stored_type {
     Oid type;
     std::string_view schema;
     std::string_view name;
+    std::uint64_t shape; // of its rows (sketch/stored_types_pg.hpp)
     std::int16_t length;
     bool by_value;
     form stored;
@@ -38,6 +39,9 @@ struct stored_type {
 // What is known of a type, in `memory`; its values are ordered by a collation. Raises for types whose values cannot be
 // stored: pseudo-types, and rows of no named type.
 stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory);
+
+// Throws where values were stored while the type's rows had other columns.
+void require_shape(std::uint64_t now, std::uint64_t stored, std::string_view schema, std::string_view name);
 
 // A type by its name, or InvalidOid.
 Oid find_type(std::string_view schema, std::string_view name);

@@ -41,6 +41,12 @@ Oid type_named(std::string_view schema, std::string_view name)
     return found;
 }
 
+void require_shapes(const top_n_header& now, const top_n_header& stored)
+{
+    require_shape(now.value_shape, stored.value_shape, stored.value_schema, stored.value_type);
+    require_shape(now.order_shape, stored.order_shape, stored.order_schema, stored.order_type);
+}
+
 struct kind_rules {
     using kind = const top_kind;
     using header = top_n_header;
@@ -56,7 +62,10 @@ struct kind_rules {
         if (!header.collation.empty() && !OidIsValid(collation)) {
             refuse_unknown("collation", header.collation_schema, header.collation);
         }
-        return pg::call([&] { return make_top_kind(value, order, collation, header.ascending, memory); });
+        const top_kind* made =
+            pg::call([&] { return make_top_kind(value, order, collation, header.ascending, memory); });
+        require_shapes(made->header, header);
+        return made;
     }
 
     static bool is_of(const top_n_header& header, const top_kind& kind)
@@ -81,6 +90,12 @@ void require_mergeable(const top_n_state& into, const top_n_header& header)
     top_n_header own = into.kind().header;
     own.n = into.n();
     if (own != header) {
+        top_n_header now = header;
+        now.value_shape = own.value_shape;
+        now.order_shape = own.order_shape;
+        if (own == now) {
+            require_shapes(own, header);
+        }
         throw error(sqlstate::invalid_parameter_value, "states of different kinds cannot be merged",
                     "One keeps " + described(own) + ", the other " + described(header) + ".",
                     "Merge states that were made with the same types, order and n.");
@@ -95,6 +110,9 @@ std::uint32_t wanted_n(pg::arguments args)
 {
     if (args.count() <= n_argument) {
         return 1;
+    }
+    if (args.is_null(n_argument)) {
+        throw error(sqlstate::null_value_not_allowed, "n must not be NULL");
     }
     const auto n = args.get<std::int32_t>(n_argument);
     if (n < 0 || static_cast<std::uint32_t>(n) > top_n::max_n) {
@@ -132,10 +150,10 @@ void add_to(top_n_state& state, pg::arguments args)
 
 Datum add(pg::arguments args, bool ascending)
 {
+    const std::uint32_t n = wanted_n(args);
     if (args.is_null(order_argument)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
     }
-    const std::uint32_t n = wanted_n(args);
     const auto& kind = *args.cached<const top_kind*>([=] { return kind_of_arguments(args, ascending); });
     if (top_n_state* state = grown_top_n::in_place(args)) {
         require_same_n(state->n(), n);

@@ -1,7 +1,7 @@
 -- etl.top_n, etl.latest_n, etl.first_n, etl.latest, etl.first, their states, and etl.top_n_per_key: against window
 -- functions, merged in any split, forged, and in parallel.
 BEGIN;
-SELECT plan(77);
+SELECT plan(83);
 
 CREATE TABLE events AS
 SELECT i AS id, i * 7919 % 97 AS k, CASE WHEN i % 11 > 0 THEN (i * 31 % 400)::bigint END AS o,
@@ -184,12 +184,33 @@ SELECT throws_ok('SELECT etl.merge(x) FROM (SELECT s FROM parts UNION ALL SELECT
                  'states of different kinds cannot be merged', 'states of different kinds');
 SELECT is(etl.top_values(NULL, NULL::int), NULL, 'NULL has no values');
 
+-- rows whose columns change
+CREATE TABLE changed (a int, b int, c int);
+INSERT INTO changed VALUES (1, 2, 3);
+CREATE TABLE changing AS
+SELECT etl.latest_n_state(t, a, 1) AS s, etl.latest_n_state(ARRAY[t], a, 1) AS lists FROM changed AS t;
+SELECT is((SELECT etl.top_values(s, NULL::changed)::text FROM changing), '{"(1,2,3)"}', 'a stored row');
+ALTER TABLE changed ALTER a TYPE bigint;
+ALTER TABLE changed ALTER a TYPE int;
+SELECT is((SELECT etl.top_values(etl.merge(s), NULL::changed)::text FROM changing), '{"(1,2,3)"}', 'of the same columns');
+ALTER TABLE changed DROP COLUMN b;
+ALTER TABLE changed ADD COLUMN d int;
+SELECT throws_ok('SELECT etl.top_values(s, NULL::changed) FROM changing', '42804',
+                 'the state holds rows of type public.changed as it was before its columns changed', 'of other columns');
+SELECT throws_ok('SELECT etl.merge(s ORDER BY n) FROM (SELECT 2 AS n, s FROM changing UNION ALL '
+                 'SELECT 1, etl.latest_n_state(t, a, 1) FROM changed AS t) AS u', '42804',
+                 'the state holds rows of type public.changed as it was before its columns changed', 'nor merged');
+SELECT throws_ok('SELECT etl.merge(lists) FROM changing', '42804',
+                 'the state holds rows of type public._changed as it was before its columns changed', 'nor within arrays');
+
 -- bad input
 SELECT throws_ok('SELECT etl.top_n(v, o, -1) FROM events', '22023', 'n must be between 0 and 10000000, not -1',
     'n < 0');
 SELECT throws_ok('SELECT etl.top_n(v, o, id) FROM (SELECT * FROM events WHERE id IN (1, 2)) AS e', '22023', NULL,
     'n varies');
-SELECT throws_ok('SELECT etl.top_n(v, o, NULL) FROM events', '22004', NULL, 'no n');
+SELECT throws_ok('SELECT etl.top_n(v, o, NULL) FROM events', '22004', 'n must not be NULL', 'no n');
+SELECT throws_ok('SELECT etl.top_n(1, NULL::int, -1)', '22023', 'n must be between 0 and 10000000, not -1',
+                 'n without an order');
 SELECT throws_ok('SELECT etl.top_n(1, ''(1,2)''::point, 1)', '42883', 'values of type point have no order',
                  'no order');
 SELECT throws_ok('SELECT etl.top_n(r, 1, 1) FROM (SELECT row(1, 2) AS r) AS t', '0A000', NULL, 'a row of no type');
