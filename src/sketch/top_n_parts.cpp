@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::size_t least_table = 1024;
 
-// What a row takes beside its words while its part is selected, if its key is its alone.
-constexpr std::size_t row_bytes = 3 * sizeof(const parted_row*) + sizeof(key_groups::item) + // rows, firsts, kept
-                                  sizeof(std::size_t) + sizeof(std::uint32_t) +              // its group, and its end
-                                  4 * sizeof(std::uint32_t);                                 // slots of the table
+// What a row takes beside its words while its part is selected, if its key is its alone: of rows, of firsts and of what
+// is kept a pointer each, an item, its group and where that ends, slots of the table.
+constexpr std::size_t row_bytes = 3 * sizeof(void*) + sizeof(key_groups::item) + sizeof(std::uint32_t) +
+                                  sizeof(std::size_t) + 4 * sizeof(std::uint32_t);
 
 const parted_row* row_at(const std::uint64_t* at) noexcept
 {
