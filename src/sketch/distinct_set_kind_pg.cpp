@@ -130,7 +130,10 @@ const char* name_of(const set_kind& kind)
     if (kind.type == InvalidOid) {
         return "a type that is not built in";
     }
-    const char* name = format_type_extended(kind.type, -1, FORMAT_TYPE_ALLOW_INVALID);
+    if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(kind.type))) {
+        return "a type that is not known here";
+    }
+    const char* name = format_type_be(kind.type);
     return kind.by_collation ? psprintf("%s with a nondeterministic collation", name) : name;
 }
 

@@ -137,7 +137,10 @@ BEGIN
             ERRCODE = 'duplicate_column',
             MESSAGE = format('column %I cannot be in the table twice', repeated),
             DETAIL = 'The table has the key columns and the value column.',
-            HINT = format('Make the query return it by another name as well: SELECT *, %I AS value FROM ….', repeated);
+            HINT = CASE WHEN repeated = value
+                        THEN format('Make the query return it by another name as well: SELECT *, %I AS value FROM ….',
+                                    repeated)
+                        ELSE 'Name each key column once.' END;
     END IF;
     EXECUTE format('CREATE TABLE %s (%s)', named, (
         SELECT string_agg(format('%I %s%s%s', k.name, format_type(q.type, -1), k.suffix,

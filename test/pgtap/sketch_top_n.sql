@@ -1,7 +1,7 @@
 -- etl.top_n, etl.latest_n, etl.first_n, etl.latest, etl.first, their states, and etl.top_n_per_key: against window
 -- functions, merged in any split, forged, and in parallel.
 BEGIN;
-SELECT plan(83);
+SELECT plan(84);
 
 CREATE TABLE events AS
 SELECT i AS id, i * 7919 % 97 AS k, CASE WHEN i % 11 > 0 THEN (i * 31 % 400)::bigint END AS o,
@@ -147,6 +147,8 @@ SELECT alike(hint_of($$SELECT * FROM etl.latest_per_key('SELECT B''101'' AS k, 1
              '%AS t(key1 "bit", value integer).', 'a list that takes any length');
 SELECT throws_ok($$SELECT etl.create_latest('public.x', 'SELECT 1 AS k', '{k}', 'k', 'k')$$, '42701',
                  'column k cannot be in the table twice', 'the value is a key, too');
+SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT 1 AS k, 2 AS v', '{k,k}', 'v', 'v', 1)$$, '42701',
+                 'column k cannot be in the table twice', 'a key twice');
 SELECT is((SELECT count(*) FROM etl.latest_per_key('SELECT 1 AS k', '{k}', 'k', 'k') AS t(k int, v int)), 1::bigint,
           'as it may be where rows are wanted');
 SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT $1 AS k', '{k}', 'k', 'k', 1)$$, '42P02', NULL,
