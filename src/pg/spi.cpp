@@ -21,6 +21,13 @@ spi_session::~spi_session()
     }
 }
 
+void* keep_plan(const char* query, std::span<const Oid> types)
+{
+    SPIPlanPtr plan = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+    SPI_keepplan(plan);
+    return plan;
+}
+
 namespace {
 
 Portal open_cursor(const char* query)
