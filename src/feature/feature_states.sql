@@ -17,27 +17,41 @@
 
 CREATE FUNCTION etl._entity_condition(relation regclass, entity name[], one text, other text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s OPERATOR(%I.%s) %s', format(one, a.attname), n.nspname, o.oprname,
-                             format(other, a.attname, e.position + 2, format_type(a.atttypid, -1), e.position)),
-                      ' AND ' ORDER BY e.position)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS k(number, class)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    JOIN unnest(entity) WITH ORDINALITY AS e(name, position) ON e.name = a.attname
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
-                     AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = p.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indrelid = relation AND i.indisprimary
+DECLARE
+    comparisons text[] := ARRAY(
+        SELECT format('%s OPERATOR(%I.%s) %s', format(one, a.attname), n.nspname, o.oprname,
+                      format(other, a.attname, e.position + 2, format_type(a.atttypid, -1), e.position))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS k(number, class)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        JOIN unnest(entity) WITH ORDINALITY AS e(name, position) ON e.name = a.attname
+        JOIN pg_opclass AS c ON c.oid = k.class
+        JOIN pg_amop AS p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
+                         AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+        JOIN pg_operator AS o ON o.oid = p.amopopr
+        JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE i.indrelid = relation AND i.indisprimary
+        ORDER BY e.position);
+BEGIN
+    IF cardinality(comparisons) <> cardinality(entity) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the primary key of table "%s" lacks an entity column of its feature view', relation),
+            DETAIL = format('The entity columns are %s; found in the key are %s of %s.', etl._column_list(entity),
+                            cardinality(comparisons), cardinality(entity)),
+            HINT = 'Give the columns of the table back their names, and the table its primary key.';
+    END IF;
+    RETURN array_to_string(comparisons, ' AND ');
+END
 $$;
 COMMENT ON FUNCTION etl._entity_condition(regclass, name[], text, text) IS
     'Compares the entity columns by the operators of the table''s primary key. The texts are what stands left and '
     'right, for format(): %1$I is the column; to the right %2$s is the number of its parameter in a query that serves '
-    'features, %3$s its type, and %4$s its place among the entity columns.';
+    'features, %3$s its type, and %4$s its place among the entity columns. 55000 where the primary key lacks an entity '
+    'column: who has changed the table must not be answered for another entity.';
 
 CREATE FUNCTION etl._feature_list(features name[], pattern text)
 RETURNS text
@@ -271,15 +285,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     has_rows boolean;
+    had_rows CONSTANT boolean := (
+        SELECT m.entities > 0 FROM etl.feature_materialization AS m
+        WHERE m.view_id = view.view_id AND m.owner = current_user
+        ORDER BY m.as_of DESC, m.created_at DESC LIMIT 1);
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s)', online) INTO has_rows;
-    IF NOT has_rows THEN
+    IF had_rows AND NOT has_rows THEN
         PERFORM etl._fill_online(view, online, history);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._refill_if_empty(etl.feature_view, regclass, regclass) IS
-    'Fills an online table that a crash has emptied. For one that is rightly empty the history has no rows either.';
+    'Fills an online table that has been emptied, by a crash or by hand: the latest materialisation has left rows.';
 
 CREATE FUNCTION etl._forget_history(view etl.feature_view)
 RETURNS bigint

@@ -1,14 +1,5 @@
 -- Feature views defined: the tables, the first version, the schedule.
 
-CREATE FUNCTION etl._plain_query(query text)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT regexp_replace(query, '[\s;]+$', '')
-$$;
-COMMENT ON FUNCTION etl._plain_query(text) IS 'A query without the semicolon at its end.';
-
 CREATE FUNCTION etl._record_version(view etl.feature_view)
 RETURNS void
 LANGUAGE sql VOLATILE

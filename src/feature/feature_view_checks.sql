@@ -37,6 +37,34 @@ $$;
 COMMENT ON FUNCTION etl._column_type(oid, int, oid) IS
     'A type with its modifier and collation, as CREATE TABLE takes it.';
 
+CREATE FUNCTION etl._plain_query(query text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(query, '[\s;]+$', '')
+$$;
+COMMENT ON FUNCTION etl._plain_query(text) IS 'A query without the semicolon at its end.';
+
+CREATE FUNCTION etl._require_subquery(query text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM (\n%s\n) AS q', etl._plain_query(query)));
+EXCEPTION
+    WHEN syntax_error THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the query of a feature view must be able to stand in FROM',
+            DETAIL = 'It has a semicolon before its end, as in "SELECT …; -- features".',
+            HINT = 'Give one SELECT, without a semicolon.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_subquery(text) IS
+    'Raises (22023) where a query that can be read by itself cannot be read within another one.';
+
 CREATE FUNCTION etl._feature_columns(query text)
 RETURNS etl._feature_column[]
 LANGUAGE plpgsql VOLATILE
@@ -44,13 +72,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     reason text;
-    place text;
+    columns etl._feature_column[];
 BEGIN
-    RETURN ARRAY(
+    columns := ARRAY(
         SELECT (c.name, etl._column_type(c.type, c.modifier, c.collation_id))::etl._feature_column
         FROM ROWS FROM (etl._feature_query_columns(query)) WITH ORDINALITY
              AS c(name, type, modifier, collation_id, position)
         ORDER BY c.position);
+    PERFORM etl._require_subquery(query);
+    RETURN columns;
 EXCEPTION
     WHEN undefined_table OR undefined_function OR undefined_object OR undefined_parameter THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
@@ -153,9 +183,10 @@ DECLARE
         FROM unnest(columns) AS c WHERE c.name = ANY (features));
     reason text;
 BEGIN
-    -- Inside parentheses and inside brackets, so that the text is one expression and none that closes them early.
-    PERFORM etl._feature_query_columns(format(E'SELECT to_jsonb(\n%s\n), features.* FROM %s', expression, source));
-    PERFORM etl._feature_query_columns(format(E'SELECT ARRAY[\n%s\n], features.* FROM %s', expression, source));
+    -- Inside parentheses and inside brackets, so that the text is one expression and none that closes them early; in
+    -- WHERE, which takes no aggregate, window function or set.
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM %s WHERE to_jsonb(\n%s\n) IS NULL', source, expression));
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM %s WHERE ARRAY[\n%s\n] IS NULL', source, expression));
 EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;

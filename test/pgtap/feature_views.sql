@@ -1,6 +1,6 @@
 -- Feature views: definitions and their errors, materialisation, history, versions, lineage, consistency.
 BEGIN;
-SELECT plan(105);
+SELECT plan(115);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id serial, wallet text, event int, price numeric, at timestamptz);
@@ -68,6 +68,9 @@ FROM (VALUES
      '22023 the query of a feature view must be one SELECT that changes no data', 'one that writes in WITH'),
     ('v', '{k}', 'SELECT 1 AS k, 2 AS x; SELECT 1', '{}',
      '22023 the query of a feature view must be one SELECT that changes no data', 'two'),
+    ('v', '{k}', 'SELECT 1 AS k, 2 AS x; -- two', '{}',
+     '22023 the query of a feature view must be able to stand in FROM', 'a semicolon before a comment'),
+    ('v', '{k}', '', '{}', '22023 the query of a feature view must be one SELECT that changes no data', 'an empty one'),
     ('v', '{k}', 'SELECT 1 AS k, 2 AS x FROM sale', '{}',
      '42P01 the query of a feature view cannot be read: relation "sale" does not exist', 'a table without its schema'),
     ('v', '{k}', 'SELECT 1 AS k, $2 AS x', '{}',
@@ -94,10 +97,19 @@ FROM (VALUES
      '42703 on-demand feature "y" is no expression over the features: column "nothing" does not exist',
          'an unknown column'),
     ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"on_demand => ''{\"y\": \"x) , (x\"}''"}',
-     '42601 on-demand feature "y" is no expression over the features: syntax error at or near ")"', 'two expressions'),
+     '42601 on-demand feature "y" is no expression over the features: syntax error at or near ","', 'two expressions'),
     ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"on_demand => ''{\"y\": \"sum(x)\"}''"}',
-     '42803 on-demand feature "y" is no expression over the features: column "features.x" must appear in the GROUP BY '
-     'clause or be used in an aggregate function', 'an aggregate'),
+     '42803 on-demand feature "y" is no expression over the features: aggregate functions are not allowed in WHERE',
+     'an aggregate'),
+    ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"on_demand => ''{\"y\": \"generate_series(1, x)\"}''"}',
+     '0A000 on-demand feature "y" is no expression over the features: set-returning functions are not allowed in WHERE',
+     'a set'),
+    ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"on_demand => ''{\"y\": \"sum(1) OVER ()\"}''"}',
+     '42P20 on-demand feature "y" is no expression over the features: window functions are not allowed in WHERE',
+     'a window'),
+    ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"on_demand => ''{\"y\": \"1, 2\"}''"}',
+     '42883 on-demand feature "y" is no expression over the features: function to_jsonb(integer, integer) does not '
+     'exist', 'two at once'),
     ('v', '{k}', 'SELECT 1 AS k, 2 AS x', '{"if_not_exists => NULL"}', '22023 if_not_exists must not be NULL',
         'no flag'),
     ('sale', '{k}', 'SELECT 1 AS k, 2 AS x', '{}', '42P07 relation "sale" already exists', 'a table of that name')
@@ -203,6 +215,25 @@ CALL etl.materialize_features('spending', '2026-01-10');
 SELECT results_eq('SELECT wallet, as_of::date, n, spent FROM spending ORDER BY 1',
                   $$VALUES ('a', '2026-01-10'::date, 3::bigint, 130::numeric), ('b', '2026-01-10', 1, 7),
                            ('c', '2026-01-10', 1, 2)$$, 'a materialisation does so first');
+
+-- A table that is rightly empty is not filled
+SELECT etl.create_feature_view('passing', ARRAY['wallet'],
+    'SELECT wallet, count(*) AS n FROM public.sale WHERE at <= $1 AND false GROUP BY wallet');
+CALL etl.materialize_features('passing', '2026-01-10');
+INSERT INTO passing_history VALUES ('ghost', '2026-01-09', '2026-01-09', true, 1);
+CALL etl.materialize_features('passing', '2026-01-11');
+SELECT is((SELECT detail -> 'vanished' FROM etl.runs WHERE name = 'passing' ORDER BY run_id DESC LIMIT 1), '0',
+          'the history is not looked through');
+SELECT etl.drop_feature_view('passing');
+
+-- What looks at a query takes any text
+CREATE TABLE silent (k int);
+CREATE RULE nothing AS ON INSERT TO silent DO INSTEAD NOTHING;
+SELECT is(etl._uses_moment('SELECT $1'), true, 'the moment is used');
+SELECT is(etl._uses_moment('SELECT 1'), false, 'it is not');
+SELECT throws_ok($$SELECT etl._uses_moment('')$$, '22023',
+    'the query of a feature view must be one SELECT that changes no data', 'no statement');
+SELECT throws_ok($$SELECT etl._uses_moment('INSERT INTO public.silent VALUES (1)')$$, '22023', NULL, 'nothing instead');
 
 -- Versions ------------------------------------------------------------------------------------------------------------
 
