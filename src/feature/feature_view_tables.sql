@@ -23,7 +23,6 @@ CREATE TABLE etl.feature_view (
     schedule text,
     description text,
     version integer NOT NULL DEFAULT 1,
-    runs bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user
 );
@@ -37,7 +36,7 @@ CREATE POLICY feature_view_owner ON etl.feature_view USING (owner = current_user
 GRANT SELECT,
       INSERT (name, online_table, history_table, unlogged, entity, features, query, on_demand, ttl, keep_history,
               schedule, description),
-      UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version, runs),
+      UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version),
       DELETE ON etl.feature_view TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view_view_id_seq', '');

@@ -63,6 +63,7 @@ DECLARE
     counts jsonb;
     started CONSTANT timestamptz := clock_timestamp();
 BEGIN
+    PERFORM etl._close_lost_runs('features', name, run_id);
     SELECT max(m.as_of), greatest(clock_timestamp(), max(m.created_at) + interval '1 microsecond')
     INTO latest, written_at
     FROM etl.feature_materialization AS m WHERE m.view_id = view.view_id AND m.owner = current_user;
@@ -124,45 +125,18 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    view etl.feature_view := etl._feature_view(name);
 BEGIN
     PERFORM etl._require_moment(as_of, 'as_of');
-    PERFORM pg_advisory_xact_lock('etl.feature_view'::regclass::oid::integer, view.view_id);
-    PERFORM etl._close_lost_runs('features', name);
+    PERFORM etl._lock_feature_view(name);
     RETURN etl._start_run('features', name, as_of);
 END
 $$;
 COMMENT ON FUNCTION etl._start_features(text, timestamptz) IS
     'Waits until no other session materialises the view, and records the run.';
 
-CREATE FUNCTION etl._carry_features_lock(name text)
-RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT pg_advisory_lock('etl.feature_view'::regclass::oid::integer, (etl._feature_view(name)).view_id)
-$$;
-COMMENT ON FUNCTION etl._carry_features_lock(text) IS
-    'Gives the lock of a feature view to the session, to carry it over the end of the transaction that holds it.';
-
-CREATE FUNCTION etl._settle_features_lock(name text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    definitions CONSTANT integer := 'etl.feature_view'::regclass::oid::integer;
-    id CONSTANT integer := (etl._feature_view(name)).view_id;
-BEGIN
-    PERFORM pg_advisory_xact_lock(definitions, id);
-    PERFORM pg_advisory_unlock(definitions, id);
-END
-$$;
-COMMENT ON FUNCTION etl._settle_features_lock(text) IS
-    'Gives the lock that the session carried to the new transaction.';
-
--- The body names everything with its schema and uses no operator: it cannot pin search_path, as it commits.
+-- The body names everything with its schema and uses no operator: it cannot pin search_path, as it commits. No lock is
+-- held over the first COMMIT, which shows the run to others: none can be left behind by a call that ends there, and what
+-- has happened to the view meanwhile is met by the second transaction.
 CREATE PROCEDURE etl.materialize_features(name text, as_of timestamptz DEFAULT now())
 LANGUAGE plpgsql
 AS $$
@@ -175,9 +149,7 @@ BEGIN
         PERFORM etl._materialize_features(name, as_of, run_id);
         RETURN;
     END IF;
-    PERFORM etl._carry_features_lock(name);
     COMMIT;
-    PERFORM etl._settle_features_lock(name);
     failure := etl._try_materialize(name, as_of, run_id);
     IF failure IS NOT NULL THEN
         COMMIT;
