@@ -47,10 +47,15 @@ COMMENT ON FUNCTION etl._compared_values(name[], text, text) IS
     'Rows for VALUES: feature, value that was served, value that was computed, where the former stands, whether they '
     'differ.';
 
+-- Under the settings of etl._stage_features.
 CREATE FUNCTION etl._inconsistent(view etl.feature_view, of_version int, as_of timestamptz, places tid[])
 RETURNS TABLE(entity jsonb, feature name, served text, offline text, source text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
 DECLARE
     online regclass := etl._feature_table(view, view.online_table);
@@ -118,9 +123,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.feature_consistency(text, int, bigint) IS
-    'Proves that the values that a feature view has served are those that its query gives. Takes a sample of the '
-    'states in the history, runs the query of their version again as of their moments, and returns each value that '
-    'differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
+    'Proves that the values that a feature view has served are those that its query gives. It looks at values that '
+    'are stored: not for states that are missing, nor for rows of the online table that the history does not know '
+    '(etl.rebuild_features removes those). Takes a sample of the states in the history, runs the query of their '
+    'version again as of their moments, and returns each value that differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
     'text, and whether the former stands in the history or in the online table (source). Values are compared bit by '
     'bit; NULL equals NULL. feature NULL: the entity was present and is not, or the other way round. No row: all are '
     'equal; a NOTICE says how many states were compared. Differences come from rows that arrived or were changed '

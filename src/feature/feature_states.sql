@@ -66,10 +66,15 @@ COMMENT ON FUNCTION etl._feature_list(name[], text) IS
 
 -- The query's rows ----------------------------------------------------------------------------------------------------
 
+-- The settings are those that a query's values may depend on: whoever materialises gets the same.
 CREATE FUNCTION etl._stage_features(view etl.feature_view, as_of timestamptz)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
 DECLARE
     stage text := format('pg_temp.etl_features_%s', view.view_id);
@@ -149,7 +154,8 @@ COMMENT ON FUNCTION etl._require_same_types(etl.feature_view, regclass, regclass
 -- Into the tables -----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._apply_latest(
-    view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz, created_at timestamptz)
+    view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz, created_at timestamptz,
+    anew boolean)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -162,7 +168,7 @@ BEGIN
         WITH changed AS MATERIALIZED (
             SELECT s.* FROM %1$s AS s LEFT JOIN %2$s AS o ON %4$s
             WHERE o.as_of IS NULL OR ROW(%7$s)::record OPERATOR(pg_catalog.*<>) ROW(%8$s)::record
-               OR o.as_of < $1 - $3 / 2
+               OR o.as_of < $1 - $3 / 2 OR $4
         ), stored AS (
             INSERT INTO %2$s (%5$s, as_of, %6$s) SELECT %5$s, $1, %6$s FROM changed
             ON CONFLICT (%5$s) DO UPDATE SET as_of = excluded.as_of, %9$s
@@ -178,12 +184,13 @@ BEGIN
         $query$, stage, online, history, etl._entity_condition(online, view.entity, 's.%1$I', 'o.%1$I'), keys, features,
         etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'o.%1$I'),
         etl._feature_list(view.features, '%1$I = excluded.%1$I'), etl._feature_list(view.entity, 'o.%1$I')),
-        NULL::jsonb, as_of, created_at, view.ttl);
+        NULL::jsonb, as_of, created_at, view.ttl, anew);
 END
 $$;
-COMMENT ON FUNCTION etl._apply_latest(etl.feature_view, regclass, regclass, regclass, timestamptz, timestamptz) IS
-    'Writes what is new as of the latest moment into the online table and the history. Returns how many entities there '
-    'are, changed and vanished.';
+COMMENT ON FUNCTION
+    etl._apply_latest(etl.feature_view, regclass, regclass, regclass, timestamptz, timestamptz, boolean) IS
+    'Writes what is new as of the latest moment into the online table and the history; all of it where anew. Returns '
+    'how many entities there are, changed and vanished.';
 
 CREATE FUNCTION etl._numbered(columns name[], pattern text, names text)
 RETURNS text

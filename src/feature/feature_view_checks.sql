@@ -105,6 +105,47 @@ $$;
 COMMENT ON FUNCTION etl._feature_reserved() IS
     'Names that the columns of a feature view cannot have: its tables and on-demand expressions use them.';
 
+CREATE FUNCTION etl._require_span(value interval, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_positive(value, argument);
+    IF value > interval '1000 years' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must not be longer than 1000 years, not "%s"', argument, value),
+            HINT = 'Leave it out where there is no end.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_span(interval, text) IS
+    'Checks that an interval is positive and no longer than 1000 years (22023): moments can be computed with it.';
+
+CREATE FUNCTION etl._require_nullable(columns etl._feature_column[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    feature etl._feature_column;
+BEGIN
+    FOREACH feature IN ARRAY columns LOOP
+        PERFORM etl._locked_command(format('SELECT NULL::%s', feature.type));
+    END LOOP;
+EXCEPTION
+    WHEN not_null_violation OR check_violation THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('feature "%s" is of type %s, which has no NULL', feature.name, feature.type),
+            DETAIL = 'The features of an entity that has vanished, or has expired, are NULL.',
+            HINT = 'Cast it in the query to the type that the domain is made of.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_nullable(etl._feature_column[]) IS
+    'Raises (22023) where one of the columns is of a domain without NULL.';
+
 CREATE FUNCTION etl._require_entity(entity name[])
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -154,7 +195,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'reserved_name',
             MESSAGE = format('a column of a feature view cannot be named "%s"', bad),
-            DETAIL = format('The names %s are taken.', etl._column_list(etl._feature_reserved())),
+            DETAIL = CASE WHEN bad = '?column?' THEN 'PostgreSQL calls a column so that has no name.'
+                          ELSE format('The names %s are taken.', etl._column_list(etl._feature_reserved())) END,
             HINT = 'Give it another name with AS.';
     ELSIF cardinality(names) = cardinality(entity) THEN
         RAISE EXCEPTION USING
@@ -163,13 +205,14 @@ BEGIN
             DETAIL = format('All of its columns are entity columns: %s.', etl._column_list(names)),
             HINT = 'Let it return a column more.';
     END IF;
+    PERFORM etl._require_nullable(ARRAY(SELECT c FROM unnest(columns) AS c WHERE c.name <> ALL (entity)));
     RETURN ARRAY(SELECT n FROM unnest(names) WITH ORDINALITY AS u(n, position)
                  WHERE n <> ALL (entity) ORDER BY position);
 END
 $$;
 COMMENT ON FUNCTION etl._check_feature_columns(name[], etl._feature_column[]) IS
     'The features among the columns of a query. Errors: 42703 an entity column is missing, 42701 a name twice, 42939 a '
-    'reserved name, 22023 no feature.';
+    'reserved name, 22023 no feature, or one that cannot be NULL.';
 
 CREATE FUNCTION etl._check_expression(columns etl._feature_column[], features name[], feature name, expression text)
 RETURNS void
@@ -253,10 +296,10 @@ BEGIN
         PERFORM etl._require_schedule(schedule);
     END IF;
     IF ttl IS NOT NULL THEN
-        PERFORM etl._require_positive(ttl, 'ttl');
+        PERFORM etl._require_span(ttl, 'ttl');
     END IF;
     IF keep_history IS NOT NULL THEN
-        PERFORM etl._require_positive(keep_history, 'keep_history');
+        PERFORM etl._require_span(keep_history, 'keep_history');
     END IF;
     IF octet_length(name) > 55 THEN
         RAISE EXCEPTION USING

@@ -96,10 +96,10 @@ BEGIN
         PERFORM etl._require_schedule(schedule);
     END IF;
     IF ttl <> interval '0' THEN
-        PERFORM etl._require_positive(ttl, 'ttl');
+        PERFORM etl._require_span(ttl, 'ttl');
     END IF;
     IF keep_history <> interval '0' THEN
-        PERFORM etl._require_positive(keep_history, 'keep_history');
+        PERFORM etl._require_span(keep_history, 'keep_history');
     END IF;
     view.query := coalesce(etl._plain_query(query), view.query);
     view.schedule := CASE WHEN schedule IS NULL THEN view.schedule ELSE nullif(lower(btrim(schedule)), '') END;
@@ -191,6 +191,7 @@ BEGIN
     FOR relation IN
         SELECT c.oid FROM unnest(ARRAY[view.online_table, view.history_table]) AS t
         JOIN pg_class AS c ON c.oid = to_regclass(t) AND pg_get_userbyid(c.relowner) = holder
+         AND c.relkind = 'r'
     LOOP
         EXECUTE format('DROP TABLE %s', relation);
     END LOOP;

@@ -234,8 +234,8 @@ std::shared_ptr<served_view> served_view::find(std::string_view name)
         const bool knows = kept != views.end() && kept->second->is_current();
         const std::shared_ptr<served_view> found = knows ? kept->second : std::make_shared<served_view>(name);
         found->require_readable(); // first, as a lock holds others up
-        // A change of the table's columns holds a lock on it until its transaction ends. When this one is there, and all
-        // that ended transactions have said is heard, what is known is as it is.
+        // A change of the table's columns holds a lock on it until its transaction ends. When this one is there, and
+        // all that ended transactions have said is heard, what is known is as it is.
         pg::call([online = found->online_] {
             LockRelationOid(online, AccessShareLock);
             AcceptInvalidationMessages();

@@ -1,6 +1,6 @@
 -- Feature views and roles: who sees, changes and reads them, and whose rights their SQL has.
 BEGIN;
-SELECT plan(41);
+SELECT plan(43);
 SET client_min_messages = warning;
 
 CREATE ROLE etl_owner;
@@ -160,6 +160,22 @@ REVOKE SELECT ON shop.wallets FROM etl_reader;
 RESET ROLE;
 SET ROLE etl_reader;
 SELECT throws_ok($$SELECT etl.features_of('wallets', 'a')$$, '42501', NULL, 'a right that is revoked is gone');
+
+-- A role that takes the name of another does not act for its views' tables
+RESET ROLE;
+GRANT SELECT ON shop.numbers TO etl_reader;
+ALTER ROLE etl_owner RENAME TO etl_former;
+CREATE ROLE etl_owner;
+GRANT USAGE ON SCHEMA shop TO etl_owner;
+SET ROLE etl_reader;
+SELECT throws_ok($$SELECT etl.features_of('numbers', 1)$$, '42501',
+    'table "shop.numbers" of feature view "numbers" belongs to role "etl_former", and the view to role "etl_owner"');
+SET ROLE etl_owner;
+SELECT throws_ok($$SELECT etl._feature_history('numbers')$$, '42501', NULL, 'nor reads them');
+RESET ROLE;
+DROP OWNED BY etl_owner;
+DROP ROLE etl_owner;
+ALTER ROLE etl_former RENAME TO etl_owner;
 
 -- A superuser drops another's view, and only tables of that other
 RESET ROLE;
