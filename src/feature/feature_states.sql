@@ -212,46 +212,45 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    keys text := etl._column_list(view.entity);
-    stored name[] := ARRAY( -- with the features of earlier versions
+    keys CONSTANT text := etl._column_list(view.entity);
+    stored CONSTANT name[] := ARRAY( -- with the features of earlier versions
         SELECT c.name FROM etl._feature_table_columns(history) AS c
         WHERE c.name <> ALL (view.entity || etl._feature_reserved()));
-BEGIN
     -- Columns by numbers: k the entity, s what is computed, b what was in force.
+    entity CONSTANT text := etl._numbered(view.entity, 'c.', 'k%s');
+    same CONSTANT text := etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I');
+    before CONSTANT text := format(
+        'SELECT DISTINCT ON (%1$s) h.* FROM %2$s AS h WHERE h.as_of <= $1 '
+        'ORDER BY %1$s, h.as_of DESC, h.created_at DESC', keys, history);
+    compared CONSTANT text := concat_ws(', ',
+        'SELECT ' || etl._numbered(view.entity, 'coalesce(s.%1$I, b.%1$I)', ' AS k%s'),
+        etl._numbered(view.features, 's.%1$I', ' AS s%s'), etl._numbered(stored, 'b.%1$I', ' AS b%s'),
+        format('s.%I IS NOT NULL AS is_present', view.entity[1]), 'coalesce(b.present, false) AS was_present',
+        format('ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record AS differs',
+               etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I')),
+        format('b.as_of AS since FROM %s AS s FULL JOIN before AS b ON %s', stage, same));
+    states CONSTANT text := format(
+        'INSERT INTO %s (%s, as_of, created_at, present, %s) SELECT %s, $1, $2, c.is_present, %s FROM changed AS c',
+        history, keys, etl._column_list(view.features), entity, etl._numbered(view.features, 'c.', 's%s'));
+    restored CONSTANT text := format(
+        'INSERT INTO %s (%s, as_of, created_at, present, %s) SELECT %s, $3, $2, c.was_present, %s FROM changed AS c ',
+        history, keys, etl._column_list(stored), entity, etl._numbered(stored, 'c.', 'b%s'))
+        || format('WHERE c.is_new AND NOT EXISTS (SELECT FROM %s AS h WHERE h.as_of = $3 AND %s) RETURNING %s',
+                  history, etl._entity_condition(history, view.entity, 'h.%1$I', 'c.k%4$s'), keys);
+BEGIN
     RETURN etl._locked_change(format($query$
-        WITH before AS (
-            SELECT DISTINCT ON (%4$s) h.* FROM %3$s AS h WHERE h.as_of <= $1
-            ORDER BY %4$s, h.as_of DESC, h.created_at DESC
-        ), compared AS (
-            SELECT %7$s, %8$s, %9$s, s.%10$I IS NOT NULL AS is_present, coalesce(b.present, false) AS was_present,
-                   ROW(%11$s)::record OPERATOR(pg_catalog.*<>) ROW(%12$s)::record AS differs, b.as_of AS since
-            FROM %1$s AS s FULL JOIN before AS b ON %13$s
-        ), changed AS MATERIALIZED (
+        WITH before AS (%1$s), compared AS (%2$s), changed AS MATERIALIZED (
             SELECT c.*, c.is_present <> c.was_present OR c.differs AS is_new
             FROM compared AS c
             WHERE c.is_present AND (NOT c.was_present OR c.differs OR c.since < $1 - $4 / 2)
                OR c.was_present AND NOT c.is_present
-        ), states AS (
-            INSERT INTO %3$s (%4$s, as_of, created_at, present, %5$s)
-            SELECT %14$s, $1, $2, c.is_present, %15$s FROM changed AS c
-        ), restored AS (
-            INSERT INTO %3$s (%4$s, as_of, created_at, present, %6$s)
-            SELECT %14$s, $3, $2, c.was_present, %16$s FROM changed AS c
-            WHERE c.is_new AND NOT EXISTS (SELECT FROM %3$s AS h WHERE h.as_of = $3 AND %17$s)
-            RETURNING %4$s
-        ), still_latest AS (
-            UPDATE %2$s AS s SET as_of = $3 FROM restored AS b WHERE %13$s AND s.as_of < $3
+        ), states AS (%3$s), restored AS (%4$s), still_latest AS (
+            UPDATE %5$s AS s SET as_of = $3 FROM restored AS b WHERE %6$s AND s.as_of < $3
         )
-        SELECT jsonb_build_object('entities', (SELECT count(*) FROM %1$s),
+        SELECT jsonb_build_object('entities', (SELECT count(*) FROM %7$s),
                                   'changed', (SELECT count(*) FROM changed AS c WHERE c.is_present),
                                   'vanished', (SELECT count(*) FROM changed AS c WHERE NOT c.is_present))
-        $query$, stage, online, history, keys, etl._column_list(view.features), etl._column_list(stored),
-        etl._numbered(view.entity, 'coalesce(s.%1$I, b.%1$I)', ' AS k%s'),
-        etl._numbered(view.features, 's.%1$I', ' AS s%s'), etl._numbered(stored, 'b.%1$I', ' AS b%s'), view.entity[1],
-        etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I'),
-        etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I'),
-        etl._numbered(view.entity, 'c.', 'k%s'), etl._numbered(view.features, 'c.', 's%s'),
-        etl._numbered(stored, 'c.', 'b%s'), etl._entity_condition(history, view.entity, 'h.%1$I', 'c.k%4$s')),
+        $query$, before, compared, states, restored, online, same, stage),
         NULL::jsonb, as_of, created_at, next_as_of, view.ttl);
 END
 $$;
