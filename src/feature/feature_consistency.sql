@@ -64,6 +64,7 @@ DECLARE
 BEGIN
     SELECT * INTO computed FROM etl.feature_view_version AS d
     WHERE d.view_id = view.view_id AND d.version = of_version AND d.owner = current_user;
+    PERFORM etl._require_same_types(view, etl._feature_columns(computed.query), history);
     RETURN QUERY SELECT * FROM etl._locked_rows(format($query$
         SELECT jsonb_build_object(%6$s), v.feature, v.served, v.offline, v.source
         FROM %1$s AS s

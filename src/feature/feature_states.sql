@@ -124,7 +124,8 @@ $$;
 COMMENT ON FUNCTION etl._refuse_entities(etl.feature_view, regclass) IS
     'Raises when there is a row without an entity (23502), or an entity with two rows (23505).';
 
-CREATE FUNCTION etl._require_same_types(view etl.feature_view, stage regclass, history regclass)
+CREATE FUNCTION etl._require_same_types(
+    view etl.feature_view, columns etl._feature_column[], history regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -133,7 +134,7 @@ DECLARE
     found record;
 BEGIN
     SELECT s.name, s.type, h.type AS stored INTO found
-    FROM etl._feature_table_columns(stage) AS s
+    FROM unnest(columns) AS s
     LEFT JOIN etl._feature_table_columns(history) AS h ON h.name = s.name
     WHERE h.type IS DISTINCT FROM s.type
     LIMIT 1;
@@ -148,8 +149,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._require_same_types(etl.feature_view, regclass, regclass) IS
-    'Raises (42804) where the query gives a column of another type than it did when it was defined.';
+COMMENT ON FUNCTION etl._require_same_types(etl.feature_view, etl._feature_column[], regclass) IS
+    'Raises (42804) where the columns that a query gives have other types than they had when it was defined.';
 
 -- Into the tables -----------------------------------------------------------------------------------------------------
 

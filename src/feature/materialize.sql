@@ -80,7 +80,7 @@ DECLARE
 BEGIN
     PERFORM etl._refill_if_empty(view, online, history);
     stage := etl._stage_features(view, as_of);
-    PERFORM etl._require_same_types(view, stage, history);
+    PERFORM etl._require_same_types(view, ARRAY(SELECT c FROM etl._feature_table_columns(stage) AS c), history);
     BEGIN
         IF later IS NULL THEN
             counts := etl._apply_latest(view, stage, online, history, as_of, created_at,

@@ -1,44 +1,34 @@
+// The definitions of feature views that a session knows: read when they are first asked for, and kept until they change.
 #include "feature/served_view_pg.hpp"
 
-#include "pg/error_context.hpp"
 #include "pg/own_query.hpp"
 #include "pg/role_lock.hpp"
-#include "pg/search_path.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 
 extern "C" {
-#include <access/transam.h>
 #include <access/xact.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
-#include <parser/parse_coerce.h>
-#include <storage/bufmgr.h>
 #include <storage/lmgr.h>
 #include <utils/acl.h>
 #include <utils/array.h>
 #include <utils/inval.h>
 #include <utils/lsyscache.h>
-#include <utils/rel.h>
-#include <utils/relcache.h>
 #include <utils/rls.h>
 #include <utils/snapmgr.h>
 }
 
-#include <algorithm>
-#include <optional>
 #include <span>
 #include <unordered_map>
 
 namespace etl::feature {
 namespace {
 
-constexpr char cardinality_violation[] = "21000";
 constexpr char insufficient_privilege[] = "42501";
 constexpr char object_not_in_prerequisite_state[] = "55000";
 constexpr std::size_t most_views = 1000;
-constexpr std::size_t most_plans = 16; // of one view, one for each combination of types
 
 using view_map = std::unordered_map<std::string, std::shared_ptr<served_view>>;
 
@@ -85,14 +75,6 @@ const char* find_owner(std::string_view name)
     return query.text(values);
 }
 
-// Acts as a role while f runs, and cannot leave it. f may raise, and owns nothing.
-template <class F>
-void as_role(Oid role, F&& f)
-{
-    constexpr int locked = SECURITY_LOCAL_USERID_CHANGE;
-    pg::with_role(role, role == GetUserId() ? locked : locked | SECURITY_RESTRICTED_OPERATION, f);
-}
-
 // A definition counts as soon as it is committed, as a table's does, and not from the transaction's snapshot on. Under
 // a parallel plan no snapshot can be taken.
 template <class F>
@@ -110,18 +92,7 @@ void ask_about(std::string_view view, Oid owner, const char* query)
     Oid types[] = {TEXTOID};
     Datum values[] = {PointerGetDatum(cstring_to_text_with_len(view.data(), static_cast<int>(view.size())))};
     with_latest_snapshot(
-        [&] { as_role(owner, [&] { SPI_execute_with_args(query, 1, types, values, nullptr, true, 1); }); });
-}
-
-// A column of the row that a query has given.
-Datum column_of_row(int number)
-{
-    bool is_null = false;
-    const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, &is_null);
-    if (is_null) {
-        throw error(sqlstate::internal_error, "column " + std::to_string(number) + " of a feature view's row is NULL");
-    }
-    return value;
+        [&] { pg::as_owner(owner, [&] { SPI_execute_with_args(query, 1, types, values, nullptr, true, 1); }); });
 }
 
 std::span<const Datum> elements(Datum array, Oid type)
@@ -136,11 +107,6 @@ std::span<const Datum> elements(Datum array, Oid type)
         deconstruct_array(DatumGetArrayTypeP(array), type, length, by_value, alignment, &values, nullptr, &count);
         return std::span<const Datum>{values, static_cast<std::size_t>(count)};
     });
-}
-
-std::string type_name(Oid type)
-{
-    return pg::call([type] { return format_type_be(type); });
 }
 
 } // namespace
@@ -179,7 +145,7 @@ served_view::served_view(std::string_view name) : name_{name}
     pg::call([this] {
         ask_about(name_, owner_, "SELECT etl._feature_table(v, v.online_table) FROM etl._feature_view($1) AS v");
     });
-    online_ = DatumGetObjectId(column_of_row(1));
+    online_ = DatumGetObjectId(pg::row_value(1));
 }
 
 // Reads the rest, with the online table locked. False where the view has another online table meanwhile.
@@ -192,14 +158,14 @@ bool served_view::load()
             name_, owner_,
             "SELECT s.online, s.unlogged, s.runs_code, s.queries, s.entity, s.types FROM etl._served_view($1) AS s");
     });
-    if (DatumGetObjectId(column_of_row(1)) != online_) {
+    if (DatumGetObjectId(pg::row_value(1)) != online_) {
         return false;
     }
-    unlogged_ = DatumGetBool(column_of_row(2));
-    runs_code_ = DatumGetBool(column_of_row(3));
-    const auto queries = elements(column_of_row(4), TEXTOID);
-    const auto names = elements(column_of_row(5), TEXTOID);
-    const auto types = elements(column_of_row(6), OIDOID);
+    unlogged_ = DatumGetBool(pg::row_value(2));
+    runs_code_ = DatumGetBool(pg::row_value(3));
+    const auto queries = elements(pg::row_value(4), TEXTOID);
+    const auto names = elements(pg::row_value(5), TEXTOID);
+    const auto types = elements(pg::row_value(6), OIDOID);
     if (queries.size() != sources || names.size() != types.size()) {
         throw error(sqlstate::internal_error, "the library and the SQL of pg_etl disagree about feature views", {},
                     "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
@@ -213,15 +179,6 @@ bool served_view::load()
     }
     read_at_ = now;
     return true;
-}
-
-served_view::plans::~plans()
-{
-    for (void* plan : of) {
-        if (plan != nullptr) {
-            SPI_freeplan(static_cast<SPIPlanPtr>(plan));
-        }
-    }
 }
 
 std::shared_ptr<served_view> served_view::find(std::string_view name)
@@ -274,139 +231,6 @@ void served_view::require_readable() const
                         "\".",
                     "GRANT SELECT ON " + pg::qualified_name(online_) + " TO " + pg::role_name(role) + ";");
     }
-}
-
-Datum served_view::read(std::size_t column, const char* text) const
-{
-    const Oid type = types_[column];
-    const std::string line = "entity column \"" + entity_[column] + "\" of feature view \"" + name_ + '"';
-    auto input = [type, text] {
-        Oid function;
-        Oid parameter;
-        getTypeInputInfo(type, &function, &parameter);
-        return OidInputFunctionCall(function, const_cast<char*>(text), parameter, -1);
-    };
-    if (type < FirstNormalObjectId) {
-        return pg::call_in_context(line.c_str(), input);
-    }
-    // A user's type may call functions: they are the owner's matter, and not that of whoever asks.
-    const pg::pinned_search_path pinned;
-    return pg::call_in_context(line.c_str(), [&input, owner = owner_] {
-        Datum made{};
-        as_role(owner, [&] { made = input(); });
-        return made;
-    });
-}
-
-// The type of the parameter for a value of the given type. A domain is taken as its base. What PostgreSQL brings may
-// become the column's type by itself; the cast of a user's type would call that user's function with the owner's
-// rights.
-Oid served_view::parameter_type(std::size_t column, Oid given) const
-{
-    Oid to = types_[column];
-    if (given == to) {
-        return to;
-    }
-    Oid from = pg::call([given] { return getBaseType(given); });
-    const bool fits = pg::call([&from, &to] {
-        return from == getBaseType(to) ||
-               (from < FirstNormalObjectId && can_coerce_type(1, &from, &to, COERCION_IMPLICIT));
-    });
-    if (!fits) {
-        throw error(sqlstate::datatype_mismatch,
-                    "entity column \"" + entity_[column] + "\" of feature view \"" + name_ + "\" is " + type_name(to) +
-                        ", and the value given is " + type_name(given),
-                    {}, "Cast the value: ::" + type_name(to) + ".");
-    }
-    return from;
-}
-
-// The text of the query is read under the pinned path; the plan keeps that path for when it is made anew.
-void* served_view::prepared(plans& with, source from) const
-{
-    if (with.of[from] == nullptr) {
-        const pg::pinned_search_path pinned;
-        with.of[from] = pg::call([query = queries_[from].c_str(), &types = with.parameters, owner = owner_] {
-            void* made = nullptr;
-            as_role(owner, [&] { made = pg::keep_plan(query, types); });
-            return made;
-        });
-    }
-    return with.of[from];
-}
-
-// Shared with whoever runs them: what that calls may ask for the same view, and so take the last place from them.
-std::shared_ptr<served_view::plans> served_view::plans_for(const std::vector<entity_value>& entity)
-{
-    for (const auto& made : plans_) {
-        const auto same = [](const entity_value& value, Oid type) { return value.type == type; };
-        if (std::equal(entity.begin(), entity.end(), made->given.begin(), made->given.end(), same)) {
-            return made;
-        }
-    }
-    auto made = std::make_shared<plans>();
-    made->parameters = {TIMESTAMPTZOID, JSONBOID}; // now and the request
-    for (std::size_t i = 0; i < entity.size(); ++i) {
-        made->given.push_back(entity[i].type);
-        made->parameters.push_back(parameter_type(i, entity[i].type));
-    }
-    if (plans_.size() == most_plans) {
-        plans_.erase(plans_.begin());
-    }
-    return plans_.emplace_back(std::move(made));
-}
-
-// After a crash an unlogged table has no page.
-bool served_view::is_emptied() const
-{
-    return unlogged_ && pg::call([this] {
-               Relation online = RelationIdGetRelation(online_);
-               const bool empty = RelationIsValid(online) && RelationGetNumberOfBlocks(online) == 0;
-               if (RelationIsValid(online)) {
-                   RelationClose(online);
-               }
-               return empty;
-           });
-}
-
-served served_view::get(const std::vector<entity_value>& entity, const serving_request& with)
-{
-    std::vector<Datum> values{with.now, with.request};
-    std::string nulls{' ', with.has_request ? ' ' : 'n'};
-    for (const entity_value& value : entity) {
-        values.push_back(value.value);
-        nulls.push_back(value.is_null ? 'n' : ' ');
-    }
-    const pg::spi_session session;
-    // Whose functions are called with the owner's rights must not find others' objects instead of their own; and an
-    // expression means the same for everyone.
-    std::optional<pg::pinned_search_path> pinned;
-    if (runs_code_) {
-        pinned.emplace();
-    }
-    const std::shared_ptr<plans> made = plans_for(entity);
-    auto ask = [&](source from) {
-        void* plan = prepared(*made, from);
-        pg::call([&] {
-            as_role(owner_,
-                    [&] { SPI_execute_plan(static_cast<SPIPlanPtr>(plan), values.data(), nulls.c_str(), true, 1); });
-        });
-        return SPI_processed == 0
-                   ? Datum{0}
-                   : pg::call([document = column_of_row(1)] { return SPI_datumTransfer(document, false, -1); });
-    };
-    served got = ask(online_table);
-    if (got == 0 && is_emptied()) {
-        got = ask(history_table);
-    }
-    if (got == 0) {
-        got = ask(nowhere);
-    }
-    if (got == 0) {
-        throw error(cardinality_violation, "the on-demand features of feature view \"" + name_ + "\" have no row", {},
-                    "A function in them has come to return a set. Let each expression give one value.");
-    }
-    return got;
 }
 
 } // namespace etl::feature

@@ -35,4 +35,13 @@ void with_locked_role(F&& f)
     with_role(GetUserId(), SECURITY_LOCAL_USERID_CHANGE, f);
 }
 
+// Acts as the owner of a stored text while f runs it, whoever asks: it cannot leave that role, nor, for another one, do
+// what outlasts the statement (SECURITY_RESTRICTED_OPERATION). f may raise, and owns nothing.
+template <class F>
+void as_owner(Oid owner, F&& f)
+{
+    constexpr int locked = SECURITY_LOCAL_USERID_CHANGE;
+    with_role(owner, owner == GetUserId() ? locked : locked | SECURITY_RESTRICTED_OPERATION, f);
+}
+
 } // namespace etl::pg

@@ -1,6 +1,6 @@
 -- Feature views: definitions and their errors, materialisation, history, versions, lineage, consistency.
 BEGIN;
-SELECT plan(127);
+SELECT plan(128);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id serial, wallet text, event int, price numeric, at timestamptz);
@@ -209,7 +209,10 @@ SELECT throws_ok($$CALL etl.materialize_features('nobody')$$, '23502',
 SELECT is((SELECT count(*) FROM nobody), 0::bigint, 'and nothing is stored');
 CREATE TABLE changing AS SELECT 1 AS k, 2 AS x;
 SELECT etl.create_feature_view('changing_x', ARRAY['k'], 'SELECT k, x FROM public.changing');
+CALL etl.materialize_features('changing_x', '2026-01-01');
 ALTER TABLE changing ALTER x TYPE numeric(5, 2);
+SELECT throws_ok($$SELECT etl.feature_consistency('changing_x')$$, '42804',
+                 'column "x" of feature view "changing_x" has become numeric(5,2), and its tables have integer');
 SELECT throws_ok($$CALL etl.materialize_features('changing_x')$$, '42804',
                  'column "x" of feature view "changing_x" has become numeric(5,2), and its tables have integer');
 
