@@ -60,9 +60,7 @@ Datum whole_datum(const rolling_value& value, const planned_call& call)
     if (narrow != number) {
         throw error(sqlstate::numeric_value_out_of_range, "bigint out of range");
     }
-    const bool is_count = value.rows == 0 && call.function != rolling_function::min &&
-                          call.function != rolling_function::max && call.function != rolling_function::latest;
-    if (is_count || call.function == rolling_function::sum) {
+    if (call.function == rolling_function::sum) {
         return Int64GetDatum(narrow);
     }
     switch (call.source) {
