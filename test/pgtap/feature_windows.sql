@@ -1,7 +1,7 @@
 -- etl.velocity(ts, span) and etl.session_id as windows: known answers, errors, and the same answers by frames of
 -- PostgreSQL's own on random rows.
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 SELECT setseed(0.2);
 
 CREATE TABLE visit (id int, k text, at timestamptz);
@@ -77,6 +77,10 @@ FROM (VALUES
     ('PARTITION BY k ORDER BY id ROWS BETWEEN 9 PRECEDING AND 2 FOLLOWING'),
     ('PARTITION BY k ORDER BY at GROUPS BETWEEN 3 FOLLOWING AND 8 FOLLOWING')
 ) AS f(frame);
+SELECT results_eq(
+    $$SELECT id, etl.velocity(at, '1 hour') OVER (ORDER BY at NULLS FIRST, id ROWS 1 PRECEDING) FROM visit
+      WHERE k = 'a' ORDER BY id$$,
+    'VALUES (1, 1::bigint), (2, 2), (3, 2), (4, 0), (5, 2)', 'a moving frame that begins with a NULL');
 SELECT is_empty($$
     SELECT FROM (SELECT etl.velocity(at, '1 hour') OVER (PARTITION BY k ORDER BY at) AS v,
                         count(*) OVER (PARTITION BY k ORDER BY at RANGE BETWEEN '59:59.999999' PRECEDING
