@@ -84,33 +84,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    parts text[];
-    quoted text;
-    wrong text;
+    quoted CONSTANT text := etl._new_table_name(name, 'name');
 BEGIN
-    parts := parse_ident(name);
-    IF cardinality(parts) IS DISTINCT FROM 2 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_name',
-            MESSAGE = format('name must be that of a new table with its schema, not %s',
-                             coalesce(quote_literal(name), 'NULL')),
-            HINT = 'Say for example name => ''public.training''.';
-    END IF;
-    quoted := format('%I.%I', parts[1], parts[2]);
-    SELECT c INTO wrong FROM unnest(plan.columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_column',
-            MESSAGE = format('spine and features both have a column "%s"', wrong),
-            HINT = 'Give the columns of the features a prefix => ''feature_'', or another name in a SELECT.';
-    END IF;
     PERFORM etl._locked_command(format('CREATE TABLE %s AS %s WITH NO DATA', quoted, plan.empty_query));
     RETURN quoted::regclass;
 END
 $$;
 COMMENT ON FUNCTION etl._make_asof_table(text, etl._asof_plan) IS
-    'Makes an empty table for a plan. 42602 for a name without a schema, 42701 for two columns of one name, 42P07 '
-    'where there is such a table.';
+    'Makes an empty table for a plan. 42602 for a name without a schema, 42P07 where there is such a table.';
 
 CREATE FUNCTION etl.create_asof_join(
     name text, spine text, features text, keys name[], ts name DEFAULT 'ts', ttl interval DEFAULT NULL,
@@ -121,12 +102,16 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN etl._write_asof_join(
-        etl._make_asof_table(name, etl._plan_asof_join(spine, features, keys, ts, ttl, created_ts, direction,
-                                                       feature_ts, allow_exact_matches, tolerance,
-                                                       include_backfilled, prefix)),
+DECLARE
+    plan CONSTANT etl._asof_plan := etl._plan_asof_join(
         spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance,
+        include_backfilled, prefix);
+BEGIN
+    PERFORM etl._require_unique_columns(
+        plan.columns, 'the new table would have',
+        'Give the columns of the features a prefix => ''feature_'', or another name in a SELECT.');
+    RETURN etl._write_asof_join(
+        etl._make_asof_table(name, plan), spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance,
         include_backfilled, prefix);
 END
 $$;

@@ -8,45 +8,14 @@ COMMENT ON TYPE etl._asof_side IS
     'One side of a point-in-time join: the argument that names it, what stands after FROM without its alias, and its '
     'columns.';
 
-CREATE FUNCTION etl._asof_statement(rows text, argument text)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF rows IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s must not be NULL', argument),
-            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
-    END IF;
-    BEGIN
-        PERFORM parse_ident(rows);
-    EXCEPTION
-        WHEN invalid_parameter_value THEN
-            RETURN regexp_replace(rows, '[\s;]+$', '');
-    END;
-    IF to_regclass(rows) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('%s: relation "%s" does not exist', argument, rows),
-            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
-    END IF;
-    RETURN format('SELECT * FROM %s', to_regclass(rows));
-END
-$$;
-COMMENT ON FUNCTION etl._asof_statement(text, text) IS
-    'A SELECT of what is named: a relation, or a query. 22023 for NULL, 42P01 for a relation that does not exist.';
-
 CREATE FUNCTION etl._asof_side(rows text, argument text)
 RETURNS etl._asof_side
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    statement CONSTANT text := etl._asof_statement(rows, argument);
+    statement CONSTANT text := etl._query_of(rows, argument);
     side etl._asof_side;
-    twice name;
 BEGIN
     side.argument := argument;
     side.source := format(E'(\n%s\n)', statement);
@@ -54,13 +23,7 @@ BEGIN
            array_agg(q.collation_id ORDER BY q.number)
     INTO side.names, side.types, side.collations
     FROM ROWS FROM (etl._query_columns(statement)) WITH ORDINALITY AS q (name, type, collation_id, number);
-    SELECT c INTO twice FROM unnest(side.names) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
-    IF twice IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_column',
-            MESSAGE = format('%s has more than one column "%s"', argument, twice),
-            HINT = 'Give each column a name of its own with AS.';
-    END IF;
+    PERFORM etl._require_unique_columns(side.names, argument || ' has');
     RETURN side;
 END
 $$;
@@ -183,11 +146,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    base oid := type;
+    base CONSTANT oid := etl._base_type(type);
 BEGIN
-    WHILE (SELECT t.typtype = 'd' FROM pg_type AS t WHERE t.oid = base) LOOP
-        base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
-    END LOOP;
     IF base::regtype NOT IN ('timestamptz', 'timestamp', 'date', 'int2', 'int4', 'int8') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'datatype_mismatch',

@@ -5,11 +5,11 @@
 
 -- The scan --------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._rolling_rows_step(internal, text, bigint, int, text, VARIADIC "any")
+CREATE FUNCTION etl._rolling_rows_step(internal, bytea, bigint, int, text, VARIADIC "any")
 RETURNS internal
 LANGUAGE C VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_rolling_rows_step';
-COMMENT ON FUNCTION etl._rolling_rows_step(internal, text, bigint, int, text, "any") IS
+COMMENT ON FUNCTION etl._rolling_rows_step(internal, bytea, bigint, int, text, "any") IS
     'Transition function of etl._rolling_rows.';
 
 CREATE FUNCTION etl._rolling_rows_combine(internal, internal)
@@ -31,7 +31,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_rolling_rows_deserial';
 COMMENT ON FUNCTION etl._rolling_rows_deserial(bytea, internal) IS 'State of etl._rolling_rows from bytes.';
 
-CREATE AGGREGATE etl._rolling_rows(area text, seed bigint, keys int, forms text, VARIADIC "values" "any") (
+CREATE AGGREGATE etl._rolling_rows(area bytea, seed bigint, keys int, forms text, VARIADIC "values" "any") (
     SFUNC = etl._rolling_rows_step,
     STYPE = internal,
     COMBINEFUNC = etl._rolling_rows_combine,
@@ -40,7 +40,7 @@ CREATE AGGREGATE etl._rolling_rows(area text, seed bigint, keys int, forms text,
     FINALFUNC = etl._rolling_rows_chunks,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE etl._rolling_rows(text, bigint, int, text, "any") IS
+COMMENT ON AGGREGATE etl._rolling_rows(bytea, bigint, int, text, "any") IS
     'Sets rows aside for etl.rolling, in files of a directory that only that function makes. Arguments: the directory, '
     'the seed of the keys'' hash, the number of keys, a letter for each aggregated value, and the values: keys, time, '
     'what is aggregated, what is handed on. Errors: 22023 other arguments, 0A000 a key whose type is not told '

@@ -1,36 +1,5 @@
 -- The arguments of etl.rolling: what they must be, and the plan that etl._rolling_plan makes of them.
 
-CREATE FUNCTION etl._query_of_target(target text)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    parts text[];
-BEGIN
-    IF target IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'no target was given',
-            HINT = 'Give a table with its schema or one SELECT, as in ''public.orders''.';
-    END IF;
-    BEGIN
-        parts := parse_ident(target);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN regexp_replace(target, '[\s;]+$', '');
-    END;
-    IF cardinality(parts) > 2 OR to_regclass(target) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('there is no table "%s"', target),
-            HINT = 'Give the table with its schema, or one SELECT.';
-    END IF;
-    RETURN 'SELECT * FROM ' || target;
-END
-$$;
-COMMENT ON FUNCTION etl._query_of_target(text) IS
-    'The query for a target that is a table with its schema, or a query already. 22023 for NULL, 42P01 no such table.';
-
 CREATE FUNCTION etl._span_microseconds(span interval)
 RETURNS bigint
 LANGUAGE C IMMUTABLE PARALLEL SAFE
@@ -266,7 +235,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    query CONSTANT text := etl._query_of_target(target);
+    query CONSTANT text := etl._query_of(target, 'target');
     found CONSTANT name[] := etl._require_query_columns(query);
     types CONSTANT oid[] := ARRAY(SELECT q.type FROM etl._query_columns(query) AS q);
     collations CONSTANT oid[] := ARRAY(SELECT q.collation_id FROM etl._query_columns(query) AS q);
@@ -308,9 +277,9 @@ BEGIN
     scan := format('SELECT etl._rolling_rows($1, %L::bigint, %s, %L::text, %s) FROM %s',
                    etl._new_seed(), cardinality(by_keys), forms,
                    etl._column_list(by_keys || ts || slot_columns || handed_on), source);
-    SELECT string_agg(format('%I %s', n.name, format_type(n.type, NULL)), ', ' ORDER BY n.number),
+    SELECT string_agg(format('%I %s', n.name, format_type(n.type, -1)), ', ' ORDER BY n.number),
            string_agg(CASE WHEN n.number <= cardinality(handed_on) THEN format('q.%I', n.name)
-                           ELSE format('NULL::%s AS %I', format_type(n.type, NULL), n.name) END, ', '
+                           ELSE format('NULL::%s AS %I', format_type(n.type, -1), n.name) END, ', '
                       ORDER BY n.number)
     INTO column_list, empty_query
     FROM ROWS FROM (unnest(names), unnest(carried || ARRAY(

@@ -158,16 +158,8 @@ rolling_plan make_rolling_plan(pg::arguments args, int first)
 
 std::span<const std::byte> scan_rows(const rolling_plan& plan, std::span<const std::byte> area)
 {
-    constexpr char digits[] = "0123456789abcdef";
-    char* hex = pg::allocate_array<char>(2 * area.size());
-    char* to = hex;
-    for (const std::byte byte : area) {
-        *to++ = digits[std::to_integer<unsigned>(byte) >> 4];
-        *to++ = digits[std::to_integer<unsigned>(byte) & 15];
-    }
-    *to = '\0';
-    Oid type = TEXTOID;
-    Datum value = CStringGetTextDatum(hex);
+    Oid type = BYTEAOID;
+    Datum value = pg::make_varlena(area);
     pg::with_locked_role([&] { SPI_execute_with_args(plan.scan, 1, &type, &value, nullptr, true, 0); });
     bool is_null = false;
     const Datum chunks = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);

@@ -222,7 +222,7 @@ AS $$
 DECLARE
     spine_side CONSTANT etl._asof_side := etl._asof_side(spine, 'spine');
     views CONSTANT etl._training_view[] := etl._training_views(feature_views);
-    query text := etl._asof_statement(spine, 'spine');
+    query text := etl._query_of(spine, 'spine');
     sources name[];
     names name[];
 BEGIN

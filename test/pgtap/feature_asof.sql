@@ -1,6 +1,6 @@
 -- etl.asof_join and etl.create_asof_join: known answers, errors, and the same answer by brute force on random rows.
 BEGIN;
-SELECT plan(127);
+SELECT plan(130);
 SELECT setseed(0.3);
 
 CREATE TABLE label (id int, wallet text, ts timestamptz);
@@ -257,7 +257,43 @@ FROM (VALUES ('SELECT 1 AS k, 1 AS ts WHERE set_config(''role'', ''none'', false
      AS q(guarded, plain)
 CROSS JOIN (VALUES (true), (false)) AS s(in_spine);
 SELECT throws_like($$SELECT * FROM etl.asof_join('public.label', 'public.feature', '{wallet}') AS t(id int)$$,
-                   'the list of columns is not that of the joined rows', 'a list of other columns');
+                   'the list of columns is not that of the result', 'a list of other columns');
+
+
+-- An index of one key's place in 2^20 words, all of them set or none
+CREATE FUNCTION index_of(filter text) RETURNS bytea LANGUAGE sql AS $$
+    SELECT convert_to('EALi', 'SQL_ASCII') || '\x01000000' || decode(repeat('00', 8) || '05000000' || repeat('00', 12)
+           || '14000000' || repeat('00', 4), 'hex') || decode(repeat(filter, 8388608), 'hex')
+           || decode(repeat('00', 8), 'hex')
+$$;
+CREATE FUNCTION two_indexes(first bytea, second bytea) RETURNS bool[] LANGUAGE plpgsql AS $$
+DECLARE
+    index bytea := first;
+    found bool[];
+BEGIN
+    FOR i IN 1 .. 2 LOOP
+        found := found || etl._asof_may_match(index, 1);
+        index := second;
+    END LOOP;
+    RETURN found;
+END
+$$;
+SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT is(two_indexes(index_of('ff'), index_of('00')), '{t,f}', 'each row is looked for in its own index');
+CREATE TABLE stored AS SELECT index_of('ff') AS index;
+SELECT is(two_indexes(index, index), '{t,t}', 'one that is compressed') FROM stored;
+CREATE FUNCTION set_aside(index bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+DECLARE
+    found bytea;
+BEGIN
+    SELECT etl._asof_features(decode(etl._open_spill(), 'hex'), index, r,
+                              r.i + length(repeat(chr(1), (r.i - 1) * 5000000)), NULL::bigint, r.i) INTO found
+    FROM (SELECT i FROM generate_series(1, 10) AS i) AS r;
+    RETURN found;
+END
+$$;
+SELECT is(length(set_aside(index)), length(set_aside(index || '')), 'and where rows are set aside') FROM stored;
+RESET plan_cache_mode;
 
 -- By brute force
 CREATE TABLE spine AS

@@ -169,7 +169,7 @@ FROM (VALUES
     ($$'public.label', '{spending}', feature_times => NULL$$, '22023', 'feature_times must not be NULL'),
     ($$'public.label', '{spending}', include_backfilled => NULL$$, '22023', 'include_backfilled must not be NULL'),
     ($$'SELECT id, 1 AS wallet, ts FROM public.label', '{spending}'$$, '42804', NULL),
-    ($$'public.label', '{spending}'$$, '42804', 'the list of columns is not that of the joined rows'),
+    ($$'public.label', '{spending}'$$, '42804', 'the list of columns is not that of the result'),
     ($$'DELETE FROM public.label RETURNING *', '{spending}'$$, '22023', NULL)
 ) AS c(call, state, message);
 
