@@ -28,8 +28,9 @@ void run_locked(const char* query, ParamListInfo parameters, bool read_only, Des
     int outcome = 0;
     pg::with_locked_role([&] { outcome = SPI_execute_extended(query, &options); });
     if (outcome < 0) {
+        const char* code = SPI_result_code_string(outcome);
         throw error(sqlstate::feature_not_supported, "a command cannot be run within a function",
-                    std::string{"It ended with "} + SPI_result_code_string(outcome) + ".");
+                    std::string{"It ended with "} + code + ".");
     }
 }
 
