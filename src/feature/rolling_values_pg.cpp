@@ -9,7 +9,9 @@ extern "C" {
 #include <utils/numeric.h>
 }
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace etl::feature {
@@ -107,6 +109,12 @@ Datum datum_of(const rolling_value& value, const planned_call& call, const rolli
     }
 }
 
+// The bytes of a value without its length, which may be written in two ways. They are not toasted, so nothing is raised.
+std::span<const std::byte> image_of(const packed_type& type, std::span<const std::byte> bytes)
+{
+    return type.length == -1 ? pg::varlena_bytes(feature::datum_of(type, bytes)) : bytes;
+}
+
 bool is_count(rolling_function of)
 {
     return of == rolling_function::rows || of == rolling_function::count || of == rolling_function::distinct;
@@ -134,7 +142,14 @@ int type_order::compare(std::size_t slot, std::span<const std::byte> a, std::spa
         MemoryContextReset(scratch_.get());
         return DatumGetInt32(made);
     });
-    return order;
+    if (order != 0) {
+        return order;
+    }
+    // Equal values that look different, as 1.0 and 1.00 do: the answer must not depend on which row comes first.
+    const auto left = image_of(of.type, a);
+    const auto right = image_of(of.type, b);
+    const int common = std::memcmp(left.data(), right.data(), std::min(left.size(), right.size()));
+    return common != 0 ? common : (left.size() > right.size()) - (left.size() < right.size());
 }
 
 rolling_rows::rolling_rows(const rolling_plan& plan)
