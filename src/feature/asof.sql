@@ -61,9 +61,10 @@ COMMENT ON FUNCTION etl.asof_join(
     'not after the moment), forward (the first not before it), nearest (the closer of both, backward where they are '
     'equally close). allow_exact_matches: whether a row of the same moment is joined. Of rows of one moment that is '
     'joined which was created last, and of those the one whose columns are greater, compared from left to right. '
-    'prefix: only for etl.create_asof_join. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl that '
-    'is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one name, '
-    '42804 types that cannot be compared, or the list of columns is not that of the result, 42P21 collations that '
+    'prefix: stands before the names of the features'' columns in the list that an error says, and in a table that '
+    'etl.create_asof_join makes. At most 94 keys. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl that '
+    'is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one name, or a key '
+    'named twice, 54011 more than 94 keys, 42804 types that cannot be compared, or the list of columns is not that of the result, 42P21 collations that '
     'differ, 42883 a key without a hash function.';
 
 CREATE FUNCTION etl._write_asof_join(

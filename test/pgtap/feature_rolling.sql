@@ -1,6 +1,6 @@
 -- etl.rolling and etl.create_rolling: known answers, edges, errors, and the same answers by brute force on random rows.
 BEGIN;
-SELECT plan(67);
+SELECT plan(75);
 SELECT setseed(0.4);
 
 CREATE TABLE sale (id int PRIMARY KEY, wallet text, at timestamptz, amount numeric(10, 2), note varchar(20));
@@ -96,6 +96,7 @@ FROM (VALUES
     ($$'public.sale', '{wallet}', 'at', '{}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', NULL$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{NULL}'$$, '22004'),
+    ($$'public.sale', '{wallet,wallet}', 'at', '{1 hour}', '{count}', '{id}'$$, '42701'),
     ($$'public.sale', '{wallet}', 'at', '{0}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{-1 hour}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{1 month}'$$, '22023'),
@@ -156,6 +157,26 @@ SELECT throws_ok(format($$SELECT * FROM etl.rolling('SELECT 9e131071 AS v, now()
 FROM unnest('{sum,avg}'::text[]) AS f;
 SELECT is(s, 9e131071, 'the largest number') FROM etl.rolling('SELECT 9e131071 AS v, now() AS at', '{}', 'at',
                                                               '{1 hour}', '{sum(v)}', '{}') AS r(s numeric);
+
+SELECT results_eq(format($$SELECT DISTINCT s::text, l::text, g::text
+      FROM etl.rolling('SELECT v, now() AS at FROM (VALUES (%s), (%s)) AS q(v)', '{}', 'at', '{1 hour}',
+                       '{latest(v), min(v), max(v)}', '{}') AS r(s %s, l %3$s, g %3$s)$$, a, b, type), wanted,
+                  'equal values that look different: ' || a || ', ' || b)
+FROM (VALUES ('1.0', '1.00', 'numeric', $$VALUES ('1.0', '1.00', '1.0')$$),
+             ('1.00', '1.0', 'numeric', $$VALUES ('1.0', '1.00', '1.0')$$),
+             ('-0::float8', '0::float8', 'float8', $$VALUES ('0', '-0', '0')$$),
+             ('0::float8', '-0::float8', 'float8', $$VALUES ('0', '-0', '0')$$)) AS v(a, b, type, wanted);
+SELECT throws_ok(format($$SELECT etl.create_rolling('public.wide', 'SELECT now() AS at, %s', '{}', 'at', '{%s}',
+                                                    '{count}', '{%s}')$$,
+                        string_agg(i || ' AS c' || i, ', '), CASE WHEN n > 10 THEN '1 hour' ELSE
+                        (SELECT string_agg(w || ' seconds', ',') FROM generate_series(1, 1600) AS w) END,
+                        string_agg('c' || i, ',')), '54011', message, message)
+FROM (VALUES (1, 'the result would have 1601 columns, and a table has at most 1600'),
+             (95, 'etl.rolling reads at most 95 columns, not 96')) AS c(n, message)
+CROSS JOIN generate_series(1, n) AS i GROUP BY n, message;
+SELECT is(etl.create_rolling('public.wide', format('SELECT now() AS at, %s', string_agg(i || ' AS c' || i, ', ')), '{}',
+                             'at', '{1 hour}', '{count}', array_agg('c' || i)::name[]), 1::bigint, '95 columns')
+FROM generate_series(1, 94) AS i;
 
 -- What only etl.rolling may call
 SELECT throws_ok(format('SELECT etl._rolling_rows(%s)', given), state, NULL, given)
