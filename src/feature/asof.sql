@@ -62,10 +62,10 @@ COMMENT ON FUNCTION etl.asof_join(
     'equally close). allow_exact_matches: whether a row of the same moment is joined. Of rows of one moment that is '
     'joined which was created last, and of those the one whose columns are greater, compared from left to right. '
     'prefix: stands before the names of the features'' columns in the list that an error says, and in a table that '
-    'etl.create_asof_join makes. At most 94 keys. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl that '
-    'is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one name, or a key '
-    'named twice, 54011 more than 94 keys, 42804 types that cannot be compared, or the list of columns is not that of the result, 42P21 collations that '
-    'differ, 42883 a key without a hash function.';
+    'etl.create_asof_join makes. At most 94 keys. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl '
+    'that is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one '
+    'name, or a key named twice, 54011 more than 94 keys, 42804 types that cannot be compared, or the list of columns '
+    'is not that of the result, 42P21 collations that differ, 42883 a key without a hash function.';
 
 CREATE FUNCTION etl._write_asof_join(
     target regclass, spine text, features text, keys name[], ts name, ttl interval, created_ts name, direction text,
@@ -112,8 +112,8 @@ BEGIN
         plan.columns, 'the new table would have',
         'Give the columns of the features a prefix => ''feature_'', or another name in a SELECT.');
     RETURN etl._write_asof_join(
-        etl._make_asof_table(name, plan), spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance,
-        include_backfilled, prefix);
+        etl._make_asof_table(name, plan), spine, features, keys, ts, ttl, created_ts, direction, feature_ts,
+        allow_exact_matches, tolerance, include_backfilled, prefix);
 END
 $$;
 COMMENT ON FUNCTION etl.create_asof_join(

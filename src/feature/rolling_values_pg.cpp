@@ -109,7 +109,7 @@ Datum datum_of(const rolling_value& value, const planned_call& call, const rolli
     }
 }
 
-// The bytes of a value without its length, which may be written in two ways. They are not toasted, so nothing is raised.
+// The bytes of a value without its length, which may be written in two ways. It is not toasted: nothing is raised.
 std::span<const std::byte> image_of(const packed_type& type, std::span<const std::byte> bytes)
 {
     return type.length == -1 ? pg::varlena_bytes(feature::datum_of(type, bytes)) : bytes;

@@ -64,7 +64,8 @@ SELECT results_eq('SELECT * FROM made ORDER BY id',
                                 '{count, avg(amount), max(note)}', '{id,amount,note}')
       AS r(id int, amount numeric, note varchar, c1 bigint, c7 bigint, a1 numeric, a7 numeric, m1 varchar, m7 varchar)
       ORDER BY id$$, 'and the rows of etl.rolling');
-SELECT is(etl.create_rolling('public.as_long', 'SELECT ''hello''::char(6) AS word, B''101''::bit(3) AS bits, now() AS at',
+SELECT is(etl.create_rolling('public.as_long',
+                             'SELECT ''hello''::char(6) AS word, B''101''::bit(3) AS bits, now() AS at',
                              '{}', 'at', '{1 hour}', '{latest(word), latest(bits)}', '{word}'), 1::bigint,
           'values of types with a length');
 SELECT is(array_agg(attname ORDER BY attnum), '{latest_word_1h,latest_bits_1h}', 'whose length is no more known')
