@@ -1,6 +1,5 @@
 // etl._locked_rows and etl._locked_changes: the rows of a query that is run with the role locked.
-#include "pg/function.hpp"
-#include "pg/role_lock.hpp"
+#include "core/locked_query_pg.hpp"
 
 extern "C" {
 #include <executor/spi.h>
@@ -12,15 +11,6 @@ extern "C" {
 namespace etl {
 namespace {
 
-ParamListInfo read_parameters(pg::arguments args, int first)
-{
-    ParamListInfo made = makeParamList(args.count() - first);
-    for (int i = 0; i < made->numParams; ++i) {
-        made->params[i] = {args.datum(first + i), args.is_null(first + i), PARAM_FLAG_CONST, args.type(first + i)};
-    }
-    return made;
-}
-
 ReturnSetInfo* open_result(FunctionCallInfo fcinfo)
 {
 #if PG_VERSION_NUM >= 160000
@@ -31,20 +21,17 @@ ReturnSetInfo* open_result(FunctionCallInfo fcinfo)
     return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
 }
 
-// Straight into the caller's tuplestore, and without a cursor: only so the query may have parallel workers.
+// Straight into the caller's tuplestore.
 Datum locked_rows(pg::arguments args, bool read_only)
 {
     const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
     ReturnSetInfo* result = open_result(args.raw());
     MemoryContext caller = CurrentMemoryContext;
     SPI_connect();
-    SPIExecuteOptions options = {};
-    options.params = read_parameters(args, 1);
-    options.read_only = read_only;
-    options.dest = CreateTuplestoreDestReceiver();
-    SetTuplestoreDestReceiverParams(options.dest, result->setResult, caller, false, result->setDesc,
+    DestReceiver* to = CreateTuplestoreDestReceiver();
+    SetTuplestoreDestReceiverParams(to, result->setResult, caller, false, result->setDesc,
                                     "a query does not return the columns that its caller expects");
-    pg::with_locked_role([&] { SPI_execute_extended(query, &options); });
+    run_locked(query, read_parameters(args, 1), read_only, to);
     SPI_finish();
     return Datum{0};
 }

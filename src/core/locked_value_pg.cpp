@@ -1,7 +1,6 @@
 // etl._locked_value and etl._locked_change: the one value of a query that is run with the role locked. And
 // etl._locked_command: how many rows such a command was about.
-#include "pg/function.hpp"
-#include "pg/role_lock.hpp"
+#include "core/locked_query_pg.hpp"
 
 extern "C" {
 #include <executor/spi.h>
@@ -14,38 +13,12 @@ extern "C" {
 namespace etl {
 namespace {
 
-constexpr int most_values = 8;
-
-struct parameters {
-    int count = 0;
-    Oid types[most_values] = {};
-    Datum values[most_values] = {};
-    char nulls[most_values] = {};
-};
-
-parameters read_parameters(pg::arguments args, int first)
-{
-    parameters made;
-    if (args.count() - first > most_values) {
-        throw error(sqlstate::internal_error, "too many parameters for etl._locked_value");
-    }
-    for (int i = first; i < args.count(); ++i, ++made.count) {
-        made.types[made.count] = args.type(i);
-        made.values[made.count] = args.datum(i);
-        made.nulls[made.count] = args.is_null(i) ? 'n' : ' ';
-    }
-    return made;
-}
-
-// Run to its end at once, without a cursor: only so a query may have parallel workers.
 Datum locked_value(pg::arguments args, bool read_only)
 {
     const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
     const Oid type = args.type(1);
-    parameters given = read_parameters(args, 2);
     SPI_connect();
-    pg::with_locked_role(
-        [&] { SPI_execute_with_args(query, given.count, given.types, given.values, given.nulls, read_only, 0); });
+    run_locked(query, read_parameters(args, 2), read_only);
     if (SPI_processed != 1 || SPI_tuptable == nullptr || SPI_gettypeid(SPI_tuptable->tupdesc, 1) != type) {
         throw error(sqlstate::datatype_mismatch, "etl._locked_value needs a query for one value of the given type");
     }
@@ -79,10 +52,8 @@ ETL_FUNCTION(etl_locked_change, args)
 ETL_FUNCTION(etl_locked_command, args)
 {
     const char* command = text_to_cstring(DatumGetTextPP(args.given(0)));
-    parameters given = read_parameters(args, 1);
     SPI_connect();
-    pg::with_locked_role(
-        [&] { SPI_execute_with_args(command, given.count, given.types, given.values, given.nulls, false, 0); });
+    run_locked(command, read_parameters(args, 1), false);
     const auto rows = static_cast<std::int64_t>(SPI_processed);
     SPI_finish();
     return args.result(rows);

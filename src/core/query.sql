@@ -57,13 +57,65 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_locked_command';
 COMMENT ON FUNCTION etl._locked_command(text, "any") IS
     'How many rows a command with parameters that may change data was about. It is run as etl._locked_rows runs a '
-    'query.';
+    'query. 0A000 for what cannot be run within a function, as COMMIT.';
 
 CREATE FUNCTION etl._locked_command(command text)
 RETURNS bigint
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_locked_command';
 COMMENT ON FUNCTION etl._locked_command(text) IS 'etl._locked_command of a command without parameters.';
+
+CREATE FUNCTION etl._query_of(rows text, argument text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rows IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must not be NULL', argument),
+            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
+    END IF;
+    BEGIN
+        PERFORM parse_ident(rows);
+    EXCEPTION
+        WHEN invalid_parameter_value THEN
+            RETURN regexp_replace(rows, '[\s;]+$', '');
+    END;
+    IF to_regclass(rows) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('%s: relation "%s" does not exist', argument, rows),
+            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
+    END IF;
+    RETURN format('SELECT * FROM %s', to_regclass(rows));
+END
+$$;
+COMMENT ON FUNCTION etl._query_of(text, text) IS
+    'A SELECT of what an argument names: a relation, or a query. 22023 for NULL, 42P01 for a relation that does not '
+    'exist.';
+
+CREATE FUNCTION etl._require_unique_columns(
+    columns name[], subject text, hint text DEFAULT 'Give each column a name of its own with AS.')
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice name;
+BEGIN
+    SELECT c INTO twice FROM unnest(columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_column',
+            MESSAGE = format('%s more than one column "%s"', subject, twice),
+            HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_unique_columns(name[], text, text) IS
+    'Raises (42701) where two columns have one name. The subject begins the message, as in ''the query returns''.';
 
 CREATE FUNCTION etl._require_query_columns(query text)
 RETURNS name[]
@@ -72,7 +124,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns name[];
-    twice name;
 BEGIN
     IF query IS NULL THEN
         RAISE EXCEPTION USING
@@ -82,13 +133,7 @@ BEGIN
     END IF;
     columns := ARRAY(SELECT q.name::name FROM ROWS FROM (etl._query_columns(query)) WITH ORDINALITY AS q (name, type,
                      collation_id, number) ORDER BY q.number);
-    SELECT c INTO twice FROM unnest(columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
-    IF twice IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_column',
-            MESSAGE = format('the query returns more than one column "%s"', twice),
-            HINT = 'Give each column a name of its own with AS.';
-    END IF;
+    PERFORM etl._require_unique_columns(columns, 'the query returns');
     RETURN columns;
 END
 $$;
@@ -112,7 +157,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_query_column(name[], name) IS 'Raises (42703) unless a query returns the column.';
 
-CREATE FUNCTION etl._new_table_name(new_table text)
+CREATE FUNCTION etl._new_table_name(new_table text, argument text DEFAULT 'new_table')
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -124,11 +169,12 @@ BEGIN
     IF cardinality(parts) IS DISTINCT FROM 2 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_name',
-            MESSAGE = format('new_table must be a name with its schema, not %s',
+            MESSAGE = format('%s must be a name with its schema, not %s', argument,
                              coalesce(quote_literal(new_table), 'NULL')),
-            HINT = 'Say for example new_table => ''public.orders_clean''.';
+            HINT = format('Say for example %s => ''public.orders_clean''.', argument);
     END IF;
     RETURN format('%I.%I', parts[1], parts[2]);
 END
 $$;
-COMMENT ON FUNCTION etl._new_table_name(text) IS 'The quoted name of a table to be made (42602 without a schema).';
+COMMENT ON FUNCTION etl._new_table_name(text, text) IS
+    'The quoted name of a table to be made (42602 without a schema).';

@@ -61,10 +61,11 @@ COMMENT ON FUNCTION etl.asof_join(
     'not after the moment), forward (the first not before it), nearest (the closer of both, backward where they are '
     'equally close). allow_exact_matches: whether a row of the same moment is joined. Of rows of one moment that is '
     'joined which was created last, and of those the one whose columns are greater, compared from left to right. '
-    'prefix: only for etl.create_asof_join. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl that '
-    'is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one name, '
-    '42804 types that cannot be compared, or the list of columns is not that of the result, 42P21 collations that '
-    'differ, 42883 a key without a hash function.';
+    'prefix: stands before the names of the features'' columns in the list that an error says, and in a table that '
+    'etl.create_asof_join makes. At most 94 keys. Errors: 22023 no single SELECT, no key, an unknown direction, a ttl '
+    'that is not positive or does not fit ts, 42P01 no such table, 42703 no such column, 42701 two columns of one '
+    'name, or a key named twice, 54011 more than 94 keys, 42804 types that cannot be compared, or the list of columns '
+    'is not that of the result, 42P21 collations that differ, 42883 a key without a hash function.';
 
 CREATE FUNCTION etl._write_asof_join(
     target regclass, spine text, features text, keys name[], ts name, ttl interval, created_ts name, direction text,
@@ -84,33 +85,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    parts text[];
-    quoted text;
-    wrong text;
+    quoted CONSTANT text := etl._new_table_name(name, 'name');
 BEGIN
-    parts := parse_ident(name);
-    IF cardinality(parts) IS DISTINCT FROM 2 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_name',
-            MESSAGE = format('name must be that of a new table with its schema, not %s',
-                             coalesce(quote_literal(name), 'NULL')),
-            HINT = 'Say for example name => ''public.training''.';
-    END IF;
-    quoted := format('%I.%I', parts[1], parts[2]);
-    SELECT c INTO wrong FROM unnest(plan.columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_column',
-            MESSAGE = format('spine and features both have a column "%s"', wrong),
-            HINT = 'Give the columns of the features a prefix => ''feature_'', or another name in a SELECT.';
-    END IF;
     PERFORM etl._locked_command(format('CREATE TABLE %s AS %s WITH NO DATA', quoted, plan.empty_query));
     RETURN quoted::regclass;
 END
 $$;
 COMMENT ON FUNCTION etl._make_asof_table(text, etl._asof_plan) IS
-    'Makes an empty table for a plan. 42602 for a name without a schema, 42701 for two columns of one name, 42P07 '
-    'where there is such a table.';
+    'Makes an empty table for a plan. 42602 for a name without a schema, 42P07 where there is such a table.';
 
 CREATE FUNCTION etl.create_asof_join(
     name text, spine text, features text, keys name[], ts name DEFAULT 'ts', ttl interval DEFAULT NULL,
@@ -121,13 +103,17 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN etl._write_asof_join(
-        etl._make_asof_table(name, etl._plan_asof_join(spine, features, keys, ts, ttl, created_ts, direction,
-                                                       feature_ts, allow_exact_matches, tolerance,
-                                                       include_backfilled, prefix)),
+DECLARE
+    plan CONSTANT etl._asof_plan := etl._plan_asof_join(
         spine, features, keys, ts, ttl, created_ts, direction, feature_ts, allow_exact_matches, tolerance,
         include_backfilled, prefix);
+BEGIN
+    PERFORM etl._require_unique_columns(
+        plan.columns, 'the new table would have',
+        'Give the columns of the features a prefix => ''feature_'', or another name in a SELECT.');
+    RETURN etl._write_asof_join(
+        etl._make_asof_table(name, plan), spine, features, keys, ts, ttl, created_ts, direction, feature_ts,
+        allow_exact_matches, tolerance, include_backfilled, prefix);
 END
 $$;
 COMMENT ON FUNCTION etl.create_asof_join(

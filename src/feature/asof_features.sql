@@ -13,11 +13,11 @@ COMMENT ON FUNCTION etl._asof_key(bigint, "any") IS
 
 CREATE FUNCTION etl._asof_may_match(index bytea, VARIADIC keys "any")
 RETURNS bool
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20
+LANGUAGE C STABLE PARALLEL SAFE COST 20
 AS 'MODULE_PATHNAME', 'etl_asof_may_match';
 COMMENT ON FUNCTION etl._asof_may_match(bytea, "any") IS
     'Whether the keys may be those of a row of the spine: true for every one that is, and for few others, unless most '
-    'are.';
+    'of the first rows were.';
 
 CREATE FUNCTION etl._asof_features_step(internal, bytea, bytea, record, "any", "any", VARIADIC "any")
 RETURNS internal

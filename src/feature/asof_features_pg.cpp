@@ -30,7 +30,7 @@ struct gathering {
     explicit gathering(MemoryContext context) : memory{context}, flat{&memory}, chunks{&memory}, ranking{context} {}
 
     pg::context_resource memory;
-    std::pmr::vector<std::byte> flat; // the index, unless it stays where it is
+    std::pmr::vector<std::byte> flat; // the index, unless it stays where it is: see stays_in_place()
     std::optional<pg::file_run_store> store;
     asof_index index{};
     std::optional<record_writer> writer;
@@ -61,12 +61,14 @@ gathering& state(pg::arguments args, int i)
     return *reinterpret_cast<gathering*>(DatumGetPointer(args.given(i)));
 }
 
-// A parameter of the query lies in one place to its end.
-bool is_parameter(pg::arguments args, int i)
+// A parameter of the query lies in one place to its end, unless it has to be detoasted: then a row has a copy of its
+// own.
+bool stays_in_place(pg::arguments args, int i)
 {
     const Node* expression = pg::argument_expression(args, i);
     return expression != nullptr && IsA(expression, Param) &&
-           reinterpret_cast<const Param*>(expression)->paramkind == PARAM_EXTERN;
+           reinterpret_cast<const Param*>(expression)->paramkind == PARAM_EXTERN &&
+           !VARATT_IS_EXTENDED(DatumGetPointer(args.given(i)));
 }
 
 // For rows, beside the index. The leader also has some of the spine in memory.
@@ -81,7 +83,7 @@ gathering& new_state(pg::arguments args, MemoryContext context)
     const auto area = args.get<std::span<const std::byte>>(area_argument);
     const auto flat = args.get<std::span<const std::byte>>(index_argument);
     auto* made = pg::construct_in<gathering>(context, context);
-    if (!is_parameter(args, index_argument)) {
+    if (!stays_in_place(args, index_argument)) {
         made->flat.assign(flat.begin(), flat.end());
     }
     made->index = asof_index::read(made->flat.empty() ? flat : made->flat);
@@ -133,16 +135,13 @@ const record_chunks& finish(gathering& of)
 
 // Passes every row once most of the first have passed: then the search that follows does for both.
 struct filter {
-    filter(pg::arguments args, MemoryContext memory) : keys{args, 1, memory}, is_steady{is_parameter(args, 0)} {}
+    filter(pg::arguments args, MemoryContext memory) : keys{args, 1, memory} {}
 
     static constexpr unsigned tried = 4096;
 
     bool is_useless() const noexcept { return seen == tried && passed > tried / 4 * 3; }
 
     key_hasher keys;
-    bool is_steady;
-    bool has_index = false;
-    asof_index index{};
     unsigned seen = 0;
     unsigned passed = 0;
 };
@@ -214,11 +213,8 @@ ETL_FUNCTION(etl_asof_may_match, args)
     if (args.is_null(0) || by.is_useless()) {
         return args.result(!args.is_null(0));
     }
-    if (!by.has_index || !by.is_steady) {
-        by.index = asof_index::read(args.get<std::span<const std::byte>>(0));
-        by.has_index = true;
-    }
-    const asof_index& index = by.index;
+    // Read anew for each row: an expression that is called again may bring another value, and lay it elsewhere.
+    const asof_index index = asof_index::read(args.get<std::span<const std::byte>>(0));
     const bool passes = !by.keys.has_null(args) && index.may_have(by.keys.print(args, index.seed()));
     if (by.seen < filter::tried) {
         ++by.seen;

@@ -129,7 +129,7 @@ class asof_index_maker {
     std::pmr::memory_resource* memory_;
 };
 
-// Reads the flat form where it lies. Trivial, so that it may be kept between rows.
+// Reads the flat form where it lies. Trivial.
 class asof_index {
   public:
     // Checks bytes that are a stranger's. What is not checked here is read such that it does no harm.

@@ -36,9 +36,19 @@ struct plan {
     std::string definition; // the columns and their types as SQL
 };
 
+[[noreturn]] void refuse_plan()
+{
+    throw error(sqlstate::internal_error, "an SQL function has made no plan for a point-in-time join");
+}
+
 std::string field(int number)
 {
-    return pg::call([number] { return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number); });
+    const char* value =
+        pg::call([number] { return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number); });
+    if (value == nullptr) {
+        refuse_plan();
+    }
+    return value;
 }
 
 std::vector<std::string> list_field(int number)
@@ -88,24 +98,6 @@ TupleDesc describe(std::span<const Oid> types)
         }
         return made;
     });
-}
-
-bool has_columns(TupleDesc row, std::span<const Oid> types)
-{
-    bool same = row != nullptr && static_cast<std::size_t>(row->natts) == types.size();
-    for (std::size_t i = 0; same && i < types.size(); ++i) {
-        same = TupleDescAttr(row, i)->atttypid == types[i];
-    }
-    return same;
-}
-
-void require_columns(TupleDesc row, const plan& of, const char* call)
-{
-    if (!has_columns(row, of.types)) {
-        throw error(sqlstate::datatype_mismatch, "the list of columns is not that of the joined rows",
-                    "They have " + std::to_string(of.types.size()) + " columns.",
-                    std::string{"Write … FROM "} + call + "(…) AS t(" + of.definition + ").");
-    }
 }
 
 // Rows of the spine: key, moment, first and last moment of what may be joined, all columns.
@@ -273,19 +265,19 @@ Datum joined_rows(pg::arguments args, const char* planner, const char* call)
     pg::result_set rows{args};
     const pg::spi_session session;
     const plan by = make_plan(args, 0, planner);
-    require_columns(columns, by, call);
+    pg::require_columns(columns, by.types, by.definition);
     join_into(rows, by);
     return rows.finish();
 }
 
 // (table, arguments of the planner …)
-Datum write_joined_rows(pg::arguments args, const char* planner, const char* call)
+Datum write_joined_rows(pg::arguments args, const char* planner)
 {
     const Oid table = DatumGetObjectId(args.given(0));
     const pg::spi_session session;
     const plan by = make_plan(args, 1, planner);
     pg::table_writer to{table};
-    require_columns(to.columns(), by, call);
+    pg::require_columns(to.columns(), by.types, by.definition);
     join_into(to, by);
     return args.result(to.finish());
 }
@@ -303,7 +295,7 @@ ETL_FUNCTION(etl_asof_join, args)
 
 ETL_FUNCTION(etl_write_asof_join, args)
 {
-    return write_joined_rows(args, "_plan_asof_join", "etl.asof_join");
+    return write_joined_rows(args, "_plan_asof_join");
 }
 
 ETL_FUNCTION(etl_training_set, args)
@@ -313,5 +305,5 @@ ETL_FUNCTION(etl_training_set, args)
 
 ETL_FUNCTION(etl_write_training_set, args)
 {
-    return write_joined_rows(args, "_plan_training_set", "etl.training_set");
+    return write_joined_rows(args, "_plan_training_set");
 }

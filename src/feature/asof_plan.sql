@@ -8,45 +8,14 @@ COMMENT ON TYPE etl._asof_side IS
     'One side of a point-in-time join: the argument that names it, what stands after FROM without its alias, and its '
     'columns.';
 
-CREATE FUNCTION etl._asof_statement(rows text, argument text)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF rows IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s must not be NULL', argument),
-            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
-    END IF;
-    BEGIN
-        PERFORM parse_ident(rows);
-    EXCEPTION
-        WHEN invalid_parameter_value THEN
-            RETURN regexp_replace(rows, '[\s;]+$', '');
-    END;
-    IF to_regclass(rows) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('%s: relation "%s" does not exist', argument, rows),
-            HINT = 'Name a table with its schema, as in ''public.orders'', or give one SELECT.';
-    END IF;
-    RETURN format('SELECT * FROM %s', to_regclass(rows));
-END
-$$;
-COMMENT ON FUNCTION etl._asof_statement(text, text) IS
-    'A SELECT of what is named: a relation, or a query. 22023 for NULL, 42P01 for a relation that does not exist.';
-
 CREATE FUNCTION etl._asof_side(rows text, argument text)
 RETURNS etl._asof_side
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    statement CONSTANT text := etl._asof_statement(rows, argument);
+    statement CONSTANT text := etl._query_of(rows, argument);
     side etl._asof_side;
-    twice name;
 BEGIN
     side.argument := argument;
     side.source := format(E'(\n%s\n)', statement);
@@ -54,13 +23,7 @@ BEGIN
            array_agg(q.collation_id ORDER BY q.number)
     INTO side.names, side.types, side.collations
     FROM ROWS FROM (etl._query_columns(statement)) WITH ORDINALITY AS q (name, type, collation_id, number);
-    SELECT c INTO twice FROM unnest(side.names) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
-    IF twice IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_column',
-            MESSAGE = format('%s has more than one column "%s"', argument, twice),
-            HINT = 'Give each column a name of its own with AS.';
-    END IF;
+    PERFORM etl._require_unique_columns(side.names, argument || ' has');
     RETURN side;
 END
 $$;
@@ -97,6 +60,8 @@ CREATE FUNCTION etl._asof_common(
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    other CONSTANT name := feature_columns[cardinality(feature_columns)];
 BEGIN
     SELECT q.type, q.collation_id INTO type, collation_id
     FROM etl._query_columns(format('SELECT s.%I FROM %s AS s', spine_column, spine.source)
@@ -113,16 +78,16 @@ EXCEPTION
         RAISE EXCEPTION USING
             ERRCODE = 'datatype_mismatch',
             MESSAGE = format('column "%s" of the spine cannot be compared with column "%s" of the features',
-                             spine_column, feature_columns[1]),
+                             spine_column, other),
             DETAIL = format('One is of type %s, the other of type %s.',
                             format_type(spine.types[array_position(spine.names, spine_column)], NULL),
-                            format_type(features.types[array_position(features.names, feature_columns[1])], NULL)),
+                            format_type(features.types[array_position(features.names, other)], NULL)),
             HINT = 'Cast one of them in a SELECT.';
 END
 $$;
 COMMENT ON FUNCTION etl._asof_common(etl._asof_side, etl._asof_side, name, name[]) IS
     'The type and collation in which columns of both sides are compared: those that UNION would give them. 42804 where '
-    'there are none, 42P21 where collations differ.';
+    'there are none, which is said of the last column, 42P21 where collations differ.';
 
 CREATE FUNCTION etl._asof_expression(
     side etl._asof_side, alias text, column_name name, common_type oid, common_collation oid)
@@ -163,7 +128,13 @@ BEGIN
             MESSAGE = 'no key column was given',
             DETAIL = 'A row of the features may be joined to a row of the spine that has the same keys.',
             HINT = 'Name one column of both or more: keys => ARRAY[''column'', …].';
+    ELSIF cardinality(keys) > 94 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'too_many_columns',
+            MESSAGE = format('at most 94 key columns can be given, not %s', cardinality(keys)),
+            HINT = 'Put several into one in a SELECT: md5(ROW(a, b, …)::text) AS key.';
     END IF;
+    PERFORM etl._require_unique_columns(keys, 'keys name', 'Name each key once.');
     FOREACH key IN ARRAY keys LOOP
         PERFORM etl._require_asof_column(spine, key, 'key'), etl._require_asof_column(features, key, 'key');
         SELECT * INTO common FROM etl._asof_common(spine, features, key, key);
@@ -183,11 +154,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    base oid := type;
+    base CONSTANT oid := etl._base_type(type);
 BEGIN
-    WHILE (SELECT t.typtype = 'd' FROM pg_type AS t WHERE t.oid = base) LOOP
-        base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
-    END LOOP;
     IF base::regtype NOT IN ('timestamptz', 'timestamp', 'date', 'int2', 'int4', 'int8') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'datatype_mismatch',
@@ -359,6 +327,7 @@ BEGIN
     IF created_ts IS NOT NULL THEN
         PERFORM etl._require_asof_column(features, created_ts, 'created_ts');
     END IF;
+    PERFORM etl._asof_common(spine, features, ts, feature_ts);
     type := etl._asof_moment_type((etl._asof_common(spine, features, ts,
         VARIADIC array_remove(ARRAY[feature_ts, created_ts], NULL))).type, ts);
     PERFORM etl._check_asof_window(type, ttl, tolerance);
@@ -374,8 +343,12 @@ BEGIN
         FROM unnest(feature_columns) WITH ORDINALITY AS c(name, position) ORDER BY c.position);
     made.spine_columns := cardinality(spine.names);
     made.rules := rules;
-    made.definition := (SELECT string_agg(format('%I %s', made.columns[n], format_type(made.types[n], -1)), ', '
-                                          ORDER BY n) FROM generate_subscripts(made.columns, 1) AS n);
+    -- A list of columns has no name twice.
+    made.definition := (
+        SELECT string_agg(format('%I %s', CASE WHEN made.columns[n] = ANY (made.columns[:n - 1])
+                                               THEN made.columns[n] || '_' || n ELSE made.columns[n] END,
+                                 format_type(made.types[n], -1)), ', ' ORDER BY n)
+        FROM generate_subscripts(made.columns, 1) AS n);
     made.empty_query := etl._asof_empty_query(spine, features, feature_columns, made.columns);
     RETURN made;
 END

@@ -133,23 +133,23 @@ int column_ranking::compare_rows(std::span<const std::byte> a, std::span<const s
         const bool b_null = nulls_[count + i];
         found = a_null || b_null ? b_null - a_null : compare_values(i, values_[i], values_[count + i]);
     }
+    for (int i = 0; i < count && found == 0; ++i) {
+        if (!nulls_[i]) {
+            found = compare_images(*TupleDescAttr(columns_, i), values_[i], values_[count + i]);
+        }
+    }
     MemoryContextSwitchTo(before);
     MemoryContextReset(work_);
     return found;
 }
 
-// Values that are equal in their order and yet look different, such as 1.0 and 1.00, are told apart by their bytes.
 int column_ranking::compare_values(int column, Datum a, Datum b) const
 {
     const FormData_pg_attribute& of = *TupleDescAttr(columns_, column);
-    if (OidIsValid(orders_[column].fn_oid)) {
-        const int found =
-            DatumGetInt32(FunctionCall2Coll(const_cast<FmgrInfo*>(&orders_[column]), of.attcollation, a, b));
-        if (found != 0) {
-            return sign(found);
-        }
+    if (!OidIsValid(orders_[column].fn_oid)) {
+        return compare_images(of, a, b);
     }
-    return compare_images(of, a, b);
+    return sign(DatumGetInt32(FunctionCall2Coll(const_cast<FmgrInfo*>(&orders_[column]), of.attcollation, a, b)));
 }
 
 void column_ranking::learn(std::span<const std::byte> row)

@@ -29,7 +29,8 @@ std::int64_t read_moment(Oid type, Datum value) noexcept;
 Datum moment_datum(Oid type, std::int64_t value) noexcept;
 
 // Of two rows the one whose first different column is greater in the order of its type; NULL is less than any value.
-// Where a type has no order, that of the values' bytes.
+// Where a type has no order, that of the values' bytes. These also tell rows apart that are equal in all columns and
+// yet look different, as 1.0 and 1.00 do.
 class column_ranking final : public row_ranking {
   public:
     // What it learns of the types lies in `memory`.

@@ -12,9 +12,11 @@ namespace etl::feature {
 
 class recent_rows {
   public:
-    recent_rows(std::pmr::memory_resource* memory, std::int64_t span) : span_{span}, times_{memory} {}
+    explicit recent_rows(std::pmr::memory_resource* memory, std::int64_t span = 0) : span_{span}, times_{memory} {}
 
+    // 0 until it is known, which is before the first row.
     std::int64_t span() const noexcept { return span_; }
+    void set_span(std::int64_t span) noexcept { span_ = span; }
 
     // Times that rise cost nothing; one that is older than the newest finds its place among them.
     void add(std::int64_t time)

@@ -5,11 +5,11 @@
 
 -- The scan --------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._rolling_rows_step(internal, text, bigint, int, text, VARIADIC "any")
+CREATE FUNCTION etl._rolling_rows_step(internal, bytea, bigint, int, text, VARIADIC "any")
 RETURNS internal
 LANGUAGE C VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_rolling_rows_step';
-COMMENT ON FUNCTION etl._rolling_rows_step(internal, text, bigint, int, text, "any") IS
+COMMENT ON FUNCTION etl._rolling_rows_step(internal, bytea, bigint, int, text, "any") IS
     'Transition function of etl._rolling_rows.';
 
 CREATE FUNCTION etl._rolling_rows_combine(internal, internal)
@@ -31,7 +31,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_rolling_rows_deserial';
 COMMENT ON FUNCTION etl._rolling_rows_deserial(bytea, internal) IS 'State of etl._rolling_rows from bytes.';
 
-CREATE AGGREGATE etl._rolling_rows(area text, seed bigint, keys int, forms text, VARIADIC "values" "any") (
+CREATE AGGREGATE etl._rolling_rows(area bytea, seed bigint, keys int, forms text, VARIADIC "values" "any") (
     SFUNC = etl._rolling_rows_step,
     STYPE = internal,
     COMBINEFUNC = etl._rolling_rows_combine,
@@ -40,7 +40,7 @@ CREATE AGGREGATE etl._rolling_rows(area text, seed bigint, keys int, forms text,
     FINALFUNC = etl._rolling_rows_chunks,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE etl._rolling_rows(text, bigint, int, text, "any") IS
+COMMENT ON AGGREGATE etl._rolling_rows(bytea, bigint, int, text, "any") IS
     'Sets rows aside for etl.rolling, in files of a directory that only that function makes. Arguments: the directory, '
     'the seed of the keys'' hash, the number of keys, a letter for each aggregated value, and the values: keys, time, '
     'what is aggregated, what is handed on. Errors: 22023 other arguments, 0A000 a key whose type is not told '
@@ -70,8 +70,10 @@ COMMENT ON FUNCTION etl.rolling(text, name[], name, interval[], text[], name[]) 
     'values in the longest window of one key for distinct, and a falling or rising row of values for min and max; the '
     'rest goes to temporary files. Errors: 22023 a missing argument, an unknown aggregate or a span that is not above '
     'zero or has months, 42703 unknown column, 42804 ts is no time or the list of columns is another, 42883 a column '
-    'cannot be summed, compared or hashed, 42701 and 42622 names of columns clash or are too long, 0A000 a key of a '
-    'type that is not told apart by its bytes, 22003 a sum is out of range.';
+    'cannot be summed, compared or hashed, 42701 and 42622 names of columns clash or are too long, 54011 more '
+    'than 95 columns to read (keys, ts, those aggregated and those handed on, each as often as it is one of them) or '
+    'than 1600 in the result, 0A000 a key of a type that is not told apart by its bytes, as char(n), 22003 a '
+    'sum is out of range.';
 
 CREATE FUNCTION etl._rolling_into(
     new_table regclass, target text, keys name[], ts name, windows interval[], aggregates text[], columns name[])

@@ -68,25 +68,13 @@ void compute(const rolling_plan& plan, std::span<const std::byte> area, std::spa
     store.close();
 }
 
-bool has_columns(TupleDesc row, const rolling_plan& plan)
+void require_columns(TupleDesc list, const rolling_plan& plan)
 {
-    if (static_cast<std::size_t>(row->natts) != plan.result_columns()) {
-        return false;
+    std::vector<Oid> types;
+    for (std::size_t i = 0; i < plan.result_columns(); ++i) {
+        types.push_back(plan.result_type(i));
     }
-    for (int i = 0; i < row->natts; ++i) {
-        if (TupleDescAttr(row, i)->atttypid != plan.result_type(static_cast<std::size_t>(i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void require_columns(TupleDesc row, const rolling_plan& plan)
-{
-    if (!has_columns(row, plan)) {
-        throw error(sqlstate::datatype_mismatch, "the list of columns is not that of the result", {},
-                    std::string{"Write FROM etl.rolling(…) AS r("} + plan.columns + ").");
-    }
+    pg::require_columns(list, types, plan.columns);
 }
 
 } // namespace
@@ -97,11 +85,11 @@ using namespace etl::feature;
 
 ETL_FUNCTION(etl_rolling, args)
 {
-    pg::listed_columns(args, "etl.rolling", "r(id bigint, …)");
+    const TupleDesc list = pg::listed_columns(args, "etl.rolling", "r(id bigint, …)");
     pg::result_set rows{args};
     SPI_connect();
     const rolling_plan plan = make_rolling_plan(args, 0);
-    require_columns(reinterpret_cast<ReturnSetInfo*>(args.raw()->resultinfo)->setDesc, plan);
+    require_columns(list, plan);
     const auto area = pg::make_spill_directory(CurTransactionContext);
     const auto chunks = scan_rows(plan, area);
     {

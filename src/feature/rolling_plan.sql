@@ -1,36 +1,5 @@
 -- The arguments of etl.rolling: what they must be, and the plan that etl._rolling_plan makes of them.
 
-CREATE FUNCTION etl._query_of_target(target text)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    parts text[];
-BEGIN
-    IF target IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'no target was given',
-            HINT = 'Give a table with its schema or one SELECT, as in ''public.orders''.';
-    END IF;
-    BEGIN
-        parts := parse_ident(target);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN regexp_replace(target, '[\s;]+$', '');
-    END;
-    IF cardinality(parts) > 2 OR to_regclass(target) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('there is no table "%s"', target),
-            HINT = 'Give the table with its schema, or one SELECT.';
-    END IF;
-    RETURN 'SELECT * FROM ' || target;
-END
-$$;
-COMMENT ON FUNCTION etl._query_of_target(text) IS
-    'The query for a target that is a table with its schema, or a query already. 22023 for NULL, 42P01 no such table.';
-
 CREATE FUNCTION etl._span_microseconds(span interval)
 RETURNS bigint
 LANGUAGE C IMMUTABLE PARALLEL SAFE
@@ -238,7 +207,13 @@ BEGIN
             MESSAGE = format('no %s was given', CASE WHEN coalesce(cardinality(windows), 0) = 0 THEN 'window'
                                                      ELSE 'aggregate' END),
             HINT = 'Give for example windows => ''{1 hour, 7 days}'', aggregates => ''{count, sum(amount)}''.';
+    ELSIF EXISTS (SELECT FROM unnest(windows) AS w WHERE w IS NULL) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'a window must not be NULL',
+            HINT = 'Give for example windows => ''{1 hour, 7 days}''.';
     END IF;
+    PERFORM etl._require_unique_columns(keys, 'keys name', 'Name each key once.');
     FOREACH named IN ARRAY keys || ts || carried LOOP
         PERFORM etl._require_query_column(columns, named);
     END LOOP;
@@ -256,6 +231,30 @@ $$;
 COMMENT ON FUNCTION etl._check_rolling(text, name[], oid[], name[], name, interval[], text[], name[]) IS
     'Checks the arguments of etl.rolling but its target and what an aggregate is.';
 
+CREATE FUNCTION etl._require_rolling_columns(read int, result int)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF read > 95 THEN -- of the 100 arguments that an aggregate's function has, five are etl._rolling_rows_step's own
+        RAISE EXCEPTION USING
+            ERRCODE = 'too_many_columns',
+            MESSAGE = format('etl.rolling reads at most 95 columns, not %s', read),
+            DETAIL = 'The keys, ts, the aggregated columns and the columns that are handed on count, each as often as '
+                     'it is one of them.',
+            HINT = 'Hand on a column that identifies the row, and join the others to the result.';
+    ELSIF result > 1600 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'too_many_columns',
+            MESSAGE = format('the result would have %s columns, and a table has at most 1600', result),
+            HINT = 'Give fewer windows or aggregates.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_rolling_columns(int, int) IS
+    'Raises (54011) where etl.rolling would read or return too many columns.';
+
 CREATE FUNCTION etl._rolling_plan(
     target text, keys name[], ts name, windows interval[], aggregates text[], columns name[],
     OUT scan text, OUT column_list text, OUT forms text, OUT slot_types oid[], OUT slot_collations oid[],
@@ -266,7 +265,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    query CONSTANT text := etl._query_of_target(target);
+    query CONSTANT text := etl._query_of(target, 'target');
     found CONSTANT name[] := etl._require_query_columns(query);
     types CONSTANT oid[] := ARRAY(SELECT q.type FROM etl._query_columns(query) AS q);
     collations CONSTANT oid[] := ARRAY(SELECT q.collation_id FROM etl._query_columns(query) AS q);
@@ -304,13 +303,14 @@ BEGIN
         FROM unnest(calls) WITH ORDINALITY AS c(function, column_name, letter, form, source, result, number)
         CROSS JOIN unnest(windows) WITH ORDINALITY AS w(span, number)
         ORDER BY c.number, w.number);
-    PERFORM etl._require_result_names(names);
+    PERFORM etl._require_result_names(names),
+            etl._require_rolling_columns(cardinality(by_keys || ts || slot_columns || handed_on), cardinality(names));
     scan := format('SELECT etl._rolling_rows($1, %L::bigint, %s, %L::text, %s) FROM %s',
                    etl._new_seed(), cardinality(by_keys), forms,
                    etl._column_list(by_keys || ts || slot_columns || handed_on), source);
-    SELECT string_agg(format('%I %s', n.name, format_type(n.type, NULL)), ', ' ORDER BY n.number),
+    SELECT string_agg(format('%I %s', n.name, format_type(n.type, -1)), ', ' ORDER BY n.number),
            string_agg(CASE WHEN n.number <= cardinality(handed_on) THEN format('q.%I', n.name)
-                           ELSE format('NULL::%s AS %I', format_type(n.type, NULL), n.name) END, ', '
+                           ELSE format('NULL::%s AS %I', format_type(n.type, -1), n.name) END, ', '
                       ORDER BY n.number)
     INTO column_list, empty_query
     FROM ROWS FROM (unnest(names), unnest(carried || ARRAY(

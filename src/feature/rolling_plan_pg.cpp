@@ -1,7 +1,7 @@
 #include "feature/rolling_plan_pg.hpp"
 
+#include "core/locked_query_pg.hpp"
 #include "pg/memory.hpp"
-#include "pg/role_lock.hpp"
 
 extern "C" {
 #include <catalog/pg_type.h>
@@ -158,17 +158,9 @@ rolling_plan make_rolling_plan(pg::arguments args, int first)
 
 std::span<const std::byte> scan_rows(const rolling_plan& plan, std::span<const std::byte> area)
 {
-    constexpr char digits[] = "0123456789abcdef";
-    char* hex = pg::allocate_array<char>(2 * area.size());
-    char* to = hex;
-    for (const std::byte byte : area) {
-        *to++ = digits[std::to_integer<unsigned>(byte) >> 4];
-        *to++ = digits[std::to_integer<unsigned>(byte) & 15];
-    }
-    *to = '\0';
-    Oid type = TEXTOID;
-    Datum value = CStringGetTextDatum(hex);
-    pg::with_locked_role([&] { SPI_execute_with_args(plan.scan, 1, &type, &value, nullptr, true, 0); });
+    ParamListInfo parameters = makeParamList(1);
+    parameters->params[0] = {pg::make_varlena(area), false, PARAM_FLAG_CONST, BYTEAOID};
+    run_locked(plan.scan, parameters, true);
     bool is_null = false;
     const Datum chunks = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
     return is_null ? std::span<const std::byte>{} : pg::varlena_bytes(chunks);

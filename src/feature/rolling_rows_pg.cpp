@@ -1,6 +1,5 @@
 // etl._rolling_rows: the scan of etl.rolling. Each row is set aside by its key, in temporary files that the workers of
 // the query share, with its time, what is aggregated, and what is handed out again.
-#include "core/hex.hpp"
 #include "feature/packed_values_pg.hpp"
 #include "feature/rolling.hpp"
 #include "feature/row_parts.hpp"
@@ -87,8 +86,8 @@ void require_exact(const key_hasher& of)
 {
     if (!of.is_exact()) {
         throw error(sqlstate::feature_not_supported, "a key has a type whose values are not told apart by their bytes",
-                    "Arrays, ranges, rows, types of extensions and texts of a nondeterministic collation are compared "
-                    "by functions of their own.",
+                    "char(n), arrays, ranges, rows, types of extensions and texts of a nondeterministic collation are "
+                    "compared by functions of their own.",
                     "Give a query that casts the key, for example to text COLLATE \"C\".");
     }
 }
@@ -139,13 +138,10 @@ setting_aside& state(pg::arguments args, int i)
 
 setting_aside& new_state(pg::arguments args, MemoryContext context)
 {
-    const auto area = from_hex(args.get<std::string_view>(area_argument));
+    const auto area = args.get<std::span<const std::byte>>(area_argument);
     const auto seed = static_cast<std::uint64_t>(args.get<std::int64_t>(seed_argument));
-    if (!area) {
-        refuse_arguments();
-    }
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->store.emplace(*area, context);
+    made->store.emplace(area, context);
     made->rows.emplace(&made->memory, *made->store);
     made->seed = seed;
     return *made;

@@ -9,7 +9,9 @@ extern "C" {
 #include <utils/numeric.h>
 }
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace etl::feature {
@@ -60,9 +62,7 @@ Datum whole_datum(const rolling_value& value, const planned_call& call)
     if (narrow != number) {
         throw error(sqlstate::numeric_value_out_of_range, "bigint out of range");
     }
-    const bool is_count = value.rows == 0 && call.function != rolling_function::min &&
-                          call.function != rolling_function::max && call.function != rolling_function::latest;
-    if (is_count || call.function == rolling_function::sum) {
+    if (call.function == rolling_function::sum) {
         return Int64GetDatum(narrow);
     }
     switch (call.source) {
@@ -109,6 +109,12 @@ Datum datum_of(const rolling_value& value, const planned_call& call, const rolli
     }
 }
 
+// The bytes of a value without its length, which may be written in two ways. It is not toasted: nothing is raised.
+std::span<const std::byte> image_of(const packed_type& type, std::span<const std::byte> bytes)
+{
+    return type.length == -1 ? pg::varlena_bytes(feature::datum_of(type, bytes)) : bytes;
+}
+
 bool is_count(rolling_function of)
 {
     return of == rolling_function::rows || of == rolling_function::count || of == rolling_function::distinct;
@@ -136,7 +142,14 @@ int type_order::compare(std::size_t slot, std::span<const std::byte> a, std::spa
         MemoryContextReset(scratch_.get());
         return DatumGetInt32(made);
     });
-    return order;
+    if (order != 0) {
+        return order;
+    }
+    // Equal values that look different, as 1.0 and 1.00 do: the answer must not depend on which row comes first.
+    const auto left = image_of(of.type, a);
+    const auto right = image_of(of.type, b);
+    const int common = std::memcmp(left.data(), right.data(), std::min(left.size(), right.size()));
+    return common != 0 ? common : (left.size() > right.size()) - (left.size() < right.size());
 }
 
 rolling_rows::rolling_rows(const rolling_plan& plan)

@@ -14,15 +14,17 @@ namespace {
 
 using namespace etl;
 
-std::string text_of(std::int64_t time, bool has_zone)
+// May raise.
+const char* text_of(std::int64_t time, bool has_zone)
 {
     return DatumGetCString(DirectFunctionCall1(has_zone ? timestamptz_out : timestamp_out, TimestampGetDatum(time)));
 }
 
 [[noreturn]] void refuse_order(std::int64_t time, std::int64_t last, bool has_zone)
 {
-    throw error(sqlstate::invalid_parameter_value,
-                "a row of " + text_of(time, has_zone) + " comes after one of " + text_of(last, has_zone), {},
+    const char* row = text_of(time, has_zone);
+    const char* before = text_of(last, has_zone);
+    throw error(sqlstate::invalid_parameter_value, std::string{"a row of "} + row + " comes after one of " + before, {},
                 "Order the window by the time: etl.session_id(ts, gap) OVER (PARTITION BY … ORDER BY ts).");
 }
 

@@ -88,12 +88,12 @@ void sliding_distinct::grow()
     }
 }
 
-// A table that has become large for one key is made small again for the next.
+// A table that has become large for one key gets smaller from key to key, so that what it costs the next ones is no
+// more than that key did.
 void sliding_distinct::clear() noexcept
 {
-    constexpr std::size_t kept_slots = 1024;
     if (used_ > 0) {
-        const std::size_t slots = std::min(values_.size(), kept_slots);
+        const std::size_t slots = std::max(values_.size() / 2, least_slots);
         values_.resize(slots);
         rows_.resize(slots * windows_);
         std::ranges::fill(values_, fingerprint{});

@@ -25,6 +25,9 @@ class sliding_distinct {
     std::int64_t count(std::size_t window) const noexcept { return different_[window]; }
     void clear() noexcept;
 
+    // How many it keeps room for, which is what clear() goes through.
+    std::size_t slots() const noexcept { return values_.size(); }
+
   private:
     std::size_t find(const fingerprint& value) const noexcept;
     std::size_t home(const fingerprint& value) const noexcept { return print_hash{}(value) & (values_.size() - 1); }

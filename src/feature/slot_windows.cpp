@@ -6,6 +6,7 @@
 #include "sketch/key_order.hpp"
 
 #include <bit>
+#include <cmath>
 #include <deque>
 #include <utility>
 
@@ -202,11 +203,14 @@ struct kept_whole {
 struct kept_real {
     using value = double;
     value read(const row_head&, const row_slot& from) const { return std::bit_cast<double>(from.first); }
-    int compare(value a, value b) const // NaN is the greatest
+    int compare(value a, value b) const // NaN is the greatest, and -0 less than 0
     {
         const std::uint64_t left = key_of(a);
         const std::uint64_t right = key_of(b);
-        return left < right ? -1 : static_cast<int>(left > right);
+        if (left != right) {
+            return left < right ? -1 : 1;
+        }
+        return static_cast<int>(std::signbit(b)) - static_cast<int>(std::signbit(a));
     }
     static rolling_value answer(value of) { return value_of(of); }
 };

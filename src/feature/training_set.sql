@@ -42,10 +42,13 @@ AS $$
 DECLARE
     twice text;
 BEGIN
-    IF coalesce(cardinality(feature_views), 0) = 0 OR array_position(feature_views, NULL) IS NOT NULL THEN
+    IF coalesce(array_ndims(feature_views), 0) <> 1
+       OR EXISTS (SELECT FROM unnest(feature_views) AS v WHERE v IS NULL) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'no feature view was given',
+            MESSAGE = CASE WHEN coalesce(cardinality(feature_views), 0) = 0 THEN 'no feature view was given'
+                           WHEN array_ndims(feature_views) > 1 THEN 'feature_views must be one list of names'
+                           ELSE 'a feature view must not be NULL' END,
             HINT = 'Name one or more: feature_views => ARRAY[''view'', ''other_view:feature'', …].';
     END IF;
     SELECT v INTO twice FROM unnest(feature_views) AS v
@@ -222,7 +225,7 @@ AS $$
 DECLARE
     spine_side CONSTANT etl._asof_side := etl._asof_side(spine, 'spine');
     views CONSTANT etl._training_view[] := etl._training_views(feature_views);
-    query text := etl._asof_statement(spine, 'spine');
+    query text := etl._query_of(spine, 'spine');
     sources name[];
     names name[];
 BEGIN

@@ -7,7 +7,7 @@ namespace etl::feature {
 namespace {
 
 struct counting {
-    counting(MemoryContext context, std::int64_t span) : memory{context}, rows{&memory, span} {}
+    explicit counting(MemoryContext context) : memory{context}, rows{&memory} {}
 
     pg::context_resource memory;
     recent_rows rows;
@@ -23,28 +23,23 @@ std::int64_t read_time(pg::arguments args)
     return std::max(args.get<std::int64_t>(1), past_infinity);
 }
 
-Datum unchanged(pg::arguments args)
-{
-    return args.is_null(0) ? args.null_result() : args.datum(0);
-}
-
 } // namespace
 } // namespace etl::feature
 
 using namespace etl;
 using namespace etl::feature;
 
-// (state, ts, span)
+// (state, ts, span). There is a state from the first row on, whatever the row holds: a moving frame needs one.
 ETL_FUNCTION(etl_velocity_push, args)
 {
     MemoryContext context = pg::require_aggregate(args, "a part of etl.velocity");
+    counting* to = args.is_null(0) ? pg::construct_in<counting>(context, context) : state(args);
     if (args.is_null(1) || args.is_null(2)) {
-        return unchanged(args);
+        return PointerGetDatum(to);
     }
     const std::int64_t span = read_span(*DatumGetIntervalP(args.datum(2)), "window");
-    counting* to = state(args);
-    if (to == nullptr) {
-        to = pg::construct_in<counting>(context, context, span);
+    if (to->rows.span() == 0) {
+        to->rows.set_span(span);
     } else if (to->rows.span() != span) {
         throw error(sqlstate::invalid_parameter_value, "the window of etl.velocity is another for each row", {},
                     "Give one span for all rows, or join the rows with themselves.");
@@ -58,7 +53,7 @@ ETL_FUNCTION(etl_velocity_take, args)
 {
     pg::require_aggregate(args, "a part of etl.velocity");
     if (args.is_null(0) || args.is_null(1) || args.is_null(2)) {
-        return unchanged(args);
+        return args.is_null(0) ? args.null_result() : args.datum(0);
     }
     return state(args)->rows.take(read_time(args)) ? args.datum(0) : args.null_result();
 }

@@ -108,10 +108,13 @@ inline numeric_header write_numeric_header(const decimal& value, int places) noe
 
 } // namespace detail
 
-// A numeric of these digits in the current memory context. May raise. There are no more places than a numeric has
-// (16383).
+// A numeric of these digits in the current memory context. May raise, and refuses (22003) what is larger than a
+// numeric can be. There are no more places than a numeric has (16383).
 inline Datum make_numeric(const decimal& value, int places)
 {
+    if (value.weight != static_cast<std::int16_t>(value.weight)) {
+        throw error(sqlstate::numeric_value_out_of_range, "value overflows numeric format");
+    }
     const auto header = detail::write_numeric_header(value, places);
     const std::size_t front = header.count * sizeof header.words[0];
     auto* made = static_cast<varlena*>(palloc(VARHDRSZ + front + value.digits.size()));

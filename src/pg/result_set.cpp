@@ -64,4 +64,16 @@ TupleDesc listed_columns(arguments args, const char* function, const char* list)
     return info->expectedDesc;
 }
 
+void require_columns(TupleDesc list, std::span<const Oid> types, std::string_view definition)
+{
+    bool fits = static_cast<std::size_t>(list->natts) == types.size();
+    for (std::size_t i = 0; fits && i < types.size(); ++i) {
+        fits = TupleDescAttr(list, static_cast<int>(i))->atttypid == types[i];
+    }
+    if (!fits) {
+        throw error(sqlstate::datatype_mismatch, "the list of columns is not that of the result", {},
+                    "Write AS t(" + std::string{definition} + ").");
+    }
+}
+
 } // namespace etl::pg

@@ -33,4 +33,7 @@ class result_set {
 // the function's name and what such a list may look like.
 TupleDesc listed_columns(arguments args, const char* function, const char* list);
 
+// Refuses (42804) a list of columns whose types are others than these. `definition` is how it should read.
+void require_columns(TupleDesc list, std::span<const Oid> types, std::string_view definition);
+
 } // namespace etl::pg

@@ -1,10 +1,10 @@
 #include "sketch/big_natural.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <ranges>
 
 #include "core/cpp_only.hpp"
 

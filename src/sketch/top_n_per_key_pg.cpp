@@ -111,14 +111,7 @@ class selection {
                         "Put the value into a row: make the query return a column of a composite type.");
         }
         const auto wanted = column_types();
-        bool fits = static_cast<std::size_t>(columns->natts) == wanted.size();
-        for (std::size_t i = 0; fits && i < wanted.size(); ++i) {
-            fits = TupleDescAttr(columns, static_cast<int>(i))->atttypid == wanted[i];
-        }
-        if (!fits) {
-            throw error(sqlstate::datatype_mismatch, "the list of columns is not that of the result", {},
-                        "Name the columns with these types: AS t(" + column_list(wanted) + ").");
-        }
+        pg::require_columns(columns, wanted, column_list(wanted));
     }
 
     void write(pg::file_run_store& store, std::uint32_t n, target& to)

@@ -1,6 +1,6 @@
 -- etl.asof_join and etl.create_asof_join: known answers, errors, and the same answer by brute force on random rows.
 BEGIN;
-SELECT plan(127);
+SELECT plan(139);
 SELECT setseed(0.3);
 
 CREATE TABLE label (id int, wallet text, ts timestamptz);
@@ -192,6 +192,43 @@ SELECT is(joined($$'SELECT 1 AS id, 1 AS k, DATE ''2025-01-01'' AS ts',
                    created_ts => 'c'$$, 'id int, k int, ts date, feature_ts date, c timestamptz, v int'), '1=-',
           'a date is known no earlier than its first moment');
 
+-- Rows that are equal in some columns and look different
+SELECT is(joined($$'SELECT 1 AS id, 1 AS k, 1 AS ts', 'SELECT 1 AS k, 1 AS ts, w, v FROM (VALUES $$ || rows
+                 || $$) AS f(w, v)', '{k}'$$, 'id int, k int, ts int, feature_ts int, w numeric, v int'), '1=2',
+          'a later column decides before how an equal one looks: ' || rows)
+FROM unnest('{"(1.0, 1), (1.00, 2)","(1.00, 2), (1.0, 1)","(1.00, 1), (1.0, 2)"}'::text[]) AS rows;
+
+-- What errors say
+CREATE FUNCTION said(call text, columns text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text;
+    hint text;
+BEGIN
+    EXECUTE format('SELECT FROM etl.asof_join(%s) AS t(%s)', call, columns);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(' ', message, hint);
+END
+$$;
+SELECT is(said($$'SELECT 1 AS k, 1 AS ts, 2 AS v', 'SELECT 1 AS k, 1 AS ts, 3 AS v', '{k}'$$, 'k int'),
+          'the list of columns is not that of the result '
+          'Write AS t(k integer, ts integer, v integer, feature_ts integer, v_5 integer).',
+          'no name twice in the list of columns');
+SELECT is(said($$'SELECT 1 AS k, 1 AS ts, 2 AS v', 'SELECT 1 AS k, 1 AS ts, 3 AS v', '{k}'$$,
+               'k integer, ts integer, v integer, feature_ts integer, v_5 integer'), NULL, 'which can be used');
+SELECT matches(said($$'SELECT 1 AS k, now() AS ts', 'SELECT 1 AS k, now() AS ts, 3 AS made', '{k}',
+                      created_ts => 'made'$$, 'k int'),
+               '^column "ts" of the spine cannot be compared with column "made" of the features',
+               'a created_ts of another type');
+SELECT matches(said($$'SELECT 1 AS k, 1 AS ts', 'SELECT 1 AS k, 1 AS ts', '{k,k}'$$, 'k int'),
+               '^keys name more than one column "k"', 'a key that is named twice');
+SELECT matches(said(format($$'SELECT 1 AS ts, %1$s', 'SELECT 1 AS ts, %1$s', '{%2$s}'$$,
+                           string_agg(i || ' AS k' || i, ', '), string_agg('k' || i, ',')), 'k int'),
+               CASE n WHEN 94 THEN '^the list of columns' ELSE '^at most 94 key columns can be given, not 95' END,
+               n || ' keys')
+FROM (VALUES (94), (95)) AS c(n) CROSS JOIN generate_series(1, n) AS i GROUP BY n;
+
 -- A new table
 SELECT is(etl.create_asof_join('public.made', 'public.label', 'public.feature', '{wallet}', prefix => 'f_'), 9::bigint,
           'a new table');
@@ -257,7 +294,43 @@ FROM (VALUES ('SELECT 1 AS k, 1 AS ts WHERE set_config(''role'', ''none'', false
      AS q(guarded, plain)
 CROSS JOIN (VALUES (true), (false)) AS s(in_spine);
 SELECT throws_like($$SELECT * FROM etl.asof_join('public.label', 'public.feature', '{wallet}') AS t(id int)$$,
-                   'the list of columns is not that of the joined rows', 'a list of other columns');
+                   'the list of columns is not that of the result', 'a list of other columns');
+
+
+-- An index of one key's place in 2^20 words, all of them set or none
+CREATE FUNCTION index_of(filter text) RETURNS bytea LANGUAGE sql AS $$
+    SELECT convert_to('EALi', 'SQL_ASCII') || '\x01000000' || decode(repeat('00', 8) || '05000000' || repeat('00', 12)
+           || '14000000' || repeat('00', 4), 'hex') || decode(repeat(filter, 8388608), 'hex')
+           || decode(repeat('00', 8), 'hex')
+$$;
+CREATE FUNCTION two_indexes(first bytea, second bytea) RETURNS bool[] LANGUAGE plpgsql AS $$
+DECLARE
+    index bytea := first;
+    found bool[];
+BEGIN
+    FOR i IN 1 .. 2 LOOP
+        found := found || etl._asof_may_match(index, 1);
+        index := second;
+    END LOOP;
+    RETURN found;
+END
+$$;
+SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT is(two_indexes(index_of('ff'), index_of('00')), '{t,f}', 'each row is looked for in its own index');
+CREATE TABLE stored AS SELECT index_of('ff') AS index;
+SELECT is(two_indexes(index, index), '{t,t}', 'one that is compressed') FROM stored;
+CREATE FUNCTION set_aside(index bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+DECLARE
+    found bytea;
+BEGIN
+    SELECT etl._asof_features(decode(etl._open_spill(), 'hex'), index, r,
+                              r.i + length(repeat(chr(1), (r.i - 1) * 5000000)), NULL::bigint, r.i) INTO found
+    FROM (SELECT i FROM generate_series(1, 10) AS i) AS r;
+    RETURN found;
+END
+$$;
+SELECT is(length(set_aside(index)), length(set_aside(index || '')), 'and where rows are set aside') FROM stored;
+RESET plan_cache_mode;
 
 -- By brute force
 CREATE TABLE spine AS

@@ -1,6 +1,6 @@
 -- etl.rolling and etl.create_rolling: known answers, edges, errors, and the same answers by brute force on random rows.
 BEGIN;
-SELECT plan(62);
+SELECT plan(75);
 SELECT setseed(0.4);
 
 CREATE TABLE sale (id int PRIMARY KEY, wallet text, at timestamptz, amount numeric(10, 2), note varchar(20));
@@ -64,6 +64,13 @@ SELECT results_eq('SELECT * FROM made ORDER BY id',
                                 '{count, avg(amount), max(note)}', '{id,amount,note}')
       AS r(id int, amount numeric, note varchar, c1 bigint, c7 bigint, a1 numeric, a7 numeric, m1 varchar, m7 varchar)
       ORDER BY id$$, 'and the rows of etl.rolling');
+SELECT is(etl.create_rolling('public.as_long',
+                             'SELECT ''hello''::char(6) AS word, B''101''::bit(3) AS bits, now() AS at',
+                             '{}', 'at', '{1 hour}', '{latest(word), latest(bits)}', '{word}'), 1::bigint,
+          'values of types with a length');
+SELECT is(array_agg(attname ORDER BY attnum), '{latest_word_1h,latest_bits_1h}', 'whose length is no more known')
+FROM pg_attribute WHERE attrelid = 'as_long'::regclass AND atttypid IN ('bpchar'::regtype, 'bit'::regtype)
+                    AND atttypmod = -1;
 SELECT is(etl.create_rolling('public.none', 'SELECT * FROM public.sale WHERE false', '{wallet}', 'at', '{1 hour}'),
           0::bigint, 'an empty table');
 SELECT throws_ok($$SELECT etl.create_rolling('public.made', 'public.sale', '{wallet}', 'at', '{1 hour}')$$, '42P07',
@@ -90,6 +97,7 @@ FROM (VALUES
     ($$'public.sale', '{wallet}', 'at', '{}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', NULL$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{NULL}'$$, '22004'),
+    ($$'public.sale', '{wallet,wallet}', 'at', '{1 hour}', '{count}', '{id}'$$, '42701'),
     ($$'public.sale', '{wallet}', 'at', '{0}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{-1 hour}'$$, '22023'),
     ($$'public.sale', '{wallet}', 'at', '{1 month}'$$, '22023'),
@@ -134,7 +142,7 @@ END
 $$;
 SELECT is(hint_of($$SELECT * FROM etl.rolling('public.sale', '{wallet}', 'at', '{1 hour}', '{latest(amount)}')
                     AS r(a int)$$),
-          'Write FROM etl.rolling(…) AS r(wallet text, at timestamp with time zone, latest_amount_1h numeric).',
+          'Write AS t(wallet text, at timestamp with time zone, latest_amount_1h numeric).',
           'the hint has the list of columns');
 CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 SELECT throws_ok($$SELECT * FROM etl.rolling('SELECT wallet COLLATE public.no_case AS wallet, at FROM public.sale',
@@ -144,17 +152,44 @@ SELECT results_eq($$SELECT * FROM etl.rolling('SELECT w COLLATE public.no_case A
                     FROM unnest(''{a,A,b}''::text[]) AS w', '{}', 'at', '{1 hour}', '{distinct(w)}', '{}')
                     AS r(c bigint) LIMIT 1$$, 'VALUES (2::bigint)', 'distinct goes by the collation');
 
+SELECT throws_ok(format($$SELECT * FROM etl.rolling('SELECT 9e131071 AS v, now() AS at FROM generate_series(1, 2)',
+                                                    '{}', 'at', '{1 hour}', '{%s(v)}', '{}') AS r(s numeric)$$, f),
+                 '22003', 'value overflows numeric format', f || ' of numbers that are too large')
+FROM unnest('{sum,avg}'::text[]) AS f;
+SELECT is(s, 9e131071, 'the largest number') FROM etl.rolling('SELECT 9e131071 AS v, now() AS at', '{}', 'at',
+                                                              '{1 hour}', '{sum(v)}', '{}') AS r(s numeric);
+
+SELECT results_eq(format($$SELECT DISTINCT s::text, l::text, g::text
+      FROM etl.rolling('SELECT v, now() AS at FROM (VALUES (%s), (%s)) AS q(v)', '{}', 'at', '{1 hour}',
+                       '{latest(v), min(v), max(v)}', '{}') AS r(s %s, l %3$s, g %3$s)$$, a, b, type), wanted,
+                  'equal values that look different: ' || a || ', ' || b)
+FROM (VALUES ('1.0', '1.00', 'numeric', $$VALUES ('1.0', '1.00', '1.0')$$),
+             ('1.00', '1.0', 'numeric', $$VALUES ('1.0', '1.00', '1.0')$$),
+             ('-0::float8', '0::float8', 'float8', $$VALUES ('0', '-0', '0')$$),
+             ('0::float8', '-0::float8', 'float8', $$VALUES ('0', '-0', '0')$$)) AS v(a, b, type, wanted);
+SELECT throws_ok(format($$SELECT etl.create_rolling('public.wide', 'SELECT now() AS at, %s', '{}', 'at', '{%s}',
+                                                    '{count}', '{%s}')$$,
+                        string_agg(i || ' AS c' || i, ', '), CASE WHEN n > 10 THEN '1 hour' ELSE
+                        (SELECT string_agg(w || ' seconds', ',') FROM generate_series(1, 1600) AS w) END,
+                        string_agg('c' || i, ',')), '54011', message, message)
+FROM (VALUES (1, 'the result would have 1601 columns, and a table has at most 1600'),
+             (95, 'etl.rolling reads at most 95 columns, not 96')) AS c(n, message)
+CROSS JOIN generate_series(1, n) AS i GROUP BY n, message;
+SELECT is(etl.create_rolling('public.wide', format('SELECT now() AS at, %s', string_agg(i || ' AS c' || i, ', ')), '{}',
+                             'at', '{1 hour}', '{count}', array_agg('c' || i)::name[]), 1::bigint, '95 columns')
+FROM generate_series(1, 94) AS i;
+
 -- What only etl.rolling may call
 SELECT throws_ok(format('SELECT etl._rolling_rows(%s)', given), state, NULL, given)
 FROM (VALUES
     ($$'', 1, 0, '', now()$$, '22023'),
     ($$'zz', 1, 0, '', now()$$, '22023'),
-    ($$etl._open_spill(), 1, 0, '', 1$$, '22023'),
-    ($$etl._open_spill(), 1, 5, '', now()$$, '22023'),
-    ($$etl._open_spill(), 1, -1, '', now()$$, '22023'),
-    ($$etl._open_spill(), 1, 0, 'w', now()$$, '22023'),
-    ($$etl._open_spill(), 1, 0, 'w', now(), 'x'::text$$, '22023'),
-    ($$etl._open_spill(), 1, 0, '?', now(), 1$$, '22023')
+    ($$decode(etl._open_spill(), 'hex'), 1, 0, '', 1$$, '22023'),
+    ($$decode(etl._open_spill(), 'hex'), 1, 5, '', now()$$, '22023'),
+    ($$decode(etl._open_spill(), 'hex'), 1, -1, '', now()$$, '22023'),
+    ($$decode(etl._open_spill(), 'hex'), 1, 0, 'w', now()$$, '22023'),
+    ($$decode(etl._open_spill(), 'hex'), 1, 0, 'w', now(), 'x'::text$$, '22023'),
+    ($$decode(etl._open_spill(), 'hex'), 1, 0, '?', now(), 1$$, '22023')
 ) AS f(given, state);
 SELECT throws_ok($$SELECT etl._rolling_into('sale', 'public.sale', '{wallet}', 'at', '{1 hour}', '{count}', NULL)$$,
                  '55000', NULL, 'a table that was not made for it');

@@ -1,6 +1,6 @@
 -- etl.training_set and etl.create_training_set: the features of several views as they were, and nothing of the future.
 BEGIN;
-SELECT plan(37);
+SELECT plan(39);
 SET client_min_messages = warning;
 SELECT setseed(0.6);
 
@@ -155,7 +155,9 @@ SELECT throws_ok(format('SELECT * FROM etl.training_set(%s) AS t(id int)', call)
 FROM (VALUES
     ($$'public.label', '{}'$$, '22023', 'no feature view was given'),
     ($$'public.label', NULL$$, '22023', 'no feature view was given'),
-    ($$'public.label', '{spending,NULL}'$$, '22023', 'no feature view was given'),
+    ($$'public.label', '{spending,NULL}'$$, '22023', 'a feature view must not be NULL'),
+    ($$'public.label', '{NULL}'$$, '22023', 'a feature view must not be NULL'),
+    ($$'public.label', '{{spending},{demand}}'$$, '22023', 'feature_views must be one list of names'),
     ($$'public.label', '{nowhere}'$$, '42704', NULL),
     ($$'public.label', '{spending:nothing}'$$, '42703', 'feature view "spending" has no feature "nothing"'),
     ($$'public.label', '{spending,demand}'$$, '42701', 'the training set would have two columns "n"'),
@@ -169,7 +171,7 @@ FROM (VALUES
     ($$'public.label', '{spending}', feature_times => NULL$$, '22023', 'feature_times must not be NULL'),
     ($$'public.label', '{spending}', include_backfilled => NULL$$, '22023', 'include_backfilled must not be NULL'),
     ($$'SELECT id, 1 AS wallet, ts FROM public.label', '{spending}'$$, '42804', NULL),
-    ($$'public.label', '{spending}'$$, '42804', 'the list of columns is not that of the joined rows'),
+    ($$'public.label', '{spending}'$$, '42804', 'the list of columns is not that of the result'),
     ($$'DELETE FROM public.label RETURNING *', '{spending}'$$, '22023', NULL)
 ) AS c(call, state, message);
 

@@ -1,7 +1,7 @@
 -- etl.velocity(ts, span) and etl.session_id as windows: known answers, errors, and the same answers by frames of
 -- PostgreSQL's own on random rows.
 BEGIN;
-SELECT plan(31);
+SELECT plan(35);
 SELECT setseed(0.2);
 
 CREATE TABLE visit (id int, k text, at timestamptz);
@@ -77,6 +77,18 @@ FROM (VALUES
     ('PARTITION BY k ORDER BY id ROWS BETWEEN 9 PRECEDING AND 2 FOLLOWING'),
     ('PARTITION BY k ORDER BY at GROUPS BETWEEN 3 FOLLOWING AND 8 FOLLOWING')
 ) AS f(frame);
+SELECT results_eq(
+    $$SELECT id, etl.velocity(at, '1 hour') OVER (ORDER BY at NULLS FIRST, id ROWS 1 PRECEDING) FROM visit
+      WHERE k = 'a' ORDER BY id$$,
+    'VALUES (1, 1::bigint), (2, 2), (3, 2), (4, 0), (5, 2)', 'a moving frame that begins with a NULL');
+SELECT results_eq(format(
+    $$SELECT etl.velocity(ts::%s, %s) OVER (ORDER BY id ROWS 1 PRECEDING)
+      FROM (VALUES (1, timestamptz '2025-01-01'), (2, NULL), (3, NULL), (4, '2025-01-01')) AS v(id, ts)$$, type, span),
+    wanted, 'NULLs in a moving frame: ' || type || ', ' || span)
+FROM (VALUES ('timestamptz', $$'1 hour'$$, 'VALUES (1::bigint), (1), (0), (1)'),
+             ('timestamp', $$'1 hour'$$, 'VALUES (1::bigint), (1), (0), (1)'),
+             ('timestamptz', $$CASE WHEN id > 1 THEN interval '1 hour' END$$, 'VALUES (0::bigint), (0), (0), (1)'))
+     AS f(type, span, wanted);
 SELECT is_empty($$
     SELECT FROM (SELECT etl.velocity(at, '1 hour') OVER (PARTITION BY k ORDER BY at) AS v,
                         count(*) OVER (PARTITION BY k ORDER BY at RANGE BETWEEN '59:59.999999' PRECEDING

@@ -188,6 +188,22 @@ TEST(sliding_distinct, counts_as_maps_do)
     }
 }
 
+TEST(sliding_distinct, gets_small_after_a_large_key)
+{
+    sliding_distinct made{std::pmr::get_default_resource(), 1};
+    for (std::uint64_t i = 1; i <= 10'000; ++i) {
+        made.add({i, i});
+    }
+    EXPECT_GE(made.slots(), 10'000U);
+    for (int key = 0; key < 20; ++key) {
+        made.clear();
+        EXPECT_EQ(made.count(0), 0);
+        made.add({1, 1});
+        EXPECT_EQ(made.count(0), 1);
+    }
+    EXPECT_LE(made.slots(), 16U);
+}
+
 TEST(recent_rows, counts_in_any_order)
 {
     std::mt19937_64 random{3};
