@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <ranges>
 
 #include "core/cpp_only.hpp"
 
@@ -48,10 +47,10 @@ natural shifted(const natural& number, std::size_t digits)
 bool divide(natural& number, std::uint64_t divisor)
 {
     unsigned __int128 rest = 0;
-    for (std::uint32_t& digit : number | std::views::reverse) {
-        rest = rest << digit_bits | digit;
-        digit = static_cast<std::uint32_t>(rest / divisor);
-        rest -= static_cast<unsigned __int128>(digit) * divisor;
+    for (std::size_t i = number.size(); i-- > 0;) {
+        rest = rest << digit_bits | number[i];
+        number[i] = static_cast<std::uint32_t>(rest / divisor);
+        rest -= static_cast<unsigned __int128>(number[i]) * divisor;
     }
     trim(number);
     return rest != 0;
