@@ -4,8 +4,8 @@
 #include "core/byte_io.hpp"
 #include "core/hex.hpp"
 #include "pg/calling_expression.hpp"
-#include "pg/spill.hpp"
 #include "pg/expanded_state.hpp"
+#include "pg/spill.hpp"
 #include "sketch/fingerprint_pg.hpp"
 #include "sketch/key_hash_pg.hpp"
 
@@ -162,18 +162,16 @@ struct setting_aside {
 
     struct open_parts {
         open_parts(pg::context_resource& memory, std::span<const std::byte> area, MemoryContext context,
-                   std::size_t value_words)
-            : key_store{area, context}, value_store{area, context}, recent{&memory, remembered_bytes},
-              keys{&memory, key_store}, values{&memory, value_store, value_words}, looks{&memory}
+                   const row_reader& by)
+            : key_store{area, context}, value_store{area, context},
+              keys{&memory, key_store, remembered_bytes, by.look_alike}, values{&memory, value_store, by.value_words}
         {
         }
 
         pg::file_run_store key_store;
         pg::file_run_store value_store;
-        recent_keys recent;
-        row_parts keys;
+        key_parts keys;
         value_parts values;
-        std::pmr::vector<std::uint64_t> looks; // of the row
     };
 
     pg::context_resource memory;
@@ -194,17 +192,14 @@ setting_aside& new_state(pg::arguments args, const row_reader& by)
         throw error(sqlstate::invalid_parameter_value, "this is no area for temporary files");
     }
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->open.emplace(made->memory, *area, context, by.value_words);
+    made->open.emplace(made->memory, *area, context, by);
     made->chunks.value_words = by.value_words;
     return *made;
 }
 
-// A key that was not met lately is set aside with its bytes.
-void set_key_aside(setting_aside::open_parts& to, const row_reader& by, pg::arguments args, const fingerprint& key)
+// Only trivial locals: what reads a value may raise.
+void set_aside(setting_aside::open_parts& to, const row_reader& by, pg::arguments args)
 {
-    if (by.look_alike && to.recent.met(key)) {
-        return;
-    }
     Datum keys[FUNC_MAX_ARGS];
     bool nulls[FUNC_MAX_ARGS];
     for (int i = 0; i < by.keys; ++i) {
@@ -212,29 +207,14 @@ void set_key_aside(setting_aside::open_parts& to, const row_reader& by, pg::argu
         nulls[i] = args.is_null(first_key + i);
     }
     by.columns.hold(keys, nulls);
-    const std::size_t words = by.columns.words(keys, nulls);
-    if (!by.look_alike) {
-        to.looks.resize(words);
-        by.columns.write(keys, nulls, to.looks.data());
-        if (to.recent.met(fingerprint_of(std::as_bytes(std::span{to.looks})))) {
-            return;
-        }
-    }
-    by.columns.write(keys, nulls, to.keys.add(key, words));
-}
-
-void set_aside(setting_aside::open_parts& to, const row_reader& by, pg::arguments args)
-{
     const fingerprint key = by.hasher.print(args, 0);
-    if (by.look_alike) {
-        to.recent.expect(key);
-    }
+    by.columns.write(keys, nulls, to.keys.room(by.columns.words(keys, nulls)));
+    to.keys.add(key);
     for (std::size_t i = 0; i < by.values.size(); ++i) {
         if (!args.is_null(by.first_value() + static_cast<int>(i))) {
             to.values.add(key, i, by.values[i].print(args, 0));
         }
     }
-    set_key_aside(to, by, args, key);
 }
 
 } // namespace

@@ -12,6 +12,7 @@ namespace etl {
 namespace {
 
 constexpr std::size_t least_table = 1024;
+constexpr std::size_t most_waiting_words = 64; // of a key
 constexpr unsigned most_share_bits = 24;
 constexpr unsigned share_shift = 40; // tables are found by the lower bits
 
@@ -74,6 +75,55 @@ void recent_keys::grow()
         enter(from.older);
         enter(from.newer);
     }
+}
+
+key_parts::key_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t remembered_bytes, bool look_alike)
+    : rows_{memory, store}, recent_{memory, remembered_bytes}, look_alike_{look_alike},
+      words_(most_waiting * most_waiting_words, memory), large_{memory}
+{
+    for (std::size_t i = 0; i < most_waiting; ++i) {
+        waiting_[i].at = &words_[i * most_waiting_words];
+    }
+}
+
+std::uint64_t* key_parts::room(std::size_t words)
+{
+    waiting_key& place = waiting_[next_];
+    let_in(place);
+    place.words = words;
+    if (words <= most_waiting_words) {
+        return place.at;
+    }
+    large_.resize(words);
+    return large_.data();
+}
+
+void key_parts::add(const fingerprint& key)
+{
+    waiting_key& place = waiting_[next_];
+    const bool is_large = place.words > most_waiting_words;
+    const auto words = std::span{is_large ? large_.data() : place.at, place.words};
+    place.key = key;
+    place.look = look_alike_ ? key : fingerprint_of(std::as_bytes(words));
+    recent_.expect(place.look);
+    if (is_large) {
+        let_in(place);
+    }
+    next_ = (next_ + 1) % most_waiting;
+}
+
+void key_parts::let_in(waiting_key& from)
+{
+    const std::size_t words = std::exchange(from.words, 0);
+    if (words > 0 && !recent_.met(from.look)) {
+        std::copy_n(words > most_waiting_words ? large_.data() : from.at, words, rows_.add(from.key, words));
+    }
+}
+
+const part_chunks& key_parts::finish()
+{
+    std::ranges::for_each(waiting_, [this](waiting_key& key) { let_in(key); });
+    return rows_.finish();
 }
 
 value_parts::value_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t value_words)

@@ -13,6 +13,7 @@
 
 #include "sketch/top_n_parts.hpp"
 
+#include <array>
 #include <optional>
 
 namespace etl {
@@ -41,6 +42,41 @@ class recent_keys {
     std::pmr::vector<pair> pairs_;
     std::size_t most_;
     std::size_t entered_ = 0;
+};
+
+// Sets keys aside, those that are remembered but once. A key waits for some others to come after it, while what tells
+// whether it is remembered is on its way from memory.
+class key_parts {
+  public:
+    // Whether equal keys have equal bytes; otherwise each look of a key is remembered for itself. The store outlives
+    // the object.
+    key_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t remembered_bytes, bool look_alike);
+
+    // Room for the words of a key, which are written, before add() tells whose they are.
+    std::uint64_t* room(std::size_t words);
+    void add(const fingerprint& key);
+
+    // As row_parts::finish().
+    const part_chunks& finish();
+
+  private:
+    static constexpr std::size_t most_waiting = 8;
+    struct waiting_key {
+        fingerprint key;
+        fingerprint look;
+        std::size_t words; // 0 where none waits
+        std::uint64_t* at;
+    };
+
+    void let_in(waiting_key& from);
+
+    row_parts rows_;
+    recent_keys recent_;
+    bool look_alike_;
+    std::array<waiting_key, most_waiting> waiting_{};
+    std::size_t next_ = 0;
+    std::pmr::vector<std::uint64_t> words_; // of the keys that wait, side by side
+    std::pmr::vector<std::uint64_t> large_; // a key that does not wait
 };
 
 // Sets values aside.
@@ -87,7 +123,7 @@ class value_parts {
 
 // What a scan has set aside.
 struct parted_values {
-    part_chunks keys;   // as row_parts writes them, of whatever words
+    part_chunks keys;   // as key_parts writes them
     part_chunks values; // as value_parts does
     std::size_t value_words;
 };
