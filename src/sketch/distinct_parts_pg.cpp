@@ -10,7 +10,10 @@
 #include "sketch/key_hash_pg.hpp"
 
 extern "C" {
+#include <catalog/pg_type.h>
+#include <miscadmin.h>
 #include <utils/lsyscache.h>
+#include <utils/typcache.h>
 }
 
 #include <algorithm>
@@ -99,6 +102,45 @@ enum argument { area_argument = 1, keys_argument, first_key };
 
 constexpr std::size_t remembered_bytes = std::size_t{32} << 20; // of keys, in each process
 
+bool is_row_told_apart(Oid type);
+
+// Whether a type's fingerprints tell all its values apart, but for chance: whether none is made of a type's own hashes.
+// May raise.
+bool is_told_apart(Oid type, Oid collation)
+{
+    check_stack_depth();
+    const Oid base = getBaseType(type);
+    if (!may_use_hashes(*make_printer(base, collation))) {
+        return true;
+    }
+    const Oid element = get_element_type(base);
+    if (OidIsValid(element)) {
+        return is_told_apart(element, collation);
+    }
+    switch (get_typtype(base)) {
+    case TYPTYPE_RANGE:
+        return is_told_apart(get_range_subtype(base), get_range_collation(base));
+    case TYPTYPE_MULTIRANGE:
+        return is_told_apart(get_multirange_range(base), InvalidOid);
+    case TYPTYPE_COMPOSITE:
+        return is_row_told_apart(base);
+    default:
+        return false;
+    }
+}
+
+bool is_row_told_apart(Oid type)
+{
+    const TupleDesc row = lookup_rowtype_tupdesc_copy(type, -1);
+    for (int i = 0; i < row->natts; ++i) {
+        const FormData_pg_attribute* column = TupleDescAttr(row, i);
+        if (!column->attisdropped && !is_told_apart(column->atttypid, column->attcollation)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Whether a type's equal values look the same, and whether they are numbers that a word holds.
 struct looks {
     bool alike;
@@ -129,6 +171,7 @@ struct row_reader {
         for (int i = first_key; i < args.count(); ++i) {
             const looks found = pg::call([&] { return looks::of(args.type(i), pg::argument_collation(args, i)); });
             if (i < first_value()) {
+                require_told_apart(args, i);
                 columns.add(args.type(i), memory);
                 look_alike = look_alike && found.alike;
             } else {
@@ -136,10 +179,15 @@ struct row_reader {
                 value_words = found.in_a_word ? value_words : 2;
             }
         }
-        if (!hasher.is_exact()) {
-            throw error(sqlstate::feature_not_supported, "the keys cannot be told apart by their bytes alone",
-                        "A key's type or collation lets values be equal that look different.",
-                        "Group by the keys instead: SELECT …, etl.count_distinct(value) FROM … GROUP BY ….");
+    }
+
+    static void require_told_apart(pg::arguments args, int i)
+    {
+        if (!pg::call([=] { return is_told_apart(args.type(i), pg::argument_collation(args, i)); })) {
+            throw error(
+                sqlstate::feature_not_supported, "the keys cannot be told apart by their bytes alone",
+                "A key's type or collation lets values be equal that look different in ways that only the type knows.",
+                "Group by the keys instead: SELECT …, etl.count_distinct(value) FROM … GROUP BY ….");
         }
     }
 
