@@ -42,7 +42,8 @@ INSERT INTO form (type, expression) VALUES
     ('text[]', 'ARRAY[%s::text, NULL]'), ('int4range', 'int4range(%s, NULL)'),
     ('nummultirange', 'nummultirange(numrange(%s, NULL))'),
     ('public.hue', '(enum_range(NULL::public.hue))[1 + %s %% 3]'),
-    ('char(9)[]', 'ARRAY[%s::char(9)]'), ('public.spot', 'ROW(%s, ''red'')::public.spot'), ('public.small', '%s::public.small'),
+    ('char(9)[]', 'ARRAY[%s::char(9)]'), ('public.spot', 'ROW(%s, ''red'')::public.spot'),
+    ('public.small', '%s::public.small'),
     ('inet', 'inet ''10.0.0.0'' + %s'),
     ('oid', '%s::oid'), ('time', 'time ''00:00'' + %s * interval ''1 s'''), ('bit(10)', '%s::bit(10)');
 SELECT is(differing(format(expression, 'k'), type, 'v'), 0::bigint, format('keys of type %s: %s', type, expression))
