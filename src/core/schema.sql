@@ -289,7 +289,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s must not be NULL', argument),
-            HINT = 'Give true or false, or leave it out to have false.';
+            HINT = 'Give true or false, or leave it out.';
     END IF;
 END
 $$;

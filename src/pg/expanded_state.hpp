@@ -54,6 +54,12 @@ inline MemoryContext states_context(MemoryContext aggregate)
                                                             ALLOCSET_DEFAULT_INITSIZE, states_block_size());
 }
 
+// Whether the owner of an object lets it be changed where it is.
+inline bool is_own(Datum value)
+{
+    return VARATT_IS_EXTERNAL_EXPANDED_RW(reinterpret_cast<varlena*>(DatumGetPointer(value)));
+}
+
 template <class T>
 class expanded_state {
   public:
@@ -66,12 +72,6 @@ class expanded_state {
         }
         ExpandedObjectHeader* header = DatumGetEOHP(value);
         return header->eoh_methods == &methods ? of(header).object : nullptr;
-    }
-
-    // Whether its owner lets it be changed where it is.
-    static bool is_own(Datum value)
-    {
-        return VARATT_IS_EXTERNAL_EXPANDED_RW(reinterpret_cast<varlena*>(DatumGetPointer(value)));
     }
 
     // A new object of an aggregate, in the context of its states: make(memory) returns a T* that is allocated in the

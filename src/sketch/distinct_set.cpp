@@ -92,7 +92,7 @@ bool has(const distinct_set& set, const Entry& entry, poll_fn poll)
     return false;
 }
 
-// Writes entries side by side; what lies behind the last one is its caller's to cut.
+// Writes entries side by side.
 template <class Entry>
 class entry_writer {
   public:
@@ -116,15 +116,25 @@ class entry_writer {
     std::byte* to_;
 };
 
-// One pass through both: where the smaller entry stands decides, with the operation, whether it is kept.
+// Only counts them.
 template <class Entry>
-const std::byte* pass(set_operation operation, const distinct_set& left, const distinct_set& right, std::byte* to,
-                      poll_fn poll)
+class entry_counter {
+  public:
+    void put(const Entry&) { ++count_; }
+    void put_rest(const distinct_set& of, std::size_t from) { count_ += of.entries() - from; }
+    std::size_t count() const { return count_; }
+
+  private:
+    std::size_t count_ = 0;
+};
+
+// One pass through both: where the smaller entry stands decides, with the operation, whether it is kept.
+template <class Entry, class Out>
+void pass(set_operation operation, const distinct_set& left, const distinct_set& right, Out& out, poll_fn poll)
 {
     const bool keeps_left = operation != set_operation::intersect;
     const bool keeps_right = operation == set_operation::unite;
     const bool keeps_both = operation != set_operation::subtract;
-    entry_writer<Entry> out{to};
     poller stop{poll};
     std::size_t l = 0;
     std::size_t r = 0;
@@ -146,7 +156,6 @@ const std::byte* pass(set_operation operation, const distinct_set& left, const d
     if (keeps_right) {
         out.put_rest(right, r);
     }
-    return out.end();
 }
 
 // The most that an operation may leave.
@@ -160,6 +169,26 @@ std::size_t most_of(set_operation operation, const distinct_set& left, const dis
     default:
         return left.entries();
     }
+}
+
+template <class Entry>
+void combine(set_operation operation, const distinct_set& left, const distinct_set& right, flat_buffer& to,
+             poll_fn poll, std::size_t most_bytes)
+{
+    std::size_t room = most_of(operation, left, right);
+    if (room * sizeof(Entry) > most_bytes) { // what both have may be much
+        entry_counter<Entry> counted;
+        pass<Entry>(operation, left, right, counted, poll);
+        room = counted.count();
+        if (room * sizeof(Entry) > most_bytes) {
+            refuse_set_size(sizeof(Entry));
+        }
+    }
+    to.resize(distinct_set::header_size + room * sizeof(Entry));
+    distinct_set::write_header(to.data(), left.kind(), false);
+    entry_writer<Entry> out{to.data() + distinct_set::header_size};
+    pass<Entry>(operation, left, right, out, poll);
+    to.resize(static_cast<std::size_t>(out.end() - to.data()));
 }
 
 } // namespace
@@ -213,19 +242,10 @@ void distinct_set::write_header(std::byte* to, const set_kind& kind, bool is_ope
 }
 
 void combine_sets(set_operation operation, const distinct_set& left, const distinct_set& right, flat_buffer& to,
-                  poll_fn poll)
+                  poll_fn poll, std::size_t most_bytes)
 {
-    const std::size_t width = left.kind().width;
-    to.resize(distinct_set::header_size + most_of(operation, left, right) * width);
-    distinct_set::write_header(to.data(), left.kind(), false);
-    std::byte* first = to.data() + distinct_set::header_size;
-    const std::byte* end =
-        with_entry_of(width, [&]<class Entry>(Entry) { return pass<Entry>(operation, left, right, first, poll); });
-    const auto size = static_cast<std::size_t>(end - first);
-    if (size > distinct_set::max_bytes) {
-        refuse_set_size(width);
-    }
-    to.resize(distinct_set::header_size + size);
+    with_entry_of(left.kind().width,
+                  [&]<class Entry>(Entry) { combine<Entry>(operation, left, right, to, poll, most_bytes); });
 }
 
 } // namespace etl

@@ -21,9 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory_resource>
 #include <span>
-#include <type_traits>
 
 namespace etl {
 
@@ -86,7 +84,7 @@ enum class set_operation : std::uint8_t { unite, intersect, subtract };
 
 // Writes to an empty buffer what the operation makes of two closed sets of one kind. Throws past the largest set.
 void combine_sets(set_operation operation, const distinct_set& left, const distinct_set& right, flat_buffer& to,
-                  poll_fn poll);
+                  poll_fn poll, std::size_t most_bytes = distinct_set::max_bytes);
 
 // Calls f with an entry of a set of this width, which only tells its type.
 template <class F>

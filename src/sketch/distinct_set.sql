@@ -39,11 +39,12 @@ CREATE TYPE etl.distinct_set (
     STORAGE = external
 );
 COMMENT ON TYPE etl.distinct_set IS
-    'The distinct values of a column, in 8 bytes each (numbers, moments) or 16 (other types), and 16 bytes besides. '
-    'Made by the aggregate etl.distinct_set, stored like any value, merged by the aggregate etl.merge, read by '
-    'etl.cardinality and etl.contains, combined by etl.set_union, etl.set_intersection and etl.set_difference. Values '
-    'of up to 8 bytes and UUIDs are kept exactly; others by a hash of 128 bits. Equal sets are equal bytes. Holds at '
-    'most 128000000 values of 8 bytes or 64000000 of 16.';
+    'The distinct values of a column, in 8 bytes each (whole numbers, floats, moments, booleans and what else '
+    'PostgreSQL passes by value, but enums) or 16 (other types), and 16 bytes besides. Made by the aggregate '
+    'etl.distinct_set, stored like any value, merged by the aggregate etl.merge, read by etl.cardinality and '
+    'etl.contains, combined by etl.set_union, etl.set_intersection and etl.set_difference. Values of 8 bytes and UUIDs '
+    'are kept exactly; others by a hash of 128 bits. Equal sets are equal bytes. Holds at most 128000000 values of 8 '
+    'bytes or 64000000 of 16.';
 
 CREATE FUNCTION etl._distinct_set_combine(etl.distinct_set, etl.distinct_set)
 RETURNS etl.distinct_set

@@ -23,20 +23,28 @@ std::size_t hash_of(std::uint64_t entry)
     return hash_of(fingerprint{entry, 0});
 }
 
-// In pieces, for a whole gigabyte would keep a cancel waiting.
-void copy(std::byte* to, const std::byte* from, std::size_t size, poll_fn poll)
+// Calls f(offset, bytes) for pieces of so many bytes, for a whole gigabyte would keep a cancel waiting.
+template <class F>
+void in_pieces(std::size_t size, poll_fn poll, F&& f)
 {
     constexpr std::size_t piece = std::size_t{4} << 20;
-    while (size > piece) {
-        std::memcpy(to, from, piece);
-        to += piece;
-        from += piece;
-        size -= piece;
-        poll();
+    for (std::size_t at = 0; at < size; at += piece) {
+        if (at > 0) {
+            poll();
+        }
+        f(at, std::min(piece, size - at));
     }
-    if (size > 0) {
-        std::memcpy(to, from, size);
-    }
+}
+
+void copy(std::byte* to, const std::byte* from, std::size_t size, poll_fn poll)
+{
+    in_pieces(size, poll, [=](std::size_t at, std::size_t bytes) { std::memcpy(to + at, from + at, bytes); });
+}
+
+void clear(void* to, std::size_t size, poll_fn poll)
+{
+    in_pieces(size, poll,
+              [=](std::size_t at, std::size_t bytes) { std::memset(static_cast<std::byte*>(to) + at, 0, bytes); });
 }
 
 } // namespace
@@ -159,7 +167,7 @@ void growing_set::add_index(const set_surroundings& in)
 {
     const std::size_t slots = slot_count();
     slots_ = static_cast<std::uint32_t*>(in.memory.allocate(slots * sizeof(std::uint32_t), alignof(std::uint32_t)));
-    std::fill_n(slots_, slots, 0);
+    clear(slots_, slots * sizeof(std::uint32_t), in.poll);
     with_entry_of(kind_.width, [&]<class Entry>(Entry) {
         poller stop{in.poll};
         for (std::uint32_t i = 0; i < count_; ++i) {

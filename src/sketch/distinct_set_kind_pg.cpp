@@ -117,19 +117,24 @@ fingerprint label_print(Datum value)
 
 [[noreturn]] void refuse_type(Oid type)
 {
-    throw error(sqlstate::undefined_function,
-                std::string{"values of type "} + format_type_be(type) + " cannot be counted as distinct",
+    const char* name = format_type_be(type);
+    throw error(sqlstate::undefined_function, std::string{"values of type "} + name + " cannot be counted as distinct",
                 "The type, or one inside of it, has no hash function: it does not say which values are equal.",
                 std::string{"Cast the value to a type that has one, as in etl.count_distinct(x::"} +
                     (type == JSONOID ? "jsonb" : "text") + ").");
 }
 
-std::string name_of(const set_kind& kind)
+// A set from elsewhere may name a type that this server does not know.
+const char* name_of(const set_kind& kind)
 {
     if (kind.type == InvalidOid) {
         return "a type that is not built in";
     }
-    return std::string{format_type_be(kind.type)} + (kind.by_collation ? " with a nondeterministic collation" : "");
+    if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(kind.type))) {
+        return "a type that is not known here";
+    }
+    const char* name = format_type_be(kind.type);
+    return kind.by_collation ? psprintf("%s with a nondeterministic collation", name) : name;
 }
 
 } // namespace
@@ -203,8 +208,10 @@ fingerprint uuid_entry(Datum value)
 void require_same_kind(const set_kind& one, const set_kind& other)
 {
     if (one != other) {
+        const char* left = name_of(one);
+        const char* right = name_of(other);
         throw error(sqlstate::datatype_mismatch,
-                    "sets of " + name_of(one) + " and of " + name_of(other) + " have nothing in common",
+                    std::string{"sets of "} + left + " and of " + right + " have nothing in common",
                     "A set keeps its values by the rules of their type; those of another type would never match.",
                     "Make both sets from values of one type, as in etl.distinct_set(x::text).");
     }
@@ -213,8 +220,9 @@ void require_same_kind(const set_kind& one, const set_kind& other)
 void require_kind_of_set(const set_kind& set, const set_kind& value)
 {
     if (set != value) {
-        throw error(sqlstate::datatype_mismatch,
-                    "a set of " + name_of(set) + " is asked for a value of " + name_of(value),
+        const char* own = name_of(set);
+        const char* given = name_of(value);
+        throw error(sqlstate::datatype_mismatch, std::string{"a set of "} + own + " is asked for a value of " + given,
                     "A set keeps its values by the rules of their type; one of another type would never match.",
                     "Cast the value to the type of the set, or name the collation that the set was made with.");
     }

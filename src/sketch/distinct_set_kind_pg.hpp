@@ -1,7 +1,7 @@
 // How values of each type become entries of a distinct set (sketch/distinct_set.hpp).
 //
 //   whole numbers, moments, dates, booleans, floats,
-//   OIDs and whatever else fits into 8 bytes             the value itself: 8 bytes, 2 and 2::bigint are one value
+//   OIDs and whatever else is passed by value            the value itself: 8 bytes, 2 and 2::bigint are one value
 //   uuid                                                 the value itself: 16 bytes
 //   text, varchar, char(n), name                         the hash of their bytes; where the collation holds different
 //                                                        texts for equal, two of its own hashes

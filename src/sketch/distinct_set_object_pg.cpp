@@ -1,6 +1,5 @@
 #include "sketch/distinct_set_object_pg.hpp"
 
-#include "pg/expanded_state.hpp"
 #include "sketch/distinct_set_kind_pg.hpp"
 
 namespace etl::pg {
@@ -9,11 +8,9 @@ const ExpandedObjectMethods set_object::methods = {set_object::flat_size, set_ob
 
 set_object* set_object::own(arguments args, MemoryContext aggregate, const set_kind& kind)
 {
-    if (!args.is_null(0)) {
-        if (set_object* found = find(args.datum(0))) {
-            require_same_kind(found->set_.kind(), kind);
-            return found;
-        }
+    if (set_object* found = in_place(args)) {
+        require_same_kind(found->set_.kind(), kind);
+        return found;
     }
     MemoryContext states = states_context(aggregate);
     auto* made = new (allocate_in(states, sizeof(set_object))) set_object{kind};

@@ -2,18 +2,15 @@
 // there may be one for each of a million groups. PostgreSQL flattens it wherever it leaves the aggregate.
 #pragma once
 
-#include "pg/function.hpp"
+#include "pg/calling_expression.hpp"
+#include "pg/expanded_state.hpp"
 #include "sketch/distinct_set_growing.hpp"
-
-extern "C" {
-#include <utils/expandeddatum.h>
-}
 
 namespace etl::pg {
 
 class set_object : public ExpandedObjectHeader {
   public:
-    // The object behind a value; nullptr where the value is flat.
+    // The object behind a value, to be read; nullptr where the value is flat.
     static set_object* find(Datum value)
     {
         auto* pointer = reinterpret_cast<varlena*>(DatumGetPointer(value));
@@ -22,6 +19,14 @@ class set_object : public ExpandedObjectHeader {
         }
         ExpandedObjectHeader* header = DatumGetEOHP(value);
         return header->eoh_methods == &methods ? static_cast<set_object*>(header) : nullptr;
+    }
+
+    // The object behind the first argument, where the function that is called may change it: an aggregate's state, not a
+    // value that somebody else reads, too. May raise.
+    static set_object* in_place(arguments args)
+    {
+        return !args.is_null(0) && is_own(args.datum(0)) && aggregate_context(args) != nullptr ? find(args.datum(0))
+                                                                                               : nullptr;
     }
 
     // The state of the aggregate that calls, with the values of its first argument: an object that may be changed,

@@ -50,6 +50,7 @@ Datum leave(arguments args)
     return args.is_null(0) ? args.null_result() : args.datum(0);
 }
 
+// Behind the first argument, to be read.
 set_object* state_of(arguments args)
 {
     return args.is_null(0) ? nullptr : set_object::find(args.datum(0));
@@ -65,7 +66,7 @@ template <class Entry>
 template <class Entry>
 Datum add(arguments args, const set_kind& kind, const Entry& entry)
 {
-    set_object* state = state_of(args);
+    set_object* state = set_object::in_place(args);
     const bool is_added = state != nullptr && state->set().kind() == kind && state->set().append(entry);
     return is_added ? args.datum(0) : add_with_care(args, kind, entry);
 }

@@ -23,7 +23,7 @@ class grown_state {
     // The object behind the first argument, where this aggregate may change it.
     static T* in_place(pg::arguments args)
     {
-        return !args.is_null(0) && expanded::is_own(args.datum(0)) && pg::aggregate_context(args) != nullptr
+        return !args.is_null(0) && pg::is_own(args.datum(0)) && pg::aggregate_context(args) != nullptr
                    ? expanded::find(args.datum(0))
                    : nullptr;
     }
@@ -50,7 +50,8 @@ class grown_state {
         if (for_call_ == nullptr) {
             return datum_;
         }
-        std::pmr::vector<std::byte> flat;
+        pg::context_resource memory;
+        std::pmr::vector<std::byte> flat{&memory};
         for_call_->write(flat);
         pg::require_value_size(flat.size());
         return pg::make_varlena(flat);

@@ -300,6 +300,7 @@ void write_frequencies_header(byte_writer& to, const frequencies_header& header,
     for (const auto name : {header.value_schema, header.value_type, header.collation_schema, header.collation}) {
         to.string(name);
     }
+    to.value(header.value_shape);
     to.count(values);
 }
 
@@ -324,6 +325,7 @@ frequencies_reader::frequencies_reader(std::span<const std::byte> bytes) : from_
             from_.refuse("A name in it holds a zero byte.");
         }
     }
+    header_.value_shape = from_.value<std::uint64_t>();
     values_ = from_.count(least_value);
     const bool has_too_many = header_.counters > 0 && values_ > header_.counters;
     if (has_too_many || header_.counters > frequency_table::max_counters || header_.rows > max_rows) {

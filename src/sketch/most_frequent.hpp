@@ -16,6 +16,7 @@
 //   magic "FREQ" u32, version u32                       state_header
 //   encoding i32, k u32, counters u32, rows u64         k is 0 where it was not asked for, counters where it is exact
 //   type of the values, collation of their equality     each a schema and a name, as strings
+//   shape of the type u64                               what a row's columns are, 0 for a type without rows
 //   values u64, and of each: count u64, error u64, value string
 #pragma once
 
@@ -133,6 +134,7 @@ struct frequencies_header {
     std::uint64_t rows = 0;
     std::string_view value_schema, value_type;
     std::string_view collation_schema, collation;
+    std::uint64_t value_shape = 0;
 };
 
 struct stored_frequency {

@@ -2,18 +2,17 @@
 #include "pg/result_set.hpp"
 #include "pg/state_type.hpp"
 #include "sketch/grown_state_pg.hpp"
+#include "sketch/known_kinds_pg.hpp"
 #include "sketch/most_frequent_state_pg.hpp"
 
 extern "C" {
-#include <mb/pg_wchar.h>
-#include <utils/array.h>
 #include <utils/lsyscache.h>
 }
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
-#include <vector>
 
 namespace etl {
 namespace {
@@ -30,55 +29,41 @@ void check_foreign(std::span<const std::byte> bytes)
 bool is_same_kind(const frequencies_header& a, const frequencies_header& b) noexcept
 {
     return a.encoding == b.encoding && a.value_schema == b.value_schema && a.value_type == b.value_type &&
-           a.collation_schema == b.collation_schema && a.collation == b.collation;
+           a.collation_schema == b.collation_schema && a.collation == b.collation && a.value_shape == b.value_shape;
 }
 
-value_kind* kind_named(const frequencies_header& header, MemoryContext memory)
-{
-    if (header.encoding != GetDatabaseEncoding()) {
-        throw error(sqlstate::invalid_parameter_value, "the state was made in a database of another encoding",
-                    "Its texts would be read as other characters.",
-                    "Make the state anew in this database from its rows.");
-    }
-    const Oid type = find_type(header.value_schema, header.value_type);
-    const Oid collation =
-        header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
-    if (!OidIsValid(type) || (!header.collation.empty() && !OidIsValid(collation))) {
-        throw error(sqlstate::undefined_object,
-                    "type " + std::string{header.value_schema} + "." + std::string{header.value_type} +
-                        " or its collation does not exist",
-                    "The state holds values of it.");
-    }
-    value_kind* made = pg::call([=] { return make_value_kind(type, collation, memory); });
-    if (made->value->type != type) {
-        refuse_state(frequencies_type, "It names a domain.");
-    }
-    return made;
-}
+struct kind_rules {
+    using kind = value_kind;
+    using header = frequencies_header;
+    static constexpr const char* state_type = frequencies_type;
 
-// The kinds of the states that one expression reads; mostly there is but one.
-struct known_kinds {
-    explicit known_kinds(MemoryContext context) : memory{context} {}
-
-    value_kind* of(const frequencies_header& header)
+    static value_kind* named(const frequencies_header& header, MemoryContext memory)
     {
-        for (value_kind* known : all) {
-            if (is_same_kind(header, {GetDatabaseEncoding(), 0, 0, 0, known->value->schema, known->value->name,
-                                      known->collated.schema, known->collated.name})) {
-                return known;
-            }
+        require_own_encoding(header.encoding);
+        const Oid type = find_type(header.value_schema, header.value_type);
+        const Oid collation =
+            header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
+        if (!OidIsValid(type) || (!header.collation.empty() && !OidIsValid(collation))) {
+            throw error(sqlstate::undefined_object,
+                        "type " + std::string{header.value_schema} + "." + std::string{header.value_type} +
+                            " or its collation does not exist",
+                        "The state holds values of it.");
         }
-        return all.emplace_back(kind_named(header, memory));
+        value_kind* made = pg::call([=] { return make_value_kind(type, collation, memory); });
+        if (made->value->type == type) {
+            require_shape(made->value->shape, header.value_shape, header.value_schema, header.value_type);
+        }
+        return made;
     }
 
-    MemoryContext memory;
-    std::vector<value_kind*> all;
+    static bool is_of(const frequencies_header& header, const value_kind& kind)
+    {
+        return is_same_kind(header, {GetDatabaseEncoding(), 0, 0, 0, kind.value->schema, kind.value->name,
+                                     kind.collated.schema, kind.collated.name, kind.value->shape});
+    }
 };
 
-known_kinds& kinds_of(pg::arguments args)
-{
-    return args.cached<known_kinds>([args] { return args.raw()->flinfo->fn_mcxt; });
-}
+using kinds = known_kinds<kind_rules>;
 
 std::string described(const frequencies_header& of)
 {
@@ -89,6 +74,9 @@ std::string described(const frequencies_header& of)
 
 void require_mergeable(const frequencies_header& own, const frequencies_header& other)
 {
+    if (own.value_schema == other.value_schema && own.value_type == other.value_type) {
+        require_shape(own.value_shape, other.value_shape, other.value_schema, other.value_type);
+    }
     if (!is_same_kind(own, other) || own.counters != other.counters || own.k != other.k) {
         throw error(sqlstate::invalid_parameter_value, "states of different kinds cannot be merged",
                     "One counts " + described(own) + ", the other " + described(other) + ".",
@@ -118,6 +106,9 @@ struct asked {
 
 std::uint32_t number_in(pg::arguments args, int i, const char* name, std::int32_t least)
 {
+    if (args.is_null(i)) {
+        throw error(sqlstate::null_value_not_allowed, std::string{name} + " must not be NULL");
+    }
     const auto given = args.get<std::int32_t>(i);
     if (given < least || given > static_cast<std::int32_t>(frequency_table::max_counters)) {
         throw error(sqlstate::invalid_parameter_value, std::string{name} + " must be between " + std::to_string(least) +
@@ -127,24 +118,17 @@ std::uint32_t number_in(pg::arguments args, int i, const char* name, std::int32_
     return static_cast<std::uint32_t>(given);
 }
 
-struct cached_kind {
-    explicit cached_kind(value_kind* of) : kind{of} {}
-    value_kind* kind;
-};
-
 value_kind* kind_of_argument(pg::arguments args)
 {
-    return args
-        .cached<cached_kind>([args] {
-            return pg::call([args] {
-                const Oid type = args.type(1);
-                if (!OidIsValid(type)) {
-                    throw error(sqlstate::datatype_mismatch, "could not determine the type of the values");
-                }
-                return make_value_kind(type, pg::argument_collation(args, 1), args.raw()->flinfo->fn_mcxt);
-            });
-        })
-        .kind;
+    return args.cached<value_kind*>([args] {
+        return pg::call([args] {
+            const Oid type = args.type(1);
+            if (!OidIsValid(type)) {
+                throw error(sqlstate::datatype_mismatch, "could not determine the type of the values");
+            }
+            return make_value_kind(type, pg::argument_collation(args, 1), args.raw()->flinfo->fn_mcxt);
+        });
+    });
 }
 
 void require_same(const char* name, std::uint32_t had, std::uint32_t given)
@@ -158,6 +142,9 @@ void require_same(const char* name, std::uint32_t had, std::uint32_t given)
 
 Datum add(pg::arguments args, const asked& wanted)
 {
+    if (args.is_null(1)) {
+        return args.is_null(0) ? args.null_result() : args.datum(0);
+    }
     if (frequencies* state = grown_frequencies::in_place(args)) {
         require_same("k", state->k(), wanted.k);
         require_same("counters", state->table().counters(), wanted.counters);
@@ -177,12 +164,12 @@ Datum add(pg::arguments args, const asked& wanted)
 
 // A state to be read: an aggregate's object, or one made of the bytes.
 struct read_frequencies {
-    read_frequencies(Datum value, known_kinds& kinds)
+    read_frequencies(Datum value, kinds& known)
     {
         object = grown_frequencies::expanded::find(value);
         if (object == nullptr) {
             frequencies_reader from{flat_bytes(value)};
-            made = std::make_unique<frequencies>(&memory, kinds.of(from.header()), from.header().k,
+            made = std::make_unique<frequencies>(&memory, &known.of(from.header()), from.header().k,
                                                  from.header().counters);
             made->add_stored(from);
             object = made.get();
@@ -206,21 +193,14 @@ void require_type(Oid given, const frequencies& state)
 
 Datum array_of(const frequencies& state, Oid element)
 {
-    const auto values = state.ordered();
+    pg::context_resource memory;
+    const auto values = state.ordered(&memory);
     const std::size_t size = std::min<std::size_t>(values.size(), state.k());
     auto* found = pg::allocate_array<Datum>(size);
     for (std::size_t i = 0; i < size; ++i) {
         found[i] = state.value_of(*values[i]);
     }
-    return pg::call([=] {
-        std::int16_t length = 0;
-        bool by_value = false;
-        char alignment = 0;
-        get_typlenbyvalalign(element, &length, &by_value, &alignment);
-        return PointerGetDatum(
-            size == 0 ? construct_empty_array(element)
-                      : construct_array(found, static_cast<int>(size), element, length, by_value, alignment));
-    });
+    return pg::call([=] { return make_array(element, found, nullptr, size); });
 }
 
 std::int64_t rows_wanted(pg::arguments args)
@@ -241,18 +221,12 @@ ETL_STATE_TYPE(frequency_state, check_foreign)
 // (state, value[, counters])
 ETL_FUNCTION(etl_frequencies_add, args)
 {
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : args.datum(0);
-    }
     return add(args, {0, args.count() > 2 ? number_in(args, 2, "counters", 1) : 0});
 }
 
 // (state, value, k[, counters])
 ETL_FUNCTION(etl_most_frequent_add, args)
 {
-    if (args.is_null(1)) {
-        return args.is_null(0) ? args.null_result() : args.datum(0);
-    }
     const asked wanted{number_in(args, 2, "k", 1), args.count() > 3 ? number_in(args, 3, "counters", 1) : 0};
     if (wanted.counters > 0 && wanted.counters < wanted.k) {
         throw error(sqlstate::invalid_parameter_value, "counters must be at least k, which is " +
@@ -272,7 +246,8 @@ ETL_FUNCTION(etl_frequencies_combine, args)
         merge_stored(*state, from);
         return args.datum(0);
     }
-    const grown_frequencies made{args, kinds_of(args).of(from.header()), from.header().k, from.header().counters};
+    const grown_frequencies made{args, &kinds::of_expression(args).of(from.header()), from.header().k,
+                                 from.header().counters};
     made->add_stored(from);
     if (!args.is_null(0)) {
         frequencies_reader before{flat_bytes(args.datum(0))};
@@ -286,7 +261,7 @@ ETL_FUNCTION(etl_most_frequent_final, args)
     if (args.is_null(0)) {
         return args.null_result();
     }
-    const read_frequencies state{args.datum(0), kinds_of(args)};
+    const read_frequencies state{args.datum(0), kinds::of_expression(args)};
     const Oid given = args.type(1);
     require_type(pg::call([given] { return getBaseType(given); }), *state.object);
     return array_of(*state.object, given);
@@ -299,10 +274,11 @@ ETL_FUNCTION(etl_most_frequent_values, args)
     if (args.is_null(0)) {
         return rows.finish();
     }
-    const read_frequencies state{args.datum(0), kinds_of(args)};
+    const read_frequencies state{args.datum(0), kinds::of_expression(args)};
     require_type(args.type(1), *state.object);
     const std::int64_t wanted = rows_wanted(args);
-    const auto values = state.object->ordered();
+    pg::context_resource memory;
+    const auto values = state.object->ordered(&memory);
     for (std::size_t i = 0; i < values.size() && static_cast<std::int64_t>(i) < wanted; ++i) {
         std::array row{state.object->value_of(*values[i]), Int64GetDatum(static_cast<std::int64_t>(values[i]->count)),
                        Int64GetDatum(static_cast<std::int64_t>(values[i]->error))};

@@ -152,9 +152,9 @@ void frequencies::merge(const frequencies& other)
     table_.merge(other.table_, rules_of{*kind_}, pg::poll);
 }
 
-std::vector<const counted_value*> frequencies::ordered() const
+std::pmr::vector<const counted_value*> frequencies::ordered(std::pmr::memory_resource* memory) const
 {
-    std::vector<const counted_value*> made;
+    std::pmr::vector<const counted_value*> made{memory};
     for (const counted_value& value : table_.values()) {
         made.push_back(&value);
     }
@@ -179,13 +179,14 @@ frequencies_header frequencies::header() const
     return {GetDatabaseEncoding(),  k_,
             table_.counters(),      table_.rows(),
             kind_->value->schema,   kind_->value->name,
-            kind_->collated.schema, kind_->collated.name};
+            kind_->collated.schema, kind_->collated.name,
+            kind_->value->shape};
 }
 
 void frequencies::write(std::pmr::vector<std::byte>& to) const
 {
     byte_writer writer{to};
-    const auto values = ordered();
+    const auto values = ordered(to.get_allocator().resource());
     write_frequencies_header(writer, header(), values.size());
     poller polls{pg::poll};
     for (const counted_value* value : values) {

@@ -38,7 +38,7 @@ class frequencies {
     void merge(const frequencies& other);
 
     // The most frequent first; of equal counts the lower value.
-    std::vector<const counted_value*> ordered() const;
+    std::pmr::vector<const counted_value*> ordered(std::pmr::memory_resource* memory) const;
 
     // As a value of its type, or of a domain over it.
     Datum value_of(const counted_value& value) const;

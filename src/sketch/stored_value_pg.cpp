@@ -150,9 +150,10 @@ stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory)
     if (get_typtype(type) == TYPTYPE_PSEUDO || get_typlen(type) == -2) {
         refuse_type(type);
     }
-    get_typlenbyvalalign(type, &made->length, &made->by_value, &made->alignment);
+    get_typlenbyval(type, &made->length, &made->by_value);
     made->stored = form_of(type);
     made->held_as_text = !reads_no_code(type);
+    made->shape = shape_of(type);
     if (made->held_as_text) {
         made->length = -1;
         made->by_value = false;
@@ -164,6 +165,17 @@ stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory)
     find_io(*made, memory);
     find_order(*made, memory);
     return made;
+}
+
+void require_shape(std::uint64_t now, std::uint64_t stored, std::string_view schema, std::string_view name)
+{
+    if (now != stored) {
+        throw error(sqlstate::datatype_mismatch,
+                    "the state holds rows of type " + std::string{schema} + "." + std::string{name} +
+                        " as it was before its columns changed",
+                    "A row is stored as the list of its columns' values, which is not that of the type any more.",
+                    "Make the state anew from its rows.");
+    }
 }
 
 Oid find_type(std::string_view schema, std::string_view name)
@@ -294,6 +306,20 @@ Datum real_value(stored_type& of, Datum held)
         return held;
     }
     return pg::call([&of, held] { return from_text(of, text_to_cstring(DatumGetTextPP(held))); });
+}
+
+Datum make_array(Oid type, Datum* values, bool* nulls, std::size_t size)
+{
+    if (size == 0) {
+        return PointerGetDatum(construct_empty_array(type));
+    }
+    int elements = static_cast<int>(size);
+    int from = 1;
+    std::int16_t length = 0;
+    bool by_value = false;
+    char alignment = 0;
+    get_typlenbyvalalign(type, &length, &by_value, &alignment);
+    return PointerGetDatum(construct_md_array(values, nulls, 1, &elements, &from, type, length, by_value, alignment));
 }
 
 } // namespace etl

@@ -22,9 +22,9 @@ struct stored_type {
     Oid type;
     std::string_view schema;
     std::string_view name;
+    std::uint64_t shape; // of its rows (sketch/stored_types_pg.hpp)
     std::int16_t length;
     bool by_value;
-    char alignment;
     form stored;
     bool held_as_text; // in memory
     bool has_order;
@@ -39,6 +39,9 @@ struct stored_type {
 // What is known of a type, in `memory`; its values are ordered by a collation. Raises for types whose values cannot be
 // stored: pseudo-types, and rows of no named type.
 stored_type* make_stored_type(Oid type, Oid collation, MemoryContext memory);
+
+// Throws where values were stored while the type's rows had other columns.
+void require_shape(std::uint64_t now, std::uint64_t stored, std::string_view schema, std::string_view name);
 
 // A type by its name, or InvalidOid.
 Oid find_type(std::string_view schema, std::string_view name);
@@ -72,5 +75,8 @@ Datum held_from_stored(stored_type& of, std::string_view bytes, const char* stat
 
 // A held value as a value of its type.
 Datum real_value(stored_type& of, Datum held);
+
+// An array of values of a type, copied into the current memory context; without flags none is NULL. May raise.
+Datum make_array(Oid type, Datum* values, bool* nulls, std::size_t size);
 
 } // namespace etl

@@ -12,11 +12,6 @@ constexpr std::uint32_t magic = make_magic("TOPN");
 constexpr std::uint32_t version = 1;
 constexpr std::size_t least_entry = sizeof(std::uint8_t) + 2 * sizeof(std::uint64_t);
 
-constexpr std::size_t words_of(std::size_t bytes) noexcept
-{
-    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-}
-
 // Stands before the entries' own comparison, and lets a long sort be cancelled.
 class earlier {
   public:
@@ -132,6 +127,8 @@ void write_top_n_header(byte_writer& to, const top_n_header& header, std::size_t
                             header.collation_schema, header.collation}) {
         to.string(name);
     }
+    to.value(header.value_shape);
+    to.value(header.order_shape);
     to.count(entries);
 }
 
@@ -156,6 +153,8 @@ top_n_reader::top_n_reader(std::span<const std::byte> bytes) : from_{bytes, top_
             from_.refuse("A name in it holds a zero byte.");
         }
     }
+    header_.value_shape = from_.value<std::uint64_t>();
+    header_.order_shape = from_.value<std::uint64_t>();
     entries_ = from_.count(least_entry);
     if (header_.n > top_n::max_n || entries_ > header_.n) {
         from_.refuse("It claims to keep " + std::to_string(header_.n) + " values and has " + std::to_string(entries_) +

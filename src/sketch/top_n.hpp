@@ -11,6 +11,7 @@
 //   magic "TOPN" u32, version u32                     state_header
 //   is ascending u8, encoding i32, n u32
 //   value type, order type, collation of the order    each a schema and a name, as strings
+//   shapes of the value type and of the order type    u64 each: what a row's columns are, 0 for types without rows
 //   entries u64, and of each: is NULL u8, order string, value string (empty for NULL)
 #pragma once
 
@@ -25,6 +26,12 @@
 #include <vector>
 
 namespace etl {
+
+// Words of eight bytes that so many bytes take.
+constexpr std::size_t words_of(std::size_t bytes) noexcept
+{
+    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+}
 
 // How an entry begins. Its order comes first, then its value.
 struct top_entry {
@@ -107,6 +114,8 @@ struct top_n_header {
     std::string_view value_schema, value_type;
     std::string_view order_schema, order_type;
     std::string_view collation_schema, collation;
+    std::uint64_t value_shape = 0;
+    std::uint64_t order_shape = 0;
 
     friend bool operator==(const top_n_header&, const top_n_header&) noexcept = default;
 };

@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::size_t least_table = 1024;
 
+// What a row takes beside its words while its part is selected, if its key is its alone: of rows, of firsts and of what
+// is kept a pointer each, an item, its group and where that ends, slots of the table.
+constexpr std::size_t row_bytes = 3 * sizeof(void*) + sizeof(key_groups::item) + sizeof(std::uint32_t) +
+                                  sizeof(std::size_t) + 4 * sizeof(std::uint32_t);
+
 const parted_row* row_at(const std::uint64_t* at) noexcept
 {
     return reinterpret_cast<const parted_row*>(at);
@@ -21,43 +26,49 @@ const parted_row* row_at(const std::uint64_t* at) noexcept
 // --- setting aside -------------------------------------------------------------------------------------------------
 
 row_parts::row_parts(std::pmr::memory_resource* memory, run_store& store)
-    : store_{store}, blocks_{memory}, held_(parts, 0, memory), large_{memory}, chunks_{memory}
+    : store_{store}, blocks_{memory}, held_(parts, block{}, memory), large_{memory}, chunks_{memory}
 {
     blocks_.resize(parts * block_words);
 }
 
-void row_parts::write(std::size_t part, std::span<const std::uint64_t> words)
+void row_parts::write(std::size_t part, std::span<const std::uint64_t> words, std::uint32_t rows)
 {
     store_.append(std::as_bytes(words));
-    chunks_.push_back({{}, written_, part, words.size()});
+    chunks_.push_back({{}, written_, words.size(), static_cast<std::uint32_t>(part), rows});
     written_ += words.size_bytes();
 }
 
 // Whole blocks, so that they lie in the file as it is read.
 void row_parts::flush(std::size_t part)
 {
-    const auto block = std::span{blocks_}.subspan(part * block_words, block_words);
-    std::ranges::fill(block.subspan(held_[part]), 0);
-    write(part, block);
-    held_[part] = 0;
+    const auto words = std::span{blocks_}.subspan(part * block_words, block_words);
+    std::ranges::fill(words.subspan(held_[part].words), 0);
+    write(part, words, held_[part].rows);
+    held_[part] = {};
+}
+
+void row_parts::write_large()
+{
+    if (!large_.empty()) {
+        write(large_part_, large_, 1);
+        large_.clear();
+    }
 }
 
 std::uint64_t* row_parts::room(std::size_t part, std::size_t words)
 {
-    if (!large_.empty()) {
-        write(large_part_, large_);
-        large_.clear();
-    }
+    write_large();
     if (words > block_words) {
         large_.resize((words + block_words - 1) / block_words * block_words);
         large_part_ = part;
         return large_.data();
     }
-    if (held_[part] + words > block_words) {
+    if (held_[part].words + words > block_words) {
         flush(part);
     }
-    std::uint64_t* made = &blocks_[part * block_words + held_[part]];
-    held_[part] += words;
+    std::uint64_t* made = &blocks_[part * block_words + held_[part].words];
+    held_[part].words += static_cast<std::uint32_t>(words);
+    ++held_[part].rows;
     return made;
 }
 
@@ -70,9 +81,9 @@ std::uint64_t* row_parts::add(const fingerprint& key, std::size_t words)
 
 const part_chunks& row_parts::finish()
 {
-    room(0, 0); // writes a large row
+    write_large();
     for (std::size_t part = 0; part < parts; ++part) {
-        if (held_[part] > 0) {
+        if (held_[part].rows > 0) {
             flush(part);
         }
     }
@@ -110,13 +121,13 @@ bool key_groups::next_part()
     if (at_ == chunks_.size()) {
         return false;
     }
-    const std::uint64_t part = chunks_[at_].part;
-    words_.clear();
-    std::size_t most = budget_ / sizeof(std::uint64_t);
+    const std::uint32_t part = chunks_[at_].part;
+    reserve_part();
+    std::size_t most = budget_;
     for (; at_ < chunks_.size() && chunks_[at_].part == part; ++at_) {
-        if (words_.size() + chunks_[at_].words > most) {
+        if (bytes_with(chunks_[at_]) > most) {
             compact();
-            most = std::max(most, 2 * words_.size()); // all that is left may be wanted
+            most = std::max(most, 2 * bytes_with({})); // all that is left may be wanted
         }
         read(chunks_[at_]);
     }
@@ -124,10 +135,36 @@ bool key_groups::next_part()
     return true;
 }
 
+// Room for the words of the part that comes next, as far as its rows have any within the budget, and for the end of the
+// block in which those lie that compact() leaves.
+void key_groups::reserve_part()
+{
+    part_chunk all{};
+    words_.clear();
+    held_rows_ = 0;
+    for (std::size_t i = at_; i < chunks_.size() && chunks_[i].part == chunks_[at_].part; ++i) {
+        part_chunk more = all;
+        more.words += chunks_[i].words;
+        more.rows += chunks_[i].rows;
+        if (bytes_with(more) > budget_) {
+            break;
+        }
+        all = more;
+    }
+    words_.reserve(all.words + row_parts::block_words);
+}
+
+// Memory of all that is held and of one more chunk.
+std::size_t key_groups::bytes_with(const part_chunk& next) const noexcept
+{
+    return (words_.size() + next.words) * sizeof(std::uint64_t) + (held_rows_ + next.rows) * row_bytes;
+}
+
 void key_groups::read(const part_chunk& from)
 {
     const std::size_t held = words_.size();
     words_.resize(held + from.words);
+    held_rows_ += from.rows;
     store_.read(from.from, from.offset, std::as_writable_bytes(std::span{words_}.subspan(held)));
     polls_.tick();
 }
@@ -136,6 +173,7 @@ void key_groups::read(const part_chunk& from)
 void key_groups::find_rows()
 {
     rows_.clear();
+    rows_.reserve(held_rows_);
     for (std::size_t at = 0; at < words_.size();) {
         const parted_row* row = row_at(&words_[at]);
         if (row->words == 0) {
@@ -183,6 +221,7 @@ void key_groups::index()
     firsts_.clear();
     ends_.clear();
     group_of_row_.clear();
+    group_of_row_.reserve(rows_.size());
     group_ = 0;
     table_.assign(least_table, 0);
     for (const parted_row* row : rows_) {
@@ -227,6 +266,7 @@ void key_groups::compact()
 {
     index();
     std::pmr::vector<const parted_row*> kept{words_.get_allocator()};
+    kept.reserve(rows_.size());
     for (std::size_t group = 0; group < firsts_.size(); ++group) {
         for (const item& found : select(group)) {
             kept.push_back(found.row);
@@ -241,6 +281,7 @@ void key_groups::compact()
     }
     words_.resize((at + row_parts::block_words - 1) / row_parts::block_words * row_parts::block_words);
     std::fill(words_.begin() + static_cast<std::ptrdiff_t>(at), words_.end(), 0);
+    held_rows_ = kept.size();
 }
 
 } // namespace etl

@@ -6,6 +6,9 @@
 // So setting aside takes the same memory for any number of rows; selecting takes that of one part, and where a part is
 // larger than its budget, that of the rows of it that may still be wanted.
 //
+// A block is as small as a file is read well, for every process has 256 of them. Their list travels as one value, so
+// one scan sets at most about 200 GB aside.
+//
 // That is the partitioning of a Grace hash join (M. Kitsuregawa, H. Tanaka, T. Moto-oka, "Application of hash to data
 // base machine and its architecture", 1983).
 #pragma once
@@ -33,8 +36,9 @@ static_assert(sizeof(parted_row) == 24);
 struct part_chunk {
     run from;
     std::uint64_t offset;
-    std::uint64_t part;
     std::uint64_t words;
+    std::uint32_t part;
+    std::uint32_t rows;
 };
 static_assert(sizeof(part_chunk) == 40);
 
@@ -56,13 +60,19 @@ class row_parts {
     const part_chunks& finish();
 
   private:
+    struct block {
+        std::uint32_t words;
+        std::uint32_t rows;
+    };
+
     std::uint64_t* room(std::size_t part, std::size_t words);
-    void write(std::size_t part, std::span<const std::uint64_t> words);
+    void write(std::size_t part, std::span<const std::uint64_t> words, std::uint32_t rows);
     void flush(std::size_t part);
+    void write_large();
 
     run_store& store_;
     std::pmr::vector<std::uint64_t> blocks_; // side by side
-    std::pmr::vector<std::size_t> held_;     // words of each
+    std::pmr::vector<block> held_;           // of each, what is in use
     std::pmr::vector<std::uint64_t> large_;  // a row that fits no block
     std::size_t large_part_ = 0;
     part_chunks chunks_;
@@ -85,6 +95,8 @@ class key_groups {
 
   private:
     bool next_part();
+    void reserve_part();
+    std::size_t bytes_with(const part_chunk& next) const noexcept;
     void read(const part_chunk& from);
     void index();
     void find_rows();
@@ -101,6 +113,7 @@ class key_groups {
     poller polls_;
     std::size_t at_ = 0; // of the chunk that is read next
     std::pmr::vector<std::uint64_t> words_;
+    std::size_t held_rows_ = 0; // in them
     std::pmr::vector<const parted_row*> rows_;
     std::pmr::vector<std::uint32_t> group_of_row_;
     std::pmr::vector<std::uint32_t> table_;      // of groups, from 1; 0 is free

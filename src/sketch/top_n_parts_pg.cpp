@@ -1,7 +1,6 @@
 // The scan behind etl.top_n_per_key: etl._top_parts, an aggregate that sets rows aside by key in temporary files, which
 // the workers of the query share.
 #include "sketch/top_n_parts_pg.hpp"
-#include "core/hex.hpp"
 #include "pg/calling_expression.hpp"
 #include "pg/spill.hpp"
 #include "sketch/key_hash_pg.hpp"
@@ -82,12 +81,9 @@ void write_types(std::pmr::vector<std::byte>& to, const row_reader& by)
 setting_aside& new_state(pg::arguments args, const row_reader& by)
 {
     MemoryContext context = pg::require_aggregate(args, "a part of etl._top_parts");
-    const auto directory = from_hex(args.get<std::string_view>(area_argument));
-    if (!directory) {
-        throw error(sqlstate::invalid_parameter_value, "this is no area for temporary files");
-    }
+    const auto area = args.get<std::span<const std::byte>>(area_argument);
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->store.emplace(*directory, context);
+    made->store.emplace(area, context);
     made->rows.emplace(&made->memory, *made->store);
     write_types(made->types, by);
     return *made;

@@ -23,9 +23,4 @@ static_assert(sizeof(scanned_types) == 24);
 // A row's keys: of each its size in a word, then its bytes.
 constexpr std::uint64_t null_key = ~std::uint64_t{0};
 
-constexpr std::size_t words_of(std::size_t bytes) noexcept
-{
-    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-}
-
 } // namespace etl

@@ -4,11 +4,11 @@
 -- GROUP BY keeps the states of all groups at once, or sorts all rows. Here rows are set aside by key in one scan, which
 -- parallel workers share (etl._top_parts), and selected part by part (sketch/top_n_parts.hpp).
 
-CREATE FUNCTION etl._top_parts_step(internal, text, bool, "any", "any", VARIADIC "any")
+CREATE FUNCTION etl._top_parts_step(internal, bytea, bool, "any", "any", VARIADIC "any")
 RETURNS internal
 LANGUAGE C VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_top_parts_step';
-COMMENT ON FUNCTION etl._top_parts_step(internal, text, bool, "any", "any", "any") IS
+COMMENT ON FUNCTION etl._top_parts_step(internal, bytea, bool, "any", "any", "any") IS
     'Transition function of etl._top_parts.';
 
 CREATE FUNCTION etl._top_parts_combine(internal, internal)
@@ -29,7 +29,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_top_parts_deserial';
 COMMENT ON FUNCTION etl._top_parts_deserial(bytea, internal) IS 'State of etl._top_parts from bytes.';
 
-CREATE AGGREGATE etl._top_parts(area text, ascending bool, value "any", order_by "any", VARIADIC keys "any") (
+CREATE AGGREGATE etl._top_parts(area bytea, ascending bool, value "any", order_by "any", VARIADIC keys "any") (
     SFUNC = etl._top_parts_step,
     STYPE = internal,
     COMBINEFUNC = etl._top_parts_combine,
@@ -38,7 +38,7 @@ CREATE AGGREGATE etl._top_parts(area text, ascending bool, value "any", order_by
     FINALFUNC = etl._top_parts_chunks,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE etl._top_parts(text, bool, "any", "any", "any") IS
+COMMENT ON AGGREGATE etl._top_parts(bytea, bool, "any", "any", "any") IS
     'Sets values, their order and their keys aside in temporary files, which are named by the area, and tells where '
     'they lie. Rows without an order are left out. Errors: 0A000 keys that their bytes do not tell apart.';
 
@@ -68,7 +68,7 @@ BEGIN
     FOREACH column_name IN ARRAY keys || value || order_by LOOP
         PERFORM etl._require_query_column(columns, column_name);
     END LOOP;
-    RETURN format(E'SELECT etl._top_parts($area$, %L::bool, q.%I, q.%I, %s) FROM (\n%s\n) AS q',
+    RETURN format(E'SELECT etl._top_parts($1, %L::bool, q.%I, q.%I, %s) FROM (\n%s\n) AS q',
                   NOT descending, value, order_by,
                   (SELECT string_agg(format('q.%I', k.name), ', ' ORDER BY k.position)
                    FROM unnest(keys) WITH ORDINALITY AS k(name, position)),
@@ -76,12 +76,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._top_scan(text, name[], name, name, bool, integer) IS
-    'The query that sets the rows of a query aside for etl.top_n_per_key; checks its arguments.';
+    'The query that sets the rows of a query aside for etl.top_n_per_key; checks its arguments. Its $1 is the area.';
 
 CREATE FUNCTION etl.top_n_per_key(
     query text, keys name[], value name, order_by name, n integer, descending bool DEFAULT true)
 RETURNS SETOF record
-LANGUAGE C VOLATILE
+LANGUAGE C STABLE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_top_n_per_key';
 COMMENT ON FUNCTION etl.top_n_per_key(text, name[], name, name, integer, bool) IS
@@ -93,12 +93,12 @@ COMMENT ON FUNCTION etl.top_n_per_key(text, name[], name, name, integer, bool) I
     'left, and every key when n is 0, has no row. Ties are decided as in etl.top_n. Errors: 22023 no single SELECT, no '
     'key, n out of range or a NULL argument; 42703 unknown column; 42701 two columns of one name; 42883 values of '
     'order_by have no order; 42804 the list of columns is not that of the result; 0A000 keys that their bytes do not '
-    'tell apart, or values that cannot be elements of an array.';
+    'tell apart, or values that cannot be elements of an array; 54000 more rows than about 200 GB.';
 
 CREATE FUNCTION etl.latest_per_key(
     query text, keys name[], value name, order_by name, descending bool DEFAULT true)
 RETURNS SETOF record
-LANGUAGE C VOLATILE
+LANGUAGE C STABLE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_latest_per_key';
 COMMENT ON FUNCTION etl.latest_per_key(text, name[], name, name, bool) IS
@@ -129,9 +129,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     named CONSTANT text := etl._new_table_name(new_table);
+    repeated CONSTANT name := (SELECT c.name FROM unnest(keys || value) AS c(name)
+                               GROUP BY c.name HAVING count(*) > 1 ORDER BY c.name LIMIT 1);
 BEGIN
+    IF repeated IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_column',
+            MESSAGE = format('column %I cannot be in the table twice', repeated),
+            DETAIL = 'The table has the key columns and the value column.',
+            HINT = CASE WHEN repeated = value
+                        THEN format('Make the query return it by another name as well: SELECT *, %I AS value FROM ….',
+                                    repeated)
+                        ELSE 'Name each key column once.' END;
+    END IF;
     EXECUTE format('CREATE TABLE %s (%s)', named, (
-        SELECT string_agg(format('%I %s%s%s', k.name, format_type(q.type, NULL), k.suffix,
+        SELECT string_agg(format('%I %s%s%s', k.name, format_type(q.type, -1), k.suffix,
                                  CASE WHEN q.collation_id <> 0
                                       THEN format(' COLLATE %s', q.collation_id::regcollation) END),
                           ', ' ORDER BY k.position)
@@ -163,7 +175,7 @@ COMMENT ON FUNCTION etl.create_top_n(text, text, name[], name, name, integer, bo
     'Makes a table of what etl.top_n_per_key gives: the key columns, and the value column as an array of the first n '
     'values. new_table: its name with its schema; the other arguments and their errors are those of '
     'etl.top_n_per_key. Returns the number of rows. Errors: 42602 a name without a schema, 42P07 there is such a '
-    'table.';
+    'table, 42701 a key is named twice, or is the value column, too.';
 
 CREATE FUNCTION etl.create_latest(
     new_table text, query text, keys name[], value name, order_by name, descending bool DEFAULT true)
@@ -182,4 +194,4 @@ COMMENT ON FUNCTION etl.create_latest(text, text, name[], name, name, bool) IS
     'Makes a table of what etl.latest_per_key gives: the key columns and the value of the latest row, or of the first '
     'one where descending is false. new_table: its name with its schema; the other arguments and their errors are '
     'those of etl.latest_per_key. Returns the number of rows. Errors: 42602 a name without a schema, 42P07 there is '
-    'such a table.';
+    'such a table, 42701 a key is named twice, or is the value column, too.';

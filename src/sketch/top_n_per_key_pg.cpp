@@ -1,5 +1,4 @@
 // etl.top_n_per_key and its like: the selection among the rows that a scan has set aside, and where the result goes.
-#include "core/hex.hpp"
 #include "pg/query_rows.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
@@ -39,7 +38,8 @@ class scan_result final : public pg::row_receiver {
     std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
   private:
-    std::vector<std::byte> bytes_;
+    pg::context_resource memory_;
+    std::pmr::vector<std::byte> bytes_{&memory_};
 };
 
 // Where the selected rows go, and what is known of its columns.
@@ -125,20 +125,22 @@ class selection {
     {
         const entries_of order{*kind_};
         key_groups groups{&memory_, store, chunks_, n, order, get_hash_memory_limit(), pg::poll};
-        const pg::scratch_context scratch;
+        pg::scratch_context scratch;
         for (auto found = groups.next(); !found.empty(); found = groups.next()) {
             {
                 const pg::within_context inside{scratch.get()};
                 fill(found);
             }
             to.put({row_, keys_.size() + 1}, {row_nulls_, keys_.size() + 1});
-            if (++written_ % 64 == 0) {
-                MemoryContextReset(scratch.get());
+            if (MemoryContextMemAllocated(scratch.get(), false) > scratch_bytes) {
+                scratch.reset();
             }
         }
     }
 
   private:
+    static constexpr Size scratch_bytes = Size{256} << 10; // of rows that have been handed on
+
     struct element {
         Oid type;
         std::int16_t length;
@@ -170,7 +172,7 @@ class selection {
     {
         std::string made;
         for (std::size_t i = 0; i < types.size(); ++i) {
-            const char* name = pg::call([type = types[i]] { return format_type_be(type); });
+            const char* name = pg::call([type = types[i]] { return format_type_with_typemod(type, -1); });
             made += i + 1 < types.size() ? "key" + std::to_string(i + 1) + " " + name + ", "
                                          : (single_ ? "value " : "values ") + std::string{name};
         }
@@ -232,7 +234,6 @@ class selection {
     std::vector<char> nulls_;
     Datum row_[FUNC_MAX_ARGS] = {}; // that is written next
     bool row_nulls_[FUNC_MAX_ARGS] = {};
-    std::uint64_t written_ = 0;
 };
 
 // What a function that selects is asked for: (query, keys, value, order, n, descending), without n for one row of a
@@ -246,10 +247,10 @@ struct request {
     std::int32_t n() const { return single ? 1 : args.get<std::int32_t>(n_argument); }
 };
 
-// The query that sets rows aside, as etl._top_scan makes it: nobody else may say where files lie.
-std::string scan_of(const request& asked, std::span<const std::byte> area)
+// The query that sets rows aside, as etl._top_scan makes it. $1 is the area: nobody else may say where files lie.
+std::string scan_of(const request& asked)
 {
-    std::string scan = pg::call([&asked] {
+    return pg::call([&asked] {
         constexpr int count = 6;
         const int from[count - 1] = {0, 1, 2, 3, asked.descending()};
         Oid types[count];
@@ -266,8 +267,14 @@ std::string scan_of(const request& asked, std::span<const std::byte> area)
         SPI_execute_with_args("SELECT etl._top_scan($1, $2, $3, $4, $5, $6)", count, types, values, nulls, true, 1);
         return static_cast<const char*>(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
     });
-    constexpr std::string_view mark = "$area$"; // its first one comes before the user's query
-    return scan.replace(scan.find(mark), mark.size(), "'" + to_hex(area) + "'");
+}
+
+// No constant of the plan.
+ParamListInfo area_parameter(std::span<const std::byte> area)
+{
+    const ParamListInfo made = pg::call([] { return makeParamList(1); });
+    made->params[0] = {pg::make_varlena(area), false, 0, BYTEAOID};
+    return made;
 }
 
 void select_rows(const request& asked, target& to)
@@ -275,7 +282,7 @@ void select_rows(const request& asked, target& to)
     const pg::spi_session session;
     const auto area = pg::call([] { return pg::make_spill_directory(CurTransactionContext); });
     scan_result scanned;
-    pg::run_query(scan_of(asked, area), scanned);
+    pg::run_query(scan_of(asked), scanned, area_parameter(area));
     if (!scanned.bytes().empty()) {
         selection rows{scanned.bytes(), asked.single};
         rows.require_columns(to.columns());

@@ -3,18 +3,15 @@
 
 #include "pg/state_type.hpp"
 #include "sketch/grown_state_pg.hpp"
+#include "sketch/known_kinds_pg.hpp"
 
 extern "C" {
-#include <mb/pg_wchar.h>
-#include <utils/array.h>
 #include <utils/datum.h>
 #include <utils/lsyscache.h>
 }
 
-#include <algorithm>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace etl {
 namespace {
@@ -35,15 +32,6 @@ void check_foreign(std::span<const std::byte> bytes)
                 "The state holds values of it.");
 }
 
-void require_encoding(const top_n_header& header)
-{
-    if (header.encoding != GetDatabaseEncoding()) {
-        throw error(sqlstate::invalid_parameter_value, "the state was made in a database of another encoding",
-                    "Its texts would be read as other characters.",
-                    "Make the state anew in this database from its rows.");
-    }
-}
-
 Oid type_named(std::string_view schema, std::string_view name)
 {
     const Oid found = find_type(schema, name);
@@ -53,39 +41,42 @@ Oid type_named(std::string_view schema, std::string_view name)
     return found;
 }
 
-const top_kind& kind_named(const top_n_header& header, MemoryContext memory)
+void require_shapes(const top_n_header& now, const top_n_header& stored)
 {
-    require_encoding(header);
-    const Oid value = type_named(header.value_schema, header.value_type);
-    const Oid order = type_named(header.order_schema, header.order_type);
-    const Oid collation =
-        header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
-    if (!header.collation.empty() && !OidIsValid(collation)) {
-        refuse_unknown("collation", header.collation_schema, header.collation);
-    }
-    return *pg::call([&] { return make_top_kind(value, order, collation, header.ascending, memory); });
+    require_shape(now.value_shape, stored.value_shape, stored.value_schema, stored.value_type);
+    require_shape(now.order_shape, stored.order_shape, stored.order_schema, stored.order_type);
 }
 
-bool is_of_kind(const top_n_header& header, const top_kind& kind)
-{
-    top_n_header wanted = kind.header;
-    wanted.n = header.n;
-    return header == wanted;
-}
+struct kind_rules {
+    using kind = const top_kind;
+    using header = top_n_header;
+    static constexpr const char* state_type = top_n_type;
 
-// The kinds of the states that one expression reads; mostly there is but one.
-struct known_kinds {
-    explicit known_kinds(MemoryContext context) : memory{context} {}
-
-    const top_kind& of(const top_n_header& header)
+    static const top_kind* named(const top_n_header& header, MemoryContext memory)
     {
-        const auto found = std::ranges::find_if(all, [&](const top_kind* known) { return is_of_kind(header, *known); });
-        return found != all.end() ? **found : *all.emplace_back(&kind_named(header, memory));
+        require_own_encoding(header.encoding);
+        const Oid value = type_named(header.value_schema, header.value_type);
+        const Oid order = type_named(header.order_schema, header.order_type);
+        const Oid collation =
+            header.collation.empty() ? InvalidOid : find_collation(header.collation_schema, header.collation);
+        if (!header.collation.empty() && !OidIsValid(collation)) {
+            refuse_unknown("collation", header.collation_schema, header.collation);
+        }
+        const top_kind* made =
+            pg::call([&] { return make_top_kind(value, order, collation, header.ascending, memory); });
+        require_shapes(made->header, header);
+        return made;
     }
 
-    MemoryContext memory;
-    std::vector<const top_kind*> all;
+    static bool is_of(const top_n_header& header, const top_kind& kind)
+    {
+        top_n_header wanted = kind.header;
+        wanted.n = header.n;
+        return header == wanted;
+    }
 };
+
+using kinds = known_kinds<kind_rules>;
 
 std::string described(const top_n_header& of)
 {
@@ -99,6 +90,12 @@ void require_mergeable(const top_n_state& into, const top_n_header& header)
     top_n_header own = into.kind().header;
     own.n = into.n();
     if (own != header) {
+        top_n_header now = header;
+        now.value_shape = own.value_shape;
+        now.order_shape = own.order_shape;
+        if (own == now) {
+            require_shapes(own, header);
+        }
         throw error(sqlstate::invalid_parameter_value, "states of different kinds cannot be merged",
                     "One keeps " + described(own) + ", the other " + described(header) + ".",
                     "Merge states that were made with the same types, order and n.");
@@ -114,6 +111,9 @@ std::uint32_t wanted_n(pg::arguments args)
     if (args.count() <= n_argument) {
         return 1;
     }
+    if (args.is_null(n_argument)) {
+        throw error(sqlstate::null_value_not_allowed, "n must not be NULL");
+    }
     const auto n = args.get<std::int32_t>(n_argument);
     if (n < 0 || static_cast<std::uint32_t>(n) > top_n::max_n) {
         throw error(sqlstate::invalid_parameter_value,
@@ -121,11 +121,6 @@ std::uint32_t wanted_n(pg::arguments args)
     }
     return static_cast<std::uint32_t>(n);
 }
-
-struct cached_kind {
-    explicit cached_kind(const top_kind* of) : kind{of} {}
-    const top_kind* kind;
-};
 
 const top_kind* kind_of_arguments(pg::arguments args, bool ascending)
 {
@@ -155,11 +150,11 @@ void add_to(top_n_state& state, pg::arguments args)
 
 Datum add(pg::arguments args, bool ascending)
 {
+    const std::uint32_t n = wanted_n(args);
     if (args.is_null(order_argument)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
     }
-    const std::uint32_t n = wanted_n(args);
-    const auto& kind = *args.cached<cached_kind>([=] { return kind_of_arguments(args, ascending); }).kind;
+    const auto& kind = *args.cached<const top_kind*>([=] { return kind_of_arguments(args, ascending); });
     if (top_n_state* state = grown_top_n::in_place(args)) {
         require_same_n(state->n(), n);
         add_to(*state, args);
@@ -179,12 +174,12 @@ Datum add(pg::arguments args, bool ascending)
 
 // A state to be read: an aggregate's object, or one made of the bytes.
 struct read_top_n {
-    read_top_n(Datum value, const top_kind* kind, known_kinds* kinds)
+    read_top_n(Datum value, const top_kind* kind, kinds* known)
     {
         object = expanded_top_n::find(value);
         if (object == nullptr) {
             top_n_reader from{flat_bytes(value)};
-            const top_kind& of = kind != nullptr ? *kind : kinds->of(from.header());
+            const top_kind& of = kind != nullptr ? *kind : known->of(from.header());
             made = std::make_unique<top_n_state>(&memory, of, from.header().n);
             made->add_stored(from);
             object = made.get();
@@ -212,22 +207,7 @@ Datum array_of(const top_n_state& state)
         nulls[i] = entries[i]->is_null();
         values[i] = value_of(state, *entries[i]);
     }
-    return pg::call([=, type = state.kind().value->type] {
-        int size = static_cast<int>(entries.size());
-        int from = 1;
-        std::int16_t length = 0;
-        bool by_value = false;
-        char alignment = 0;
-        get_typlenbyvalalign(type, &length, &by_value, &alignment);
-        return PointerGetDatum(
-            size == 0 ? construct_empty_array(type)
-                      : construct_md_array(values, nulls, 1, &size, &from, type, length, by_value, alignment));
-    });
-}
-
-known_kinds& kinds_of(pg::arguments args)
-{
-    return args.cached<known_kinds>([args] { return args.raw()->flinfo->fn_mcxt; });
+    return pg::call([=, type = state.kind().value->type] { return make_array(type, values, nulls, entries.size()); });
 }
 
 // The caller of a final function promises the type of its result by that of an argument.
@@ -249,7 +229,7 @@ const top_kind& kind_with_witness(pg::arguments args, const top_n_header& header
                     "Give a NULL of the values' type: etl.top_values(state, NULL::" + std::string{header.value_schema} +
                         "." + std::string{header.value_type} + ").");
     }
-    return kinds_of(args).of(header);
+    return kinds::of_expression(args).of(header);
 }
 
 } // namespace
@@ -274,14 +254,14 @@ ETL_FUNCTION(etl_top_n_combine, args)
     if (args.is_null(1)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
     }
-    known_kinds& kinds = kinds_of(args);
+    kinds& known = kinds::of_expression(args);
     top_n_reader from{flat_bytes(args.datum(1))};
     if (top_n_state* state = grown_top_n::in_place(args)) {
         require_mergeable(*state, from.header());
         state->add_stored(from);
         return args.datum(0);
     }
-    const grown_top_n made{args, kinds.of(from.header()), from.header().n};
+    const grown_top_n made{args, known.of(from.header()), from.header().n};
     made->add_stored(from);
     if (!args.is_null(0)) {
         top_n_reader before{flat_bytes(args.datum(0))};
@@ -296,7 +276,7 @@ ETL_FUNCTION(etl_top_n_final, args)
     if (args.is_null(0)) {
         return args.null_result();
     }
-    const read_top_n state{args.datum(0), nullptr, &kinds_of(args)};
+    const read_top_n state{args.datum(0), nullptr, &kinds::of_expression(args)};
     require_result(args, *state.object);
     return array_of(*state.object);
 }
@@ -306,7 +286,7 @@ ETL_FUNCTION(etl_latest_final, args)
     if (args.is_null(0)) {
         return args.null_result();
     }
-    const read_top_n state{args.datum(0), nullptr, &kinds_of(args)};
+    const read_top_n state{args.datum(0), nullptr, &kinds::of_expression(args)};
     require_result(args, *state.object);
     const auto entries = state.object->sorted();
     if (entries.empty() || entries[0]->is_null()) {

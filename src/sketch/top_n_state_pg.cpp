@@ -154,7 +154,8 @@ top_kind* make_top_kind(Oid value, Oid order, Oid order_collation, bool ascendin
     const qualified_name collated = name_of_collation(collation, memory);
     made->header = {ascending,           GetDatabaseEncoding(), 0,
                     made->value->schema, made->value->name,     made->order->schema,
-                    made->order->name,   collated.schema,       collated.name};
+                    made->order->name,   collated.schema,       collated.name,
+                    made->value->shape,  made->order->shape};
     return made;
 }
 

@@ -163,7 +163,7 @@ void fill_part(plan& told, const suite& rules)
 
 own_state::own_state(pg::arguments args, const checker& rules, std::string_view plan, run_store* store)
 {
-    const bool is_object = !args.is_null(0) && expanded_validation::is_own(args.datum(0));
+    const bool is_object = !args.is_null(0) && etl::pg::is_own(args.datum(0));
     state_ = is_object ? expanded_validation::find(args.datum(0)) : nullptr;
     if (state_ != nullptr && state_->is_of(rules)) { // only this call, within an aggregate, can have made it
         datum_ = args.datum(0);

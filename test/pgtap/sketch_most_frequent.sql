@@ -1,6 +1,6 @@
 -- etl.most_frequent and etl.frequencies: against GROUP BY, merged in any split, within their bounds, forged.
 BEGIN;
-SELECT plan(53);
+SELECT plan(57);
 
 -- known answers
 SELECT is(etl.most_frequent(v, 2), '{b,a}'::text[], 'the most frequent first, of equal ones the lower')
@@ -137,6 +137,20 @@ $$;
 SET LOCAL statement_timeout = '300ms';
 SELECT ok(is_stopped('SELECT etl.frequencies(i, 1000000) FROM generate_series(1, 30000000) AS i'), 'a timeout stops it');
 SET LOCAL statement_timeout = 0;
+
+-- arguments, with and without a value
+SELECT throws_ok('SELECT etl.most_frequent(1, NULL)', '22004', 'k must not be NULL', 'no k');
+SELECT throws_ok('SELECT etl.most_frequent(NULL::int, 0)', '22023', NULL, 'k without a value');
+SELECT throws_ok('SELECT etl.frequencies(1, NULL)', '22004', 'counters must not be NULL', 'no counters');
+
+-- rows whose columns change
+CREATE TABLE changed (a int, b int);
+INSERT INTO changed VALUES (1, 2);
+CREATE TABLE changing AS SELECT etl.frequencies(t) AS s FROM changed AS t;
+ALTER TABLE changed DROP COLUMN b;
+ALTER TABLE changed ADD COLUMN d int;
+SELECT throws_ok('SELECT etl.merge(s) FROM changing', '42804',
+                 'the state holds rows of type public.changed as it was before its columns changed', 'are not read');
 
 SELECT * FROM finish();
 ROLLBACK;

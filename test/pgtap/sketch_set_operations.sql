@@ -1,7 +1,7 @@
 -- Sets of distinct values as operands: union, intersection, difference, membership, size; against SQL's own on random
 -- data, with NULLs, empty and equal operands, sets of two types, sets that lie outside of their row.
 BEGIN;
-SELECT plan(36);
+SELECT plan(38);
 
 PREPARE found (text, text) AS
 SELECT FROM pg_proc WHERE oid = $1::regprocedure AND prorettype = $2::regtype AND proparallel = 's' AND proisstrict;
@@ -85,6 +85,15 @@ SELECT throws_ok($$SELECT etl.set_union(one.s, t.s) FROM one, (SELECT etl.distin
                  'sets of bigint and of text have nothing in common', 'a union of two types');
 SELECT throws_ok($$SELECT etl.merge(s) FROM (SELECT s FROM one UNION ALL SELECT etl.distinct_set(true)) AS v$$, '42804',
                  'sets of bigint and of boolean have nothing in common', 'a merge of two types');
+SELECT throws_ok($$SELECT etl.set_union(s, overlay(s::text PLACING 'ffff3f00' FROM 19 FOR 8)::etl.distinct_set)
+                   FROM one$$, '42804',
+                 'sets of bigint and of a type that is not known here have nothing in common', 'a type of elsewhere');
+
+-- a value that an aggregate hands out as it is stays what it is
+CREATE AGGREGATE unfinished(bigint) (SFUNC = etl._distinct_set_add, STYPE = etl.distinct_set);
+SELECT is(row(etl.cardinality(etl._distinct_set_add(s, 4::bigint)), etl.cardinality(s))::text, '(4,3)',
+          'a function that is no part of an aggregate changes a copy')
+FROM (SELECT unfinished(x) AS s FROM generate_series(1::bigint, 3) AS x OFFSET 0) AS t;
 
 -- large ones lie outside of the row, and only their front is read for their size
 CREATE TABLE large AS SELECT etl.distinct_set(i) AS s FROM generate_series(1, 200000) AS i;

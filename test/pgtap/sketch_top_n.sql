@@ -1,7 +1,7 @@
 -- etl.top_n, etl.latest_n, etl.first_n, etl.latest, etl.first, their states, and etl.top_n_per_key: against window
 -- functions, merged in any split, forged, and in parallel.
 BEGIN;
-SELECT plan(69);
+SELECT plan(84);
 
 CREATE TABLE events AS
 SELECT i AS id, i * 7919 % 97 AS k, CASE WHEN i % 11 > 0 THEN (i * 31 % 400)::bigint END AS o,
@@ -124,6 +124,35 @@ SELECT is(etl.create_latest('public.made_latest', 'SELECT * FROM public.events W
 SELECT throws_ok($$SELECT * FROM etl.top_n_per_key('SELECT 1 AS k', '{k}', 'k', 'k', 1) AS t(k int, v text[])$$,
     '42804',
                  'the list of columns is not that of the result', 'another list of columns');
+SELECT is(etl.create_latest('public.padded', 'SELECT B''101'' AS k, ''hello''::char(6) AS v, 1 AS o', '{k}', 'v', 'o')
+          + etl.create_top_n('public.padded_lists', 'SELECT B''101'' AS k, ''hello''::char(6) AS v, 1 AS o', '{k}', 'v',
+                             'o', 1), 2::bigint, 'char(n) and bit(n)');
+SELECT is(string_agg(format('%s %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attrelid, attnum),
+          'k "bit", v bpchar, k "bit", v bpchar[]', 'columns take values of any length')
+FROM pg_attribute WHERE attrelid IN ('padded'::regclass, 'padded_lists'::regclass) AND attnum > 0;
+SELECT lives_ok('CREATE TABLE padded_again (LIKE padded); INSERT INTO padded_again TABLE padded', 'and are copied');
+CREATE FUNCTION hint_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE query;
+    RETURN NULL;
+EXCEPTION
+    WHEN datatype_mismatch THEN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+        RETURN hint;
+END
+$$;
+SELECT alike(hint_of($$SELECT * FROM etl.latest_per_key('SELECT B''101'' AS k, 1 AS o', '{k}', 'o', 'o') AS t(k int)$$),
+             '%AS t(key1 "bit", value integer).', 'a list that takes any length');
+SELECT throws_ok($$SELECT etl.create_latest('public.x', 'SELECT 1 AS k', '{k}', 'k', 'k')$$, '42701',
+                 'column k cannot be in the table twice', 'the value is a key, too');
+SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT 1 AS k, 2 AS v', '{k,k}', 'v', 'v', 1)$$, '42701',
+                 'column k cannot be in the table twice', 'a key twice');
+SELECT is((SELECT count(*) FROM etl.latest_per_key('SELECT 1 AS k', '{k}', 'k', 'k') AS t(k int, v int)), 1::bigint,
+          'as it may be where rows are wanted');
+SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT $1 AS k', '{k}', 'k', 'k', 1)$$, '42P02', NULL,
+                 'a query has no parameters');
 SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT 1 AS k', '{j}', 'k', 'k', 1)$$, '42703', NULL,
     'unknown key');
 SELECT throws_ok($$SELECT etl.create_top_n('public.x', 'SELECT 1 AS k', '{k}', 'k', 'k', -1)$$, '22023',
@@ -157,12 +186,33 @@ SELECT throws_ok('SELECT etl.merge(x) FROM (SELECT s FROM parts UNION ALL SELECT
                  'states of different kinds cannot be merged', 'states of different kinds');
 SELECT is(etl.top_values(NULL, NULL::int), NULL, 'NULL has no values');
 
+-- rows whose columns change
+CREATE TABLE changed (a int, b int, c int);
+INSERT INTO changed VALUES (1, 2, 3);
+CREATE TABLE changing AS
+SELECT etl.latest_n_state(t, a, 1) AS s, etl.latest_n_state(ARRAY[t], a, 1) AS lists FROM changed AS t;
+SELECT is((SELECT etl.top_values(s, NULL::changed)::text FROM changing), '{"(1,2,3)"}', 'a stored row');
+ALTER TABLE changed ALTER a TYPE bigint;
+ALTER TABLE changed ALTER a TYPE int;
+SELECT is((SELECT etl.top_values(etl.merge(s), NULL::changed)::text FROM changing), '{"(1,2,3)"}', 'nothing new');
+ALTER TABLE changed DROP COLUMN b;
+ALTER TABLE changed ADD COLUMN d int;
+SELECT throws_ok('SELECT etl.top_values(s, NULL::changed) FROM changing', '42804',
+                 'the state holds rows of type public.changed as it was before its columns changed', 'not read');
+SELECT throws_ok('SELECT etl.merge(s ORDER BY n) FROM (SELECT 2 AS n, s FROM changing UNION ALL '
+                 'SELECT 1, etl.latest_n_state(t, a, 1) FROM changed AS t) AS u', '42804',
+                 'the state holds rows of type public.changed as it was before its columns changed', 'nor merged');
+SELECT throws_ok('SELECT etl.merge(lists) FROM changing', '42804',
+                 'the state holds rows of type public._changed as it was before its columns changed', 'nor in arrays');
+
 -- bad input
 SELECT throws_ok('SELECT etl.top_n(v, o, -1) FROM events', '22023', 'n must be between 0 and 10000000, not -1',
     'n < 0');
 SELECT throws_ok('SELECT etl.top_n(v, o, id) FROM (SELECT * FROM events WHERE id IN (1, 2)) AS e', '22023', NULL,
     'n varies');
-SELECT throws_ok('SELECT etl.top_n(v, o, NULL) FROM events', '22004', NULL, 'no n');
+SELECT throws_ok('SELECT etl.top_n(v, o, NULL) FROM events', '22004', 'n must not be NULL', 'no n');
+SELECT throws_ok('SELECT etl.top_n(1, NULL::int, -1)', '22023', 'n must be between 0 and 10000000, not -1',
+                 'n without an order');
 SELECT throws_ok('SELECT etl.top_n(1, ''(1,2)''::point, 1)', '42883', 'values of type point have no order',
                  'no order');
 SELECT throws_ok('SELECT etl.top_n(r, 1, 1) FROM (SELECT row(1, 2) AS r) AS t', '0A000', NULL, 'a row of no type');
@@ -176,6 +226,12 @@ SELECT throws_ok(format('SELECT etl.merge(%L::etl.top_n_state)', replace(:'good'
 SELECT throws_ok(format('SELECT etl.merge(%L::etl.top_n_state)', replace(:'good', encode('int8', 'hex'),
     encode('int9', 'hex'))),
                  '42704', 'type pg_catalog.int9 does not exist', 'an unknown type');
+CREATE SCHEMA some_scope;
+CREATE DOMAIN some_scope.int8 AS bigint;
+SELECT throws_ok(format('SELECT etl.top_values(%L::etl.top_n_state, NULL::text)',
+                        replace(:'good', encode('pg_catalog', 'hex') || '0400000000000000' || encode('int8', 'hex'),
+                                encode('some_scope', 'hex') || '0400000000000000' || encode('int8', 'hex'))),
+                 '22P03', NULL, 'an order that is a domain');
 SELECT throws_ok(format('SELECT etl._top_n_final(%L::etl.top_n_state, NULL::int, NULL::int, 1)', :'good'), '42804',
     NULL,
                  'a final function that is promised another type');

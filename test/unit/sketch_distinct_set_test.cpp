@@ -314,6 +314,23 @@ TYPED_TEST(Entries, AreUnitedIntersectedAndSubtracted)
     }
 }
 
+// A union is refused for what it has, not for what both operands have.
+TYPED_TEST(Entries, AreUnitedAsFarAsTheUnionHasRoom)
+{
+    std::mt19937_64 random{9};
+    const auto entries = drawn<TypeParam>(random, 100, 1'000'000);
+    const std::set<TypeParam, ascending> all{entries.begin(), entries.end()};
+    auto bytes = set_of_all(all);
+    const distinct_set set{bytes.bytes()};
+    const std::size_t size = set.entry_bytes().size();
+    vector_buffer made;
+    combine_sets(set_operation::unite, set, set, made, in.poll, size);
+    EXPECT_TRUE(are_equal(made, bytes));
+    vector_buffer refused;
+    EXPECT_THROW(combine_sets(set_operation::unite, set, set, refused, in.poll, size - 1), etl::error);
+    EXPECT_EQ(refused.size(), 0u);
+}
+
 TEST(DistinctSet, TakesEightOrSixteenBytesAValue)
 {
     EXPECT_EQ(set_of<std::uint64_t>({1, 2, 2, 3}).size(), 16u + 3 * 8);

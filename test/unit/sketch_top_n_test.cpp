@@ -133,12 +133,36 @@ void set_aside(etl::row_parts& to, const keyed& row)
     place[3 + row.extra] = row.key;
 }
 
-std::map<std::uint64_t, std::vector<pair>> selected(etl::run_store& store, const etl::part_chunks& chunks,
-                                                    std::uint32_t n, std::size_t budget)
+// Knows the most memory that was in use at once.
+class measured_memory final : public std::pmr::memory_resource {
+  public:
+    std::size_t most() const { return most_; }
+
+  private:
+    void* do_allocate(std::size_t bytes, std::size_t alignment) override
+    {
+        used_ += bytes;
+        most_ = std::max(most_, used_);
+        return std::pmr::get_default_resource()->allocate(bytes, alignment);
+    }
+    void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) override
+    {
+        used_ -= bytes;
+        std::pmr::get_default_resource()->deallocate(memory, bytes, alignment);
+    }
+    bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+    std::size_t used_ = 0;
+    std::size_t most_ = 0;
+};
+
+std::map<std::uint64_t, std::vector<pair>>
+selected(etl::run_store& store, const etl::part_chunks& chunks, std::uint32_t n, std::size_t budget,
+         std::pmr::memory_resource* memory = std::pmr::get_default_resource())
 {
     std::map<std::uint64_t, std::vector<pair>> made;
     const by_number order;
-    etl::key_groups groups{std::pmr::get_default_resource(), store, chunks, n, order, budget, etl::never_poll};
+    etl::key_groups groups{memory, store, chunks, n, order, budget, etl::never_poll};
     for (auto found = groups.next(); !found.empty(); found = groups.next()) {
         const auto key = etl::load<std::uint64_t>(found[0].row->keys());
         EXPECT_FALSE(made.contains(key));
@@ -167,6 +191,23 @@ TEST(TopNParts, SelectsTheHeadOfEveryKey)
             of_key = first(of_key, 5);
         }
         EXPECT_EQ(selected(store, parts.finish(), 5, budget), rows);
+    }
+}
+
+TEST(TopNParts, KeepsWithinItsBudget)
+{
+    constexpr std::size_t budget = std::size_t{1} << 18;
+    for (const std::uint64_t keys : {std::uint64_t{10}, std::uint64_t{80'000}}) {
+        etl::test::memory_run_store store;
+        etl::row_parts parts{std::pmr::get_default_resource(), store};
+        for (std::uint64_t i = 0; i < 80'000; ++i) {
+            set_aside(parts, {i % keys, {i * 7919 % 80'000, 0}, 0});
+        }
+        const auto& chunks = parts.finish();
+        measured_memory memory;
+        const auto found = selected(store, chunks, 3, budget, &memory);
+        EXPECT_EQ(found.size(), keys);
+        EXPECT_LT(memory.most(), budget + chunks.size() * sizeof(etl::part_chunk)) << keys;
     }
 }
 

@@ -2,5 +2,5 @@ SELECT count(*), count(transaction_id), sum((extract(epoch FROM feature_ts) * 10
 FROM etl.asof_join('public.label', 'SELECT wallet_address, "timestamp", transaction_id, price_paid
                                     FROM public.transactions_raw',
                    '{wallet_address}', feature_ts => 'timestamp')
-     AS t(label_id bigint, wallet_address text, ts timestamptz, feature_ts timestamptz, transaction_id text,
+     AS t(label_id bigint, wallet_address varchar, ts timestamptz, feature_ts timestamptz, transaction_id varchar,
           price_paid numeric);
