@@ -2,7 +2,6 @@
 // temporary files, which the workers of the query share.
 #include "sketch/distinct_parts_pg.hpp"
 #include "core/byte_io.hpp"
-#include "core/hex.hpp"
 #include "pg/calling_expression.hpp"
 #include "pg/expanded_state.hpp"
 #include "pg/spill.hpp"
@@ -235,12 +234,9 @@ setting_aside& state(pg::arguments args, int i)
 setting_aside& new_state(pg::arguments args, const row_reader& by)
 {
     MemoryContext context = pg::require_aggregate(args, "a part of etl._distinct_parts");
-    const auto area = from_hex(args.get<std::string_view>(area_argument));
-    if (!area) {
-        throw error(sqlstate::invalid_parameter_value, "this is no area for temporary files");
-    }
+    const auto area = args.get<std::span<const std::byte>>(area_argument);
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->open.emplace(made->memory, *area, context, by);
+    made->open.emplace(made->memory, area, context, by);
     made->chunks.value_words = by.value_words;
     return *made;
 }

@@ -136,7 +136,11 @@ void value_parts::flush(std::size_t part)
 {
     const auto words = std::span{blocks_}.subspan(part * block_words, std::exchange(held_[part], 0));
     store_.append(std::as_bytes(words));
-    chunks_.push_back({{}, written_, part, words.size()});
+    chunks_.push_back({{},
+                       written_,
+                       words.size(),
+                       static_cast<std::uint32_t>(part),
+                       static_cast<std::uint32_t>(words.size() / entry_words_)});
     written_ += words.size_bytes();
 }
 

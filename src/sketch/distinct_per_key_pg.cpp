@@ -1,6 +1,5 @@
 // etl.count_distinct_per_key and etl.create_distinct_counts: the counting of the values that a scan has set aside, and
 // where the result goes.
-#include "core/hex.hpp"
 #include "pg/query_rows.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
@@ -20,7 +19,8 @@ extern "C" {
 namespace etl {
 namespace {
 
-constexpr std::size_t least_budget = std::size_t{16} << 20;
+constexpr std::size_t least_budget = std::size_t{16} << 20; // for values
+constexpr Size scratch_bytes = Size{256} << 10;             // of rows that have been handed on
 
 // The one row of the scan: its chunks.
 class scan_result final : public pg::row_receiver {
@@ -37,12 +37,13 @@ class scan_result final : public pg::row_receiver {
     std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
   private:
-    std::vector<std::byte> bytes_;
+    pg::context_resource memory_;
+    std::pmr::vector<std::byte> bytes_{&memory_};
 };
 
 // What is to be done: (query, keys, counted, …).
 struct request {
-    std::string scan; // with a mark where the area for temporary files stands
+    std::string scan; // $1 is the area for temporary files
     key_columns keys;
     std::size_t counted = 0;
 };
@@ -81,12 +82,12 @@ request read_request(pg::arguments args)
     return made;
 }
 
-// The query that sets values aside: nobody else may say where files lie.
-std::string scan_into(const request& asked, std::span<const std::byte> area)
+// No constant of the plan: nobody else may say where files lie.
+ParamListInfo area_parameter(std::span<const std::byte> area)
 {
-    constexpr std::string_view mark = "$area$"; // its first one comes before the user's query
-    std::string scan = asked.scan;
-    return scan.replace(scan.find(mark), mark.size(), "'" + to_hex(area) + "'");
+    const ParamListInfo made = pg::call([] { return makeParamList(1); });
+    made->params[0] = {pg::make_varlena(area), false, 0, BYTEAOID};
+    return made;
 }
 
 Oid column_type(const request& asked, std::size_t i) noexcept
@@ -98,7 +99,7 @@ std::string column_list(const request& asked)
 {
     std::string made;
     for (std::size_t i = 0; i < asked.keys.count() + asked.counted; ++i) {
-        const char* type = pg::call([&] { return format_type_be(column_type(asked, i)); });
+        const char* type = pg::call([&] { return format_type_with_typemod(column_type(asked, i), -1); });
         const bool is_key = i < asked.keys.count();
         made += (i > 0 ? ", " : "") + std::string{is_key ? "key" : "distinct"} +
                 std::to_string(is_key ? i + 1 : i + 1 - asked.keys.count()) + " " + type;
@@ -124,10 +125,9 @@ template <class Target>
 void write_counts(const request& asked, distinct_counts& from, Target& to)
 {
     const std::size_t keys = asked.keys.count();
-    const pg::scratch_context scratch;
+    pg::scratch_context scratch;
     Datum row[FUNC_MAX_ARGS] = {};
     bool nulls[FUNC_MAX_ARGS] = {};
-    std::uint64_t written = 0;
     for (auto found = from.next(); found; found = from.next()) {
         {
             const pg::within_context inside{scratch.get()};
@@ -136,8 +136,8 @@ void write_counts(const request& asked, distinct_counts& from, Target& to)
         std::ranges::transform(found->counts, row + keys,
                                [](std::uint64_t count) { return Int64GetDatum(static_cast<std::int64_t>(count)); });
         to.put(std::span{row, keys + asked.counted}, std::span{nulls, keys + asked.counted});
-        if (++written % 64 == 0) {
-            MemoryContextReset(scratch.get());
+        if (MemoryContextMemAllocated(scratch.get(), false) > scratch_bytes) {
+            scratch.reset();
         }
     }
 }
@@ -150,7 +150,7 @@ void count(pg::arguments args, Target& to)
     require_columns(asked, to.columns());
     const auto area = pg::call([] { return pg::make_spill_directory(CurTransactionContext); });
     scan_result scanned;
-    pg::run_query(scan_into(asked, area), scanned);
+    pg::run_query(asked.scan, scanned, area_parameter(area));
     if (!scanned.bytes().empty()) {
         pg::context_resource memory;
         parted_values values{part_chunks{&memory}, part_chunks{&memory}, 0};

@@ -1,7 +1,7 @@
 -- etl.count_distinct_per_key and etl.create_distinct_counts: against count(DISTINCT) for keys and values of many types,
 -- alone and with workers, with little memory, and with what is refused.
 BEGIN;
-SELECT plan(100);
+SELECT plan(101);
 
 CREATE TYPE hue AS ENUM ('red', 'green', 'blue');
 CREATE TYPE spot AS (x int, h hue);
@@ -95,12 +95,14 @@ SELECT set_eq('SELECT k, distinct_v, "distinct_a b" FROM made',
               'SELECT k, count(DISTINCT v) AS v, count(DISTINCT id % 5) AS w FROM fact GROUP BY k', 'of the same rows');
 SELECT is(etl.create_distinct_counts('public.made_empty', 'SELECT k, v FROM public.fact WHERE id < 0', '{k}', '{v}'),
           0::bigint, 'an empty table');
+SELECT is(etl.create_distinct_counts('public.made_bits', 'SELECT i::bit(10) AS b, i AS v FROM generate_series(1, 9) AS i',
+                                     '{b}', '{v}'), 9::bigint, 'a table whose key has a length');
 SELECT throws_ok($$SELECT etl.create_distinct_counts('public.made', 'SELECT 1 AS k, 1 AS v', '{k}', '{v}')$$, '42P07',
                  NULL, 'a table that is there');
 SELECT throws_ok($$SELECT etl.create_distinct_counts('made', 'SELECT 1 AS k, 1 AS v', '{k}', '{v}')$$, '42602', NULL,
                  'a name without a schema');
 SELECT throws_ok($$SELECT etl.create_distinct_counts('public.x', 'SELECT 1 AS k, 1 AS v', '{k}', '{v,v}')$$, '42701',
-                 NULL, 'two columns of one name');
+                 'column distinct_v cannot be in the table twice', 'two columns of one name');
 
 -- refusals
 CREATE FUNCTION per_key(query text, keys name[], counted name[], list text DEFAULT 'k int, n bigint') RETURNS text
@@ -132,7 +134,7 @@ FROM (VALUES
 ) AS refused(query, keys, counted, list, state, message);
 SELECT throws_ok($$SELECT * FROM etl.count_distinct_per_key('SELECT 1 AS k', '{k}', '{k}')$$, '42601', NULL,
                  'no list of columns');
-SELECT throws_ok($$SELECT etl._distinct_parts('00', 1, 1, 2)$$, '22023', NULL, 'an area that nobody has made');
+SELECT throws_ok($$SELECT etl._distinct_parts('\x00', 1, 1, 2)$$, '22023', NULL, 'an area that nobody has made');
 SELECT throws_ok($$SELECT etl._distinct_parts('', 2, 1, 2)$$, '22023', 'there must be keys and values', 'keys alone');
 
 -- the query runs with the caller's rights, and stays in the caller's role
