@@ -163,7 +163,7 @@ const part_chunks& value_parts::finish()
 distinct_counts::distinct_counts(std::pmr::memory_resource* memory, run_store& store, parted_values from,
                                  std::size_t columns, std::size_t budget, poll_fn poll)
     : store_{store}, from_{std::move(from)}, columns_{columns}, entry_words_{2 + from_.value_words},
-      most_values_{std::clamp<std::size_t>(budget / (sizeof(std::uint64_t) * (entry_words_ + 1)), least_table / 2,
+      most_values_{std::clamp<std::size_t>(budget / (sizeof(std::uint64_t) * (entry_words_ + 2)), least_table / 2,
                                            std::size_t{1} << 30)},
       polls_{poll}, block_{memory}, key_words_{memory}, groups_{memory},
       group_table_{memory}, counts_{memory}, values_{memory}, value_table_{memory}, shares_{memory}
@@ -337,8 +337,10 @@ std::uint32_t* distinct_counts::find_value(const std::uint64_t* entry, std::uint
 
 void distinct_counts::clear_values(std::size_t expected)
 {
+    const std::size_t most = std::min(expected, most_values_ + 1);
     values_.clear();
-    value_table_.assign(std::bit_ceil(std::max(2 * std::min(expected, most_values_), least_table)), 0);
+    values_.reserve(most * entry_words_);
+    value_table_.assign(std::bit_ceil(std::max(2 * most, least_table)), 0); // up to four places for a value
 }
 
 void distinct_counts::grow_values()
