@@ -104,7 +104,7 @@ $$;
 COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
     'Releases the session''s lock on a definition, however often the session took it.';
 
-CREATE FUNCTION etl._close_lost_runs(kind text, name text)
+CREATE FUNCTION etl._close_lost_runs(kind text, name text, before bigint DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -114,11 +114,11 @@ AS $$
         error = 'the session that ran it ended before it had finished',
         finished_at = clock_timestamp()
     WHERE r.kind = _close_lost_runs.kind AND r.name = _close_lost_runs.name AND r.status = 'running'
-      AND r.owner = current_user
+      AND r.owner = current_user AND (before IS NULL OR r.run_id < before)
 $$;
-COMMENT ON FUNCTION etl._close_lost_runs(text, text) IS
+COMMENT ON FUNCTION etl._close_lost_runs(text, text, bigint) IS
     'Marks runs as failed that still say running although no session runs them. The caller holds the lock of what is '
-    'run, which proves it.';
+    'run, which proves it. before: only runs with lower numbers than this.';
 
 CREATE FUNCTION etl.as_of()
 RETURNS timestamptz

@@ -47,10 +47,15 @@ COMMENT ON FUNCTION etl._compared_values(name[], text, text) IS
     'Rows for VALUES: feature, value that was served, value that was computed, where the former stands, whether they '
     'differ.';
 
+-- Under the settings of etl._stage_features.
 CREATE FUNCTION etl._inconsistent(view etl.feature_view, of_version int, as_of timestamptz, places tid[])
 RETURNS TABLE(entity jsonb, feature name, served text, offline text, source text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
 DECLARE
     online regclass := etl._feature_table(view, view.online_table);
@@ -59,6 +64,7 @@ DECLARE
 BEGIN
     SELECT * INTO computed FROM etl.feature_view_version AS d
     WHERE d.view_id = view.view_id AND d.version = of_version AND d.owner = current_user;
+    PERFORM etl._require_same_types(view, etl._feature_columns(computed.query), history);
     RETURN QUERY SELECT * FROM etl._locked_rows(format($query$
         SELECT jsonb_build_object(%6$s), v.feature, v.served, v.offline, v.source
         FROM %1$s AS s
@@ -118,9 +124,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.feature_consistency(text, int, bigint) IS
-    'Proves that the values that a feature view has served are those that its query gives. Takes a sample of the '
-    'states in the history, runs the query of their version again as of their moments, and returns each value that '
-    'differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
+    'Proves that the values that a feature view has served are those that its query gives. It looks at values that '
+    'are stored: not for states that are missing, nor for rows of the online table that the history does not know '
+    '(etl.rebuild_features removes those). Takes a sample of the states in the history, runs the query of their '
+    'version again as of their moments, and returns each value that differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
     'text, and whether the former stands in the history or in the online table (source). Values are compared bit by '
     'bit; NULL equals NULL. feature NULL: the entity was present and is not, or the other way round. No row: all are '
     'equal; a NOTICE says how many states were compared. Differences come from rows that arrived or were changed '

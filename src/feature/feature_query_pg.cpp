@@ -84,11 +84,10 @@ ETL_FUNCTION(etl_feature_query_columns, args)
 
 ETL_FUNCTION(etl_uses_moment, args)
 {
-    const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
-    SPI_connect();
-    const bool found = uses_parameter(analyse(query), 1);
-    SPI_finish();
-    return args.result(found);
+    const std::string query{args.get<std::string_view>(0)};
+    const pg::spi_session session;
+    pg::require_select(query, what, hint, moment);
+    return args.result(pg::call([text = query.c_str()] { return uses_parameter(analyse(text), 1); }));
 }
 
 ETL_FUNCTION(etl_query_lineage, args)

@@ -17,27 +17,41 @@
 
 CREATE FUNCTION etl._entity_condition(relation regclass, entity name[], one text, other text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s OPERATOR(%I.%s) %s', format(one, a.attname), n.nspname, o.oprname,
-                             format(other, a.attname, e.position + 2, format_type(a.atttypid, -1), e.position)),
-                      ' AND ' ORDER BY e.position)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS k(number, class)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    JOIN unnest(entity) WITH ORDINALITY AS e(name, position) ON e.name = a.attname
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
-                     AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = p.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indrelid = relation AND i.indisprimary
+DECLARE
+    comparisons text[] := ARRAY(
+        SELECT format('%s OPERATOR(%I.%s) %s', format(one, a.attname), n.nspname, o.oprname,
+                      format(other, a.attname, e.position + 2, format_type(a.atttypid, -1), e.position))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS k(number, class)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        JOIN unnest(entity) WITH ORDINALITY AS e(name, position) ON e.name = a.attname
+        JOIN pg_opclass AS c ON c.oid = k.class
+        JOIN pg_amop AS p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
+                         AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+        JOIN pg_operator AS o ON o.oid = p.amopopr
+        JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE i.indrelid = relation AND i.indisprimary
+        ORDER BY e.position);
+BEGIN
+    IF cardinality(comparisons) <> cardinality(entity) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the primary key of table "%s" lacks an entity column of its feature view', relation),
+            DETAIL = format('The entity columns are %s; found in the key are %s of %s.', etl._column_list(entity),
+                            cardinality(comparisons), cardinality(entity)),
+            HINT = 'Give the columns of the table back their names, and the table its primary key.';
+    END IF;
+    RETURN array_to_string(comparisons, ' AND ');
+END
 $$;
 COMMENT ON FUNCTION etl._entity_condition(regclass, name[], text, text) IS
     'Compares the entity columns by the operators of the table''s primary key. The texts are what stands left and '
     'right, for format(): %1$I is the column; to the right %2$s is the number of its parameter in a query that serves '
-    'features, %3$s its type, and %4$s its place among the entity columns.';
+    'features, %3$s its type, and %4$s its place among the entity columns. 55000 where the primary key lacks an entity '
+    'column: who has changed the table must not be answered for another entity.';
 
 CREATE FUNCTION etl._feature_list(features name[], pattern text)
 RETURNS text
@@ -52,10 +66,15 @@ COMMENT ON FUNCTION etl._feature_list(name[], text) IS
 
 -- The query's rows ----------------------------------------------------------------------------------------------------
 
+-- The settings are those that a query's values may depend on: whoever materialises gets the same.
 CREATE FUNCTION etl._stage_features(view etl.feature_view, as_of timestamptz)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
 DECLARE
     stage text := format('pg_temp.etl_features_%s', view.view_id);
@@ -105,7 +124,8 @@ $$;
 COMMENT ON FUNCTION etl._refuse_entities(etl.feature_view, regclass) IS
     'Raises when there is a row without an entity (23502), or an entity with two rows (23505).';
 
-CREATE FUNCTION etl._require_same_types(view etl.feature_view, stage regclass, history regclass)
+CREATE FUNCTION etl._require_same_types(
+    view etl.feature_view, columns etl._feature_column[], history regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -114,7 +134,7 @@ DECLARE
     found record;
 BEGIN
     SELECT s.name, s.type, h.type AS stored INTO found
-    FROM etl._feature_table_columns(stage) AS s
+    FROM unnest(columns) AS s
     LEFT JOIN etl._feature_table_columns(history) AS h ON h.name = s.name
     WHERE h.type IS DISTINCT FROM s.type
     LIMIT 1;
@@ -129,13 +149,14 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._require_same_types(etl.feature_view, regclass, regclass) IS
-    'Raises (42804) where the query gives a column of another type than it did when it was defined.';
+COMMENT ON FUNCTION etl._require_same_types(etl.feature_view, etl._feature_column[], regclass) IS
+    'Raises (42804) where the columns that a query gives have other types than they had when it was defined.';
 
 -- Into the tables -----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._apply_latest(
-    view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz, created_at timestamptz)
+    view etl.feature_view, stage regclass, online regclass, history regclass, as_of timestamptz, created_at timestamptz,
+    anew boolean)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -148,7 +169,7 @@ BEGIN
         WITH changed AS MATERIALIZED (
             SELECT s.* FROM %1$s AS s LEFT JOIN %2$s AS o ON %4$s
             WHERE o.as_of IS NULL OR ROW(%7$s)::record OPERATOR(pg_catalog.*<>) ROW(%8$s)::record
-               OR o.as_of < $1 - $3 / 2
+               OR o.as_of < $1 - $3 / 2 OR $4
         ), stored AS (
             INSERT INTO %2$s (%5$s, as_of, %6$s) SELECT %5$s, $1, %6$s FROM changed
             ON CONFLICT (%5$s) DO UPDATE SET as_of = excluded.as_of, %9$s
@@ -164,12 +185,13 @@ BEGIN
         $query$, stage, online, history, etl._entity_condition(online, view.entity, 's.%1$I', 'o.%1$I'), keys, features,
         etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'o.%1$I'),
         etl._feature_list(view.features, '%1$I = excluded.%1$I'), etl._feature_list(view.entity, 'o.%1$I')),
-        NULL::jsonb, as_of, created_at, view.ttl);
+        NULL::jsonb, as_of, created_at, view.ttl, anew);
 END
 $$;
-COMMENT ON FUNCTION etl._apply_latest(etl.feature_view, regclass, regclass, regclass, timestamptz, timestamptz) IS
-    'Writes what is new as of the latest moment into the online table and the history. Returns how many entities there '
-    'are, changed and vanished.';
+COMMENT ON FUNCTION
+    etl._apply_latest(etl.feature_view, regclass, regclass, regclass, timestamptz, timestamptz, boolean) IS
+    'Writes what is new as of the latest moment into the online table and the history; all of it where anew. Returns '
+    'how many entities there are, changed and vanished.';
 
 CREATE FUNCTION etl._numbered(columns name[], pattern text, names text)
 RETURNS text
@@ -191,46 +213,45 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    keys text := etl._column_list(view.entity);
-    stored name[] := ARRAY( -- with the features of earlier versions
+    keys CONSTANT text := etl._column_list(view.entity);
+    stored CONSTANT name[] := ARRAY( -- with the features of earlier versions
         SELECT c.name FROM etl._feature_table_columns(history) AS c
         WHERE c.name <> ALL (view.entity || etl._feature_reserved()));
-BEGIN
     -- Columns by numbers: k the entity, s what is computed, b what was in force.
+    entity CONSTANT text := etl._numbered(view.entity, 'c.', 'k%s');
+    same CONSTANT text := etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I');
+    before CONSTANT text := format(
+        'SELECT DISTINCT ON (%1$s) h.* FROM %2$s AS h WHERE h.as_of <= $1 '
+        'ORDER BY %1$s, h.as_of DESC, h.created_at DESC', keys, history);
+    compared CONSTANT text := concat_ws(', ',
+        'SELECT ' || etl._numbered(view.entity, 'coalesce(s.%1$I, b.%1$I)', ' AS k%s'),
+        etl._numbered(view.features, 's.%1$I', ' AS s%s'), etl._numbered(stored, 'b.%1$I', ' AS b%s'),
+        format('s.%I IS NOT NULL AS is_present', view.entity[1]), 'coalesce(b.present, false) AS was_present',
+        format('ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record AS differs',
+               etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I')),
+        format('b.as_of AS since FROM %s AS s FULL JOIN before AS b ON %s', stage, same));
+    states CONSTANT text := format(
+        'INSERT INTO %s (%s, as_of, created_at, present, %s) SELECT %s, $1, $2, c.is_present, %s FROM changed AS c',
+        history, keys, etl._column_list(view.features), entity, etl._numbered(view.features, 'c.', 's%s'));
+    restored CONSTANT text := format(
+        'INSERT INTO %s (%s, as_of, created_at, present, %s) SELECT %s, $3, $2, c.was_present, %s FROM changed AS c ',
+        history, keys, etl._column_list(stored), entity, etl._numbered(stored, 'c.', 'b%s'))
+        || format('WHERE c.is_new AND NOT EXISTS (SELECT FROM %s AS h WHERE h.as_of = $3 AND %s) RETURNING %s',
+                  history, etl._entity_condition(history, view.entity, 'h.%1$I', 'c.k%4$s'), keys);
+BEGIN
     RETURN etl._locked_change(format($query$
-        WITH before AS (
-            SELECT DISTINCT ON (%4$s) h.* FROM %3$s AS h WHERE h.as_of <= $1
-            ORDER BY %4$s, h.as_of DESC, h.created_at DESC
-        ), compared AS (
-            SELECT %7$s, %8$s, %9$s, s.%10$I IS NOT NULL AS is_present, coalesce(b.present, false) AS was_present,
-                   ROW(%11$s)::record OPERATOR(pg_catalog.*<>) ROW(%12$s)::record AS differs, b.as_of AS since
-            FROM %1$s AS s FULL JOIN before AS b ON %13$s
-        ), changed AS MATERIALIZED (
+        WITH before AS (%1$s), compared AS (%2$s), changed AS MATERIALIZED (
             SELECT c.*, c.is_present <> c.was_present OR c.differs AS is_new
             FROM compared AS c
             WHERE c.is_present AND (NOT c.was_present OR c.differs OR c.since < $1 - $4 / 2)
                OR c.was_present AND NOT c.is_present
-        ), states AS (
-            INSERT INTO %3$s (%4$s, as_of, created_at, present, %5$s)
-            SELECT %14$s, $1, $2, c.is_present, %15$s FROM changed AS c
-        ), restored AS (
-            INSERT INTO %3$s (%4$s, as_of, created_at, present, %6$s)
-            SELECT %14$s, $3, $2, c.was_present, %16$s FROM changed AS c
-            WHERE c.is_new AND NOT EXISTS (SELECT FROM %3$s AS h WHERE h.as_of = $3 AND %17$s)
-            RETURNING %4$s
-        ), still_latest AS (
-            UPDATE %2$s AS s SET as_of = $3 FROM restored AS b WHERE %13$s AND s.as_of < $3
+        ), states AS (%3$s), restored AS (%4$s), still_latest AS (
+            UPDATE %5$s AS s SET as_of = $3 FROM restored AS b WHERE %6$s AND s.as_of < $3
         )
-        SELECT jsonb_build_object('entities', (SELECT count(*) FROM %1$s),
+        SELECT jsonb_build_object('entities', (SELECT count(*) FROM %7$s),
                                   'changed', (SELECT count(*) FROM changed AS c WHERE c.is_present),
                                   'vanished', (SELECT count(*) FROM changed AS c WHERE NOT c.is_present))
-        $query$, stage, online, history, keys, etl._column_list(view.features), etl._column_list(stored),
-        etl._numbered(view.entity, 'coalesce(s.%1$I, b.%1$I)', ' AS k%s'),
-        etl._numbered(view.features, 's.%1$I', ' AS s%s'), etl._numbered(stored, 'b.%1$I', ' AS b%s'), view.entity[1],
-        etl._feature_list(view.features, 's.%1$I'), etl._feature_list(view.features, 'b.%1$I'),
-        etl._entity_condition(history, view.entity, 's.%1$I', 'b.%1$I'),
-        etl._numbered(view.entity, 'c.', 'k%s'), etl._numbered(view.features, 'c.', 's%s'),
-        etl._numbered(stored, 'c.', 'b%s'), etl._entity_condition(history, view.entity, 'h.%1$I', 'c.k%4$s')),
+        $query$, before, compared, states, restored, online, same, stage),
         NULL::jsonb, as_of, created_at, next_as_of, view.ttl);
 END
 $$;
@@ -271,15 +292,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     has_rows boolean;
+    had_rows CONSTANT boolean := (
+        SELECT m.entities > 0 FROM etl.feature_materialization AS m
+        WHERE m.view_id = view.view_id AND m.owner = current_user
+        ORDER BY m.as_of DESC, m.created_at DESC LIMIT 1);
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s)', online) INTO has_rows;
-    IF NOT has_rows THEN
+    IF had_rows AND NOT has_rows THEN
         PERFORM etl._fill_online(view, online, history);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._refill_if_empty(etl.feature_view, regclass, regclass) IS
-    'Fills an online table that a crash has emptied. For one that is rightly empty the history has no rows either.';
+    'Fills an online table that has been emptied, by a crash or by hand: the latest materialisation has left rows.';
 
 CREATE FUNCTION etl._forget_history(view etl.feature_view)
 RETURNS bigint

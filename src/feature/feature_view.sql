@@ -1,14 +1,5 @@
 -- Feature views defined: the tables, the first version, the schedule.
 
-CREATE FUNCTION etl._plain_query(query text)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT regexp_replace(query, '[\s;]+$', '')
-$$;
-COMMENT ON FUNCTION etl._plain_query(text) IS 'A query without the semicolon at its end.';
-
 CREATE FUNCTION etl._record_version(view etl.feature_view)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -140,10 +131,13 @@ AS $$
 DECLARE
     view etl.feature_view;
     columns etl._feature_column[];
-    holder text := etl._feature_view_owner(name);
+    holder text;
 BEGIN
     PERFORM etl._require_flag(if_not_exists, 'if_not_exists');
     PERFORM etl._check_feature_view(name, entity, query, schedule, ttl, owner, online, keep_history, schema);
+    -- Whoever creates a view of that name at the same time waits, and then finds it.
+    PERFORM pg_advisory_xact_lock('etl.feature_view'::regclass::oid::integer, hashtext(name));
+    holder := etl._feature_view_owner(name);
     columns := etl._feature_columns(query);
     view.features := etl._check_feature_columns(entity, columns);
     PERFORM etl._check_on_demand(columns, view.features, on_demand);

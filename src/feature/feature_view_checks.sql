@@ -37,6 +37,34 @@ $$;
 COMMENT ON FUNCTION etl._column_type(oid, int, oid) IS
     'A type with its modifier and collation, as CREATE TABLE takes it.';
 
+CREATE FUNCTION etl._plain_query(query text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(query, '[\s;]+$', '')
+$$;
+COMMENT ON FUNCTION etl._plain_query(text) IS 'A query without the semicolon at its end.';
+
+CREATE FUNCTION etl._require_subquery(query text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM (\n%s\n) AS q', etl._plain_query(query)));
+EXCEPTION
+    WHEN syntax_error THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the query of a feature view must be able to stand in FROM',
+            DETAIL = 'It has a semicolon before its end, as in "SELECT …; -- features".',
+            HINT = 'Give one SELECT, without a semicolon.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_subquery(text) IS
+    'Raises (22023) where a query that can be read by itself cannot be read within another one.';
+
 CREATE FUNCTION etl._feature_columns(query text)
 RETURNS etl._feature_column[]
 LANGUAGE plpgsql VOLATILE
@@ -44,13 +72,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     reason text;
-    place text;
+    columns etl._feature_column[];
 BEGIN
-    RETURN ARRAY(
+    columns := ARRAY(
         SELECT (c.name, etl._column_type(c.type, c.modifier, c.collation_id))::etl._feature_column
         FROM ROWS FROM (etl._feature_query_columns(query)) WITH ORDINALITY
              AS c(name, type, modifier, collation_id, position)
         ORDER BY c.position);
+    PERFORM etl._require_subquery(query);
+    RETURN columns;
 EXCEPTION
     WHEN undefined_table OR undefined_function OR undefined_object OR undefined_parameter THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
@@ -74,6 +104,47 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._feature_reserved() IS
     'Names that the columns of a feature view cannot have: its tables and on-demand expressions use them.';
+
+CREATE FUNCTION etl._require_span(value interval, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_positive(value, argument);
+    IF value > interval '1000 years' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must not be longer than 1000 years, not "%s"', argument, value),
+            HINT = 'Leave it out where there is no end.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_span(interval, text) IS
+    'Checks that an interval is positive and no longer than 1000 years (22023): moments can be computed with it.';
+
+CREATE FUNCTION etl._require_nullable(columns etl._feature_column[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    feature etl._feature_column;
+BEGIN
+    FOREACH feature IN ARRAY columns LOOP
+        PERFORM etl._locked_command(format('SELECT NULL::%s', feature.type));
+    END LOOP;
+EXCEPTION
+    WHEN not_null_violation OR check_violation THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('feature "%s" is of type %s, which has no NULL', feature.name, feature.type),
+            DETAIL = 'The features of an entity that has vanished, or has expired, are NULL.',
+            HINT = 'Cast it in the query to the type that the domain is made of.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_nullable(etl._feature_column[]) IS
+    'Raises (22023) where one of the columns is of a domain without NULL.';
 
 CREATE FUNCTION etl._require_entity(entity name[])
 RETURNS void
@@ -124,7 +195,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'reserved_name',
             MESSAGE = format('a column of a feature view cannot be named "%s"', bad),
-            DETAIL = format('The names %s are taken.', etl._column_list(etl._feature_reserved())),
+            DETAIL = CASE WHEN bad = '?column?' THEN 'PostgreSQL calls a column so that has no name.'
+                          ELSE format('The names %s are taken.', etl._column_list(etl._feature_reserved())) END,
             HINT = 'Give it another name with AS.';
     ELSIF cardinality(names) = cardinality(entity) THEN
         RAISE EXCEPTION USING
@@ -133,13 +205,14 @@ BEGIN
             DETAIL = format('All of its columns are entity columns: %s.', etl._column_list(names)),
             HINT = 'Let it return a column more.';
     END IF;
+    PERFORM etl._require_nullable(ARRAY(SELECT c FROM unnest(columns) AS c WHERE c.name <> ALL (entity)));
     RETURN ARRAY(SELECT n FROM unnest(names) WITH ORDINALITY AS u(n, position)
                  WHERE n <> ALL (entity) ORDER BY position);
 END
 $$;
 COMMENT ON FUNCTION etl._check_feature_columns(name[], etl._feature_column[]) IS
     'The features among the columns of a query. Errors: 42703 an entity column is missing, 42701 a name twice, 42939 a '
-    'reserved name, 22023 no feature.';
+    'reserved name, 22023 no feature, or one that cannot be NULL.';
 
 CREATE FUNCTION etl._check_expression(columns etl._feature_column[], features name[], feature name, expression text)
 RETURNS void
@@ -153,9 +226,10 @@ DECLARE
         FROM unnest(columns) AS c WHERE c.name = ANY (features));
     reason text;
 BEGIN
-    -- Inside parentheses and inside brackets, so that the text is one expression and none that closes them early.
-    PERFORM etl._feature_query_columns(format(E'SELECT to_jsonb(\n%s\n), features.* FROM %s', expression, source));
-    PERFORM etl._feature_query_columns(format(E'SELECT ARRAY[\n%s\n], features.* FROM %s', expression, source));
+    -- Inside parentheses and inside brackets, so that the text is one expression and none that closes them early; in
+    -- WHERE, which takes no aggregate, window function or set.
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM %s WHERE to_jsonb(\n%s\n) IS NULL', source, expression));
+    PERFORM etl._feature_query_columns(format(E'SELECT FROM %s WHERE ARRAY[\n%s\n] IS NULL', source, expression));
 EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
@@ -222,10 +296,10 @@ BEGIN
         PERFORM etl._require_schedule(schedule);
     END IF;
     IF ttl IS NOT NULL THEN
-        PERFORM etl._require_positive(ttl, 'ttl');
+        PERFORM etl._require_span(ttl, 'ttl');
     END IF;
     IF keep_history IS NOT NULL THEN
-        PERFORM etl._require_positive(keep_history, 'keep_history');
+        PERFORM etl._require_span(keep_history, 'keep_history');
     END IF;
     IF octet_length(name) > 55 THEN
         RAISE EXCEPTION USING

@@ -18,12 +18,11 @@ CREATE TABLE etl.feature_view (
     features name[] NOT NULL CHECK (cardinality(features) > 0),
     query text NOT NULL,
     on_demand jsonb NOT NULL,
-    ttl interval,
-    keep_history interval,
+    ttl interval CHECK (ttl <= interval '1000 years'),
+    keep_history interval CHECK (keep_history <= interval '1000 years'),
     schedule text,
     description text,
     version integer NOT NULL DEFAULT 1,
-    runs bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user
 );
@@ -37,7 +36,7 @@ CREATE POLICY feature_view_owner ON etl.feature_view USING (owner = current_user
 GRANT SELECT,
       INSERT (name, online_table, history_table, unlogged, entity, features, query, on_demand, ttl, keep_history,
               schedule, description),
-      UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version, runs),
+      UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version),
       DELETE ON etl.feature_view TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view_view_id_seq', '');
@@ -63,7 +62,8 @@ SELECT pg_catalog.pg_extension_config_dump('etl.feature_view_version', '');
 
 CREATE TABLE etl.feature_materialization (
     view_id integer NOT NULL,
-    as_of timestamptz NOT NULL,
+    -- Everyone may write their own rows, and a superuser's view of all computes with them.
+    as_of timestamptz NOT NULL CHECK (as_of BETWEEN '2000-01-01 00:00+00 BC' AND '9999-12-31 00:00+00'),
     created_at timestamptz NOT NULL,
     version integer NOT NULL,
     entities bigint NOT NULL,
@@ -189,18 +189,28 @@ RETURNS regclass
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    found regclass := to_regclass(relation);
+    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = found);
 BEGIN
-    IF to_regclass(relation) IS NULL THEN
+    IF holder IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table',
             MESSAGE = format('table "%s" of feature view "%s" does not exist', relation, view.name),
             HINT = format('Give it back its name, or SELECT etl.drop_feature_view(%L); and create it anew.', view.name);
+    ELSIF holder <> view.owner THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('table "%s" of feature view "%s" belongs to role "%s", and the view to role "%s"',
+                             relation, view.name, holder, view.owner),
+            DETAIL = 'A role that was renamed leaves its views to its old name, and keeps its tables.',
+            HINT = format('ALTER TABLE %s OWNER TO %I;', relation, view.owner);
     END IF;
-    RETURN to_regclass(relation);
+    RETURN found;
 END
 $$;
 COMMENT ON FUNCTION etl._feature_table(etl.feature_view, text) IS
-    'A table of a feature view by its stored name; 42P01 where it is gone.';
+    'A table of a feature view by its stored name; 42P01 where it is gone, 42501 where it is not the view''s owner''s.';
 
 CREATE FUNCTION etl._feature_history(
     name text,

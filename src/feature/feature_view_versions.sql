@@ -8,8 +8,8 @@ AS $$
 DECLARE
     view etl.feature_view := etl._feature_view(name);
 BEGIN
-    -- What changes the row: so a transaction that has its snapshot from before another's change fails (40001).
-    UPDATE etl.feature_view AS v SET runs = v.runs + 1 WHERE v.view_id = view.view_id AND v.owner = current_user
+    -- An update, and no lock alone: so a transaction that has its snapshot from before another's change fails (40001).
+    UPDATE etl.feature_view AS v SET version = v.version WHERE v.view_id = view.view_id AND v.owner = current_user
     RETURNING v.* INTO view;
     IF NOT FOUND THEN
         view := etl._feature_view(name); -- dropped meanwhile: raises
@@ -96,10 +96,10 @@ BEGIN
         PERFORM etl._require_schedule(schedule);
     END IF;
     IF ttl <> interval '0' THEN
-        PERFORM etl._require_positive(ttl, 'ttl');
+        PERFORM etl._require_span(ttl, 'ttl');
     END IF;
     IF keep_history <> interval '0' THEN
-        PERFORM etl._require_positive(keep_history, 'keep_history');
+        PERFORM etl._require_span(keep_history, 'keep_history');
     END IF;
     view.query := coalesce(etl._plain_query(query), view.query);
     view.schedule := CASE WHEN schedule IS NULL THEN view.schedule ELSE nullif(lower(btrim(schedule)), '') END;
@@ -179,9 +179,6 @@ BEGIN
         PERFORM etl._feature_view(name);
     END IF;
     PERFORM etl._require_owner(holder, format('feature view "%s"', name), or_superuser => true);
-    -- A materialisation that has begun holds it over the end of its first transaction.
-    PERFORM pg_advisory_xact_lock('etl.feature_view'::regclass::oid::integer, v.view_id)
-    FROM etl.feature_view AS v WHERE v.name = drop_feature_view.name AND v.owner = holder;
     DELETE FROM etl.feature_view AS v WHERE v.name = drop_feature_view.name AND v.owner = holder
     RETURNING v.* INTO view;
     IF NOT FOUND THEN -- another session was faster
@@ -194,6 +191,7 @@ BEGIN
     FOR relation IN
         SELECT c.oid FROM unnest(ARRAY[view.online_table, view.history_table]) AS t
         JOIN pg_class AS c ON c.oid = to_regclass(t) AND pg_get_userbyid(c.relowner) = holder
+         AND c.relkind = 'r'
     LOOP
         EXECUTE format('DROP TABLE %s', relation);
     END LOOP;

@@ -82,7 +82,7 @@ $$;
 COMMENT ON FUNCTION etl._served_view(text) IS
     'What a session has to know of a feature view to serve it: its online table, whether a query runs what a user has '
     'written, the queries for one entity (from the online table, from the history, and where there is none), and the '
-    'names and types of the entity columns. Errors: 42704, 42501, 42P01.';
+    'names and types of the entity columns. Errors: 42704, 42501, 42P01, 55000.';
 
 -- What users call ----------------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION etl.features_of(text, "any") IS
     'cases the stored features are NULL. On-demand features are computed without a request. One lookup in the primary '
     'key of the online table; the plan is kept for the session. Whoever may SELECT from the online table may call it. '
     'Errors: 42704 no such view, 42501 no right to read it, 22023 another number of values, 42804 a value whose type '
-    'does not fit.';
+    'does not fit, 55000 the online table was changed by hand and its key is no longer the entity.';
 
 CREATE FUNCTION etl.get_features(
     names text[], entity jsonb, request jsonb DEFAULT '{}', as_of timestamptz DEFAULT now())

@@ -17,7 +17,7 @@ namespace {
 
 using view_list = std::vector<std::shared_ptr<served_view>>;
 
-std::string quoted_list(const std::vector<std::string>& names)
+std::string listed(const std::vector<std::string>& names)
 {
     std::string made;
     for (const std::string& name : names) {
@@ -35,7 +35,7 @@ void require_count(pg::arguments args, const served_view& view)
         throw error(sqlstate::invalid_parameter_value,
                     "feature view \"" + view.name() + "\" has " + std::to_string(view.entity().size()) +
                         " entity columns, and " + std::to_string(given) + " values were given",
-                    {}, "Give a value for each of " + quoted_list(view.entity()) + ".");
+                    {}, "Give a value for each of " + listed(view.entity()) + ".");
     }
 }
 
@@ -89,8 +89,7 @@ entity_value read_member(JsonbContainer* object, std::size_t column, served_view
     if (found == nullptr) {
         throw error(sqlstate::invalid_parameter_value,
                     "the entity lacks column \"" + name + "\" of feature view \"" + view.name() + '"',
-                    "Its entity columns are " + quoted_list(view.entity()) + ".",
-                    "Give it as a member of the JSON object.");
+                    "Its entity columns are " + listed(view.entity()) + ".", "Give it as a member of the JSON object.");
     }
     const char* text = pg::call([found] { return text_of(found); });
     if (text == nullptr) {

@@ -19,6 +19,51 @@ $$;
 COMMENT ON FUNCTION etl._require_kept(etl.feature_view, timestamptz, timestamptz) IS
     'Raises (22023) where a moment is so long ago that the states of then are no longer kept.';
 
+CREATE FUNCTION etl._has_other_features(view etl.feature_view)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT (d.features @> view.features AND d.features <@ view.features)
+    FROM etl.feature_materialization AS m
+    JOIN etl.feature_view_version AS d ON d.view_id = m.view_id AND d.version = m.version AND d.owner = m.owner
+    WHERE m.view_id = view.view_id AND m.owner = current_user
+    ORDER BY m.as_of DESC, m.created_at DESC
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION etl._has_other_features(etl.feature_view) IS
+    'Whether a feature view has other features than when it was last materialised. Then every state is written: where '
+    'a feature was taken away, and where one comes back, the history would go on with values of an earlier version.';
+
+CREATE FUNCTION etl._has_rows(relation regclass, number bigint)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s', relation) INTO found;
+    RETURN found = number;
+END
+$$;
+COMMENT ON FUNCTION etl._has_rows(regclass, bigint) IS 'Whether a table has that many rows.';
+
+CREATE FUNCTION etl._warn_of_future(name text, as_of timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF as_of > clock_timestamp() THEN
+        RAISE WARNING USING
+            MESSAGE = format('feature view "%s" is materialised as of a moment to come, %s', name, as_of),
+            DETAIL = 'Until then its online table stays as it is: earlier moments go into the history alone.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._warn_of_future(text, timestamptz) IS 'Warns where a moment is later than now.';
+
 CREATE FUNCTION etl._apply_features(view etl.feature_view, as_of timestamptz, created_at timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -35,15 +80,23 @@ DECLARE
 BEGIN
     PERFORM etl._refill_if_empty(view, online, history);
     stage := etl._stage_features(view, as_of);
-    PERFORM etl._require_same_types(view, stage, history);
+    PERFORM etl._require_same_types(view, ARRAY(SELECT c FROM etl._feature_table_columns(stage) AS c), history);
     BEGIN
-        counts := CASE WHEN later IS NULL THEN etl._apply_latest(view, stage, online, history, as_of, created_at)
-                       ELSE etl._apply_past(view, stage, online, history, as_of, created_at, later) END;
+        IF later IS NULL THEN
+            counts := etl._apply_latest(view, stage, online, history, as_of, created_at,
+                                        coalesce(etl._has_other_features(view), false));
+        ELSE
+            counts := etl._apply_past(view, stage, online, history, as_of, created_at, later);
+        END IF;
     EXCEPTION
         WHEN not_null_violation OR unique_violation OR cardinality_violation THEN
             PERFORM etl._refuse_entities(view, stage);
             RAISE;
     END;
+    -- Two rows for an entity of which one or none is new are written without an error.
+    IF later IS NOT NULL OR NOT etl._has_rows(online, (counts ->> 'entities')::bigint) THEN
+        PERFORM etl._refuse_entities(view, stage);
+    END IF;
     EXECUTE format('DROP TABLE %s', stage);
     RETURN counts;
 END
@@ -63,10 +116,12 @@ DECLARE
     counts jsonb;
     started CONSTANT timestamptz := clock_timestamp();
 BEGIN
+    PERFORM etl._close_lost_runs('features', name, run_id);
     SELECT max(m.as_of), greatest(clock_timestamp(), max(m.created_at) + interval '1 microsecond')
     INTO latest, written_at
     FROM etl.feature_materialization AS m WHERE m.view_id = view.view_id AND m.owner = current_user;
     PERFORM etl._require_kept(view, as_of, latest);
+    PERFORM etl._warn_of_future(name, as_of);
     counts := etl._apply_features(view, as_of, written_at);
     INSERT INTO etl.feature_materialization (view_id, as_of, created_at, version, entities, changed, vanished)
     VALUES (view.view_id, as_of, written_at, view.version, (counts ->> 'entities')::bigint,
@@ -124,45 +179,18 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    view etl.feature_view := etl._feature_view(name);
 BEGIN
     PERFORM etl._require_moment(as_of, 'as_of');
-    PERFORM pg_advisory_xact_lock('etl.feature_view'::regclass::oid::integer, view.view_id);
-    PERFORM etl._close_lost_runs('features', name);
+    PERFORM etl._lock_feature_view(name);
     RETURN etl._start_run('features', name, as_of);
 END
 $$;
 COMMENT ON FUNCTION etl._start_features(text, timestamptz) IS
     'Waits until no other session materialises the view, and records the run.';
 
-CREATE FUNCTION etl._carry_features_lock(name text)
-RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT pg_advisory_lock('etl.feature_view'::regclass::oid::integer, (etl._feature_view(name)).view_id)
-$$;
-COMMENT ON FUNCTION etl._carry_features_lock(text) IS
-    'Gives the lock of a feature view to the session, to carry it over the end of the transaction that holds it.';
-
-CREATE FUNCTION etl._settle_features_lock(name text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    definitions CONSTANT integer := 'etl.feature_view'::regclass::oid::integer;
-    id CONSTANT integer := (etl._feature_view(name)).view_id;
-BEGIN
-    PERFORM pg_advisory_xact_lock(definitions, id);
-    PERFORM pg_advisory_unlock(definitions, id);
-END
-$$;
-COMMENT ON FUNCTION etl._settle_features_lock(text) IS
-    'Gives the lock that the session carried to the new transaction.';
-
--- The body names everything with its schema and uses no operator: it cannot pin search_path, as it commits.
+-- The body names everything with its schema and uses no operator: it cannot pin search_path, as it commits. No lock is
+-- held over the first COMMIT, which shows the run to others: none can be left behind by a call that ends there, and
+-- what has happened to the view meanwhile is met by the second transaction.
 CREATE PROCEDURE etl.materialize_features(name text, as_of timestamptz DEFAULT now())
 LANGUAGE plpgsql
 AS $$
@@ -175,9 +203,7 @@ BEGIN
         PERFORM etl._materialize_features(name, as_of, run_id);
         RETURN;
     END IF;
-    PERFORM etl._carry_features_lock(name);
     COMMIT;
-    PERFORM etl._settle_features_lock(name);
     failure := etl._try_materialize(name, as_of, run_id);
     IF failure IS NOT NULL THEN
         COMMIT;

@@ -1,40 +1,34 @@
+// The definitions of feature views that a session knows: read when they are first asked for, and kept until they change.
 #include "feature/served_view_pg.hpp"
 
-#include "pg/error_context.hpp"
 #include "pg/own_query.hpp"
 #include "pg/role_lock.hpp"
-#include "pg/search_path.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 
 extern "C" {
+#include <access/xact.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
-#include <parser/parse_coerce.h>
-#include <storage/bufmgr.h>
 #include <storage/lmgr.h>
 #include <utils/acl.h>
 #include <utils/array.h>
 #include <utils/inval.h>
 #include <utils/lsyscache.h>
-#include <utils/rel.h>
-#include <utils/relcache.h>
 #include <utils/rls.h>
 #include <utils/snapmgr.h>
 }
 
-#include <algorithm>
-#include <optional>
+#include <span>
 #include <unordered_map>
 
 namespace etl::feature {
 namespace {
 
 constexpr char insufficient_privilege[] = "42501";
+constexpr char object_not_in_prerequisite_state[] = "55000";
 constexpr std::size_t most_views = 1000;
-constexpr std::size_t most_plans = 16;  // of one view, one for each combination of types
-constexpr std::size_t first_entity = 2; // parameters before it: now and the request
 
 using view_map = std::unordered_map<std::string, std::shared_ptr<served_view>>;
 
@@ -81,71 +75,38 @@ const char* find_owner(std::string_view name)
     return query.text(values);
 }
 
-constexpr int switched = SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION;
-
-// Acts as a role while f runs. f may raise, and owns nothing; where an error passes, the transaction's abort puts the
-// role back.
-template <class F>
-void as_role(Oid role, F&& f)
-{
-    Oid caller;
-    int context;
-    GetUserIdAndSecContext(&caller, &context);
-    SetUserIdAndSecContext(role, context | (role == caller ? SECURITY_LOCAL_USERID_CHANGE : switched));
-    f();
-    SetUserIdAndSecContext(caller, context);
-}
-
-// A definition counts as soon as it is committed, as a table's does, and not from the transaction's snapshot on.
+// A definition counts as soon as it is committed, as a table's does, and not from the transaction's snapshot on. Under
+// a parallel plan no snapshot can be taken.
 template <class F>
 void with_latest_snapshot(F&& f)
 {
-    PushActiveSnapshot(GetLatestSnapshot());
+    PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
     f();
     PopActiveSnapshot();
 }
 
-// The row of etl._served_view. Its texts and arrays live as long as the SPI session. May raise.
-struct definition {
-    Oid online;
-    bool unlogged;
-    bool runs_code;
-    int query_count;
-    Datum* queries;
-    int columns;
-    Datum* names;
-    Datum* types;
-};
-
-Datum column_of_row(int number)
-{
-    bool is_null = false;
-    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, &is_null);
-}
-
-definition read_definition(std::string_view name)
+// Runs a query about a view as the view's owner, as things are now. Its row lives as long as the SPI session. May
+// raise.
+void ask_about(std::string_view view, Oid owner, const char* query)
 {
     Oid types[] = {TEXTOID};
-    Datum values[] = {PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size())))};
-    SPI_execute_with_args(
-        "SELECT s.online, s.unlogged, s.runs_code, s.queries, s.entity, s.types FROM etl._served_view($1) AS s", 1,
-        types, values, nullptr, true, 1);
-    definition made = {};
-    made.online = DatumGetObjectId(column_of_row(1));
-    made.unlogged = DatumGetBool(column_of_row(2));
-    made.runs_code = DatumGetBool(column_of_row(3));
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(4)), TEXTOID, -1, false, TYPALIGN_INT, &made.queries, nullptr,
-                      &made.query_count);
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(5)), TEXTOID, -1, false, TYPALIGN_INT, &made.names, nullptr,
-                      &made.columns);
-    deconstruct_array(DatumGetArrayTypeP(column_of_row(6)), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &made.types,
-                      nullptr, &made.columns);
-    return made;
+    Datum values[] = {PointerGetDatum(cstring_to_text_with_len(view.data(), static_cast<int>(view.size())))};
+    with_latest_snapshot(
+        [&] { pg::as_owner(owner, [&] { SPI_execute_with_args(query, 1, types, values, nullptr, true, 1); }); });
 }
 
-std::string type_name(Oid type)
+std::span<const Datum> elements(Datum array, Oid type)
 {
-    return pg::call([type] { return format_type_be(type); });
+    return pg::call([array, type] {
+        Datum* values = nullptr;
+        int count = 0;
+        std::int16_t length;
+        bool by_value;
+        char alignment;
+        get_typlenbyvalalign(type, &length, &by_value, &alignment);
+        deconstruct_array(DatumGetArrayTypeP(array), type, length, by_value, alignment, &values, nullptr, &count);
+        return std::span<const Datum>{values, static_cast<std::size_t>(count)};
+    });
 }
 
 } // namespace
@@ -162,9 +123,13 @@ bool served_view::is_current() const noexcept
     return read_at_ == changes;
 }
 
-served_view::served_view(std::string_view name) : name_{name}, memory_{TopMemoryContext}
+bool served_view::is_loaded() const noexcept
 {
-    read_at_ = changes; // a change from here on counts
+    return !entity_.empty();
+}
+
+served_view::served_view(std::string_view name) : name_{name}
+{
     const char* owner = pg::call([this] {
         watch_definitions();
         const char* found = nullptr;
@@ -176,74 +141,77 @@ served_view::served_view(std::string_view name) : name_{name}, memory_{TopMemory
                     "SELECT * FROM etl.feature_views; lists them. etl.create_feature_view(…) makes one.");
     }
     owner_ = pg::call([owner] { return get_role_oid(owner, false); });
-    load();
-}
-
-void served_view::load()
-{
     const pg::spi_session session;
-    const definition read = pg::call([this] {
-        definition made = {};
-        with_latest_snapshot([&] { as_role(owner_, [&] { made = read_definition(name_); }); });
-        return made;
+    pg::call([this] {
+        ask_about(name_, owner_, "SELECT etl._feature_table(v, v.online_table) FROM etl._feature_view($1) AS v");
     });
-    online_ = read.online;
-    unlogged_ = read.unlogged;
-    runs_code_ = read.runs_code;
-    for (int i = 0; i < sources; ++i) {
-        queries_[i] = pg::varlena_text(read.queries[i]);
-    }
-    for (int i = 0; i < read.columns; ++i) {
-        entity_.emplace_back(pg::varlena_text(read.names[i]));
-        const Oid type = DatumGetObjectId(read.types[i]);
-        types_.push_back(type);
-        inputs_.push_back(pg::call([type, memory = memory_.get()] {
-            input made = {};
-            Oid function = InvalidOid;
-            getTypeInputInfo(type, &function, &made.parameter);
-            fmgr_info_cxt(function, &made.function, memory);
-            return made;
-        }));
-    }
+    online_ = DatumGetObjectId(pg::row_value(1));
 }
 
-served_view::~served_view()
+// Reads the rest, with the online table locked. False where the view has another online table meanwhile.
+bool served_view::load()
 {
-    for (const plan& made : plans_) {
-        forget_plan(made);
+    const std::uint64_t now = changes; // a change from here on counts
+    const pg::spi_session session;
+    pg::call([this] {
+        ask_about(
+            name_, owner_,
+            "SELECT s.online, s.unlogged, s.runs_code, s.queries, s.entity, s.types FROM etl._served_view($1) AS s");
+    });
+    if (DatumGetObjectId(pg::row_value(1)) != online_) {
+        return false;
     }
-}
-
-void served_view::forget_plan(const plan& made) noexcept
-{
-    for (void* plan : made.of) {
-        if (plan != nullptr) {
-            SPI_freeplan(static_cast<SPIPlanPtr>(plan));
-        }
+    unlogged_ = DatumGetBool(pg::row_value(2));
+    runs_code_ = DatumGetBool(pg::row_value(3));
+    const auto queries = elements(pg::row_value(4), TEXTOID);
+    const auto names = elements(pg::row_value(5), TEXTOID);
+    const auto types = elements(pg::row_value(6), OIDOID);
+    if (queries.size() != sources || names.size() != types.size()) {
+        throw error(sqlstate::internal_error, "the library and the SQL of pg_etl disagree about feature views", {},
+                    "ALTER EXTENSION pg_etl UPDATE brings the extension to the version of its library.");
     }
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        queries_[i] = pg::varlena_text(queries[i]);
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        entity_.emplace_back(pg::varlena_text(names[i]));
+        types_.push_back(DatumGetObjectId(types[i]));
+    }
+    read_at_ = now;
+    return true;
 }
 
 std::shared_ptr<served_view> served_view::find(std::string_view name)
 {
+    constexpr int most_attempts = 10;
     view_map& views = known_views();
     const std::string key{name};
-    while (true) {
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
         const auto kept = views.find(key);
-        std::shared_ptr<served_view> found = kept == views.end() ? nullptr : kept->second;
-        if (found == nullptr || !found->is_current()) {
-            found = std::make_shared<served_view>(name);
-            if (views.size() >= most_views) {
-                views.clear();
-            }
-            views[key] = found;
-        }
-        // Who changes a definition holds a lock on its table: when this one is there, all that has been said is heard.
-        pg::call([online = found->online_] { LockRelationOid(online, AccessShareLock); });
+        const bool knows = kept != views.end() && kept->second->is_current();
+        const std::shared_ptr<served_view> found = knows ? kept->second : std::make_shared<served_view>(name);
+        found->require_readable(); // first, as a lock holds others up
+        // A change of the table's columns holds a lock on it until its transaction ends. When this one is there, and
+        // all that ended transactions have said is heard, what is known is as it is.
+        pg::call([online = found->online_] {
+            LockRelationOid(online, AccessShareLock);
+            AcceptInvalidationMessages();
+        });
         if (found->is_current()) {
             found->require_readable();
             return found;
         }
+        if (!found->is_loaded() && found->load()) {
+            if (views.size() >= most_views) {
+                views.clear();
+            }
+            views[key] = found;
+            found->require_readable();
+            return found;
+        }
     }
+    throw error(object_not_in_prerequisite_state, "feature view \"" + key + "\" is replaced over and over", {},
+                "Ask again when its definition stays.");
 }
 
 void served_view::require_readable() const
@@ -253,8 +221,9 @@ void served_view::require_readable() const
         return;
     }
     const bool readable = pg::call([this, role] {
-        return pg_class_aclcheck(online_, role, ACL_SELECT) == ACLCHECK_OK &&
-               check_enable_rls(online_, role, true) != RLS_ENABLED;
+        bool is_missing = false; // dropped by another session: the lock on it will tell
+        const bool may_select = pg_class_aclcheck_ext(online_, role, ACL_SELECT, &is_missing) == ACLCHECK_OK;
+        return is_missing || (may_select && check_enable_rls(online_, role, true) != RLS_ENABLED);
     });
     if (!readable) {
         throw error(insufficient_privilege, "permission denied for feature view \"" + name_ + "\"",
@@ -262,124 +231,6 @@ void served_view::require_readable() const
                         "\".",
                     "GRANT SELECT ON " + pg::qualified_name(online_) + " TO " + pg::role_name(role) + ";");
     }
-}
-
-Datum served_view::read(std::size_t column, const char* text)
-{
-    input& by = inputs_[column];
-    const std::string line = "entity column \"" + entity_[column] + "\" of feature view \"" + name_ + '"';
-    return pg::call_in_context(line.c_str(), [&by, text] {
-        return InputFunctionCall(&by.function, const_cast<char*>(text), by.parameter, -1);
-    });
-}
-
-void served_view::require_fitting(std::size_t column, Oid type) const
-{
-    Oid from = type;
-    Oid to = types_[column];
-    if (from == to || pg::call([&] { return can_coerce_type(1, &from, &to, COERCION_IMPLICIT); })) {
-        return;
-    }
-    throw error(sqlstate::datatype_mismatch,
-                "entity column \"" + entity_[column] + "\" of feature view \"" + name_ + "\" is " + type_name(to) +
-                    ", and the value given is " + type_name(from),
-                {}, "Cast the value: ::" + type_name(to) + ".");
-}
-
-namespace {
-
-// Needs an SPI session. May raise.
-void* prepare(const char* query, int count, const Oid* types)
-{
-    SPIPlanPtr plan = SPI_prepare(query, count, const_cast<Oid*>(types));
-    SPI_keepplan(plan);
-    return plan;
-}
-
-} // namespace
-
-// The text of the query is read under the pinned path; the plan keeps that path for when it is made anew.
-void* served_view::prepared(plan& with, source from) const
-{
-    if (with.of[from] == nullptr) {
-        const pg::pinned_search_path pinned;
-        with.of[from] = pg::call([query = queries_[from].c_str(), &types = with.types, owner = owner_] {
-            void* made = nullptr;
-            as_role(owner, [&] { made = prepare(query, static_cast<int>(types.size()), types.data()); });
-            return made;
-        });
-    }
-    return with.of[from];
-}
-
-served_view::plan& served_view::plan_for(const std::vector<entity_value>& entity)
-{
-    for (plan& made : plans_) {
-        const auto same = [](const entity_value& value, Oid type) { return value.type == type; };
-        if (std::equal(entity.begin(), entity.end(), made.types.begin() + first_entity, made.types.end(), same)) {
-            return made;
-        }
-    }
-    std::vector<Oid> types{TIMESTAMPTZOID, JSONBOID};
-    for (std::size_t i = 0; i < entity.size(); ++i) {
-        require_fitting(i, entity[i].type);
-        types.push_back(entity[i].type);
-    }
-    if (plans_.size() == most_plans) {
-        forget_plan(plans_.front());
-        plans_.erase(plans_.begin());
-    }
-    return plans_.emplace_back(plan{std::move(types), {}});
-}
-
-// After a crash an unlogged table has no page.
-bool served_view::is_emptied() const
-{
-    return unlogged_ && pg::call([this] {
-               Relation online = RelationIdGetRelation(online_);
-               const bool empty = RelationIsValid(online) && RelationGetNumberOfBlocks(online) == 0;
-               if (RelationIsValid(online)) {
-                   RelationClose(online);
-               }
-               return empty;
-           });
-}
-
-namespace {
-
-// The document, or 0 where the source has no row. Needs an SPI session. May raise.
-Datum run(void* plan, Oid owner, Datum* values, const char* nulls)
-{
-    as_role(owner, [&] { SPI_execute_plan(static_cast<SPIPlanPtr>(plan), values, nulls, true, 1); });
-    return SPI_processed == 0 ? Datum{0} : SPI_datumTransfer(column_of_row(1), false, -1);
-}
-
-} // namespace
-
-served served_view::get(const std::vector<entity_value>& entity, const serving_request& with)
-{
-    std::vector<Datum> values{with.now, with.request};
-    std::string nulls{' ', with.has_request ? ' ' : 'n'};
-    for (const entity_value& value : entity) {
-        values.push_back(value.value);
-        nulls.push_back(value.is_null ? 'n' : ' ');
-    }
-    const pg::spi_session session;
-    // Whose functions are called with the owner's rights must not find others' objects instead of their own.
-    std::optional<pg::pinned_search_path> pinned;
-    if (runs_code_ && GetUserId() != owner_) {
-        pinned.emplace();
-    }
-    plan& made = plan_for(entity);
-    auto ask = [&](source from) {
-        void* plan = prepared(made, from);
-        return pg::call([&] { return run(plan, owner_, values.data(), nulls.c_str()); });
-    };
-    served got = ask(online_table);
-    if (got == 0 && is_emptied()) {
-        got = ask(history_table);
-    }
-    return got != 0 ? got : ask(nowhere);
 }
 
 } // namespace etl::feature

@@ -1,5 +1,8 @@
 #include "pg/own_query.hpp"
 
+#include "pg/role_lock.hpp"
+#include "pg/spi.hpp"
+
 extern "C" {
 #include <access/htup_details.h>
 #include <catalog/namespace.h>
@@ -25,27 +28,16 @@ Oid owner_of(const char* table)
     return owner;
 }
 
-SPIPlanPtr prepare(const char* sql, std::span<const Oid> types)
-{
-    SPIPlanPtr plan = SPI_prepare(sql, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
-    SPI_keepplan(plan);
-    return plan;
-}
-
 } // namespace
 
-// Where an error passes, the role is put back by the transaction's abort.
 void own_query::run(const Datum* values, bool read_only)
 {
-    Oid role;
-    int context;
-    GetUserIdAndSecContext(&role, &context);
-    SetUserIdAndSecContext(owner_of(table_), context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-    if (plan_ == nullptr) {
-        plan_ = prepare(sql_, types_);
-    }
-    SPI_execute_plan(static_cast<SPIPlanPtr>(plan_), const_cast<Datum*>(values), nullptr, read_only, 0);
-    SetUserIdAndSecContext(role, context);
+    with_role(owner_of(table_), SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS, [&] {
+        if (plan_ == nullptr) {
+            plan_ = keep_plan(sql_, types_);
+        }
+        SPI_execute_plan(static_cast<SPIPlanPtr>(plan_), const_cast<Datum*>(values), nullptr, read_only, 0);
+    });
 }
 
 const char* own_query::text(const Datum* values)

@@ -1,6 +1,7 @@
 #include "pg/query.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/role_lock.hpp"
 
 extern "C" {
 #include <executor/spi.h>
@@ -52,7 +53,10 @@ std::string describe(const query_kind& kind)
 // May raise; the types are only read.
 SPIPlanPtr prepare(const char* query, std::span<const Oid> types)
 {
-    return SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+    SPIPlanPtr plan = nullptr;
+    with_locked_role(
+        [&] { plan = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data())); });
+    return plan;
 }
 
 } // namespace

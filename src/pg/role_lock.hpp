@@ -14,17 +14,34 @@ namespace etl::pg {
 // to the end of the transaction, or to the rollback of the subtransaction that took it.
 void lock_role();
 
+// Acts as a role while f runs, with flags (SECURITY_…) added to those that are there. f may raise, and owns nothing;
+// where an error passes, the transaction's abort puts the role back.
+template <class F>
+void with_role(Oid role, int flags, F&& f)
+{
+    Oid before;
+    int context;
+    GetUserIdAndSecContext(&before, &context);
+    SetUserIdAndSecContext(role, context | flags);
+    f();
+    SetUserIdAndSecContext(before, context);
+}
+
 // Keeps to the current role while f runs a user's SQL, in its planning too: it must not become the role that logged in.
-// f may raise, and owns nothing; where an error passes, the transaction's abort puts things right.
+// Analysing it counts as well: a literal of a composite type runs the checks of its domains.
 template <class F>
 void with_locked_role(F&& f)
 {
-    Oid role;
-    int context;
-    GetUserIdAndSecContext(&role, &context);
-    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
-    f();
-    SetUserIdAndSecContext(role, context);
+    with_role(GetUserId(), SECURITY_LOCAL_USERID_CHANGE, f);
+}
+
+// Acts as the owner of a stored text while f runs it, whoever asks: it cannot leave that role, nor, for another one, do
+// what outlasts the statement (SECURITY_RESTRICTED_OPERATION). f may raise, and owns nothing.
+template <class F>
+void as_owner(Oid owner, F&& f)
+{
+    constexpr int locked = SECURITY_LOCAL_USERID_CHANGE;
+    with_role(owner, owner == GetUserId() ? locked : locked | SECURITY_RESTRICTED_OPERATION, f);
 }
 
 } // namespace etl::pg

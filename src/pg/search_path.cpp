@@ -24,7 +24,7 @@ pinned_search_path::pinned_search_path()
 pinned_search_path::~pinned_search_path()
 {
     if (std::uncaught_exceptions() == exceptions_) {
-        AtEOXact_GUC(true, nest_level_);
+        AtEOXact_GUC(false, nest_level_);
     }
 }
 

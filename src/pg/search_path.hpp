@@ -3,8 +3,9 @@
 
 namespace etl::pg {
 
-// search_path = pg_catalog, pg_temp for a scope, as the SET clause of a function would have it. Where an exception
-// passes, the setting is left to the transaction's abort, as PostgreSQL's own functions leave it.
+// search_path = pg_catalog, pg_temp for a scope. Whatever the SQL that runs there has set, of this and of all other
+// settings, ends with it, as PostgreSQL does for the functions of indexes: a stored text may be another role's. Where
+// an exception passes, the settings are left to the transaction's abort, as PostgreSQL's own functions leave them.
 class pinned_search_path {
   public:
     pinned_search_path();

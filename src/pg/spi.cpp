@@ -21,6 +21,23 @@ spi_session::~spi_session()
     }
 }
 
+void* keep_plan(const char* query, std::span<const Oid> types)
+{
+    SPIPlanPtr plan = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+    SPI_keepplan(plan);
+    return plan;
+}
+
+Datum row_value(int column)
+{
+    bool is_null = false;
+    const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &is_null);
+    if (is_null) {
+        throw error(sqlstate::internal_error, "column " + std::to_string(column) + " of a row is NULL");
+    }
+    return value;
+}
+
 namespace {
 
 Portal open_cursor(const char* query)

@@ -24,6 +24,12 @@ class spi_session {
     int exceptions_;
 };
 
+// A plan that is kept until SPI_freeplan takes it (an SPIPlanPtr). Needs an SPI session. May raise.
+void* keep_plan(const char* query, std::span<const Oid> types);
+
+// A column of the first row that the latest query of the SPI session has given; throws where it is NULL.
+Datum row_value(int column);
+
 // A read-only query, fetched in batches; every value in its type's text form, so that one core serves any type.
 // Needs a live spi_session.
 class text_cursor {

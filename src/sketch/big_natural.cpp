@@ -1,6 +1,7 @@
 #include "sketch/big_natural.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -47,11 +48,10 @@ natural shifted(const natural& number, std::size_t digits)
 bool divide(natural& number, std::uint64_t divisor)
 {
     unsigned __int128 rest = 0;
-    for (auto digit = number.rbegin(); digit != number.rend(); ++digit) {
-        rest = rest << digit_bits | *digit;
-        const auto part = static_cast<std::uint32_t>(rest / divisor);
-        rest -= static_cast<unsigned __int128>(part) * divisor;
-        *digit = part;
+    for (std::uint32_t& digit : number | std::views::reverse) {
+        rest = rest << digit_bits | digit;
+        digit = static_cast<std::uint32_t>(rest / divisor);
+        rest -= static_cast<unsigned __int128>(digit) * divisor;
     }
     trim(number);
     return rest != 0;

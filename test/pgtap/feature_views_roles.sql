@@ -1,6 +1,6 @@
 -- Feature views and roles: who sees, changes and reads them, and whose rights their SQL has.
 BEGIN;
-SELECT plan(32);
+SELECT plan(43);
 SET client_min_messages = warning;
 
 CREATE ROLE etl_owner;
@@ -86,6 +86,68 @@ SELECT throws_ok($$SELECT etl.features_of('wallets', 'a')$$, '42883', 'function 
                  'a reader''s search path is not the owner''s');
 RESET search_path;
 
+-- A reader's types bring no code of theirs: neither by a cast nor by a domain
+RESET ROLE;
+GRANT CREATE ON SCHEMA trap TO etl_owner;
+SET ROLE etl_owner;
+SELECT etl.create_feature_view('numbers', ARRAY['k'], 'SELECT 1::bigint AS k, 2 AS x', schema => 'shop');
+CALL etl.materialize_features('numbers', '2026-01-02');
+GRANT SELECT ON shop.numbers TO etl_reader;
+SET ROLE etl_reader;
+CREATE TYPE trap.evil AS ENUM ('1');
+CREATE FUNCTION trap.cast(trap.evil) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this runs as %', current_user;
+END
+$$;
+CREATE CAST (trap.evil AS bigint) WITH FUNCTION trap.cast(trap.evil) AS IMPLICIT;
+CREATE DOMAIN trap.number AS bigint;
+SELECT throws_ok($$SELECT etl.features_of('numbers', '1'::trap.evil)$$, '42804',
+    'entity column "k" of feature view "numbers" is bigint, and the value given is trap.evil',
+    'no cast of a reader''s type');
+SELECT is(etl.features_of('numbers', 1::trap.number) -> 'features', '{"x": 2}', 'a domain is what it is made of');
+SELECT is(etl.features_of('numbers', 1::smallint) -> 'features', '{"x": 2}', 'PostgreSQL''s own casts');
+
+-- An owner's types bring no code of theirs to whoever asks, nor a setting
+SET ROLE etl_owner;
+CREATE FUNCTION shop.checked(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'etl_owner' THEN
+        RAISE EXCEPTION 'this runs as %', current_user;
+    END IF;
+    RETURN true;
+END
+$$;
+CREATE DOMAIN shop.wallet AS text CHECK (shop.checked(VALUE));
+CREATE FUNCTION shop.set_path() RETURNS text LANGUAGE sql AS $$
+    SELECT pg_catalog.set_config('search_path', 'trap, pg_catalog', false) || set_config('row_security', 'off', false)
+$$;
+SELECT etl.create_feature_view('checked', ARRAY['wallet'], 'SELECT ''a''::shop.wallet AS wallet, 1 AS x',
+    schema => 'shop', on_demand => '{"path": "shop.set_path()"}');
+CALL etl.materialize_features('checked', '2026-01-02');
+RESET ROLE;
+CREATE TEMPORARY TABLE path AS SELECT current_setting('search_path') AS value;
+SELECT is(etl.features_of('checked', 'a') #> '{features,x}', '1', 'a literal is checked by the owner');
+SELECT is(etl.get_features(ARRAY['checked'], '{"wallet": "a"}') #> '{checked,features,x}', '1', 'in JSON too');
+SELECT is(current_setting('search_path'), (SELECT value FROM path), 'the caller''s search path is what it was');
+SELECT is(current_setting('row_security'), 'on', 'and so are other settings');
+SET ROLE etl_owner;
+CREATE FUNCTION shop.leave(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RESET ROLE;
+    RAISE EXCEPTION 'this runs as %', current_user;
+END
+$$;
+CREATE DOMAIN shop.leaving AS text CHECK (shop.leave(VALUE));
+CREATE TYPE shop.leavers AS (one shop.leaving);
+SELECT throws_ok($$SELECT * FROM etl._feature_query_columns('SELECT ''(x)''::shop.leavers AS k, 1 AS x')$$, '42501',
+                 NULL, 'a query cannot leave the role while it is read');
+SET search_path = shop, public;
+SELECT throws_ok($$SELECT etl.features_of('wallets', 'a')$$, '42883', 'function helper() does not exist',
+                 'for its owner an expression means the same');
+RESET search_path;
+SET ROLE etl_reader;
+
 -- Row security on the online table is for SELECT
 RESET ROLE;
 SET ROLE etl_owner;
@@ -98,6 +160,22 @@ REVOKE SELECT ON shop.wallets FROM etl_reader;
 RESET ROLE;
 SET ROLE etl_reader;
 SELECT throws_ok($$SELECT etl.features_of('wallets', 'a')$$, '42501', NULL, 'a right that is revoked is gone');
+
+-- A role that takes the name of another does not act for its views' tables
+RESET ROLE;
+GRANT SELECT ON shop.numbers TO etl_reader;
+ALTER ROLE etl_owner RENAME TO etl_former;
+CREATE ROLE etl_owner;
+GRANT USAGE ON SCHEMA shop TO etl_owner;
+SET ROLE etl_reader;
+SELECT throws_ok($$SELECT etl.features_of('numbers', 1)$$, '42501',
+    'table "shop.numbers" of feature view "numbers" belongs to role "etl_former", and the view to role "etl_owner"');
+SET ROLE etl_owner;
+SELECT throws_ok($$SELECT etl._feature_history('numbers')$$, '42501', NULL, 'nor reads them');
+RESET ROLE;
+DROP OWNED BY etl_owner;
+DROP ROLE etl_owner;
+ALTER ROLE etl_former RENAME TO etl_owner;
 
 -- A superuser drops another's view, and only tables of that other
 RESET ROLE;

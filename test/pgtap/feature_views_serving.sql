@@ -1,7 +1,7 @@
 -- etl.features_of, etl.get_features and etl.get_features_of_all: values, ttl, on-demand features, types and errors;
 -- what sessions keep of a view ends when the view changes.
 BEGIN;
-SELECT plan(58);
+SELECT plan(73);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -14,6 +14,12 @@ SELECT etl.create_feature_view('wallets', ARRAY['wallet'],
     on_demand => '{"ratio": "(request ->> ''price'')::float8 / mean", "age": "now - as_of", "fixed": "1 -- one"}');
 SELECT etl.create_feature_view('pairs', ARRAY['wallet', 'event'],
     'SELECT event, wallet, sum(price) AS spent FROM public.sale WHERE at <= $1 GROUP BY wallet, event');
+
+CREATE FUNCTION explained(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE 'EXPLAIN (COSTS off) ' || query;
+END
+$$;
 
 -- Before anything is materialised
 SELECT is(etl.features_of('pairs', 'a', 1),
@@ -158,6 +164,87 @@ SELECT is(etl.get_features(ARRAY['Odd "View"'], '{"The \"Key\"": 2, "on": "2026-
           'as JSON too');
 SELECT is((SELECT count(*) FROM "Odd ""View""_history"), 3::bigint, 'a json that is the same makes no new state');
 SELECT is(etl.rebuild_features('Odd "View"'), 3::bigint, 'rebuilt');
+
+-- A table that was changed by hand is not answered from by other columns than the entity's
+SELECT etl.create_feature_view('hands', ARRAY['a', 'b'],
+    'SELECT i AS a, i AS b, i * 10 AS x FROM generate_series(1, 3) AS i');
+CALL etl.materialize_features('hands', '2026-01-06');
+SELECT is(etl.features_of('hands', 1, 1) -> 'features', '{"x": 10}', 'as it was made');
+SAVEPOINT made;
+ALTER TABLE hands RENAME b TO bb;
+SELECT throws_ok($$SELECT etl.features_of('hands', 1, 2)$$, '55000',
+    'the primary key of table "public.hands" lacks an entity column of its feature view', 'a column of another name');
+SELECT throws_ok($$SELECT etl.get_features(ARRAY['hands'], '{"a": 1, "b": 1}')$$, '55000');
+SELECT throws_ok($$CALL etl.materialize_features('hands', '2026-01-07')$$, '55000');
+ROLLBACK TO made;
+ALTER TABLE hands RENAME a TO aa;
+ALTER TABLE hands RENAME b TO bb;
+SELECT throws_ok($$SELECT etl.features_of('hands', 1, 1)$$, '55000', NULL, 'none of the columns');
+ROLLBACK TO made;
+ALTER TABLE hands DROP CONSTRAINT hands_pkey;
+SELECT throws_ok($$SELECT etl.features_of('hands', 1, 1)$$, '55000', NULL, 'no primary key');
+ALTER TABLE hands ADD PRIMARY KEY (a);
+SELECT throws_ok($$SELECT etl.features_of('hands', 1, 5)$$, '55000', NULL, 'a primary key of another column');
+ROLLBACK TO made;
+SELECT is(etl.features_of('hands', 1, 1) -> 'features', '{"x": 10}', 'as it was made again');
+
+-- An expression that asks its own view, with many types of values
+DO $$
+BEGIN
+    FOR i IN 1 .. 20 LOOP
+        EXECUTE format('CREATE DOMAIN key_%s AS text', i);
+    END LOOP;
+END
+$$;
+CREATE FUNCTION ask_again(key text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    n bigint;
+    total bigint := 0;
+BEGIN
+    IF key <> 'a' THEN
+        RETURN 0;
+    END IF;
+    FOR i IN 1 .. 20 LOOP
+        EXECUTE format($q$SELECT etl.features_of('echo', 'b'::public.key_%s) #> '{features,n}'$q$, i) INTO n;
+        total := total + n;
+    END LOOP;
+    RETURN total;
+END
+$$;
+SELECT etl.create_feature_view('echo', ARRAY['wallet'],
+    'SELECT wallet, wallet AS name, count(*) AS n FROM public.sale WHERE at <= $1 GROUP BY wallet',
+    on_demand => '{"others": "public.ask_again(name)"}');
+CALL etl.materialize_features('echo', '2026-01-03');
+SELECT is(etl.features_of('echo', 'a') -> 'features', '{"n": 2, "name": "a", "others": 20}', 'a view that asks itself');
+CREATE FUNCTION ask_forever(key text) RETURNS jsonb LANGUAGE sql STABLE AS 'SELECT etl.features_of(''echo'', key)';
+SELECT etl.alter_feature_view('echo', on_demand => '{"others": "public.ask_forever(name)"}');
+SELECT throws_ok($$SELECT etl.features_of('echo', 'a')$$, '54001', NULL, 'without end');
+
+-- A function that comes to return a set
+CREATE FUNCTION one() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+SELECT etl.alter_feature_view('echo', on_demand => '{"one": "public.one()"}');
+SELECT is(etl.features_of('echo', 'a') #> '{features,one}', '1', 'one value');
+DROP FUNCTION one;
+CREATE FUNCTION one() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT 1 WHERE false';
+SELECT throws_ok($$SELECT etl.features_of('echo', 'a')$$, '21000',
+    'the on-demand features of feature view "echo" have no row');
+
+-- Under a parallel plan
+SELECT etl.alter_feature_view('echo', on_demand => '{"two": "n * 2"}');
+CREATE TABLE wide AS SELECT 'a'::text AS wallet FROM generate_series(1, 20000);
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+ALTER TABLE wide SET (parallel_workers = 2);
+ANALYZE wide;
+SELECT is((SELECT string_agg(line, '') FROM explained($$
+    SELECT etl.features_of('echo', w.wallet) FROM (SELECT wallet FROM wide GROUP BY wallet) AS w$$) AS line)
+    ~ 'Gather', true, 'the plan has workers');
+SELECT is((SELECT etl.features_of('echo', w.wallet) #> '{features,two}'
+           FROM (SELECT wallet FROM wide GROUP BY wallet) AS w), '4', 'and the view is read under it');
+SELECT is((SELECT etl.get_features(ARRAY['echo'], jsonb_build_object('wallet', w.wallet)) #> '{echo,features,two}'
+           FROM (SELECT wallet FROM wide GROUP BY wallet) AS w), '4', 'in JSON too');
 
 SELECT * FROM finish();
 ROLLBACK;

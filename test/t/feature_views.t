@@ -73,6 +73,22 @@ is "$(sql -c "CALL etl.materialize_features('broken')" 2>&1 | head -n 2 | tr '\n
 is "$(sql -c "SELECT status, error FROM etl.runs WHERE name = 'broken'")" 'failed|division by zero' 'is recorded'
 is "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" 0 'and no lock stays'
 
+# A call that fails or is cancelled between its two transactions leaves nothing behind in the session.
+sql <<'SQL2'
+CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no commit'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON etl.run DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION refuse_commit();
+SQL2
+is "$(psql -X -q -At -d postgres -c "CALL etl.materialize_features('totals', '2026-01-02')" \
+    -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'" 2> /dev/null)" 0 'a commit that fails leaves no lock'
+sql -c 'DROP TRIGGER refuse ON etl.run; DROP FUNCTION refuse_commit'
+
+# A moment to come is not taken in silence.
+sql -c "SELECT etl.create_feature_view('early', ARRAY['k'], 'SELECT 1 AS k, \$1 AS x')" > /dev/null
+is "$(sql -c "CALL etl.materialize_features('early', '2999-01-01 00:00+00')" 2>&1 | head -n 1)" \
+    'WARNING:  feature view "early" is materialised as of a moment to come, 2999-01-01 00:00:00+00' 'a moment to come'
+sql -c "SELECT etl.drop_feature_view('early')" > /dev/null
+
 # Dump and restore
 definitions="SELECT name, version, entity, features, as_of, rows, online_table, sources, query FROM etl.feature_views ORDER BY 1"
 createdb restored
