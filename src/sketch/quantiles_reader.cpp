@@ -1,6 +1,7 @@
 #include "sketch/quantiles_reader.hpp"
 
 #include "sketch/double_order.hpp"
+#include "sketch/histogram.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +12,7 @@
 
 namespace etl {
 
-quantiles_reader::quantiles_reader(std::span<const std::byte> state)
+quantiles_reader::quantiles_reader(std::span<const std::byte> state, poll_fn poll) : poll_{poll}
 {
     quantiles::contents read = quantiles::read(state);
     count_ = read.count;
@@ -34,11 +35,14 @@ quantiles_reader::quantiles_reader(std::span<const std::byte> state)
         }
         std::inplace_merge(all.begin(), all.begin() + middle, all.end(),
                            [](const weighted& a, const weighted& b) { return a.value < b.value; });
+        poll();
     }
+    poller stop{poll};
     std::uint64_t rank = 0;
     for (const weighted& item : all) {
         values_.push_back(item.value);
         ranks_.push_back(rank += item.weight);
+        stop.tick();
     }
 }
 
@@ -132,13 +136,16 @@ double quantiles_reader::rank_error() const noexcept
 
 std::vector<double> quantiles_reader::edges(int ranges) const
 {
-    if (ranges < 1) {
-        throw error(sqlstate::invalid_parameter_value, "bins must be at least 1, not " + std::to_string(ranges));
+    constexpr int most = histogram::most_edges - 1;
+    if (ranges < 1 || ranges > most) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "bins must be from 1 to " + std::to_string(most) + ", not " + std::to_string(ranges));
     }
     if (count_ == 0) {
         throw error(sqlstate::invalid_parameter_value, "there are no edges between no values",
                     "The quantiles are of NULL and NaN alone.");
     }
+    poller stop{poll_};
     std::vector<double> result{least_};
     for (int i = 1; i <= ranges; ++i) {
         const double share = static_cast<double>(i) / ranges;
@@ -147,6 +154,7 @@ std::vector<double> quantiles_reader::edges(int ranges) const
         if (edge > result.back()) {
             result.push_back(edge);
         }
+        stop.tick();
     }
     if (result.size() == 1) {
         const double next = std::nextafter(least_, std::numeric_limits<double>::infinity());
