@@ -51,6 +51,9 @@ ETL_FUNCTION(etl_quantiles_add, args)
 
 ETL_FUNCTION(etl_quantiles_add_kept, args)
 {
+    if (args.is_null(2)) {
+        throw etl::error(etl::sqlstate::null_value_not_allowed, "kept must not be NULL");
+    }
     return add(args, args.get<std::int32_t>(2));
 }
 

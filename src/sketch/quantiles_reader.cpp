@@ -4,6 +4,7 @@
 #include "sketch/histogram.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -11,6 +12,19 @@
 #include "core/cpp_only.hpp"
 
 namespace etl {
+namespace {
+
+// As short as tells it from any other number.
+std::string in_text(double value)
+{
+    if (std::isnan(value)) {
+        return "NaN";
+    }
+    char digits[32];
+    return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+} // namespace
 
 quantiles_reader::quantiles_reader(std::span<const std::byte> state, poll_fn poll) : poll_{poll}
 {
@@ -97,9 +111,7 @@ double quantiles_reader::interpolated(double fraction) const
 std::optional<double> quantiles_reader::at(double fraction) const
 {
     if (!(fraction >= 0 && fraction <= 1)) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "fraction must be between 0 and 1, not " +
-                        (std::isnan(fraction) ? std::string{"NaN"} : std::to_string(fraction)));
+        throw error(sqlstate::invalid_parameter_value, "fraction must be between 0 and 1, not " + in_text(fraction));
     }
     if (count() == 0) {
         return std::nullopt;
