@@ -39,8 +39,7 @@ bool is_weight(double weight) noexcept
     throw error(is_null ? sqlstate::null_value_not_allowed : sqlstate::invalid_parameter_value,
                 "the weight of " + owner + " is " + std::string{weight.substr(0, most_shown)} +
                     (weight.size() > most_shown ? "…" : ""),
-                "A weight is a finite number of 0 or more.",
-                "Leave such rows out, or correct their weights.");
+                "A weight is a finite number of 0 or more.", "Leave such rows out, or correct their weights.");
 }
 
 void require_number(TupleDesc row, int column, const char* what)
