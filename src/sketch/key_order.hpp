@@ -1,8 +1,8 @@
 // The keys that sorted_runs keeps, their order, and how many of them are sorted at once.
 //
-// A key is a fingerprint, or 64 or 32 bits whose order as an unsigned number is the order wanted. Fingerprints only need
-// some order: theirs looks at the low half first, for those 64 bits are evenly spread whatever the values are, while
-// the high half of whole numbers is always the same.
+// A key is a fingerprint, or 64 or 32 bits whose order as an unsigned number is the order wanted. Fingerprints only
+// need some order: theirs looks at the low half first, for those 64 bits are evenly spread whatever the values are,
+// while the high half of whole numbers is always the same.
 #pragma once
 
 #include "core/error.hpp"

@@ -107,7 +107,7 @@ FROM unnest(ARRAY['SELECT ''10.0.0.0/8'' AS network, ''ten'' AS country -- a com
                   'SELECT ''10.0.0.0/8'' AS network, ''ten'' AS country; ']) AS query;
 SELECT is(etl.create_ip_ranges('public.commented', 'SELECT ''10.1.2.3/8'' AS network, 1 AS a, 2 AS b -- a comment'),
           1::bigint, 'a new table of a query that ends in a comment');
-SELECT is(etl.ip_lookup('commented', '10.0.0.1'), '{"a": 1, "b": 2}', 'what a network has past its mask does not count');
+SELECT is(etl.ip_lookup('commented', '10.0.0.1'), '{"a": 1, "b": 2}', 'what lies past the mask does not count');
 SELECT is(etl.create_ip_ranges('public.commented',
                                'SELECT 4 AS b, 3 AS a, ''11.255.255.255'' AS last_ip, ''11.0.0.0'' AS first_ip', true),
           1::bigint, 'columns in another order');

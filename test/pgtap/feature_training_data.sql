@@ -68,8 +68,8 @@ FROM (VALUES
 ) AS c (call, state, message);
 SELECT hasnt_table('public', 't', 'what fails leaves no table');
 
--- The part of a user takes a copy of his padded key, which is not kept: the greatest size that this process has had stays
--- what it was without parts.
+-- The part of a user takes a copy of his padded key, which is not kept: the greatest size that this process has had
+-- stays what it was without parts.
 CREATE FUNCTION peak_kilobytes() RETURNS bigint LANGUAGE sql AS $$
     SELECT (regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+) kB'))[1]::bigint
 $$;
@@ -79,8 +79,8 @@ FROM generate_series(1, 20000) AS user_id, LATERAL (SELECT user_id % 7 AS item_i
 SELECT is(etl.create_training_data('public.long_whole', 'public.long_key', 'user_id', 'item_id', 0), 20000::bigint,
           'long keys');
 SELECT peak_kilobytes() AS before \gset
-SELECT is(etl.create_training_data('public.long_parted', 'public.long_key', 'user_id', 'item_id', 0, split => '{0.5,0.5}'),
-          20000::bigint, 'long keys in parts');
+SELECT is(etl.create_training_data('public.long_parted', 'public.long_key', 'user_id', 'item_id', 0,
+                                   split => '{0.5,0.5}'), 20000::bigint, 'long keys in parts');
 SELECT cmp_ok(peak_kilobytes(), '<', (:before + 16000)::bigint, 'parts take no memory that grows with the users');
 
 SELECT * FROM finish();

@@ -41,7 +41,8 @@ SELECT throws_ok('SELECT etl.quantiles(x, CASE WHEN x = 1 THEN 64 ELSE 66 END) F
 SELECT throws_ok('SELECT etl.merge(s) FROM (SELECT etl.quantiles(x, 64 + 2 * x) AS s FROM generate_series(1, 2) AS x
                                             GROUP BY x) AS p', '22023', NULL, 'kept differs between states');
 SELECT throws_ok('SELECT etl.quantiles(x, NULL) FROM generate_series(1, 3) AS x', '22004', 'kept must not be NULL');
-SELECT throws_ok('SELECT etl.equi_depth_edges(s, 0) FROM known', '22023', 'bins must be from 1 to 100000, not 0', 'no bins');
+SELECT throws_ok('SELECT etl.equi_depth_edges(s, 0) FROM known', '22023', 'bins must be from 1 to 100000, not 0',
+                 'no bins');
 SELECT throws_ok('SELECT etl.equi_depth_edges(s, 2147483647) FROM known', '22023',
                  'bins must be from 1 to 100000, not 2147483647', 'more bins than a histogram has');
 
