@@ -1,7 +1,8 @@
 #include "feature/csr.hpp"
 
-#include <algorithm>
-#include <numeric>
+#include "sketch/key_order.hpp"
+
+#include <bit>
 #include <utility>
 
 #include "core/cpp_only.hpp"
@@ -21,22 +22,6 @@ void each_entry(const edge& of, neighbours wanted, Each&& each)
     }
 }
 
-// In parts, between which it polls.
-template <class Value>
-void sort(std::span<Value> values, edge_poller& stop)
-{
-    constexpr std::size_t most = 4 * edge_poller::interval;
-    if (values.size() <= most) {
-        std::sort(values.begin(), values.end());
-        stop.done(values.size());
-        return;
-    }
-    const auto middle = values.size() / 2;
-    sort(values.first(middle), stop);
-    sort(values.subspan(middle), stop);
-    std::inplace_merge(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle), values.end());
-}
-
 } // namespace
 
 // A counting sort deals the edges out to their nodes, and each list is sorted, so that parallel edges meet.
@@ -53,12 +38,18 @@ csr::csr(edge_list&& edges, std::uint32_t nodes, neighbours of, edge_poller& sto
 void csr::count(const edge_list& edges, neighbours of, edge_poller& stop)
 {
     for (const auto& piece : edges.pieces()) {
-        for (const auto& edge : piece.edges) {
-            each_entry(edge, of, [&](std::uint32_t head, std::uint32_t) { ++begins_[head]; });
-        }
-        stop.done(piece.edges.size());
+        stop.in_parts(piece.edges.size(), [&](std::size_t begin, std::size_t end) {
+            for (auto i = begin; i < end; ++i) {
+                each_entry(piece.edges[i], of, [&](std::uint32_t head, std::uint32_t) { ++begins_[head]; });
+            }
+        });
     }
-    std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
+    std::uint64_t sum = 0;
+    stop.in_parts(begins_.size(), [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            begins_[i] = sum += begins_[i];
+        }
+    });
 }
 
 void csr::deal(edge_list&& edges, neighbours of, edge_poller& stop)
@@ -66,16 +57,17 @@ void csr::deal(edge_list&& edges, neighbours of, edge_poller& stop)
     ends_.resize(begins_.back());
     weights_.resize(weighted_ ? begins_.back() : 0);
     for (auto& piece : edges.pieces()) {
-        for (std::size_t i = 0; i < piece.edges.size(); ++i) {
-            each_entry(piece.edges[i], of, [&](std::uint32_t head, std::uint32_t tail) {
-                const auto at = --begins_[head];
-                ends_[at] = tail;
-                if (weighted_) {
-                    weights_[at] = piece.weights[i];
-                }
-            });
-        }
-        stop.done(piece.edges.size());
+        stop.in_parts(piece.edges.size(), [&](std::size_t begin, std::size_t end) {
+            for (auto i = begin; i < end; ++i) {
+                each_entry(piece.edges[i], of, [&](std::uint32_t head, std::uint32_t tail) {
+                    const auto at = --begins_[head];
+                    ends_[at] = tail;
+                    if (weighted_) {
+                        weights_[at] = piece.weights[i];
+                    }
+                });
+            }
+        });
         piece.edges = std::pmr::vector<edge>{memory()};
         piece.weights = std::pmr::vector<double>{memory()};
     }
@@ -85,46 +77,57 @@ void csr::deal(edge_list&& edges, neighbours of, edge_poller& stop)
 // Sorts the lists, and moves them together where parallel edges have become one.
 void csr::merge_parallel(edge_poller& stop)
 {
-    std::pmr::vector<weighted_end> list{memory()};
+    std::pmr::vector<fingerprint> list{memory()};
     std::uint64_t filled = 0;
     for (std::uint32_t node = 0; node < nodes(); ++node) {
         const auto from = std::exchange(begins_[node], filled);
         const auto length = begins_[node + 1] - from;
-        if (weighted_) {
-            list.clear();
-            for (auto i = from; i < from + length; ++i) {
-                list.push_back({ends_[i], weights_[i]});
-            }
-            filled = append_merged(std::span{list}, filled, stop);
-        } else {
-            filled = append_merged(std::span{ends_}.subspan(from, length), filled, stop);
-        }
+        filled = weighted_ ? append_weighted(from, length, filled, list, stop)
+                           : append_merged(std::span{ends_}.subspan(from, length), filled, stop);
     }
     begins_.back() = filled;
 }
 
 std::uint64_t csr::append_merged(std::span<std::uint32_t> list, std::uint64_t to, edge_poller& stop)
 {
-    sort(list, stop);
-    const auto last = std::unique(list.begin(), list.end());
-    if (list.data() != ends_.data() + to) {
-        std::copy(list.begin(), last, ends_.begin() + static_cast<std::ptrdiff_t>(to));
-    }
-    return to + static_cast<std::uint64_t>(last - list.begin());
+    sort_keys(list, stop.poll());
+    const auto first = to;
+    stop.in_parts(list.size(), [&](std::size_t begin, std::size_t end) {
+        for (const auto node : list.subspan(begin, end - begin)) {
+            if (to == first || ends_[to - 1] != node) {
+                ends_[to++] = node;
+            }
+        }
+    });
+    return to;
 }
 
-// The weights are summed in their order, so that the sum does not depend on the order of the edges.
-std::uint64_t csr::append_merged(std::span<weighted_end> list, std::uint64_t to, edge_poller& stop)
+// Sorted as keys of 128 bits: the node, which is the low half and comes first, and its weight, whose bits have the
+// order of numbers that are not negative. The weights are summed in their order, so that the sum does not depend on the
+// order of the edges.
+std::uint64_t csr::append_weighted(std::uint64_t from, std::uint64_t length, std::uint64_t to,
+                                   std::pmr::vector<fingerprint>& list, edge_poller& stop)
 {
-    sort(list, stop);
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i > 0 && list[i].node == list[i - 1].node) {
-            weights_[to - 1] += list[i].weight;
-        } else {
-            ends_[to] = list[i].node;
-            weights_[to++] = list[i].weight;
+    list.clear();
+    stop.in_parts(length, [&](std::size_t begin, std::size_t end) {
+        for (auto i = from + begin; i < from + end; ++i) {
+            list.push_back({ends_[i], std::bit_cast<std::uint64_t>(weights_[i])});
         }
-    }
+    });
+    sort_keys(list, stop.poll());
+    const auto first = to;
+    stop.in_parts(length, [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            const auto node = static_cast<std::uint32_t>(list[i].low);
+            const auto weight = std::bit_cast<double>(list[i].high);
+            if (to > first && ends_[to - 1] == node) {
+                weights_[to - 1] += weight;
+            } else {
+                ends_[to] = node;
+                weights_[to++] = weight;
+            }
+        }
+    });
     return to;
 }
 

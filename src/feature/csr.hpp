@@ -4,8 +4,8 @@
 
 #include "feature/edge_list.hpp"
 #include "feature/edge_poller.hpp"
+#include "sketch/fingerprint.hpp"
 
-#include <compare>
 #include <span>
 
 namespace etl::feature {
@@ -40,18 +40,12 @@ class csr {
   private:
     std::size_t length(std::uint32_t node) const noexcept { return begins_[node + 1] - begins_[node]; }
 
-    struct weighted_end {
-        std::uint32_t node;
-        double weight;
-
-        friend auto operator<=>(const weighted_end&, const weighted_end&) = default;
-    };
-
     void count(const edge_list& edges, neighbours of, edge_poller& stop);
     void deal(edge_list&& edges, neighbours of, edge_poller& stop);
     void merge_parallel(edge_poller& stop);
     std::uint64_t append_merged(std::span<std::uint32_t> list, std::uint64_t to, edge_poller& stop);
-    std::uint64_t append_merged(std::span<weighted_end> list, std::uint64_t to, edge_poller& stop);
+    std::uint64_t append_weighted(std::uint64_t from, std::uint64_t length, std::uint64_t to,
+                                  std::pmr::vector<fingerprint>& list, edge_poller& stop);
 
     bool weighted_;
     std::pmr::vector<std::uint64_t> begins_; // of each node's list in ends_, and the end of the last

@@ -10,9 +10,10 @@ namespace etl::feature {
 
 class edge_poller {
   public:
-    static constexpr std::size_t interval = 65536;
+    static constexpr std::size_t interval = 4096;
 
     explicit edge_poller(poll_fn poll) : poll_{poll} {}
+    poll_fn poll() const noexcept { return poll_; }
     void done(std::size_t edges)
     {
         done_ += edges;

@@ -56,12 +56,17 @@ bool is_inside(double degrees, double bound) noexcept
     return degrees >= -bound && degrees <= bound; // false for NaN
 }
 
+std::string shown(double number)
+{
+    char text[32];
+    std::snprintf(text, sizeof text, "%.15g", number);
+    return text;
+}
+
 [[noreturn]] void refuse_place(const char* what, double degrees, const char* bound)
 {
-    char shown[32];
-    std::snprintf(shown, sizeof shown, "%.15g", degrees);
     throw error(sqlstate::invalid_parameter_value,
-                std::string{what} + " " + shown + " is not between -" + bound + " and " + bound);
+                std::string{what} + " " + shown(degrees) + " is not between -" + bound + " and " + bound);
 }
 
 double radians(double degrees) noexcept
@@ -72,10 +77,13 @@ double radians(double degrees) noexcept
 void check_limit(travel_limit limit)
 {
     if (!(limit.max_km >= 0.0)) {
-        throw error(sqlstate::invalid_parameter_value, "max_km must be a distance of at least 0");
+        throw error(sqlstate::invalid_parameter_value,
+                    "max_km must be a distance of at least 0, not " + shown(limit.max_km));
     }
     if (limit.max_gap <= 0) {
-        throw error(sqlstate::invalid_parameter_value, "max_gap must be longer than 0");
+        throw error(sqlstate::invalid_parameter_value, "max_gap must be longer than 0, not " +
+                                                           shown(static_cast<double>(limit.max_gap) / 1e6) +
+                                                           " seconds");
     }
 }
 

@@ -4,13 +4,16 @@
 #include "feature/geodesic.hpp"
 #include "pg/state_type.hpp"
 
+extern "C" {
+#include <utils/fmgrprotos.h>
+#include <utils/timestamp.h>
+}
+
 namespace {
 
 using etl::geo_velocity;
 using etl::pg::arguments;
 using etl::pg::state_buffer;
-
-constexpr char null_value_not_allowed[] = "22004";
 
 etl::place place_at(arguments args, int latitude)
 {
@@ -24,7 +27,9 @@ std::int64_t fixed_span(const Interval& span)
     std::int64_t total = 0;
     if (span.month != 0 || __builtin_mul_overflow(std::int64_t{span.day}, USECS_PER_DAY, &days) ||
         __builtin_add_overflow(days, span.time, &total)) {
-        throw etl::error(etl::sqlstate::invalid_parameter_value, "max_gap must have a fixed length", {},
+        const char* text = DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&span)));
+        throw etl::error(etl::sqlstate::invalid_parameter_value,
+                         std::string{"max_gap must have a fixed length, not "} + text, {},
                          "Give it in days, hours or smaller units; months and years differ in length.");
     }
     return total;
@@ -36,7 +41,8 @@ etl::travel_limit limit_of(arguments args)
         return {};
     }
     if (args.is_null(4) || args.is_null(5)) {
-        throw etl::error(null_value_not_allowed, "max_km and max_gap must not be null");
+        throw etl::error(etl::sqlstate::null_value_not_allowed,
+                         args.is_null(4) ? "max_km must not be NULL" : "max_gap must not be NULL");
     }
     return {args.get<double>(4), fixed_span(*DatumGetIntervalP(args.datum(5)))};
 }

@@ -35,9 +35,11 @@ bool is_weight(double weight) noexcept
 // For what is no weight: NULL, or a number that cannot be a share of a sum.
 [[noreturn]] void refuse_weight(const std::string& owner, bool is_null, std::string_view weight)
 {
+    constexpr std::size_t most_shown = 30; // a numeric may have thousands of digits
     throw error(is_null ? sqlstate::null_value_not_allowed : sqlstate::invalid_parameter_value,
-                "the weight of " + owner + " is " + std::string{weight}, "A weight is a finite number of 0 or more.",
-                "Leave such rows out, or correct their weights.");
+                "the weight of " + owner + " is " + std::string{weight.substr(0, most_shown)} +
+                    (weight.size() > most_shown ? "…" : ""),
+                "A weight is a finite number of 0 or more.", "Leave such rows out, or correct their weights.");
 }
 
 void require_number(TupleDesc row, int column, const char* what)
@@ -135,7 +137,7 @@ class graph_reader final : public pg::row_receiver {
     double weight(TupleTableSlot* slot)
     {
         const bool is_null = slot->tts_isnull[2];
-        const double weight = is_null ? 0 : columns_[2].number(slot->tts_values[2]);
+        const double weight = is_null ? 0 : columns_[2].nearest_number(slot->tts_values[2]);
         if (is_null || !is_weight(weight)) {
             const auto from = columns_[0].text(slot->tts_values[0]);
             const auto to = columns_[1].text(slot->tts_values[1]);
@@ -178,7 +180,7 @@ class preference_reader final : public pg::row_receiver {
         }
         const bool is_null = slot->tts_isnull[1];
         const auto name = node_.text(slot->tts_values[0]);
-        const double weight = is_null ? 0 : weight_.number(slot->tts_values[1]);
+        const double weight = is_null ? 0 : weight_.nearest_number(slot->tts_values[1]);
         if (is_null || !is_weight(weight)) {
             const auto shown = is_null ? std::string_view{"NULL"} : weight_.text(slot->tts_values[1]);
             refuse_weight("node \"" + std::string{name} + "\"", is_null, shown);

@@ -1,4 +1,5 @@
 // etl.ip_lookup: one entry of an index for each address, by a plan that is kept for the calling expression.
+#include "core/text.hpp"
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
 
@@ -7,6 +8,7 @@ extern "C" {
 #include <executor/spi.h>
 #include <utils/datum.h>
 #include <utils/fmgrprotos.h>
+#include <utils/lsyscache.h>
 }
 
 namespace {
@@ -21,10 +23,11 @@ class lookup {
     lookup& operator=(const lookup&) = delete;
     ~lookup() { free(); }
 
-    // May raise. Needs an SPI connection.
+    // May raise and throw. Needs an SPI connection.
     SPIPlanPtr plan(Oid ranges)
     {
         if (plan_ == nullptr || ranges != ranges_) {
+            require_ranges(ranges);
             free();
             ranges_ = ranges;
             plan_ = prepare(ranges);
@@ -39,6 +42,27 @@ class lookup {
         if (plan_ != nullptr) {
             SPI_freeplan(plan_);
             plan_ = nullptr;
+        }
+    }
+
+    static bool has_address(Oid ranges, const char* column)
+    {
+        const AttrNumber number = get_attnum(ranges, column);
+        const Oid type = number == InvalidAttrNumber ? InvalidOid : getBaseType(get_atttype(ranges, number));
+        return type == INETOID || type == CIDROID;
+    }
+
+    static void require_ranges(Oid ranges)
+    {
+        const char* name = get_rel_name(ranges);
+        if (name == nullptr) {
+            throw etl::error(etl::sqlstate::undefined_table,
+                             "table with OID " + std::to_string(ranges) + " does not exist");
+        }
+        if (!has_address(ranges, "first_ip") || !has_address(ranges, "last_ip")) {
+            throw etl::error(etl::sqlstate::undefined_column,
+                             "table " + etl::in_quotes(name) + " has no addresses in columns first_ip and last_ip", {},
+                             "Make a table of ranges with etl.create_ip_ranges.");
         }
     }
 

@@ -14,7 +14,13 @@ DECLARE
     ends text;
     others text;
 BEGIN
-    IF 'network' = ANY (columns) THEN
+    IF 'network' = ANY (columns) AND columns && '{first_ip,last_ip}' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'ambiguous_column',
+            MESSAGE = 'ranges of addresses have either a column "network", or the columns "first_ip" and "last_ip"',
+            DETAIL = format('There are %s.', etl._column_list(columns)),
+            HINT = 'Leave out one or the other.';
+    ELSIF 'network' = ANY (columns) THEN
         ends := 'set_masklen(network(q.network::inet)::inet, -1) AS first_ip, '
                 'set_masklen(broadcast(q.network::inet), -1) AS last_ip';
     ELSIF columns @> '{first_ip,last_ip}' THEN
@@ -73,6 +79,54 @@ $$;
 COMMENT ON FUNCTION etl._require_ip_ranges(regclass) IS
     'Raises unless the ranges of a table are ranges (22023) and do not overlap (23P01).';
 
+CREATE FUNCTION etl._ip_ranges_columns(ranges regclass)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute AS a
+    WHERE a.attrelid = ranges AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION etl._ip_ranges_columns(regclass) IS 'The columns of a table of ranges.';
+
+CREATE FUNCTION etl._replace_ip_ranges(ranges regclass, columns text, query text)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present name[];
+    given name[];
+    names text;
+    rows bigint;
+BEGIN
+    PERFORM etl._require_table(ranges, '{SELECT,INSERT,DELETE}');
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', ranges);
+    PERFORM etl._locked_command(
+        format(E'CREATE TEMPORARY TABLE etl_new_ip_ranges ON COMMIT DROP AS SELECT %s FROM (\n%s\n) AS q', columns,
+               query));
+    present := etl._ip_ranges_columns(ranges);
+    given := etl._ip_ranges_columns('pg_temp.etl_new_ip_ranges');
+    IF NOT (present @> given AND given @> present) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('the query has other columns than table %s', ranges),
+            DETAIL = format('The table has %s, the ranges of the query have %s.', etl._column_list(present),
+                            etl._column_list(given)),
+            HINT = 'Give the columns of the query the names of the table''s with AS, or drop the table first.';
+    END IF;
+    names := etl._column_list(present);
+    EXECUTE format('DELETE FROM %s', ranges);
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM pg_temp.etl_new_ip_ranges', ranges, names, names);
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    DROP TABLE pg_temp.etl_new_ip_ranges;
+    RETURN rows;
+END
+$$;
+COMMENT ON FUNCTION etl._replace_ip_ranges(regclass, text, text) IS
+    'Gives a table of ranges the rows of a query, column by name. The query is read to its end before a row goes, for '
+    'it may read the table itself; whoever else replaces the rows waits.';
+
 CREATE FUNCTION etl.create_ip_ranges(new_table text, query text, replace bool DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -81,14 +135,16 @@ AS $$
 DECLARE
     name text := etl._new_table_name(new_table);
     columns text := etl._ip_range_columns(query);
+    plain text := etl._plain_query(query);
     rows bigint;
 BEGIN
+    PERFORM etl._require_flag(replace, 'replace');
     IF replace AND to_regclass(name) IS NOT NULL THEN
-        EXECUTE format('DELETE FROM %s', name);
-        rows := etl._locked_command(format('INSERT INTO %s SELECT %s FROM (%s) AS q', name, columns, query));
+        rows := etl._replace_ip_ranges(name, columns, plain);
         PERFORM etl._require_ip_ranges(name);
     ELSE
-        rows := etl._locked_command(format('CREATE TABLE %s AS SELECT %s FROM (%s) AS q', name, columns, query));
+        rows := etl._locked_command(
+            format(E'CREATE TABLE %s AS SELECT %s FROM (\n%s\n) AS q', name, columns, plain));
         PERFORM etl._require_ip_ranges(name);
         EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (first_ip), ALTER last_ip SET NOT NULL', name);
         EXECUTE format('ANALYZE %s', name);
@@ -98,10 +154,12 @@ END
 $$;
 COMMENT ON FUNCTION etl.create_ip_ranges(text, text, bool) IS
     'Makes a table of ranges of addresses out of a query, for etl.ip_lookup. new_table: its name with its schema. '
-    'query: a SELECT with a column network (cidr, or a text of one), or with first_ip and last_ip; its other columns '
-    'are what is known of a range. replace: an existing table has its rows replaced, for readers at once. Returns the '
-    'number of ranges. Errors: 42602 a name without a schema, 42P07 there is such a table, 42703 no such columns, '
-    '22P02 no address, 22023 no range, 23P01 ranges overlap.';
+    'query: a SELECT with a column network (cidr, or a text of one; what the address has past its mask does not '
+    'count), or with first_ip and last_ip; its other columns are what is known of a range. replace: an existing table, '
+    'which must have the same columns, has its rows replaced, for readers at once. Returns the number of ranges. '
+    'Errors: 42602 a name without a schema, 42P07 there is such a table, 42703 no such columns, or others than the '
+    'table that is replaced, 42702 both kinds of columns, 42809 what is replaced is no table, 22P02 no address, 22023 '
+    'no range, 23P01 ranges overlap.';
 
 CREATE FUNCTION etl.load_ip_ranges(
     new_table text, file text, columns name[], header bool DEFAULT true, replace bool DEFAULT false)
@@ -110,14 +168,18 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    declared text := (SELECT string_agg(format('%I text', c), ', ' ORDER BY n)
+    declared text := (SELECT string_agg(quote_ident(c) || ' text', ', ' ORDER BY n)
                       FROM unnest(columns) WITH ORDINALITY AS u (c, n));
     rows bigint;
 BEGIN
-    IF declared IS NULL OR file IS NULL THEN
+    IF declared IS NULL OR file IS NULL OR array_position(columns, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = CASE WHEN file IS NULL THEN 'no file was given' ELSE 'no columns were given' END,
+            MESSAGE = CASE
+                          WHEN file IS NULL THEN 'no file was given'
+                          WHEN declared IS NULL THEN 'no columns were given'
+                          ELSE 'a column has no name'
+                      END,
             HINT = 'Name the file and all of its columns in their order, as in '
                    'etl.load_ip_ranges(''public.country_ip'', ''/srv/country.csv'', ''{first_ip,last_ip,country}'').';
     END IF;
@@ -137,9 +199,10 @@ REVOKE EXECUTE ON FUNCTION etl.load_ip_ranges(text, text, name[], bool, bool) FR
 
 CREATE FUNCTION etl.ip_lookup(ranges regclass, ip inet)
 RETURNS jsonb
-LANGUAGE C STRICT STABLE PARALLEL SAFE COST 100
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100
 AS 'MODULE_PATHNAME', 'etl_ip_lookup';
 COMMENT ON FUNCTION etl.ip_lookup(regclass, inet) IS
     'What is known of the range that an address lies in: the row of a table that etl.create_ip_ranges or '
     'etl.load_ip_ranges has made, without its ends. A netmask of the address does not count. NULL where no range holds '
-    'the address. Errors: 42703 or 42P01 another table.';
+    'the address. Runs in the leader of a parallel plan, for the table may be a temporary one. Errors: 42703 a table '
+    'without addresses in first_ip and last_ip, 42P01 no such table.';

@@ -16,24 +16,26 @@ k_hop::k_hop(const csr& graph)
 void k_hop::count(std::span<const std::uint32_t> starts, std::int32_t hops, std::span<std::uint64_t> counts,
                   edge_poller& stop)
 {
-    begin(starts);
+    begin(starts, stop);
     for (std::int32_t hop = 0; hop < hops && !frontier_.empty(); ++hop) {
         for (const auto node : frontier_) {
             go_along(node, stop);
         }
-        arrive();
+        arrive(stop);
     }
     for (unsigned i = 0; i < starts.size(); ++i) {
         counts[i] = sums_.of(i);
     }
 }
 
-void k_hop::begin(std::span<const std::uint32_t> starts)
+void k_hop::begin(std::span<const std::uint32_t> starts, edge_poller& stop)
 {
     sums_ = {};
-    for (const auto node : visited_) {
-        marks_[node] = {};
-    }
+    stop.in_parts(visited_.size(), [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            marks_[visited_[i]] = {};
+        }
+    });
     visited_.clear();
     frontier_.clear();
     for (std::size_t i = 0; i < starts.size(); ++i) {
@@ -64,17 +66,19 @@ void k_hop::go_along(std::uint32_t node, edge_poller& stop)
     });
 }
 
-void k_hop::arrive()
+void k_hop::arrive(edge_poller& stop)
 {
-    for (const auto node : reached_) {
-        auto& at = marks_[node];
-        if (at.seen == 0) {
-            visited_.push_back(node);
+    stop.in_parts(reached_.size(), [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            auto& at = marks_[reached_[i]];
+            if (at.seen == 0) {
+                visited_.push_back(reached_[i]);
+            }
+            at.seen |= at.next;
+            at.here = std::exchange(at.next, 0);
+            sums_.add(at.here);
         }
-        at.seen |= at.next;
-        at.here = std::exchange(at.next, 0);
-        sums_.add(at.here);
-    }
+    });
     frontier_.swap(reached_);
     reached_.clear();
 }

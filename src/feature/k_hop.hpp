@@ -29,9 +29,9 @@ class k_hop {
     };
     using nodes = std::pmr::vector<std::uint32_t>;
 
-    void begin(std::span<const std::uint32_t> starts);
+    void begin(std::span<const std::uint32_t> starts, edge_poller& stop);
     void go_along(std::uint32_t node, edge_poller& stop);
-    void arrive();
+    void arrive(edge_poller& stop);
 
     // How often each bit has come: number 64 as the bits of 64 sums, so that adding a word takes few steps.
     class bit_sums {

@@ -148,17 +148,19 @@ bool negative_sampler::take(std::uint32_t item) noexcept
     return is_free;
 }
 
-void negative_sampler::take_all(items seen) noexcept
+void negative_sampler::take_all(items seen)
 {
     for (const std::uint32_t item : seen) {
         take(item);
+        stop_.tick();
     }
 }
 
-void negative_sampler::give_back(items taken) noexcept
+void negative_sampler::give_back(items taken)
 {
     for (const std::uint32_t item : taken) {
         taken_[item / 64] = 0;
+        stop_.tick();
     }
 }
 

@@ -59,8 +59,8 @@ class negative_sampler {
     void draw_from_tree(items seen, std::size_t count, random_numbers& random);
 
     bool take(std::uint32_t item) noexcept; // false where it is taken
-    void take_all(items seen) noexcept;
-    void give_back(items taken) noexcept;
+    void take_all(items seen);
+    void give_back(items taken);
 
     const positive_rows& rows_;
     const positives& of_;

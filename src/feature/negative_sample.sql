@@ -55,6 +55,29 @@ $$;
 COMMENT ON FUNCTION etl._ratio_millionths(numeric) IS
     'A ratio as a whole number of millionths. 22023 where it is negative, above a thousand million, or finer.';
 
+CREATE FUNCTION etl._sample_query(source text, argument text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN etl._load_query(source);
+EXCEPTION
+    WHEN invalid_name THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be a query or the name of a table, not %L', argument, left(source, 80)),
+            HINT = 'Give one SELECT that changes no data, or a name with its schema, as in ''public.interactions''.';
+    WHEN undefined_table OR invalid_schema_name THEN
+        RAISE EXCEPTION USING
+            ERRCODE = SQLSTATE,
+            MESSAGE = SQLERRM,
+            HINT = 'Name the table with its schema, as in ''public.interactions''.';
+END
+$$;
+COMMENT ON FUNCTION etl._sample_query(text, text) IS
+    'etl._load_query of an argument of etl.negative_sample. 22023 where it is neither a query nor a name.';
+
 CREATE FUNCTION etl._positives_query(positives text, user_col name, item_col name)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -70,7 +93,7 @@ BEGIN
             MESSAGE = 'no positives were given',
             HINT = 'Give a query, or the name of a table with its schema, as in ''public.interactions''.';
     END IF;
-    query := etl._load_query(positives);
+    query := etl._sample_query(positives, 'positives');
     columns := etl._require_query_columns(query);
     PERFORM etl._require_query_column(columns, user_col);
     PERFORM etl._require_query_column(columns, item_col);
@@ -105,7 +128,7 @@ BEGIN
             HINT = 'Give a query, or the name of a table with its schema; leave it out to draw from the items of the '
                    'positives.';
     END IF;
-    query := etl._load_query(items);
+    query := etl._sample_query(items, 'items');
     columns := etl._require_query_columns(query);
     IF cardinality(columns) = 1 THEN
         item_col := columns[1];

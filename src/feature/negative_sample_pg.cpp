@@ -53,6 +53,10 @@ planned plan(pg::arguments args)
 
 sample_request requested(pg::arguments args)
 {
+    if (args.is_null(6)) {
+        throw error(sqlstate::null_value_not_allowed, "seed must not be NULL", {},
+                    "Give a number, or leave it out to have 0: the same seed gives the same sample.");
+    }
     const auto seed = static_cast<std::uint64_t>(args.get<std::int64_t>(6));
     const pg::spi_session session;
     const planned found = pg::call([args] { return plan(args); });
@@ -62,13 +66,14 @@ sample_request requested(pg::arguments args)
 }
 
 // The same of a call within the extension: positives_query, items_query, ratio_millionths, exponent, seed, from
-// argument `first` on.
+// argument `first` on. Phase one.
 sample_request given(pg::arguments args, int first)
 {
-    return {std::string{args.get<std::string_view>(first)},
-            args.is_null(first + 1) ? std::nullopt : std::optional<std::string>{args.get<std::string_view>(first + 1)},
-            {args.get<std::int64_t>(first + 2), args.get<double>(first + 3),
-             static_cast<std::uint64_t>(args.get<std::int64_t>(first + 4))}};
+    const auto positives = args.get<std::string_view>(first);
+    const auto items = args.is_null(first + 1) ? std::nullopt : std::optional{args.get<std::string_view>(first + 1)};
+    const sample_options options{args.get<std::int64_t>(first + 2), args.get<double>(first + 3),
+                                 static_cast<std::uint64_t>(args.get<std::int64_t>(first + 4))};
+    return {std::string{positives}, items ? std::optional{std::string{*items}} : std::nullopt, options};
 }
 
 // --- users who cannot have as many as are wanted ---------------------------------------------------------------------
@@ -83,12 +88,13 @@ class shortfall {
         }
     }
 
-    void warn(std::uint32_t all_users) const
+    void warn(std::uint32_t all_users, bool is_weighted) const
     {
         if (users_ > 0) {
             pg::warn(std::to_string(users_) + " of " + std::to_string(all_users) +
                          " users got fewer negatives than the ratio asks for",
-                     "They got every item that they have not seen; " + std::to_string(missing_) +
+                     std::string{"They got every item that "} + (is_weighted ? "others have seen and they" : "they") +
+                         " have not" + (is_weighted ? "; " : " seen; ") + std::to_string(missing_) +
                          " negatives are missing.",
                      "etl.negative_sample_report, called with the same arguments, lists these users.");
         }
@@ -101,7 +107,7 @@ class shortfall {
 
 // Calls f(user, his negatives), both by place, for all users.
 template <class F>
-void for_each_sample(loaded_sample& of, F&& f)
+void for_each_sample(loaded_sample& of, bool is_weighted, F&& f)
 {
     shortfall short_of;
     for (std::uint32_t user = 0; user < of.rows().user_count(); ++user) {
@@ -110,7 +116,7 @@ void for_each_sample(loaded_sample& of, F&& f)
         f(user, drawn);
         pg::poll();
     }
-    short_of.warn(of.rows().user_count());
+    short_of.warn(of.rows().user_count(), is_weighted);
 }
 
 // --- tables ----------------------------------------------------------------------------------------------------------
@@ -158,8 +164,11 @@ class sample_table {
         }
     }
 
-    std::uint64_t hash_of(Datum user) const
+    // What it takes to make the value's form is needed for this user alone.
+    std::uint64_t hash_of(Datum user)
     {
+        scratch_.reset();
+        const pg::within_context within{scratch_.get()};
         return pg::call([this, user] { return split_hash(of_.users().hash(), user, seed_hash_, seed_); });
     }
 
@@ -181,6 +190,7 @@ class sample_table {
     std::int64_t seed_;
     loaded_sample& of_;
     value_hash seed_hash_;
+    pg::scratch_context scratch_;
     std::array<Datum, 4> values_;
     std::array<bool, 4> nulls_;
     poller stop_{pg::poll};
@@ -211,16 +221,18 @@ ETL_FUNCTION(etl_negative_sample, args)
     TupleDesc expected = pg::listed_columns(args, "etl.negative_sample", "s(user_id bigint, item_id bigint)");
     pg::result_set rows{args};
     loaded_sample sample;
-    sample.load(requested(args), expected);
+    const sample_request request = requested(args);
+    sample.load(request, expected);
     poller stop{pg::poll};
-    for_each_sample(sample, [&](std::uint32_t user, std::span<const std::uint32_t> negatives) {
-        for (const std::uint32_t item : negatives) {
-            Datum values[] = {sample.user(user), sample.item(item)};
-            bool nulls[] = {false, false};
-            rows.put(values, nulls);
-            stop.tick();
-        }
-    });
+    for_each_sample(sample, request.options.is_weighted(),
+                    [&](std::uint32_t user, std::span<const std::uint32_t> negatives) {
+                        for (const std::uint32_t item : negatives) {
+                            Datum values[] = {sample.user(user), sample.item(item)};
+                            bool nulls[] = {false, false};
+                            rows.put(values, nulls);
+                            stop.tick();
+                        }
+                    });
     return rows.finish();
 }
 
@@ -230,11 +242,11 @@ ETL_FUNCTION(etl_write_negatives, args)
     const Oid table = DatumGetObjectId(args.given(0));
     const bool is_labelled = args.get<bool>(1);
     const auto fractions = args.is_null(2) ? std::span<const double>{} : read_fractions(args.datum(2));
-    loaded_sample sample;
     const sample_request request = given(args, 3);
+    loaded_sample sample;
     sample.load(request, nullptr);
     sample_table to{table, is_labelled, fractions, static_cast<std::int64_t>(request.options.seed), sample};
-    for_each_sample(sample,
+    for_each_sample(sample, request.options.is_weighted(),
                     [&](std::uint32_t user, std::span<const std::uint32_t> negatives) { to.put(user, negatives); });
     return args.result(to.finish());
 }
@@ -243,10 +255,12 @@ ETL_FUNCTION(etl_write_negatives, args)
 ETL_FUNCTION(etl_short_users, args)
 {
     pg::result_set rows{args};
+    const sample_request request = given(args, 0);
     loaded_sample sample;
-    sample.load(given(args, 0), nullptr);
+    sample.load(request, nullptr);
     pg::context_resource memory;
     pg::text_maker maker{&memory};
+    pg::scratch_context scratch;
     FmgrInfo output = {};
     pg::call([&output, type = sample.users().type()] {
         Oid function = InvalidOid;
@@ -256,8 +270,10 @@ ETL_FUNCTION(etl_short_users, args)
     });
     for (std::uint32_t user = 0; user < sample.rows().user_count(); ++user) {
         if (sample.sampler().wanted(user) > sample.sampler().available(user)) {
+            const pg::within_context within{scratch.get()};
             put_short_user(rows, maker, &output, sample, user);
         }
+        scratch.reset();
         pg::poll();
     }
     return rows.finish();

@@ -10,31 +10,37 @@
 namespace etl::feature {
 namespace {
 
-double sum_of(std::span<const double> numbers)
+double sum_of(std::span<const double> numbers, edge_poller& stop)
 {
     double sum = 0;
-    for (const double number : numbers) {
-        sum += number;
-    }
+    stop.in_parts(numbers.size(), [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            sum += numbers[i];
+        }
+    });
     return sum;
+}
+
+void divide(std::span<double> numbers, double by, edge_poller& stop)
+{
+    stop.in_parts(numbers.size(), [&](std::size_t begin, std::size_t end) {
+        for (auto i = begin; i < end; ++i) {
+            numbers[i] /= by;
+        }
+    });
 }
 
 class ranking {
   public:
     // Preferences are taken relative to the largest, so that no sum of them is infinite.
-    ranking(const pagerank_graph& graph, std::span<const double> preferences, double damping)
+    ranking(const pagerank_graph& graph, std::span<const double> preferences, double damping, edge_poller& stop)
         : graph_{graph}, damping_{damping}, nodes_{graph.incoming().nodes()},
           jumps_(preferences.begin(), preferences.end(), graph.incoming().memory()),
           ranks_(nodes_, 1.0 / nodes_, graph.incoming().memory()), given_(nodes_, graph.incoming().memory())
     {
         const double most = jumps_.empty() ? 1 : *std::max_element(jumps_.begin(), jumps_.end());
-        for (double& jump : jumps_) {
-            jump /= most;
-        }
-        const double sum = sum_of(jumps_);
-        for (double& jump : jumps_) {
-            jump /= sum;
-        }
+        divide(jumps_, most, stop);
+        divide(jumps_, sum_of(jumps_, stop), stop);
     }
 
     // One iteration. Returns by how much it changes the ranks in sum.
@@ -52,12 +58,9 @@ class ranking {
     }
 
     // Takes what rounding has added or lost out of the sum.
-    std::pmr::vector<double> take_ranks()
+    std::pmr::vector<double> take_ranks(edge_poller& stop)
     {
-        const double sum = sum_of(ranks_);
-        for (double& rank : ranks_) {
-            rank /= sum;
-        }
+        divide(ranks_, sum_of(ranks_, stop), stop);
         return std::move(ranks_);
     }
 
@@ -68,15 +71,16 @@ class ranking {
     {
         const bool weighted = graph_.incoming().is_weighted();
         double dangling = 0;
-        for (std::uint32_t node = 0; node < nodes_; ++node) {
-            if (const double out = graph_.out_weight(node); out > 0) {
-                given_[node] = weighted ? ranks_[node] : ranks_[node] / out;
-            } else {
-                given_[node] = 0;
-                dangling += ranks_[node];
+        stop.in_parts(nodes_, [&](std::size_t begin, std::size_t end) {
+            for (auto node = static_cast<std::uint32_t>(begin); node < end; ++node) {
+                if (const double out = graph_.out_weight(node); out > 0) {
+                    given_[node] = weighted ? ranks_[node] : ranks_[node] / out;
+                } else {
+                    given_[node] = 0;
+                    dangling += ranks_[node];
+                }
             }
-        }
-        stop.done(nodes_);
+        });
         return 1.0 - damping_ + damping_ * dangling;
     }
 
@@ -133,10 +137,15 @@ pagerank_graph::pagerank_graph(edge_list&& edges, std::uint32_t nodes, edge_poll
 }
 
 // The number of nodes where there is none.
-std::uint32_t pagerank_graph::first_infinite() const noexcept
+std::uint32_t pagerank_graph::first_infinite(poll_fn poll) const
 {
-    const auto found = std::find_if(out_weights_.begin(), out_weights_.end(), [](double of) { return std::isinf(of); });
-    return static_cast<std::uint32_t>(found - out_weights_.begin());
+    poller stop{poll};
+    std::uint32_t node = 0;
+    while (node < out_weights_.size() && !std::isinf(out_weights_[node])) {
+        ++node;
+        stop.tick();
+    }
+    return node;
 }
 
 void pagerank_graph::refuse_infinite(std::string_view name)
@@ -185,14 +194,14 @@ pagerank_result pagerank(const pagerank_graph& graph, std::span<const double> pr
         return result;
     }
     edge_poller stop{poll};
-    ranking ranks{graph, preferences, options.damping};
+    ranking ranks{graph, preferences, options.damping, stop};
     const double enough = options.tolerance * graph.incoming().nodes();
     do {
         result.change = ranks.iterate(stop);
         result.converged = result.change < enough;
         ++result.iterations;
     } while (!result.converged && result.iterations < options.max_iterations);
-    result.ranks = ranks.take_ranks();
+    result.ranks = ranks.take_ranks(stop);
     return result;
 }
 

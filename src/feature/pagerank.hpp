@@ -22,7 +22,7 @@ class pagerank_graph {
     pagerank_graph(edge_list&& edges, std::uint32_t nodes, poll_fn poll, NameOf&& name_of)
         : pagerank_graph{std::move(edges), nodes, edge_poller{poll}}
     {
-        if (const auto node = first_infinite(); node < nodes) {
+        if (const auto node = first_infinite(poll); node < nodes) {
             refuse_infinite(name_of(node));
         }
         make_shares(poll);
@@ -35,7 +35,7 @@ class pagerank_graph {
 
   private:
     pagerank_graph(edge_list&& edges, std::uint32_t nodes, edge_poller stop);
-    std::uint32_t first_infinite() const noexcept;
+    std::uint32_t first_infinite(poll_fn poll) const;
     [[noreturn]] static void refuse_infinite(std::string_view name);
     void make_shares(poll_fn poll);
 

@@ -125,6 +125,7 @@ ETL_FUNCTION(etl_one_hot, args)
     int count = 0;
     deconstruct_array(categories, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &count);
     auto* ones = etl::pg::allocate_array<std::int32_t>(static_cast<std::size_t>(count));
+    etl::poller stop{etl::pg::poll};
     int found = 0;
     for (int i = 0; i < count; ++i) {
         if (nulls[i]) {
@@ -134,6 +135,7 @@ ETL_FUNCTION(etl_one_hot, args)
                               DatumGetBool(DirectFunctionCall2Coll(texteq, args.collation(), args.datum(0), names[i]));
         ones[i] = is_value ? 1 : 0;
         found += ones[i];
+        stop.tick();
     }
     if (found > 1) {
         throw etl::error(etl::sqlstate::invalid_parameter_value,

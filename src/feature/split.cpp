@@ -44,7 +44,7 @@ void check_fractions(std::span<const double> fractions)
         }
         sum += fraction;
     }
-    if (!(std::abs(sum - 1) <= tolerance)) {
+    if (!(std::abs(sum - 1) < tolerance)) {
         refuse("the fractions of a split must sum to 1, not to " + shown(sum));
     }
 }

@@ -6,7 +6,7 @@
 
 namespace etl::feature {
 
-// Throws unless the fractions are greater than 0 and sum to 1, but for 1e-9.
+// Throws unless the fractions are greater than 0 and sum to 1, but for less than 1e-9.
 void check_fractions(std::span<const double> fractions);
 
 // The part, from 1: the first 53 bits of the hash, read as a fraction of 1, lie below the sum of its fraction and of

@@ -14,12 +14,27 @@ extern "C" {
 #include <type_traits>
 
 namespace etl::feature {
+namespace {
+
+void require_list(ArrayType* array, Oid type, const char* what, const char* hint)
+{
+    const bool has_null = ARR_HASNULL(array) && array_contains_nulls(array);
+    if (ARR_NDIM(array) > 1 || has_null || ARR_ELEMTYPE(array) != type) {
+        throw error(sqlstate::invalid_parameter_value,
+                    std::string{"the "} + what + " of a split must " +
+                        (has_null ? "not have NULL among them" : "be an array of one dimension"),
+                    {}, hint);
+    }
+}
+
+} // namespace
 
 std::span<const double> read_fractions(Datum value)
 {
     ArrayType* array = DatumGetArrayTypeP(value);
-    if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT8OID) {
-        throw error(sqlstate::invalid_parameter_value, "the fractions of a split must be a list without NULL", {},
+    require_list(array, FLOAT8OID, "fractions", "Give the share of each part, as in ARRAY[0.8, 0.1, 0.1].");
+    if (ARR_NDIM(array) == 0) {
+        throw error(sqlstate::invalid_parameter_value, "a split must have at least one fraction", {},
                     "Give the share of each part, as in ARRAY[0.8, 0.1, 0.1].");
     }
     const std::span fractions{reinterpret_cast<const double*>(ARR_DATA_PTR(array)),
@@ -51,20 +66,23 @@ const split_hashes& learned(pg::arguments args)
     return *static_cast<const split_hashes*>(function->fn_extra);
 }
 
+const char* shown(PGFunction output, Datum value)
+{
+    return DatumGetCString(DirectFunctionCall1(output, value));
+}
+
 std::span<const TimestampTz> read_cutoffs(Datum value)
 {
     ArrayType* array = DatumGetArrayTypeP(value);
+    require_list(array, TIMESTAMPTZOID, "cutoffs", "Name the moments, the earliest first.");
     const int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    if (count == 0) {
-        return {};
-    }
-    if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != TIMESTAMPTZOID) {
-        throw error(sqlstate::invalid_parameter_value, "the cutoffs of a split must be a list without NULL");
-    }
     const std::span cutoffs{reinterpret_cast<const TimestampTz*>(ARR_DATA_PTR(array)), static_cast<std::size_t>(count)};
-    if (std::adjacent_find(cutoffs.begin(), cutoffs.end(), std::greater_equal<>{}) != cutoffs.end()) {
-        throw error(sqlstate::invalid_parameter_value, "the cutoffs of a split must be in ascending order", {},
-                    "Name each moment once, the earliest first.");
+    const auto wrong = std::adjacent_find(cutoffs.begin(), cutoffs.end(), std::greater_equal<>{});
+    if (wrong != cutoffs.end()) {
+        const char* before = shown(timestamptz_out, TimestampTzGetDatum(wrong[0]));
+        const char* after = shown(timestamptz_out, TimestampTzGetDatum(wrong[1]));
+        throw error(sqlstate::invalid_parameter_value, "the cutoffs of a split must be in ascending order",
+                    std::string{after} + " comes after " + before + ".", "Name each moment once, the earliest first.");
     }
     return cutoffs;
 }
@@ -88,7 +106,9 @@ bool is_in_gap(TimestampTz moment, TimestampTz cutoff, Interval* gap)
 void check_gap(const Interval& gap)
 {
     if (gap.time < 0 || gap.day < 0 || gap.month < 0) {
-        throw error(sqlstate::invalid_parameter_value, "the gap of a split must have no negative part", {},
+        const char* text = shown(interval_out, IntervalPGetDatum(&gap));
+        throw error(sqlstate::invalid_parameter_value,
+                    std::string{"the gap of a split must have no negative part, as "} + text + " has", {},
                     "Give an interval, such as '7 days', or leave the argument out to have none.");
     }
 }

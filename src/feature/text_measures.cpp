@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -56,11 +57,22 @@ class entropy_sum {
     double weighted_ = 0;
 };
 
-double entropy_of_ascii(std::string_view text) noexcept
+// In pieces, between which it polls. None where a character is not ASCII.
+std::optional<double> entropy_of_ascii(std::string_view text, poll_fn poll)
 {
+    constexpr std::size_t piece = 65536;
     std::array<std::size_t, 128> counts{};
-    for (const char c : text) {
-        ++counts[static_cast<unsigned char>(c)];
+    for (std::size_t at = 0; at < text.size(); at += piece) {
+        const std::string_view next = text.substr(at, piece);
+        if (!is_ascii(next)) {
+            return std::nullopt;
+        }
+        for (const char c : next) {
+            ++counts[static_cast<unsigned char>(c)];
+        }
+        if (next.size() == piece) {
+            poll();
+        }
     }
     entropy_sum sum;
     for (const std::size_t count : counts) {
@@ -84,8 +96,8 @@ std::int64_t digit_count(std::string_view text, poll_fn poll)
 
 double text_entropy(std::string_view text, std::pmr::memory_resource* memory, poll_fn poll)
 {
-    if (is_ascii(text)) {
-        return entropy_of_ascii(text);
+    if (const auto found = entropy_of_ascii(text, poll)) {
+        return *found;
     }
     std::pmr::unordered_map<char32_t, std::size_t> counts{memory};
     poller stop{poll};

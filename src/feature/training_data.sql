@@ -8,13 +8,13 @@ AS $$
 BEGIN
     IF seed IS NULL THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
+            ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'seed must not be NULL',
             HINT = 'Give a number, or leave it out to have 0: the same seed gives the same sample.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._require_seed(bigint) IS 'Checks that a seed is there (22023).';
+COMMENT ON FUNCTION etl._require_seed(bigint) IS 'Checks that a seed is there (22004).';
 
 CREATE FUNCTION etl._write_negatives(
     new_table oid, labelled bool, fractions double precision[], positives_query text, items_query text,

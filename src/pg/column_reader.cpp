@@ -2,6 +2,7 @@
 
 extern "C" {
 #include <catalog/pg_type.h>
+#include <utils/builtins.h>
 #include <utils/fmgrprotos.h>
 #include <utils/lsyscache.h>
 }
@@ -35,6 +36,11 @@ double number_of(Datum value, Oid type)
     default:
         return static_cast<double>(integer_of(value, type));
     }
+}
+
+double column_reader::nearest_number(Datum value) const
+{
+    return type == NUMERICOID ? DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value)) : number(value);
 }
 
 column_reader column_reader::of(TupleDesc row, int column)

@@ -26,6 +26,9 @@ struct column_reader {
     std::int64_t integer(Datum value) const noexcept { return integer_of(value, type); }
     double number(Datum value) const { return number_of(value, type); }
 
+    // The same, but infinity for a numeric beyond the doubles, and 0 for one that is nearer to it than any other.
+    double nearest_number(Datum value) const;
+
     // The text form, which lives as long as the value or the current memory context.
     std::string_view text(Datum value)
     {

@@ -12,7 +12,10 @@ namespace etl::pg {
 
 std::span<const double> read_doubles(arguments args, int i, const char* name)
 {
-    ArrayType* array = DatumGetArrayTypeP(args.given(i));
+    if (args.is_null(i)) {
+        throw error(sqlstate::null_value_not_allowed, std::string{name} + " must not be NULL");
+    }
+    ArrayType* array = DatumGetArrayTypeP(args.datum(i));
     if (ARR_ELEMTYPE(array) != FLOAT8OID || ARR_NDIM(array) > 1 ||
         (ARR_HASNULL(array) && array_contains_nulls(array))) {
         throw error(sqlstate::invalid_parameter_value,

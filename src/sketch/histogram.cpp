@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t magic = make_magic("HIST");
 constexpr std::uint32_t version = 1;
+constexpr std::uint64_t most_values = std::uint64_t{1} << 62; // of all counters, so that their sum is a bigint
 
 struct header {
     state_header head;
@@ -115,13 +116,42 @@ bool has_edges(std::span<const std::byte> state, std::size_t count, std::span<co
                 "Use the same edges for all; etl.equi_depth_edges gives them from stored quantiles.");
 }
 
-void increase(std::byte* counter, std::uint64_t by = 1)
+[[noreturn]] void refuse_count()
 {
-    std::uint64_t sum = 0;
-    if (__builtin_add_overflow(load<std::uint64_t>(counter), by, &sum)) {
-        throw error(sqlstate::program_limit_exceeded, "a histogram cannot count more than 2^64 values in a bin");
+    throw error(sqlstate::program_limit_exceeded, "a histogram cannot count more than 2^62 values");
+}
+
+void increase(std::byte* counter)
+{
+    const auto count = load<std::uint64_t>(counter);
+    if (count >= most_values) {
+        refuse_count();
     }
-    store(counter, sum);
+    store(counter, count + 1);
+}
+
+// Calls each(where) for all counters.
+template <class Each>
+void each_counter(std::size_t edges, Each&& each)
+{
+    for (const std::size_t at :
+         {offsetof(header, below), offsetof(header, above), offsetof(header, nans), offsetof(header, nulls)}) {
+        each(at);
+    }
+    for (std::size_t at = rows_at(edges); at < size_of(edges); at += sizeof(std::uint64_t)) {
+        each(at);
+    }
+}
+
+// Of all counters, or more than most_values.
+std::uint64_t total_of(std::span<const std::byte> state, std::size_t edges)
+{
+    constexpr std::uint64_t too_many = most_values + 1;
+    std::uint64_t sum = 0;
+    each_counter(edges, [&](std::size_t at) {
+        sum = std::min(sum + std::min(load<std::uint64_t>(state.data() + at), too_many), too_many);
+    });
+    return sum;
 }
 
 } // namespace
@@ -183,16 +213,12 @@ void histogram::merge(flat_buffer& buffer, std::span<const std::byte> other)
         refuse_other_edges("histograms of different edges cannot be merged", read(buffer.bytes()).edges,
                            read(other).edges);
     }
-    const auto add_counter = [&](std::size_t at) {
-        increase(buffer.data() + at, load<std::uint64_t>(other.data() + at));
-    };
-    for (const std::size_t at :
-         {offsetof(header, below), offsetof(header, above), offsetof(header, nans), offsetof(header, nulls)}) {
-        add_counter(at);
+    if (total_of(buffer.bytes(), head.edges) + total_of(other, head.edges) > most_values) {
+        refuse_count();
     }
-    for (std::size_t at = rows_at(head.edges); at < other.size(); at += sizeof(std::uint64_t)) {
-        add_counter(at);
-    }
+    each_counter(head.edges, [&](std::size_t at) {
+        store(buffer.data() + at, load<std::uint64_t>(buffer.data() + at) + load<std::uint64_t>(other.data() + at));
+    });
 }
 
 histogram::contents histogram::read(std::span<const std::byte> state)
@@ -214,18 +240,10 @@ std::uint64_t histogram::contents::count() const noexcept
     return std::accumulate(rows.begin(), rows.end(), below + above + nans);
 }
 
-// No counter may be so large that their sum is no bigint.
 void histogram::check(std::span<const std::byte> bytes)
 {
     const contents state = read(bytes);
-    std::uint64_t sum = 0;
-    const auto adds_up = [&sum](std::uint64_t rows) {
-        constexpr std::uint64_t most = std::uint64_t{1} << 62;
-        sum += std::min(rows, most);
-        return rows < most && sum < most;
-    };
-    if (!adds_up(state.below) || !adds_up(state.above) || !adds_up(state.nans) || !adds_up(state.nulls) ||
-        !std::all_of(state.rows.begin(), state.rows.end(), adds_up)) {
+    if (total_of(bytes, state.edges.size()) > most_values) {
         refuse_state(type_name, "It counts more than 2^62 values.");
     }
     for (std::size_t i = 0; i < state.edges.size(); ++i) {

@@ -33,7 +33,8 @@ class histogram {
     void add(double value);
     void add_null();
 
-    // Adds the counts of another state to a state, which is not empty. Throws invalid_parameter_value for other edges.
+    // Adds the counts of another state to a state, which is not empty. Throws invalid_parameter_value for other edges,
+    // and program_limit_exceeded past 2^62 values.
     static void merge(flat_buffer& buffer, std::span<const std::byte> other);
 
     // Proves that bytes from outside are a state with every property named above, or throws.

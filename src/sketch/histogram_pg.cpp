@@ -64,12 +64,14 @@ ETL_FUNCTION(etl_histogram_bins, args)
     const auto bytes = etl::pg::read_state(args, 0);
     etl::pg::result_set result{args};
     const histogram::contents counts = histogram::read(bytes);
+    etl::poller stop{etl::pg::poll};
     for (std::size_t i = 0; i < counts.rows.size(); ++i) {
         Datum values[] = {Int32GetDatum(static_cast<std::int32_t>(i + 1)), Float8GetDatum(counts.edges[i]),
                           Float8GetDatum(counts.edges[i + 1]),
                           Int64GetDatum(static_cast<std::int64_t>(counts.rows[i]))};
         bool nulls[] = {false, false, false, false};
         result.put(values, nulls);
+        stop.tick();
     }
     return result.finish();
 }

@@ -161,6 +161,11 @@ void sort_keys(std::span<std::uint64_t> keys, poll_fn poll)
     sort(keys, poll);
 }
 
+void sort_keys(std::span<std::uint32_t> keys, poll_fn poll)
+{
+    sort(keys, poll);
+}
+
 std::uint64_t key_of(double value) noexcept
 {
     if (std::isnan(value)) {

@@ -1,8 +1,8 @@
 // The keys that sorted_runs keeps, their order, and how many of them are sorted at once.
 //
-// A key is a fingerprint, or 64 bits whose order as an unsigned number is the order wanted. Fingerprints only need
-// some order: theirs looks at the low half first, for those 64 bits are evenly spread whatever the values are, while
-// the high half of whole numbers is always the same.
+// A key is a fingerprint, or 64 or 32 bits whose order as an unsigned number is the order wanted. Fingerprints only
+// need some order: theirs looks at the low half first, for those 64 bits are evenly spread whatever the values are,
+// while the high half of whole numbers is always the same.
 #pragma once
 
 #include "core/error.hpp"
@@ -62,6 +62,7 @@ bool is_ascending(std::span<const Key> keys, poll_fn poll);
 // sorts. Keys of few different values cost one pass. Polls within every pass.
 void sort_keys(std::span<fingerprint> keys, poll_fn poll);
 void sort_keys(std::span<std::uint64_t> keys, poll_fn poll);
+void sort_keys(std::span<std::uint32_t> keys, poll_fn poll);
 
 // Numbers as keys, such that the keys' order is the numbers': -infinity … -0 = 0 … infinity, NaN last, as
 // PostgreSQL orders float8.

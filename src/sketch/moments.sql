@@ -158,8 +158,9 @@ RETURNS double precision
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_moments_stddev_pop';
 COMMENT ON FUNCTION etl.stddev_pop(etl.moments) IS
-    'The population standard deviation, the square root of etl.var_pop, also where that is out of range. 0 only '
-    'where all values are equal. NaN with a NaN or an infinity, as in PostgreSQL.';
+    'The population standard deviation, the square root of etl.var_pop, also where that is out of range: 0 '
+    'where all values are equal, or so near to each other that it is less than the smallest double. NaN with a NaN or '
+    'an infinity, as in PostgreSQL.';
 
 CREATE FUNCTION etl.skewness(state etl.moments)
 RETURNS double precision

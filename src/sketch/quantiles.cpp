@@ -197,6 +197,9 @@ void check_levels(const quantiles::contents& state)
             refuse_state(quantiles::type_name, "A level has more values than it may have.");
         }
         count += level.size() << h;
+        if (count > most_values) { // before it could begin again at zero
+            refuse_state(quantiles::type_name, "Its levels stand for more values than there may be.");
+        }
         if (h > 0 && !std::is_sorted(level.begin(), level.end())) {
             refuse_state(quantiles::type_name, "A level is not in order.");
         }

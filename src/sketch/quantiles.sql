@@ -174,4 +174,4 @@ COMMENT ON FUNCTION etl.equi_depth_edges(etl.quantiles, integer) IS
     'Edges for etl.histogram that part the reference into so many bins of about as many rows each: the least value, '
     'quantiles, the greatest value. A value that fills more than one bin gives one edge, so there may be fewer '
     'bins; a column of one value gets one bin, up to the next double. NaN is left out. Error 22023 for less than '
-    'one bin, and without a value.';
+    'one bin or more than 100000, and without a value.';

@@ -29,6 +29,12 @@ Datum add(arguments args, int kept)
     return state.datum();
 }
 
+// Of the state in the first argument.
+quantiles_reader reader_of(arguments args)
+{
+    return {etl::pg::read_state(args, 0), etl::pg::poll};
+}
+
 Datum answer(arguments args, std::optional<double> found)
 {
     return found ? args.result(*found) : args.null_result();
@@ -45,6 +51,9 @@ ETL_FUNCTION(etl_quantiles_add, args)
 
 ETL_FUNCTION(etl_quantiles_add_kept, args)
 {
+    if (args.is_null(2)) {
+        throw etl::error(etl::sqlstate::null_value_not_allowed, "kept must not be NULL");
+    }
     return add(args, args.get<std::int32_t>(2));
 }
 
@@ -65,22 +74,22 @@ ETL_FUNCTION(etl_quantiles_final, args)
 
 ETL_FUNCTION(etl_quantiles_row_count, args)
 {
-    return args.result(static_cast<std::int64_t>(quantiles_reader{etl::pg::read_state(args, 0)}.count()));
+    return args.result(static_cast<std::int64_t>(reader_of(args).count()));
 }
 
 ETL_FUNCTION(etl_quantiles_min, args)
 {
-    return answer(args, quantiles_reader{etl::pg::read_state(args, 0)}.least());
+    return answer(args, reader_of(args).least());
 }
 
 ETL_FUNCTION(etl_quantiles_max, args)
 {
-    return answer(args, quantiles_reader{etl::pg::read_state(args, 0)}.greatest());
+    return answer(args, reader_of(args).greatest());
 }
 
 ETL_FUNCTION(etl_quantiles_quantile, args)
 {
-    return answer(args, quantiles_reader{etl::pg::read_state(args, 0)}.at(args.get<double>(1)));
+    return answer(args, reader_of(args).at(args.get<double>(1)));
 }
 
 // NULL for NULL among the fractions, as percentile_cont has it.
@@ -94,26 +103,28 @@ ETL_FUNCTION(etl_quantiles_quantile_array, args)
     bool* nulls = nullptr;
     int count = 0;
     deconstruct_array(array, FLOAT8OID, sizeof(double), true, TYPALIGN_DOUBLE, &fractions, &nulls, &count);
-    const quantiles_reader reader{etl::pg::read_state(args, 0)};
+    const quantiles_reader reader = reader_of(args);
+    etl::poller stop{etl::pg::poll};
     std::vector<std::optional<double>> found;
     for (int i = 0; i < count; ++i) {
         found.push_back(nulls[i] ? std::nullopt : reader.at(DatumGetFloat8(fractions[i])));
+        stop.tick();
     }
     return etl::pg::make_doubles(found);
 }
 
 ETL_FUNCTION(etl_quantiles_cdf, args)
 {
-    return answer(args, quantiles_reader{etl::pg::read_state(args, 0)}.up_to(args.get<double>(1)));
+    return answer(args, reader_of(args).up_to(args.get<double>(1)));
 }
 
 ETL_FUNCTION(etl_quantiles_rank_error, args)
 {
-    return args.result(quantiles_reader{etl::pg::read_state(args, 0)}.rank_error());
+    return args.result(reader_of(args).rank_error());
 }
 
 ETL_FUNCTION(etl_quantiles_equi_depth_edges, args)
 {
-    const quantiles_reader reader{etl::pg::read_state(args, 0)};
+    const quantiles_reader reader = reader_of(args);
     return etl::pg::make_doubles(reader.edges(args.get<std::int32_t>(1)));
 }

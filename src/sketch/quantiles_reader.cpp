@@ -1,8 +1,10 @@
 #include "sketch/quantiles_reader.hpp"
 
 #include "sketch/double_order.hpp"
+#include "sketch/histogram.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -10,8 +12,21 @@
 #include "core/cpp_only.hpp"
 
 namespace etl {
+namespace {
 
-quantiles_reader::quantiles_reader(std::span<const std::byte> state)
+// As short as tells it from any other number.
+std::string in_text(double value)
+{
+    if (std::isnan(value)) {
+        return "NaN";
+    }
+    char digits[32];
+    return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+} // namespace
+
+quantiles_reader::quantiles_reader(std::span<const std::byte> state, poll_fn poll) : poll_{poll}
 {
     quantiles::contents read = quantiles::read(state);
     count_ = read.count;
@@ -34,11 +49,14 @@ quantiles_reader::quantiles_reader(std::span<const std::byte> state)
         }
         std::inplace_merge(all.begin(), all.begin() + middle, all.end(),
                            [](const weighted& a, const weighted& b) { return a.value < b.value; });
+        poll();
     }
+    poller stop{poll};
     std::uint64_t rank = 0;
     for (const weighted& item : all) {
         values_.push_back(item.value);
         ranks_.push_back(rank += item.weight);
+        stop.tick();
     }
 }
 
@@ -93,9 +111,7 @@ double quantiles_reader::interpolated(double fraction) const
 std::optional<double> quantiles_reader::at(double fraction) const
 {
     if (!(fraction >= 0 && fraction <= 1)) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "fraction must be between 0 and 1, not " +
-                        (std::isnan(fraction) ? std::string{"NaN"} : std::to_string(fraction)));
+        throw error(sqlstate::invalid_parameter_value, "fraction must be between 0 and 1, not " + in_text(fraction));
     }
     if (count() == 0) {
         return std::nullopt;
@@ -132,13 +148,16 @@ double quantiles_reader::rank_error() const noexcept
 
 std::vector<double> quantiles_reader::edges(int ranges) const
 {
-    if (ranges < 1) {
-        throw error(sqlstate::invalid_parameter_value, "bins must be at least 1, not " + std::to_string(ranges));
+    constexpr int most = histogram::most_edges - 1;
+    if (ranges < 1 || ranges > most) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "bins must be from 1 to " + std::to_string(most) + ", not " + std::to_string(ranges));
     }
     if (count_ == 0) {
         throw error(sqlstate::invalid_parameter_value, "there are no edges between no values",
                     "The quantiles are of NULL and NaN alone.");
     }
+    poller stop{poll_};
     std::vector<double> result{least_};
     for (int i = 1; i <= ranges; ++i) {
         const double share = static_cast<double>(i) / ranges;
@@ -147,6 +166,7 @@ std::vector<double> quantiles_reader::edges(int ranges) const
         if (edge > result.back()) {
             result.push_back(edge);
         }
+        stop.tick();
     }
     if (result.size() == 1) {
         const double next = std::nextafter(least_, std::numeric_limits<double>::infinity());

@@ -13,7 +13,8 @@ namespace etl {
 
 class quantiles_reader {
   public:
-    explicit quantiles_reader(std::span<const std::byte> state);
+    // A state may be of millions of values: polls while it takes them in, and where it goes through them.
+    quantiles_reader(std::span<const std::byte> state, poll_fn poll);
 
     std::uint64_t count() const noexcept { return count_ + nans_; }
     bool is_exact() const noexcept { return above_ == 0 && below_ == 0; }
@@ -35,13 +36,15 @@ class quantiles_reader {
 
     // Borders of so many ranges with about as many values each, for a histogram: the least value, the greatest, and
     // quantiles between them. Equal ones count once, so there may be fewer ranges. One value alone gets the range up to
-    // the next double. Throws invalid_parameter_value without a value, and for less than one range.
+    // the next double. Throws invalid_parameter_value without a value, for less than one range, and for more than a
+    // histogram has.
     std::vector<double> edges(int ranges) const;
 
   private:
     double value_of_rank(std::uint64_t rank) const;
     double interpolated(double fraction) const;
 
+    poll_fn poll_;
     std::uint64_t count_;
     std::uint64_t nans_;
     double least_;

@@ -71,8 +71,7 @@ Datum in_its_form(value_form given, Datum value)
     const std::string name = format_type_be(type);
     throw error(sqlstate::undefined_function, "values of type " + name + " cannot be hashed",
                 "The type, or one inside of it, has no hash function: it does not say which values are equal.",
-                std::string{"Cast the value to a type that has one, as in etl.hash128(value::"} +
-                    (is_json ? "jsonb" : "text") + ").");
+                std::string{"Cast the value to a type that has one, as in value::"} + (is_json ? "jsonb." : "text."));
 }
 
 } // namespace

@@ -81,7 +81,7 @@ std::size_t place_of(const std::byte* state, std::size_t tiles, std::int64_t min
 std::uint64_t sum_of(std::uint64_t a, std::uint64_t b)
 {
     if (a > most_rows || b > most_rows - a) {
-        throw error(sqlstate::program_limit_exceeded, "velocity tiles cannot count more than 2^62 rows in one");
+        throw error(sqlstate::program_limit_exceeded, "velocity tiles cannot count more than 2^62 rows");
     }
     return a + b;
 }
@@ -182,16 +182,17 @@ void velocity_tiles::merge(flat_buffer& buffer, std::span<const std::byte> other
     if (into.minutes != from.minutes) {
         refuse_mixture(into.minutes, from.minutes);
     }
+    (void)sum_of(into.dropped + into.count(), from.dropped + from.count()); // no state is of more rows than may be
     const std::int64_t oldest = std::max(into.newest(), from.newest()) - into.minutes + 1;
-    contents all{into.minutes, sum_of(into.dropped, from.dropped), {}};
+    contents all{into.minutes, into.dropped + from.dropped, {}};
     std::vector<tile> both(into.tiles.size() + from.tiles.size());
     std::merge(into.tiles.begin(), into.tiles.end(), from.tiles.begin(), from.tiles.end(), both.begin(),
                [](const tile& a, const tile& b) { return a.minute < b.minute; });
     for (const tile& next : both) {
         if (next.minute < oldest) {
-            all.dropped = sum_of(all.dropped, next.rows);
+            all.dropped += next.rows;
         } else if (!all.tiles.empty() && all.tiles.back().minute == next.minute) {
-            all.tiles.back().rows = sum_of(all.tiles.back().rows, next.rows);
+            all.tiles.back().rows += next.rows;
         } else {
             all.tiles.push_back(next);
         }

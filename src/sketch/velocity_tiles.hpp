@@ -47,7 +47,7 @@ class velocity_tiles {
     void add(std::int64_t moment);
 
     // Adds the rows of another state to a state, which is not empty. Throws invalid_parameter_value for another number
-    // of minutes.
+    // of minutes, and program_limit_exceeded past 2^62 rows.
     static void merge(flat_buffer& buffer, std::span<const std::byte> other);
 
     // The stored form: the same bytes for the same rows. `to` is empty.

@@ -39,7 +39,7 @@ CREATE TYPE etl.velocity_tiles (
 );
 COMMENT ON TYPE etl.velocity_tiles IS
     'How many rows fell into each of the last minutes. Made by the aggregate etl.velocity_tiles, stored like any '
-    'value, merged by the aggregate etl.merge, read by etl.velocity and etl.tiles. A tile is a minute by the clock '
+    'value, merged by the aggregate etl.merge, read by etl.rows_within and etl.tiles. A tile is a minute by the clock '
     'in UTC: it begins with the minute and ends before the next. A ring of n minutes keeps the tile of the newest '
     'row and the n - 1 before it, exactly; of older rows their number. 24 bytes, and 16 for each minute with rows.';
 

@@ -34,9 +34,8 @@ std::int64_t whole_minutes(arguments args, int i)
     std::int64_t length = 0;
     if (span->month != 0 || __builtin_mul_overflow(std::int64_t{span->day}, USECS_PER_DAY, &length) ||
         __builtin_add_overflow(length, span->time, &length) || length % velocity_tiles::microseconds_per_minute != 0) {
-        throw etl::error(etl::sqlstate::invalid_parameter_value,
-                         std::string{"span must be whole minutes, not "} +
-                             DatumGetCString(DirectFunctionCall1(interval_out, args.datum(i))),
+        const char* text = DatumGetCString(DirectFunctionCall1(interval_out, args.datum(i)));
+        throw etl::error(etl::sqlstate::invalid_parameter_value, std::string{"span must be whole minutes, not "} + text,
                          "Velocity tiles count rows by the minute; a month has no fixed length.");
     }
     return length / velocity_tiles::microseconds_per_minute;
@@ -56,6 +55,9 @@ ETL_FUNCTION(etl_velocity_tiles_add, args)
 {
     if (args.is_null(1)) {
         return args.is_null(0) ? args.null_result() : args.datum(0);
+    }
+    if (args.is_null(2)) {
+        throw etl::error(etl::sqlstate::null_value_not_allowed, "minutes must not be NULL");
     }
     const std::int64_t moment = finite_moment(args, 1, "Leave such rows out, with FILTER (WHERE isfinite(ts)).");
     state_buffer state = etl::pg::own_state(args);
@@ -108,10 +110,12 @@ ETL_FUNCTION(etl_velocity_tiles_tiles, args)
     const auto bytes = etl::pg::read_state(args, 0);
     etl::pg::result_set result{args};
     const velocity_tiles::contents ring = velocity_tiles::read(bytes);
+    etl::poller stop{etl::pg::poll};
     for (const auto& [minute, rows] : ring.tiles) {
         Datum values[] = {minute_datum(minute), Int64GetDatum(static_cast<std::int64_t>(rows))};
         bool nulls[] = {false, false};
         result.put(values, nulls);
+        stop.tick();
     }
     return result.finish();
 }

@@ -83,7 +83,7 @@ void use_moments(bytes_view bytes)
 
 void read_quantiles(bytes_view state)
 {
-    const etl::quantiles_reader reader{state};
+    const etl::quantiles_reader reader{state, etl::never_poll};
     for (const double number : numbers) {
         ask([&] { return reader.at(number); });
         (void)reader.up_to(number);

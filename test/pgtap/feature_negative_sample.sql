@@ -1,7 +1,7 @@
 -- etl.negative_sample, etl.negative_sample_report and etl.create_negative_sample: known answers, what a sample must not
 -- depend on, every type of ids, errors, and a role that cannot be left.
 BEGIN;
-SELECT plan(113);
+SELECT plan(118);
 SET LOCAL client_min_messages = error; -- of users who have seen too much there is a warning
 
 -- Known answers -------------------------------------------------------------------------------------------------------
@@ -194,13 +194,19 @@ FROM (VALUES
     ($$'public.seen', 'u', 'i', 'NaN'$$, '22023', 'ratio must lie between 0 and a thousand million, not NaN'),
     ($$'public.seen', 'u', 'i', NULL$$, '22023', 'ratio must lie between 0 and a thousand million, not NULL'),
     ($$'public.seen', 'u', 'i', 1.2345678$$, '22023', 'ratio must have 6 decimal places at most, not 1.2345678'),
-    ($$'public.seen', 'u', 'i', 1, seed => NULL$$, '22004', 'argument 7 must not be NULL'),
+    ($$'public.seen', 'u', 'i', 1, seed => NULL$$, '22004', 'seed must not be NULL'),
     ($$'public.seen', 'u', 'x', 1$$, '42703', 'the query does not return the column "x"'),
     ($$'public.seen', NULL, 'i', 1$$, '42703', 'the query does not return the column "NULL"'),
     ($$'public.seen', 'u', 'u', 1$$, '22023', 'user_col and item_col are the same column "u"'),
     ($$NULL, 'u', 'i', 1$$, '22023', 'no positives were given'),
     ($$'', 'u', 'i', 1$$, '22023', 'no positives were given'),
     ($$'public.nothing', 'u', 'i', 1$$, '42P01', 'relation "public.nothing" does not exist'),
+    ($$'nothing', 'u', 'i', 1$$, '42P01', 'relation "nothing" does not exist'),
+    ($$'none.nothing', 'u', 'i', 1$$, '3F000', NULL),
+    ($$'DELETE FROM public.seen', 'u', 'i', 1$$, '22023',
+     'positives must be a query or the name of a table, not ''DELETE FROM public.seen'''),
+    ($$'public.seen', 'u', 'i', 1, 'EXPLAIN SELECT 1'$$, '22023',
+     'items must be a query or the name of a table, not ''EXPLAIN SELECT 1'''),
     ($$'SELECT 1 AS u, 2 AS i; SELECT 2', 'u', 'i', 1$$, '22023', 'query must be one SELECT that changes no data'),
     ($$'WITH d AS (DELETE FROM public.seen RETURNING *) SELECT * FROM d', 'u', 'i', 1$$, '22023',
      'query must be one SELECT that changes no data'),
@@ -237,6 +243,17 @@ SELECT throws_ok($$SELECT * FROM etl.negative_sample('public.seen', 'u', 'i', 1)
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, ''abcdef''::text AS i', 'u', 'i', 1)
                    AS s(u int, i varchar(2))$$, '42804', NULL, 'a column too short');
 SELECT throws_ok($$SELECT etl.negative_sample('public.seen', 'u', 'i', 1)$$, '0A000', NULL, 'not in FROM');
+
+CREATE FUNCTION hint_of(call text, OUT hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE call;
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+END
+$$;
+SELECT is(hint_of($$SELECT etl.create_negative_sample('public.t', 'nothing', 'u', 'i', 1)$$),
+          'Name the table with its schema, as in ''public.interactions''.', 'what to do about a name without a schema');
 
 -- Faults --------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 -- Features of one row against formulas in SQL, geo_velocity over windows, and lookups of addresses against containment.
 BEGIN;
-SELECT plan(45);
+SELECT plan(63);
 SET LOCAL timezone = 'UTC';
 SELECT setseed(0.5);
 
@@ -102,6 +102,53 @@ SELECT is(etl.create_ip_ranges('public.country_ip', $q$SELECT '10.0.0.0/8' AS ne
           1::bigint, 'the rows of a table are replaced');
 SELECT is(etl.ip_lookup('country_ip', ip), found, 'then ' || ip || ' is what is new')
 FROM (VALUES ('10.9.9.9'::inet, '{"country": "ten"}'::jsonb), ('20.2.0.1', NULL)) AS v (ip, found);
+SELECT is(etl.create_ip_ranges('public.country_ip', query, true), 1::bigint, query)
+FROM unnest(ARRAY['SELECT ''10.0.0.0/8'' AS network, ''ten'' AS country -- a comment',
+                  'SELECT ''10.0.0.0/8'' AS network, ''ten'' AS country; ']) AS query;
+SELECT is(etl.create_ip_ranges('public.commented', 'SELECT ''10.1.2.3/8'' AS network, 1 AS a, 2 AS b -- a comment'),
+          1::bigint, 'a new table of a query that ends in a comment');
+SELECT is(etl.ip_lookup('commented', '10.0.0.1'), '{"a": 1, "b": 2}', 'what lies past the mask does not count');
+SELECT is(etl.create_ip_ranges('public.commented',
+                               'SELECT 4 AS b, 3 AS a, ''11.255.255.255'' AS last_ip, ''11.0.0.0'' AS first_ip', true),
+          1::bigint, 'columns in another order');
+SELECT is(etl.ip_lookup('commented', '11.0.0.1'), '{"a": 3, "b": 4}', 'keep their names');
+SELECT is(etl.create_ip_ranges('public.commented', 'TABLE public.commented UNION ALL
+                                                    SELECT ''12.0.0.0'', ''12.0.0.9'', 5, 6', true), 2::bigint,
+          'a query may read the table that it replaces');
+SELECT is((SELECT array_agg(a) FROM commented), '{3,5}', 'and lose nothing');
+CREATE VIEW ranges_view AS TABLE commented;
+SELECT throws_ok(format('SELECT etl.create_ip_ranges(%L, %L, true)', ranges, query), state, message)
+FROM (VALUES ('public.commented', $$SELECT '10.0.0.0/8' AS network, 1 AS a$$, '42703',
+              'the query has other columns than table public.commented'),
+             ('public.commented', $$SELECT '10.0.0.0/8' AS network, 1 AS a, 2 AS b, 3 AS c$$, '42703',
+              'the query has other columns than table public.commented'),
+             ('public.ranges_view', $$SELECT '10.0.0.0/8' AS network, 1 AS a, 2 AS b$$, '42809',
+              '"public.ranges_view" is a view, not a table'),
+             ('public.commented', $$SELECT '10.0.0.0/8' AS network, '10.0.0.1' AS last_ip, 1 AS a, 2 AS b$$, '42702',
+              'ranges of addresses have either a column "network", or the columns "first_ip" and "last_ip"')
+     ) AS v (ranges, query, state, message);
+SELECT is((SELECT count(*) FROM commented), 2::bigint, 'what fails replaces nothing');
+SELECT throws_ok($$SELECT etl.ip_lookup(4000000000::oid::regclass, '10.0.0.1')$$, '42P01',
+                 'table with OID 4000000000 does not exist');
+CREATE TABLE text_ip AS SELECT '10.0.0.0'::text AS first_ip, '10.0.0.9'::text AS last_ip;
+SELECT throws_ok(format('SELECT etl.ip_lookup(%L, ''10.0.0.1'')', relation), '42703',
+                 format('table "%s" has no addresses in columns first_ip and last_ip', relation))
+FROM unnest('{text_ip,network}'::text[]) AS relation;
+
+-- a temporary table is out of the reach of parallel workers
+CREATE TEMPORARY TABLE own_ip AS TABLE country_ip;
+ANALYZE address;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL parallel_leader_participation = off;
+SELECT set_eq($$SELECT count(etl.ip_lookup('own_ip', ip)) FROM address$$, 'VALUES (0::bigint)',
+              'a table of the session in a parallel plan');
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET parallel_leader_participation;
+
 SELECT format('%s/ranges.csv', current_setting('data_directory')) AS file \gset
 COPY (VALUES ('from', 'to', 'place'), ('1.0.0.0', '1.0.0.255', 'AU'), ('1.0.1.0', '1.0.3.255', 'a "b", c'))
 TO :'file' WITH (FORMAT csv);
@@ -109,6 +156,8 @@ SELECT is(etl.load_ip_ranges('public.loaded_ip', :'file', '{first_ip,last_ip,pla
 SELECT is(etl.ip_lookup('loaded_ip', '1.0.2.0'), '{"place": "a \"b\", c"}', 'and looked up');
 SELECT throws_ok(format('SELECT etl.load_ip_ranges(%L, %L, NULL)', 'public.loaded_ip', :'file'), '22023',
                  'no columns were given');
+SELECT throws_ok(format('SELECT etl.load_ip_ranges(%L, %L, %L)', 'public.loaded_ip', :'file', '{first_ip,NULL,x}'),
+                 '22023', 'a column has no name');
 CREATE ROLE stranger;
 SET LOCAL ROLE stranger;
 SELECT throws_ok(format('SELECT etl.load_ip_ranges(%L, %L, %L)', 'public.loaded_ip', :'file', '{network}'), '42501',

@@ -1,6 +1,6 @@
 -- etl.split and etl.temporal_split: their formula, shares, edges, and errors.
 BEGIN;
-SELECT plan(58);
+SELECT plan(61);
 
 -- By key --------------------------------------------------------------------------------------------------------------
 
@@ -53,12 +53,13 @@ SELECT throws_ok('SELECT etl.hash_bucket(1, 0)', '22023', 'the number of buckets
 SELECT throws_ok('SELECT etl.hash_bucket(point(1, 2), 5)', '42883', NULL, 'a type without a hash');
 SELECT lives_ok(format('SELECT etl.split(1, %L)', f), f)
 FROM unnest(ARRAY['{0.7,0.2,0.1}', '{0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1}', '{0.333333333,0.333333333,0.333333334}',
-                  '{1e-300,1}', '[0:1]={0.5,0.5}']) AS f;
+                  '{1e-300,1}', '[0:1]={0.5,0.5}', '{0.5,0.5000000009}']) AS f;
 SELECT throws_ok(format('SELECT etl.split(1, %L)', f), '22023', message, f)
-FROM (VALUES ('{}', 'the fractions of a split must be a list without NULL'),
-             ('{0.5,NULL}', 'the fractions of a split must be a list without NULL'),
-             ('{{0.5,0.5}}', 'the fractions of a split must be a list without NULL'),
+FROM (VALUES ('{}', 'a split must have at least one fraction'),
+             ('{0.5,NULL}', 'the fractions of a split must not have NULL among them'),
+             ('{{0.5,0.5}}', 'the fractions of a split must be an array of one dimension'),
              ('{0.5,0.4}', 'the fractions of a split must sum to 1, not to 0.9'),
+             ('{0.5,0.500000001}', 'the fractions of a split must sum to 1, not to 1.000000001'),
              ('{0.5,0.6}', 'the fractions of a split must sum to 1, not to 1.1'),
              ('{1,0}', 'a fraction of a split must be greater than 0, not 0'),
              ('{1.5,-0.5}', 'a fraction of a split must be greater than 0, not -0.5'),
@@ -92,9 +93,10 @@ SELECT is(etl.temporal_split('2025-03-29 12:30+00', '{2025-03-30 12:00+00}', '24
 SELECT is(etl.temporal_split(NULL, '{2025-03-01}'), NULL, 'no moment');
 SELECT throws_ok(format('SELECT etl.temporal_split(''2025-01-01'', %L, %L)', cutoffs, gap), '22023', message, message)
 FROM (VALUES ('{2025-03-01,2025-03-01}', '0', 'the cutoffs of a split must be in ascending order'),
-             ('{2025-03-01,NULL}', '0', 'the cutoffs of a split must be a list without NULL'),
-             ('{2025-03-01}', '-1 day', 'the gap of a split must have no negative part'),
-             ('{2025-03-01}', '1 month -1 day', 'the gap of a split must have no negative part'))
+             ('{2025-03-01,NULL}', '0', 'the cutoffs of a split must not have NULL among them'),
+             ('{{2025-03-01}}', '0', 'the cutoffs of a split must be an array of one dimension'),
+             ('{2025-03-01}', '-1 day', 'the gap of a split must have no negative part, as -1 days has'),
+             ('{2025-03-01}', '1 month -1 day', 'the gap of a split must have no negative part, as 1 mon -1 days has'))
      AS v (cutoffs, gap, message);
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- etl.create_training_data: labels, parts, columns, and that it is one transaction's work.
 BEGIN;
-SELECT plan(27);
+SELECT plan(30);
 SELECT setseed(0.4);
 
 CREATE TABLE click (user_id int, item_id text, at timestamptz);
@@ -58,7 +58,7 @@ FROM (VALUES
      '42701', 'the table would have two columns "split"'),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, label_col => NULL$$, '22023',
      'label_col must not be NULL or empty'),
-    ($$'public.t', 'public.click', 'user_id', 'item_id', 4, seed => NULL$$, '22023', 'seed must not be NULL'),
+    ($$'public.t', 'public.click', 'user_id', 'item_id', 4, seed => NULL$$, '22004', 'seed must not be NULL'),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, if_not_exists => NULL$$, '22023',
      'if_not_exists must not be NULL'),
     ($$'public.t', 'public.click', 'user_id', 'item_id', 4, split => '{0.5}'$$, '22023',
@@ -67,6 +67,21 @@ FROM (VALUES
      'ratio must lie between 0 and a thousand million, not -4')
 ) AS c (call, state, message);
 SELECT hasnt_table('public', 't', 'what fails leaves no table');
+
+-- The part of a user takes a copy of his padded key, which is not kept: the greatest size that this process has had
+-- stays what it was without parts.
+CREATE FUNCTION peak_kilobytes() RETURNS bigint LANGUAGE sql AS $$
+    SELECT (regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+) kB'))[1]::bigint
+$$;
+CREATE TABLE long_key AS
+SELECT lpad(user_id::text, 2000, 'x')::character(2000) AS user_id, item_id
+FROM generate_series(1, 20000) AS user_id, LATERAL (SELECT user_id % 7 AS item_id) AS i;
+SELECT is(etl.create_training_data('public.long_whole', 'public.long_key', 'user_id', 'item_id', 0), 20000::bigint,
+          'long keys');
+SELECT peak_kilobytes() AS before \gset
+SELECT is(etl.create_training_data('public.long_parted', 'public.long_key', 'user_id', 'item_id', 0,
+                                   split => '{0.5,0.5}'), 20000::bigint, 'long keys in parts');
+SELECT cmp_ok(peak_kilobytes(), '<', (:before + 16000)::bigint, 'parts take no memory that grows with the users');
 
 SELECT * FROM finish();
 ROLLBACK;

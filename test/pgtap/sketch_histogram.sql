@@ -33,7 +33,7 @@ FROM (VALUES
     ('{1,NaN}', 'edge 2 of a histogram is NaN', 'a NaN'),
     ('{1,NULL}', 'edges must be an array of one dimension without NULL', 'a NULL'),
     ('{{1,2},{3,4}}', 'edges must be an array of one dimension without NULL', 'a matrix')) AS f (edges, message, what);
-SELECT throws_ok('SELECT etl.histogram(1, NULL)', '22004', NULL, 'NULL edges');
+SELECT throws_ok('SELECT etl.histogram(1, NULL)', '22004', 'edges must not be NULL');
 SELECT throws_ok('SELECT etl.histogram(i, ARRAY[0, i]) FROM generate_series(1, 2) AS i', '22023',
                  'the edges of a histogram differ between its rows', 'edges that differ between rows');
 SELECT throws_ok('SELECT etl.merge(s) FROM (SELECT etl.histogram(i, ARRAY[0, i]) AS s FROM generate_series(1, 2) AS i

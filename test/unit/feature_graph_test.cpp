@@ -202,13 +202,13 @@ TEST(Csr, TakesMoreEdgesThanAPieceHolds)
     EXPECT_TRUE(made.weights(0).empty());
 }
 
-TEST(Csr, SortsListsLongerThanAPart)
+TEST(Csr, SortsLongLists)
 {
     std::mt19937_64 random{7};
-    const std::uint32_t nodes = 6 * edge_poller::interval;
+    const std::uint32_t nodes = 400'000;
     edges list;
     double sum = 0;
-    for (const auto& edge : random_edges(random, nodes, 6 * edge_poller::interval)) {
+    for (const auto& edge : random_edges(random, nodes, 400'000)) {
         list.push_back({edge.from, 0, edge.weight});
         sum += edge.weight;
     }
@@ -224,6 +224,53 @@ TEST(Csr, SortsListsLongerThanAPart)
         const auto weights = made.weights(0);
         EXPECT_EQ(std::accumulate(weights.begin(), weights.end(), 0.0), weighted ? sum : 0);
     }
+}
+
+std::uint64_t polls = 0;
+
+edge_poller counting_poller()
+{
+    polls = 0;
+    return edge_poller{[] { ++polls; }};
+}
+
+constexpr std::uint32_t many = 1'000'000;
+constexpr std::uint64_t once = many / 4096; // a walk over so many
+
+edges star()
+{
+    edges made;
+    for (std::uint32_t i = 1; i < many; ++i) {
+        made.push_back({0, i});
+    }
+    return made;
+}
+
+// Counted, dealt, sorted, merged; and so many nodes, most of which have no list.
+TEST(Csr, IsMadeWithManyPolls)
+{
+    const auto hub = star();
+    for (const bool weighted : {false, true}) {
+        auto list = list_of(hub, weighted);
+        auto stop = counting_poller();
+        const csr made{std::move(list), many, neighbours::targets, stop};
+        EXPECT_EQ(made.edges(), many - 1);
+        EXPECT_GE(polls, (weighted ? 6 : 5) * once);
+    }
+}
+
+// Parallel edges, whose weights alone are sorted.
+TEST(Csr, SumsManyParallelEdgesWithPolls)
+{
+    edges list;
+    for (std::uint32_t i = 0; i < 300'000; ++i) {
+        list.push_back({0, 1, static_cast<double>(std::uint64_t{i} * 7919 % 300'000)});
+    }
+    auto stop = counting_poller();
+    const csr made{list_of(list, true), 2, neighbours::targets, stop};
+    ASSERT_EQ(made.of(0).size(), 1u);
+    EXPECT_EQ(made.weights(0)[0], 300'000.0 * 299'999 / 2);
+    EXPECT_GE(polls, 5 * 300'000 / 4096);
 }
 
 TEST(Degrees, CountDifferentNeighbours)
@@ -299,6 +346,22 @@ TEST(KHop, CountsWhatASearchFromEachNodeFinds)
             }
         }
     }
+}
+
+// The way out, the arrival, and forgetting it before the next search.
+TEST(KHop, SearchesWithManyPolls)
+{
+    const auto graph = csr_of(star(), many, neighbours::targets);
+    k_hop search{graph};
+    std::array<std::uint64_t, 1> counts;
+    auto stop = counting_poller();
+    search.count(std::array{0u}, 1, counts, stop);
+    EXPECT_EQ(counts[0], many - 1);
+    EXPECT_GE(polls, 2 * once);
+    stop = counting_poller();
+    search.count(std::array{1u}, 1, counts, stop);
+    EXPECT_EQ(counts[0], 0u);
+    EXPECT_GE(polls, once);
 }
 
 TEST(KHop, IsStoppedByThePoll)

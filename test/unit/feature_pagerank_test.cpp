@@ -349,4 +349,18 @@ TEST(Pagerank, IsStoppedByThePoll)
     EXPECT_THROW(rank(star, {}, {}, [] { throw etl::error("57014", "canceling"); }), etl::error);
 }
 
+// Of a graph of many nodes and hardly an edge: what nodes give, what they get, the sum of the ranks, and its division.
+TEST(PageRank, PollsByTheNumberOfNodes)
+{
+    static std::uint64_t polls = 0;
+    constexpr std::uint32_t nodes = 1'000'000;
+    edge_list edges{false, std::pmr::get_default_resource()};
+    edges.add({0, nodes - 1});
+    const pagerank_graph graph{std::move(edges), nodes, etl::never_poll, [](std::uint32_t) { return ""; }};
+    pagerank_options options;
+    options.max_iterations = 1;
+    (void)pagerank(graph, {}, options, [] { ++polls; });
+    EXPECT_GE(polls, 4 * (nodes / 4096));
+}
+
 } // namespace

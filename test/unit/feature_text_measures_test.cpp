@@ -36,6 +36,24 @@ TEST(text_measures, entropy_counts_bytes_that_are_no_characters)
     EXPECT_EQ(entropy("\xff\xff"), 0);
 }
 
+TEST(text_measures, entropy_of_a_long_text_is_stopped_by_the_poll)
+{
+    static int polls = 0;
+    constexpr std::size_t piece = 65536;
+    std::string text(10 * piece + 5, 'a');
+    const auto measured = [&text] {
+        polls = 0;
+        return etl::text_entropy(text, std::pmr::get_default_resource(), [] { ++polls; });
+    };
+    EXPECT_EQ(measured(), 0);
+    EXPECT_EQ(polls, 10);
+    std::fill_n(text.begin(), 5 * piece + 2, 'b');
+    EXPECT_NEAR(measured(), 1, 1e-9);
+    text.replace(9 * piece + 5, 2, "ä"); // a character that is not ASCII in a late piece: all are counted anew
+    EXPECT_NEAR(measured(), entropy(text.substr(1) + text[0]), 1e-12);
+    EXPECT_GE(polls, 10);
+}
+
 // A text in another script with the same pattern of characters has the same entropy.
 TEST(text_measures, entropy_does_not_depend_on_the_script)
 {

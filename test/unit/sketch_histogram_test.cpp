@@ -129,6 +129,24 @@ void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_
     EXPECT_THROW(histogram::check(state.bytes()), etl::error) << what;
 }
 
+// A bin of one more than 2^61 values, and one of 2^61: each merges with few, and not with its like.
+TEST(Histogram, MergesNoMoreThanMayBeStored)
+{
+    vector_buffer half = counted({0, 1, 2}, {0});
+    etl::store(half.data() + 72, std::uint64_t{1} << 61);
+    vector_buffer other = counted({0, 1, 2}, {-1});
+    etl::store(other.data() + 8, (std::uint64_t{1} << 61) + 1);
+    vector_buffer whole = half;
+    EXPECT_NO_THROW(histogram::merge(whole, half.bytes()));
+    EXPECT_NO_THROW(histogram::check(whole.bytes()));
+    try {
+        histogram::merge(half, other.bytes());
+        FAIL();
+    } catch (const etl::error& refused) {
+        EXPECT_STREQ(refused.sqlstate(), "54000");
+    }
+}
+
 TEST(Histogram, RefusesForgedBytes)
 {
     vector_buffer good = counted({0, 1, 2}, {0, 1});

@@ -47,7 +47,7 @@ vector_buffer packed(vector_buffer state)
 
 quantiles_reader reader_of(const values& numbers, int kept = quantiles::default_kept)
 {
-    return quantiles_reader{packed(growing(numbers, kept)).bytes()};
+    return {packed(growing(numbers, kept)).bytes(), etl::never_poll};
 }
 
 // What may be wrong at most, by the formula that is documented, and what is wrong.
@@ -59,7 +59,7 @@ double promised(std::size_t n, int kept)
 void expect_within_error(vector_buffer state, values numbers, int kept, const std::string& what)
 {
     const vector_buffer stored = packed(state);
-    const quantiles_reader found{vector_buffer{stored}.bytes()};
+    const quantiles_reader found{vector_buffer{stored}.bytes(), etl::never_poll};
     std::sort(numbers.begin(), numbers.end());
     const auto n = static_cast<double>(numbers.size());
     ASSERT_EQ(found.count(), numbers.size()) << what;
@@ -262,7 +262,24 @@ TEST(Quantiles, GiveEdgesOfEqualDepth)
     EXPECT_EQ(reader_of({infinity}).edges(1), (values{std::numeric_limits<double>::max(), infinity}));
     EXPECT_EQ(reader_of({-infinity, 5}).edges(1), (values{-infinity, 5}));
     EXPECT_THROW((void)reader_of(numbers).edges(0), etl::error);
+    EXPECT_EQ(reader_of(numbers).edges(100'000), numbers);
+    EXPECT_THROW((void)reader_of(numbers).edges(100'001), etl::error);
+    EXPECT_THROW((void)reader_of(numbers).edges(std::numeric_limits<int>::max()), etl::error);
     EXPECT_THROW((void)reader_of({nan}).edges(2), etl::error);
+}
+
+int polls = 0;
+
+TEST(Quantiles, AreReadWithPolls)
+{
+    values numbers(100'000);
+    std::iota(numbers.begin(), numbers.end(), 1.0);
+    polls = 0;
+    const quantiles_reader reader{packed(growing(numbers, quantiles::most_kept)).bytes(), [] { ++polls; }};
+    EXPECT_GT(polls, 100'000 / 4096);
+    polls = 0;
+    EXPECT_EQ(reader.edges(50'000).size(), 50'001U);
+    EXPECT_EQ(polls, 50'000 / 4096);
 }
 
 void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_t> bytes, const char* what)
@@ -271,6 +288,42 @@ void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_
         state.data()[at++] = std::byte{byte};
     }
     EXPECT_THROW(quantiles::check(state.bytes()), etl::error) << what;
+}
+
+void put(vector_buffer& to, auto value)
+{
+    const std::size_t at = to.size();
+    to.resize(at + sizeof value);
+    etl::store(to.data() + at, value);
+}
+
+// A state of one value at level 0 and, at each of the four highest levels, of values that stand for 2^62: together 2^64
+// more than the one that its header counts.
+vector_buffer wrapping()
+{
+    constexpr std::uint16_t levels = 57;
+    constexpr std::uint16_t is_packed = 1;
+    constexpr std::uint32_t upper = 32 + 64 + 128 + 256;
+    vector_buffer made;
+    put(made, etl::load<std::uint64_t>(packed(growing(values{1}, 512)).data())); // magic and version
+    put(made, std::uint64_t{1});
+    put(made, std::uint64_t{0});
+    put(made, 1.0);
+    put(made, 1.0);
+    put(made, std::uint32_t{512});
+    put(made, std::uint32_t{1});
+    put(made, upper);
+    put(made, levels);
+    put(made, is_packed);
+    put(made, std::uint64_t{0});
+    put(made, std::uint64_t{0});
+    for (std::uint32_t level = levels; level > 0; --level) {
+        put(made, level > 53 ? std::uint32_t{32} << (levels - level) : std::uint32_t{0});
+    }
+    for (std::uint32_t i = 0; i <= upper; ++i) {
+        put(made, 1.0);
+    }
+    return made;
 }
 
 TEST(Quantiles, RefuseForgedBytes)
@@ -296,6 +349,7 @@ TEST(Quantiles, RefuseForgedBytes)
     expect_refused(high, 72, {200}, "a level with more values than there are");
     expect_refused(high, 75, {1}, "a level with too many values");
     EXPECT_THROW(quantiles::check({}), etl::error);
+    EXPECT_THROW(quantiles::check(wrapping().bytes()), etl::error);
     EXPECT_THROW(quantiles::check(good.bytes().first(good.size() - 1)), etl::error);
 }
 

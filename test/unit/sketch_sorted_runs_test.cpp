@@ -410,6 +410,21 @@ TYPED_TEST(SortedRuns, SortKeysOfEveryShape)
     }
 }
 
+TEST(KeyOrder, SortsKeysOfHalfTheSize)
+{
+    std::mt19937_64 random{12};
+    for (const std::uint64_t mask : {0xffffffffU, 0xff00U, 3U, 0x80000001U, 0U}) {
+        std::vector<std::uint32_t> sorted(50'000);
+        for (auto& key : sorted) {
+            key = static_cast<std::uint32_t>(random() & mask);
+        }
+        auto expected = sorted;
+        std::sort(expected.begin(), expected.end());
+        etl::sort_keys(std::span{sorted}, etl::never_poll);
+        ASSERT_EQ(sorted, expected);
+    }
+}
+
 TEST(KeyOrder, OfDoublesIsTheNumbers)
 {
     constexpr double infinity = std::numeric_limits<double>::infinity();

@@ -149,6 +149,25 @@ void expect_refused(vector_buffer state, std::size_t at, std::vector<std::uint8_
     EXPECT_THROW(velocity_tiles::check(state.bytes()), etl::error) << what;
 }
 
+// Of rows in one tile, in two, and dropped.
+TEST(VelocityTiles, MergeNoMoreThanMayBeStored)
+{
+    vector_buffer half = packed(tiles_of({0}, 10));
+    etl::store(half.data() + 32, std::uint64_t{1} << 61);
+    vector_buffer whole = half;
+    EXPECT_NO_THROW(velocity_tiles::merge(whole, half.bytes()));
+    EXPECT_NO_THROW(velocity_tiles::check(whole.bytes()));
+    for (const std::int64_t moment : {std::int64_t{0}, minute, 100 * minute}) {
+        vector_buffer into = whole;
+        try {
+            velocity_tiles::merge(into, packed(tiles_of({moment}, 10)).bytes());
+            ADD_FAILURE() << moment;
+        } catch (const etl::error& refused) {
+            EXPECT_STREQ(refused.sqlstate(), "54000");
+        }
+    }
+}
+
 TEST(VelocityTiles, RefuseForgedBytes)
 {
     vector_buffer good = packed(tiles_of({0, minute}, 10));
