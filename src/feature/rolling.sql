@@ -72,8 +72,8 @@ COMMENT ON FUNCTION etl.rolling(text, name[], name, interval[], text[], name[]) 
     'zero or has months, 42703 unknown column, 42804 ts is no time or the list of columns is another, 42883 a column '
     'cannot be summed, compared or hashed, 42701 and 42622 names of columns clash or are too long, 54011 more '
     'than 95 columns to read (keys, ts, those aggregated and those handed on, each as often as it is one of them) or '
-    'than 1600 in the result, 0A000 a key of a type that is not told apart by its bytes, as char(n), 22003 a '
-    'sum is out of range.';
+    'than 1600 in the result, 0A000 a key of a type that is not told apart by its bytes, 22003 a sum is '
+    'out of range.';
 
 CREATE FUNCTION etl._rolling_into(
     new_table regclass, target text, keys name[], ts name, windows interval[], aggregates text[], columns name[])

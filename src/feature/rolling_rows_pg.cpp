@@ -86,7 +86,7 @@ void require_exact(const key_hasher& of)
 {
     if (!of.is_exact()) {
         throw error(sqlstate::feature_not_supported, "a key has a type whose values are not told apart by their bytes",
-                    "char(n), arrays, ranges, rows, types of extensions and texts of a nondeterministic collation are "
+                    "Arrays, ranges, rows, types of extensions and texts of a nondeterministic collation are "
                     "compared by functions of their own.",
                     "Give a query that casts the key, for example to text COLLATE \"C\".");
     }

@@ -144,8 +144,9 @@ writing writing_of(const TypeCacheEntry* type, Oid collation)
         return writing::jsonb;
     case RECORDOID:
         return writing::record;
-    case BPCHAROID:
-        return is_equal_image(type, collation) ? writing::padded_text : writing::hashed;
+    case BPCHAROID: // equal values may differ in the blanks at their ends
+        return !OidIsValid(collation) || get_collation_isdeterministic(collation) ? writing::padded_text
+                                                                                  : writing::hashed;
     default:
         return is_equal_image(type, collation) ? writing::bytes : writing_by_kind(type);
     }

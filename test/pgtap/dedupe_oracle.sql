@@ -193,7 +193,7 @@ FROM pg_attribute WHERE attrelid = 'ordered'::regclass AND attnum > 3 ORDER BY a
 SELECT is((SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
            WHERE attrelid = 'typed'::regclass AND attnum > 0
              AND NOT etl._takes_one_scan('typed', ARRAY[attname], 'last', 'id')),
-          't dom c an at nr ir p', 'types with a hash of their own, and what may hold them, are compared');
+          't dom an at nr ir p', 'types with a hash of their own, and what may hold them, are compared');
 SELECT is((SELECT array_agg(etl._takes_one_scan(r, '{k1}', keep, order_by))
            FROM (VALUES ('ordered'::regclass, 'first', 'i8'::name), ('ordered', 'any', NULL), ('ordered', 'last', 't'),
                         ('ordered', 'most_complete', 'i8'), ('parted', 'last', 'ts')) AS c(r, keep, order_by)),

@@ -1,6 +1,6 @@
 -- etl.rolling and etl.create_rolling: known answers, edges, errors, and the same answers by brute force on random rows.
 BEGIN;
-SELECT plan(75);
+SELECT plan(76);
 SELECT setseed(0.4);
 
 CREATE TABLE sale (id int PRIMARY KEY, wallet text, at timestamptz, amount numeric(10, 2), note varchar(20));
@@ -148,6 +148,10 @@ CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', determinis
 SELECT throws_ok($$SELECT * FROM etl.rolling('SELECT wallet COLLATE public.no_case AS wallet, at FROM public.sale',
                                              '{wallet}', 'at', '{1 hour}') AS r(w text, at timestamptz, c bigint)$$,
                  '0A000', NULL, 'keys that their bytes do not tell apart');
+SELECT results_eq($$SELECT * FROM etl.rolling('SELECT k, now() AS at FROM (SELECT ''a''::char(4) UNION ALL SELECT ''a''
+                    UNION ALL SELECT ''b'') AS v (k)', '{k}', 'at', '{1 hour}', '{count}', '{k}')
+                    AS r(k bpchar, c bigint) ORDER BY k$$,
+                  $$VALUES ('a'::bpchar, 2::bigint), ('a', 2), ('b', 1)$$, 'keys of char(n)');
 SELECT results_eq($$SELECT * FROM etl.rolling('SELECT w COLLATE public.no_case AS w, now() AS at
                     FROM unnest(''{a,A,b}''::text[]) AS w', '{}', 'at', '{1 hour}', '{distinct(w)}', '{}')
                     AS r(c bigint) LIMIT 1$$, 'VALUES (2::bigint)', 'distinct goes by the collation');

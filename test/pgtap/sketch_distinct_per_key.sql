@@ -1,7 +1,7 @@
 -- etl.count_distinct_per_key and etl.create_distinct_counts: against count(DISTINCT) for keys and values of many types,
 -- alone and with workers, with little memory, and with what is refused.
 BEGIN;
-SELECT plan(101);
+SELECT plan(103);
 
 CREATE TYPE hue AS ENUM ('red', 'green', 'blue');
 CREATE TYPE spot AS (x int, h hue);
@@ -47,7 +47,7 @@ INSERT INTO form (type, expression) VALUES
     ('inet', 'inet ''10.0.0.0'' + %s'),
     ('oid', '%s::oid'), ('time', 'time ''00:00'' + %s * interval ''1 s'''), ('bit(10)', '%s::bit(10)');
 SELECT is(differing(format(expression, 'k'), type, 'v'), 0::bigint, format('keys of type %s: %s', type, expression))
-FROM form WHERE type NOT LIKE 'char(9)%';
+FROM form;
 SELECT is(differing('k', 'int', format(expression, 'v')), 0::bigint,
           format('values of type %s: %s', type, expression)) FROM form;
 SELECT is(differing('k', 'int', $$(CASE id % 2 WHEN 0 THEN 'a' ELSE 'A' END || v) COLLATE public.no_case$$), 0::bigint,
