@@ -26,8 +26,8 @@ void require_once(std::string_view text, Normalize&& normalize)
 {
     const std::pmr::string once = normalize(text);
     for (std::size_t at = 0; at < once.size();) {
-        const decoded next = decode_at(once, at);
-        require(is_character(next.value));
+        const etl::decoded next = etl::decode_at(once, at);
+        require(etl::is_character(next.value));
         at += next.size;
     }
     require(normalize(once) == once);

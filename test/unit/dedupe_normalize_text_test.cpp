@@ -93,7 +93,7 @@ TEST(normalize_text, zero_is_dropped)
 
 TEST(normalize_text, every_character_is_normalised_once)
 {
-    for (char32_t c = 1; c < etl::dedupe::no_character; ++c) {
+    for (char32_t c = 1; c < etl::no_character; ++c) {
         if (c >= 0xd800 && c <= 0xdfff) {
             continue;
         }
@@ -109,7 +109,7 @@ TEST(normalize_text, texts_of_latin_1_stay_in_it)
     for (char32_t c = 1; c < 0x100; ++c) {
         const std::string form = normal(utf8(c));
         for (std::size_t at = 0; at < form.size();) {
-            const auto next = etl::dedupe::decode_at(form, at);
+            const auto next = etl::decode_at(form, at);
             EXPECT_LT(next.value, 0x100U) << static_cast<unsigned>(c);
             at += next.size;
         }
