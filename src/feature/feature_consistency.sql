@@ -127,9 +127,10 @@ COMMENT ON FUNCTION etl.feature_consistency(text, int, bigint) IS
     'Proves that the values that a feature view has served are those that its query gives. It looks at values that '
     'are stored: not for states that are missing, nor for rows of the online table that the history does not know '
     '(etl.rebuild_features removes those). Takes a sample of the states in the history, runs the query of their '
-    'version again as of their moments, and returns each value that differs: the entity, the moment, the feature, the value that was served and the one computed now (offline), as '
-    'text, and whether the former stands in the history or in the online table (source). Values are compared bit by '
-    'bit; NULL equals NULL. feature NULL: the entity was present and is not, or the other way round. No row: all are '
-    'equal; a NOTICE says how many states were compared. Differences come from rows that arrived or were changed '
-    'after the moment was materialised, from a query that does not keep to $1, or from tables changed by hand. '
-    'sample: how many states. seed: another seed takes other states. Errors: 42704, 42501, 22023.';
+    'version again as of their moments, and returns each value that differs: the entity, the moment, the feature, '
+    'the value that was served and the one computed now (offline), as text, and whether the former stands in the '
+    'history or in the online table (source). Values are compared bit by bit; NULL equals NULL. feature NULL: the '
+    'entity was present and is not, or the other way round. No row: all are equal; a NOTICE says how many states '
+    'were compared. Differences come from rows that arrived or were changed after the moment was materialised, from '
+    'a query that does not keep to $1, or from tables changed by hand. sample: how many states. seed: another seed '
+    'takes other states. Errors: 42704, 42501, 22023.';

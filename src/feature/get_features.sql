@@ -30,8 +30,9 @@ AS $$
                          'false)', view.ttl) END,
         source,
         CASE WHEN view.on_demand = '{}' THEN f.fresh
-             ELSE format('%s FROM (SELECT features.*%s FROM (SELECT %s, $2 AS request, o.as_of, $1 AS now) AS features) '
-                         'AS w', etl._feature_list(etl._in_jsonb_order(view.features || o.names), 'w.%1$I'),
+             ELSE format('%s FROM (SELECT features.*%s FROM (SELECT %s, $2 AS request, o.as_of, $1 AS now) '
+                         'AS features) AS w',
+                         etl._feature_list(etl._in_jsonb_order(view.features || o.names), 'w.%1$I'),
                          o.expressions, f.fresh) END)
     FROM (SELECT etl._feature_list(etl._in_jsonb_order(view.features),
                                    CASE WHEN view.ttl IS NULL THEN 'o.%1$I'

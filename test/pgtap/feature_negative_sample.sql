@@ -306,7 +306,8 @@ SELECT throws_ok($$SELECT * FROM etl.negative_sample('SELECT 1 AS u, public.leav
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('VALUES (1, 2)', 'column1', 'column2', 1, 'SELECT public.leave()')
                    AS s(u int, i int)$$, '42501', NULL, 'neither while items are read');
 SELECT throws_ok($$SELECT etl.create_negative_sample('pg_temp.lost', 'SELECT 1 AS u, public.leave() AS i', 'u', 'i',
-                                                     1)$$, '42501', 'cannot set parameter "role" within security-definer function',
+                                                     1)$$, '42501',
+                 'cannot set parameter "role" within security-definer function',
                  'nor while a table is made');
 SELECT throws_ok($$SELECT * FROM etl.negative_sample('public.seen', 'u', 'i', 1) AS s(u int, i bigint)$$, '42501',
                  'permission denied for table seen', 'a table of another role');

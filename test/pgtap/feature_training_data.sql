@@ -81,7 +81,12 @@ SELECT is(etl.create_training_data('public.long_whole', 'public.long_key', 'user
 SELECT peak_kilobytes() AS before \gset
 SELECT is(etl.create_training_data('public.long_parted', 'public.long_key', 'user_id', 'item_id', 0,
                                    split => '{0.5,0.5}'), 20000::bigint, 'long keys in parts');
-SELECT cmp_ok(peak_kilobytes(), '<', (:before + 16000)::bigint, 'parts take no memory that grows with the users');
+SELECT CASE
+           WHEN pg_read_file('/proc/self/maps') ~ 'libasan'
+           THEN skip('AddressSanitizer keeps freed memory for a while', 1)
+           ELSE cmp_ok(peak_kilobytes(), '<', (:before + 16000)::bigint,
+                       'parts take no memory that grows with the users')
+       END;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -95,7 +95,8 @@ SELECT set_eq('SELECT k, distinct_v, "distinct_a b" FROM made',
               'SELECT k, count(DISTINCT v) AS v, count(DISTINCT id % 5) AS w FROM fact GROUP BY k', 'of the same rows');
 SELECT is(etl.create_distinct_counts('public.made_empty', 'SELECT k, v FROM public.fact WHERE id < 0', '{k}', '{v}'),
           0::bigint, 'an empty table');
-SELECT is(etl.create_distinct_counts('public.made_bits', 'SELECT i::bit(10) AS b, i AS v FROM generate_series(1, 9) AS i',
+SELECT is(etl.create_distinct_counts('public.made_bits',
+                                     'SELECT i::bit(10) AS b, i AS v FROM generate_series(1, 9) AS i',
                                      '{b}', '{v}'), 9::bigint, 'a table whose key has a length');
 SELECT throws_ok($$SELECT etl.create_distinct_counts('public.made', 'SELECT 1 AS k, 1 AS v', '{k}', '{v}')$$, '42P07',
                  NULL, 'a table that is there');

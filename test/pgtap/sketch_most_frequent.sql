@@ -135,7 +135,8 @@ EXCEPTION
 END
 $$;
 SET LOCAL statement_timeout = '300ms';
-SELECT ok(is_stopped('SELECT etl.frequencies(i, 1000000) FROM generate_series(1, 30000000) AS i'), 'a timeout stops it');
+SELECT ok(is_stopped('SELECT etl.frequencies(i, 1000000) FROM generate_series(1, 30000000) AS i'),
+          'a timeout stops it');
 SET LOCAL statement_timeout = 0;
 
 -- arguments, with and without a value
