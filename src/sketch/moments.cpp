@@ -77,7 +77,7 @@ header read_header(std::span<const std::byte> bytes)
         refuse_state(moments::type_name,
                      "What its header says does not have " + std::to_string(bytes.size()) + " bytes.");
     }
-    if (head.count > most_values || head.specials > (is_nan | is_infinity | is_negative_infinity) ||
+    if (head.count > most_values || head.specials > moments::any_special ||
         head.added > (head.form == growing_sums ? most_added : 0)) {
         refuse_state(moments::type_name, "A number in its header is out of range.");
     }
@@ -108,7 +108,7 @@ few_values listed(std::span<const std::byte> state, const header& head)
 }
 
 // A state that is needed for a moment.
-class scratch_buffer final : public flat_buffer {
+class scratch_buffer final : public flat_buffer { // NOLINT(cppcoreguidelines-virtual-class-destructor): final
   public:
     void assign(std::span<const std::byte> state) { bytes_.assign(state.begin(), state.end()); }
 

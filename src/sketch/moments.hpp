@@ -54,7 +54,7 @@ class moments {
 
     // What moments_reader takes of a state. A sum's digits have no carries to pass on, but for the last: it is what is
     // above all digits, and has the sign. The sum of power p is in units of 2^(p × exponent).
-    enum special : std::uint8_t { is_nan = 1, is_infinity = 2, is_negative_infinity = 4 };
+    enum special : std::uint8_t { is_nan = 1, is_infinity = 2, is_negative_infinity = 4, any_special = 7 };
     struct summary {
         std::uint64_t count;
         double least;
