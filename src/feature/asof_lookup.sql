@@ -1,5 +1,6 @@
--- The other way to read the features of a point-in-time join: a search for each row of the spine, for which there may be
--- an index. It finds the nearest rows, all that are of one moment; which of them is joined is chosen as after a scan.
+-- The other way to read the features of a point-in-time join: a search for each row of the spine, for which there may
+-- be an index. It finds the nearest rows, all that are of one moment; which of them is joined is chosen as after a
+-- scan.
 
 CREATE FUNCTION etl._has_built_in_equality(type oid)
 RETURNS bool
@@ -46,5 +47,5 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._asof_lookup_query(
     etl._asof_side, etl._asof_side, text, text, text, text, text, int, name[]) IS
-    'A query that sets aside what etl._asof_features_query does of use, by a search for each row of the spine, which it '
-    'reads again. NULL unless both sides give the same rows as often as they are read.';
+    'A query that sets aside what etl._asof_features_query does of use, by a search for each row of the spine, which '
+    'it reads again. NULL unless both sides give the same rows as often as they are read.';
