@@ -107,7 +107,8 @@ constexpr std::int64_t not_repeatable = -1;
 
 std::int64_t repeatable_rows(const char* text)
 {
-    SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+    SPIPlanPtr plan = nullptr;
+    pg::with_locked_role([&] { plan = SPI_prepare(text, 0, nullptr); });
     const std::int64_t rows =
         is_steady(plan) ? static_cast<std::int64_t>(std::min(planned_rows(plan), 1e15)) : not_repeatable;
     SPI_freeplan(plan);

@@ -3,6 +3,7 @@
 #include "feature/asof_join.hpp"
 #include "feature/asof_rows_pg.hpp"
 #include "pg/memory.hpp"
+#include "pg/query.hpp"
 #include "pg/query_rows.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
@@ -30,7 +31,8 @@ constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
 struct plan {
     std::string spine_query;
     std::string features_query;
-    std::vector<Oid> types; // of the columns: first those of the spine
+    std::string lookup_query; // empty where there is none
+    std::vector<Oid> types;   // of the columns: first those of the spine
     int spine_columns;
     asof_rules rules;
     std::string definition; // the columns and their types as SQL
@@ -62,8 +64,8 @@ plan make_plan(pg::arguments args, int first, const char* function)
 {
     const int count = args.count() - first;
     std::string query =
-        std::string{"SELECT p.spine_query, p.features_query, p.types::text[], p.spine_columns, p.rules, "
-                    "p.definition FROM etl."} +
+        std::string{"SELECT p.spine_query, p.features_query, coalesce(p.lookup_query, ''), p.types::text[], "
+                    "p.spine_columns, p.rules, p.definition FROM etl."} +
         function + "(";
     std::vector<Oid> types;
     std::vector<Datum> values;
@@ -79,12 +81,13 @@ plan make_plan(pg::arguments args, int first, const char* function)
     plan made{};
     made.spine_query = field(1);
     made.features_query = field(2);
-    for (const std::string& type : list_field(3)) {
+    made.lookup_query = field(3);
+    for (const std::string& type : list_field(4)) {
         made.types.push_back(static_cast<Oid>(std::stoul(type)));
     }
-    made.spine_columns = std::stoi(field(4));
-    made.rules = asof_rules::from_flags(static_cast<std::uint32_t>(std::stoul(field(5))));
-    made.definition = field(6);
+    made.spine_columns = std::stoi(field(5));
+    made.rules = asof_rules::from_flags(static_cast<std::uint32_t>(std::stoul(field(6))));
+    made.definition = field(7);
     return made;
 }
 
@@ -225,6 +228,18 @@ Datum index_of(asof_join& from)
     return PointerGetDatum(made);
 }
 
+// A search for each label, where the planner takes that to be cheaper than to read all. Both give rows that may be
+// joined, the best of them among these; the same core chooses.
+const std::string& cheaper_query(const plan& of, Oid type)
+{
+    if (of.lookup_query.empty()) {
+        return of.features_query;
+    }
+    const Oid types[] = {BYTEAOID, BYTEAOID, type, type};
+    const double of_lookups = pg::planned_cost(of.lookup_query, types);
+    return of_lookups < pg::planned_cost(of.features_query, types) ? of.lookup_query : of.features_query;
+}
+
 // (area, index, first and last moment that a row may have)
 void read_features(asof_join& to, const plan& by, const asof_join::moments& of, Oid type,
                    std::span<const std::byte> area)
@@ -232,7 +247,7 @@ void read_features(asof_join& to, const plan& by, const asof_join::moments& of, 
     const std::int64_t first = by.rules.backward ? of.first : of.earliest;
     const std::int64_t last = by.rules.forward ? of.last : of.latest;
     features_reader reader{to};
-    pg::run_query(by.features_query, reader,
+    pg::run_query(cheaper_query(by, type), reader,
                   parameters({large_value(pg::make_varlena(area)), large_value(index_of(to)),
                               first == lowest ? null_of(type) : value_of(moment_datum(type, first), type),
                               last == highest ? null_of(type) : value_of(moment_datum(type, last), type)}));

@@ -1,4 +1,4 @@
--- The plan of a point-in-time join: checked arguments, and two queries, one for each side. C++ runs them and joins what
+-- The plan of a point-in-time join: checked arguments, and the queries for both sides. C++ runs them and joins what
 -- they return.
 
 -- The two sides ------------------------------------------------------------------------------------------------------
@@ -114,13 +114,16 @@ $$;
 COMMENT ON FUNCTION etl._collate_clause(oid) IS 'COLLATE and the name of a collation; NULL for none and the default.';
 
 CREATE FUNCTION etl._asof_keys(
-    spine etl._asof_side, features etl._asof_side, keys name[], OUT in_spine text, OUT in_features text)
+    spine etl._asof_side, features etl._asof_side, keys name[], OUT in_spine text, OUT in_features text,
+    OUT are_equal text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key name;
     common record;
+    in_both text[];
+    conditions text[];
 BEGIN
     IF coalesce(cardinality(keys), 0) = 0 THEN
         RAISE EXCEPTION USING
@@ -138,15 +141,21 @@ BEGIN
     FOREACH key IN ARRAY keys LOOP
         PERFORM etl._require_asof_column(spine, key, 'key'), etl._require_asof_column(features, key, 'key');
         SELECT * INTO common FROM etl._asof_common(spine, features, key, key);
-        in_spine := concat_ws(', ', in_spine,
-                              etl._asof_expression(spine, 's', key, common.type, common.collation_id));
-        in_features := concat_ws(', ', in_features,
-                                 etl._asof_expression(features, 'f', key, common.type, common.collation_id));
+        in_both := ARRAY[etl._asof_expression(spine, 's', key, common.type, common.collation_id),
+                         etl._asof_expression(features, 'f', key, common.type, common.collation_id)];
+        in_spine := concat_ws(', ', in_spine, in_both[1]);
+        in_features := concat_ws(', ', in_features, in_both[2]);
+        conditions := conditions || CASE WHEN etl._has_built_in_equality(common.type)
+                                         THEN format('%s = %s', in_both[2], in_both[1]) END;
     END LOOP;
+    IF array_position(conditions, NULL) IS NULL THEN
+        are_equal := array_to_string(conditions, ' AND ');
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._asof_keys(etl._asof_side, etl._asof_side, name[]) IS
-    'The key columns of both sides as lists of expressions whose values can be compared.';
+    'The key columns of both sides as lists of expressions whose values can be compared, and the condition that they '
+    'are equal: NULL where the operators of pg_catalog do not say so.';
 
 CREATE FUNCTION etl._asof_moment_type(type oid, column_name name)
 RETURNS oid
@@ -222,14 +231,14 @@ COMMENT ON FUNCTION etl._check_asof_window(oid, interval, bigint) IS
 -- The plan -----------------------------------------------------------------------------------------------------------
 
 CREATE TYPE etl._asof_plan AS (
-    spine_query text, features_query text, columns name[], types oid[], spine_columns int, rules int, definition text,
-    empty_query text
+    spine_query text, features_query text, lookup_query text, columns name[], types oid[], spine_columns int,
+    rules int, definition text, empty_query text
 );
 COMMENT ON TYPE etl._asof_plan IS
-    'What a point-in-time join does: the queries for both sides, the columns of the result, how many of them are the '
-    'spine''s, its rules as bits (1 backward, 2 forward, 4 exact matches, 8 not '
-    'before created_ts, 16 the latest created_ts), the columns as a list of '
-    'definitions, and a query that has these columns and no row.';
+    'What a point-in-time join does: the queries for both sides, another one for the features that looks each label '
+    'up (NULL where there is none), the columns of the result, how many of them are the spine''s, its rules as bits '
+    '(1 backward, 2 forward, 4 exact matches, 8 not before created_ts, 16 the latest created_ts), the columns as a '
+    'list of definitions, and a query that has these columns and no row.';
 
 CREATE FUNCTION etl._asof_rules(
     direction text, allow_exact_matches bool, created_ts name, include_backfilled bool)
@@ -322,6 +331,7 @@ DECLARE
     key record := etl._asof_keys(spine, features, keys);
     type oid;
     moment text;
+    created text;
 BEGIN
     PERFORM etl._require_asof_column(spine, ts, 'ts'), etl._require_asof_column(features, feature_ts, 'ts');
     IF created_ts IS NOT NULL THEN
@@ -333,10 +343,12 @@ BEGIN
     PERFORM etl._check_asof_window(type, ttl, tolerance);
     made.spine_query := etl._asof_spine_query(spine, key.in_spine, etl._asof_expression(spine, 's', ts, type, 0), type,
                                               rules, ttl, tolerance);
-    made.features_query := etl._asof_features_query(
-        features, key.in_features, etl._asof_expression(features, 'f', feature_ts, type, 0),
-        CASE WHEN created_ts IS NOT NULL THEN etl._asof_expression(features, 'f', created_ts, type, 0) END,
-        feature_columns);
+    moment := etl._asof_expression(features, 'f', feature_ts, type, 0);
+    created := CASE WHEN created_ts IS NOT NULL THEN etl._asof_expression(features, 'f', created_ts, type, 0) END;
+    made.features_query := etl._asof_features_query(features, key.in_features, moment, created, feature_columns);
+    made.lookup_query := etl._asof_lookup_query(
+        spine, features, key.in_features, key.are_equal, etl._asof_expression(spine, 's', ts, type, 0), moment, created,
+        rules, feature_columns);
     made.columns := spine.names || names;
     made.types := spine.types || ARRAY(
         SELECT features.types[array_position(features.names, c.name)]

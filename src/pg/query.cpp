@@ -6,6 +6,7 @@
 extern "C" {
 #include <executor/spi.h>
 #include <nodes/parsenodes.h>
+#include <nodes/plannodes.h>
 #include <tcop/cmdtag.h>
 #include <utils/plancache.h>
 }
@@ -92,6 +93,19 @@ std::vector<query_column> describe_query(const std::string& query, const char* w
         made.push_back({NameStr(column->attname), column->atttypid, column->atttypmod, column->attcollation});
     }
     return made;
+}
+
+double planned_cost(const std::string& query, std::span<const Oid> types)
+{
+    return call([text = query.c_str(), types] {
+        SPIPlanPtr plan = prepare(text, types);
+        CachedPlan* planned = nullptr;
+        with_locked_role([&] { planned = SPI_plan_get_cached_plan(plan); });
+        const double cost = linitial_node(PlannedStmt, planned->stmt_list)->planTree->total_cost;
+        ReleaseCachedPlan(planned, nullptr); // a plan that is not saved has no owner
+        SPI_freeplan(plan);
+        return cost;
+    });
 }
 
 } // namespace etl::pg

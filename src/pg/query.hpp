@@ -26,4 +26,8 @@ std::vector<query_column> describe_query(const std::string& query, const char* w
                                          const char* hint = "Give one SELECT, without a semicolon.",
                                          std::span<const Oid> types = {});
 
+// What the planner takes a query to cost, whatever the values of $1 and so on. Needs a live spi_session, and a query
+// that require_select() accepts.
+double planned_cost(const std::string& query, std::span<const Oid> types = {});
+
 } // namespace etl::pg
