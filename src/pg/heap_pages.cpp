@@ -38,12 +38,6 @@ void log_pages(Relation table, int count, BlockNumber* blocks, Page* pages)
 #endif
 }
 
-Size header_size(int columns, const bool* nulls)
-{
-    const bool any = std::find(nulls, nulls + columns, true) != nulls + columns;
-    return MAXALIGN(SizeofHeapTupleHeader + (any ? BITMAPLEN(columns) : 0));
-}
-
 } // namespace
 
 bool heap_pages::suit(Relation table)
@@ -69,15 +63,16 @@ void heap_pages::put(const Datum* values, const bool* nulls)
     const TupleDesc columns = RelationGetDescr(table_);
     auto* all = const_cast<Datum*>(values); // heap_fill_tuple and its like read only, as they say since version 17
     auto* null = const_cast<bool*>(nulls);
-    const Size header = header_size(columns->natts, nulls);
+    const bool any_null = std::find(nulls, nulls + columns->natts, true) != nulls + columns->natts;
+    const Size header = MAXALIGN(SizeofHeapTupleHeader + (any_null ? BITMAPLEN(columns->natts) : 0));
     const Size data = heap_compute_data_size(columns, all, null);
     if (header + data > TOAST_TUPLE_THRESHOLD) {
         put_wide(values, nulls);
         return;
     }
     HeapTupleHeader row = place(header + data);
-    bits8* bitmap = header > MAXALIGN(SizeofHeapTupleHeader) ? row->t_bits : nullptr;
-    heap_fill_tuple(columns, all, null, reinterpret_cast<char*>(row) + header, data, &row->t_infomask, bitmap);
+    heap_fill_tuple(columns, all, null, reinterpret_cast<char*>(row) + header, data, &row->t_infomask,
+                    any_null ? row->t_bits : nullptr);
     if ((row->t_infomask & HEAP_HASEXTERNAL) != 0) { // a value in another table's TOAST table
         std::memset(static_cast<void*>(row), 0, header + data);
         put_wide(values, nulls);
