@@ -25,7 +25,7 @@ $$;
 SELECT pg_temp.same();
 SELECT is(count(*), (SELECT count(*) FROM source), 'by a scan of their places')
 FROM (SELECT DISTINCT ctid FROM filled) AS t;
-SELECT cmp_ok(pg_relation_size('filled'), '>', 33 * current_setting('block_size')::bigint, 'more than one batch of pages');
+SELECT cmp_ok(pg_relation_size('filled'), '>', 33 * current_setting('block_size')::bigint, 'several batches of pages');
 SELECT cmp_ok(pg_relation_size(reltoastrelid), '>', 100000::bigint, 'wide values are apart')
 FROM pg_class WHERE oid = 'filled'::regclass;
 SELECT is(count(*), 0::bigint, 'and compressed as ever') FROM filled
@@ -48,15 +48,15 @@ SELECT is(pg_relation_size('none'), 0::bigint, 'no page');
 SELECT is(etl.create_rolling('public.one', 'SELECT * FROM public.source WHERE id = 6', '{k}', 'ts', '{1 s}',
                              columns => '{id}'), 1::bigint, 'one row');
 SELECT results_eq('TABLE one', 'VALUES (6, 1::bigint)', 'its values');
-SELECT is(etl.create_rolling('public.narrow', 'SELECT NULL::int AS v, 1 AS k, NULL::date AS ts FROM public.source', '{k}',
-                             'ts', '{1 day}', '{sum(v)}', '{v}'), 20000::bigint, 'rows of NULLs alone');
+SELECT is(etl.create_rolling('public.narrow', 'SELECT NULL::int AS v, 1 AS k, NULL::date AS ts FROM public.source',
+                             '{k}', 'ts', '{1 day}', '{sum(v)}', '{v}'), 20000::bigint, 'rows of NULLs alone');
 SELECT is(count(*), 20000::bigint, 'are found') FROM narrow WHERE v IS NULL AND sum_v_1d IS NULL;
-SELECT is(max((ctid::text::point)[1])::int, ((current_setting('block_size')::int - 24) / 28), 'as many in a page as go in')
+SELECT is(max((ctid::text::point)[1])::int, (current_setting('block_size')::int - 24) / 28, 'as many as a page can hold')
 FROM narrow;
 
 -- wide rows that nothing can make narrower
-SELECT lives_ok(format($$SELECT etl.create_rolling('public.names', 'SELECT id, k, ts, %s FROM public.source WHERE id < 99',
-                        '{k}', 'ts', '{1 s}', columns => '{id,%s}')$$,
+SELECT lives_ok(format($$SELECT etl.create_rolling('public.names',
+                        'SELECT id, k, ts, %s FROM public.source WHERE id < 99', '{k}', 'ts', '{1 s}', columns => '{id,%s}')$$,
                        string_agg(format('(''''%s.'''' || id)::name AS c%s', n, n), ', '), string_agg('c' || n, ',')),
                 'rows of 5,000 bytes')
 FROM generate_series(1, 80) AS n;

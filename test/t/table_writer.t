@@ -25,8 +25,8 @@ check() { # check WHAT PROBLEM
 
 # fill NAME ROWS: SQL that makes a table with some short, some wide and some missing values.
 fill() {
-    echo "SELECT etl.create_rolling('public.$1', 'SELECT * FROM public.source WHERE id <= $2', '{k}', 'ts', '{1 minute}',
-                                    columns => '{id,k,short,wide}');"
+    echo "SELECT etl.create_rolling('public.$1', 'SELECT * FROM public.source WHERE id <= $2', '{k}', 'ts',
+                                    '{1 minute}', columns => '{id,k,short,wide}');"
 }
 
 # differences NAME ROWS: how a table differs from what it was made of.
