@@ -47,13 +47,12 @@ bool heap_pages::suit(Relation table)
 }
 
 heap_pages::heap_pages(Relation table, CommandId command)
-    : table_{table}, wide_{AllocSetContextCreate(CurrentMemoryContext, "pg_etl wide row", ALLOCSET_DEFAULT_SIZES)},
-      memory_{static_cast<char*>(palloc(batch_pages * BLCKSZ + file_alignment))}, redo_{GetRedoRecPtr()},
-      reserved_{static_cast<Size>(RelationGetTargetPageFreeSpace(table, HEAP_DEFAULT_FILLFACTOR))},
-      transaction_{GetCurrentTransactionId()}, command_{command}, first_{
-                                                                      smgrnblocks(RelationGetSmgr(table), MAIN_FORKNUM)}
+    : table_{table}, redo_{GetRedoRecPtr()}, transaction_{GetCurrentTransactionId()}, command_{command}
 {
-    memory_ = reinterpret_cast<char*>(TYPEALIGN(file_alignment, memory_));
+    wide_ = AllocSetContextCreate(CurrentMemoryContext, "pg_etl wide row", ALLOCSET_DEFAULT_SIZES);
+    memory_ = reinterpret_cast<char*>(TYPEALIGN(file_alignment, palloc(batch_pages * BLCKSZ + file_alignment)));
+    reserved_ = static_cast<Size>(RelationGetTargetPageFreeSpace(table, HEAP_DEFAULT_FILLFACTOR));
+    first_ = smgrnblocks(RelationGetSmgr(table), MAIN_FORKNUM);
     PageInit(page(0), BLCKSZ, 0);
 }
 

@@ -40,14 +40,14 @@ class heap_pages {
     void write(int pages);
 
     Relation table_;
-    MemoryContext wide_; // what a row leaves behind that is too wide for a page
-    char* memory_;
-    XLogRecPtr redo_; // of the last checkpoint when the first page was not written yet
-    Size reserved_;   // in every page, by the table's fillfactor
+    XLogRecPtr redo_; // where a recovery would have begun before the first page was written
     TransactionId transaction_;
     CommandId command_;
-    BlockNumber first_; // page of those in memory
-    int current_ = 0;
+    MemoryContext wide_ = nullptr; // for what a row that is too wide leaves behind
+    char* memory_ = nullptr;       // of the pages that are being filled
+    Size reserved_ = 0;            // in every page, by the table's fillfactor
+    BlockNumber first_ = 0;        // the number of the first of them in the table
+    int current_ = 0;              // and the one that rows go to
     std::int64_t rows_ = 0;
 };
 
