@@ -51,12 +51,13 @@ SELECT results_eq('TABLE one', 'VALUES (6, 1::bigint)', 'its values');
 SELECT is(etl.create_rolling('public.narrow', 'SELECT NULL::int AS v, 1 AS k, NULL::date AS ts FROM public.source',
                              '{k}', 'ts', '{1 day}', '{sum(v)}', '{v}'), 20000::bigint, 'rows of NULLs alone');
 SELECT is(count(*), 20000::bigint, 'are found') FROM narrow WHERE v IS NULL AND sum_v_1d IS NULL;
-SELECT is(max((ctid::text::point)[1])::int, (current_setting('block_size')::int - 24) / 28, 'as many as a page can hold')
+SELECT is(max((ctid::text::point)[1])::int, (current_setting('block_size')::int - 24) / 28, 'as many as a page holds')
 FROM narrow;
 
 -- wide rows that nothing can make narrower
 SELECT lives_ok(format($$SELECT etl.create_rolling('public.names',
-                        'SELECT id, k, ts, %s FROM public.source WHERE id < 99', '{k}', 'ts', '{1 s}', columns => '{id,%s}')$$,
+                        'SELECT id, k, ts, %s FROM public.source WHERE id < 99', '{k}', 'ts', '{1 s}',
+                        columns => '{id,%s}')$$,
                        string_agg(format('(''''%s.'''' || id)::name AS c%s', n, n), ', '), string_agg('c' || n, ',')),
                 'rows of 5,000 bytes')
 FROM generate_series(1, 80) AS n;
