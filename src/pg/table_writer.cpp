@@ -58,6 +58,10 @@ table_writer::table_writer(Oid table)
             aclcheck_error(granted, OBJECT_TABLE, RelationGetRelationName(table_));
         }
         command_ = GetCurrentCommandId(true);
+        if (heap_pages::suit(table_)) {
+            pages_.emplace(table_, command_);
+            return;
+        }
         state_ = GetBulkInsertState();
         slots_ = static_cast<TupleTableSlot**>(palloc0(sizeof(TupleTableSlot*) * batch_rows));
         scratch_ = AllocSetContextCreate(CurrentMemoryContext, "pg_etl table writer", ALLOCSET_DEFAULT_SIZES);
@@ -65,6 +69,16 @@ table_writer::table_writer(Oid table)
 }
 
 void table_writer::put(std::span<const Datum> values, std::span<const bool> nulls)
+{
+    if (pages_) {
+        call([=, this] { pages_->put(values.data(), nulls.data()); });
+        ++written_;
+    } else {
+        keep(values, nulls);
+    }
+}
+
+void table_writer::keep(std::span<const Datum> values, std::span<const bool> nulls)
 {
     call([=, this] {
         TupleTableSlot*& slot = slots_[kept_];
@@ -100,6 +114,13 @@ void table_writer::flush()
 
 std::int64_t table_writer::finish()
 {
+    if (pages_) {
+        call([this] {
+            pages_->finish();
+            table_close(table_, NoLock);
+        });
+        return written_;
+    }
     flush();
     call([this] {
         FreeBulkInsertState(state_);

@@ -1,11 +1,14 @@
-// Rows into a table that the same transaction has made and that has nothing but columns: many at a time, as COPY writes
-// them, without a plan, and without a result that would be kept on the way.
+// Rows into a table that the same transaction has made and that has nothing but columns: without a plan, and without a
+// result that would be kept on the way. Where heap_pages can, it writes them; into other tables they go many at a time,
+// as COPY writes them.
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/heap_pages.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 extern "C" {
@@ -38,9 +41,11 @@ class table_writer {
     static constexpr int batch_rows = 1000;
     static constexpr std::size_t batch_bytes = 65'535;
 
+    void keep(std::span<const Datum> values, std::span<const bool> nulls);
     void flush();
 
     Relation table_;
+    std::optional<heap_pages> pages_; // or the rows are kept in slots
     BulkInsertState state_;
     TupleTableSlot** slots_;
     MemoryContext scratch_ = nullptr; // of one batch
