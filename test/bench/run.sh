@@ -6,8 +6,9 @@
 # A benchmark is a folder: etl.sql is ours, every other .sql file a rival, setup.sql what they need. All of them run in
 # turn in one session on the same rows: once to warm up, when their answers are also compared, then BENCH_ROUNDS times.
 # A file that begins with "-- Not compared" answers something else. What ends with .duck is a statement for DuckDB, over
-# a Parquet copy of the landing table; it runs in its place among the others where npm can install DuckDB. The rows are
-# those of docs/examples/ticketing at the size BENCH_ROWS. Last come the micro-benchmarks of the core.
+# a Parquet copy of the landing table; it runs in its place among the others where npm can install DuckDB. A file that
+# says "-- Needs extension NAME" runs where the server has that extension. The rows are those of docs/examples/ticketing
+# at the size BENCH_ROWS. Last come the micro-benchmarks of the core.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -43,6 +44,27 @@ prepare_duckdb() {
         npm install --silent --no-audit --no-fund --prefix "$DUCKDB_MODULE" @duckdb/node-api > /dev/null || return
     sql -c "\\copy public.transactions_raw TO '$work/raw.csv' WITH (FORMAT csv, HEADER)" &&
         node test/bench/duckdb.mjs load "$work/raw.csv" "$work/raw.parquet" && rm "$work/raw.csv"
+}
+
+# The extensions of others that these files need.
+needed_extensions() {
+    sed -n 's/^-- Needs extension //p' "$@" < /dev/null | sort -u
+}
+
+# Creates what the named benchmarks need. Without it, the variants that need it are left out.
+extensions=
+prepare_extensions() {
+    local name extension paths=()
+    for name in "${names[@]}"; do
+        paths+=("test/bench/$name"/*.sql)
+    done
+    for extension in $(needed_extensions "${paths[@]}"); do
+        if sql -c "CREATE EXTENSION $extension" 2> "$step_log/extension"; then
+            extensions+=" $extension "
+        else
+            step_skip "extension $extension" "$(head -n 1 "$step_log/extension")"
+        fi
+    done
 }
 
 # What a variant is run by, in psql's words: its seconds are in the variable "seconds" then.
@@ -95,10 +117,12 @@ ORDER BY variant <> 'etl', 2;
 SQL
 }
 
-# The variants of a benchmark but ours.
+# The variants of a benchmark but ours that can run here.
 rivals() {
-    local path variant
+    local path variant extension
     for path in "test/bench/$1"/*.sql ${duckdb_ready:+"test/bench/$1"/*.duck}; do
+        extension=$(needed_extensions "$path")
+        [[ -z $extension || $extensions == *" $extension "* ]] || continue
         variant=$(basename "$path")
         case $variant in
             etl.sql | setup.sql) ;;
@@ -151,6 +175,7 @@ if ! command -v npm > /dev/null; then
 elif step 'DuckDB, and its Parquet copy' prepare_duckdb; then
     duckdb_ready=yes
 fi
+prepare_extensions
 for name in "${names[@]}"; do
     benchmark "$name"
 done
