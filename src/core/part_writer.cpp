@@ -63,11 +63,10 @@ part_writer::part_writer(std::pmr::memory_resource* memory, run_store& store, co
 // Where a buffer has no room for it.
 std::byte* part_writer::add_to_next(std::size_t part, std::size_t bytes)
 {
+    flush(part);
     if (bytes <= chunk_bytes_) {
-        flush(part);
         return add(part, bytes);
     }
-    write_large();
     large_.resize(std::max(large_.size(), bytes / sizeof(std::uint64_t)));
     large_part_ = part;
     large_bytes_ = bytes;
@@ -90,24 +89,20 @@ void part_writer::write(std::size_t part, std::span<const std::byte> bytes, std:
     chunks_.push_back(made);
 }
 
+// A large row came before what its part's buffer holds now.
 void part_writer::flush(std::size_t part)
 {
+    if (large_bytes_ > 0) {
+        write(large_part_, std::as_bytes(std::span{large_}).first(std::exchange(large_bytes_, 0)), 1);
+    }
     const buffer of = std::exchange(held_[part], {});
     if (of.rows > 0) {
         write(part, {&buffers_[part * chunk_bytes_], of.bytes}, of.rows);
     }
 }
 
-void part_writer::write_large()
-{
-    if (large_bytes_ > 0) {
-        write(large_part_, std::as_bytes(std::span{large_}).first(std::exchange(large_bytes_, 0)), 1);
-    }
-}
-
 const part_chunks& part_writer::finish()
 {
-    write_large();
     for (std::size_t part = 0; part < held_.size(); ++part) {
         flush(part);
     }

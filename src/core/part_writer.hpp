@@ -75,7 +75,8 @@ class part_writer {
         return made;
     }
 
-    // Writes what the buffers hold, and returns all chunks. Nothing may be added after it.
+    // Writes what the buffers hold, and returns all chunks, those of a part in the order in which its rows came. Nothing
+    // may be added after it.
     const part_chunks& finish();
 
     // Those that were finished.
@@ -98,7 +99,6 @@ class part_writer {
     std::byte* add_to_next(std::size_t part, std::size_t bytes);
     void write(std::size_t part, std::span<const std::byte> bytes, std::uint32_t rows);
     void flush(std::size_t part);
-    void write_large();
 
     run_store& store_;
     std::size_t chunk_bytes_;

@@ -56,7 +56,8 @@ bool key_groups::next_part()
     return true;
 }
 
-// Room for the words of a part, as far as its rows have any within the budget.
+// Room for the words of a part, as far as its rows have any within the budget, and for one more chunk: what compact()
+// leaves fills no whole ones.
 void key_groups::reserve(std::span<const part_chunk> part)
 {
     part_chunk all{};
@@ -71,7 +72,7 @@ void key_groups::reserve(std::span<const part_chunk> part)
         }
         all = more;
     }
-    words_.reserve(all.bytes / sizeof(std::uint64_t));
+    words_.reserve((all.bytes + part_layout{}.chunk_bytes) / sizeof(std::uint64_t));
 }
 
 // Memory of all that is held and of one more chunk.

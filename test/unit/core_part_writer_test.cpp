@@ -63,7 +63,7 @@ std::pmr::vector<std::byte> flat(const part_chunks& chunks)
 
 class set_aside : public testing::TestWithParam<part_layout> {};
 
-TEST_P(set_aside, is_found_again)
+TEST_P(set_aside, is_found_again_in_its_order)
 {
     etl::test::memory_run_store store;
     part_writer writer{memory, store, GetParam()};
@@ -71,17 +71,11 @@ TEST_P(set_aside, is_found_again)
     rows_by_part expected;
     for (std::uint64_t i = 0; i < 20000; ++i) {
         const auto part = static_cast<std::uint32_t>(random() % writer.parts());
-        const std::uint64_t words = i % 700 == 0 ? 900 + random() % 400 : 2 + random() % 30;
+        const std::uint64_t words = i % 300 == 0 ? 900 + random() % 400 : 2 + random() % 30;
         add(writer, part, words, i);
         expected[part].emplace_back(words, i);
     }
-    rows_by_part got = found(writer, store);
-    for (auto* rows : {&expected, &got}) {
-        for (auto& [part, of] : *rows) {
-            std::ranges::sort(of);
-        }
-    }
-    EXPECT_EQ(got, expected);
+    EXPECT_EQ(found(writer, store), expected);
 }
 
 // One part and many; chunks that rows fill to the end, or hardly one has room in; some or all of them in memory.

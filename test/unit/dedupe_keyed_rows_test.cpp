@@ -112,7 +112,7 @@ TEST(keyed_rows, takes_memory_for_its_buffers_only)
     etl::test::memory_run_store store;
     part_writer to{&counted, store, layout_for(~std::uint64_t{0})};
     for (std::uint64_t i = 0; i < 1000000; ++i) {
-        add_row(to, {{i, etl::detail::mix64(i)}, 0, i});
+        add_row(to, keyed_row{{i, etl::detail::mix64(i)}, 0, i});
     }
     EXPECT_LT(counted.most(), std::size_t{5} << 20);
 }
@@ -122,7 +122,7 @@ TEST(keyed_rows, refuses_a_chunk_that_no_writer_makes)
     etl::test::memory_run_store store;
     part_chunks chunks = set_aside(store, random_rows(1000, 10), 1, 1000);
     chunks.back().from.bytes = chunks.back().bytes = std::uint64_t{1} << 40;
-    EXPECT_THROW(found(store, chunks), etl::error);
+    EXPECT_THROW(found(store, std::move(chunks)), etl::error);
 }
 
 } // namespace

@@ -231,12 +231,15 @@ TEST(asof, one_key_in_several_turns)
 
 TEST(asof, keeps_the_order_of_the_spine)
 {
-    const auto rows = make_random(1, 50, 50, 3, 20, false);
+    auto rows = make_random(1, 50, 50, 3, 20, false);
+    rows.spine[20].text.append(20'000, 'w');
     std::vector<std::string> wanted;
     for (const row& label : rows.spine) {
         wanted.push_back(label.text);
     }
-    EXPECT_EQ(joined(rows.spine, rows.features, {}).order, wanted);
+    const collect got = joined(rows.spine, rows.features, {});
+    EXPECT_EQ(got.order, wanted);
+    EXPECT_EQ(got.found, by_search(rows.spine, rows.features, {}));
 }
 
 TEST(asof, takes_nothing_for_nothing)

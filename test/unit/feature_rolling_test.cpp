@@ -21,6 +21,8 @@
 namespace {
 
 using namespace etl::feature;
+using etl::part_chunks;
+using etl::part_writer;
 using etl::test::memory_run_store;
 
 struct given {
