@@ -50,7 +50,7 @@ std::uint64_t bytes_in(std::span<const part_chunk> chunks) noexcept;
 
 struct part_layout {
     std::uint32_t parts = 256;      // a power of two
-    std::size_t chunk_bytes = 8192; // as a file is read well
+    std::size_t chunk_bytes = 8160; // as a file is read well; at powers of two, buffers would share places of the cache
     std::size_t kept_bytes = 0;     // of chunks that stay in memory, at most
 };
 

@@ -22,7 +22,7 @@ static_assert(sizeof(row_head) == 32);
 
 inline constexpr std::size_t row_alignment = 8;
 inline constexpr std::uint32_t most_row_bytes = std::uint32_t{1} << 30;
-inline constexpr part_layout row_layout{.chunk_bytes = 16384};
+inline constexpr part_layout row_layout{.chunk_bytes = 16352};
 
 // A whole row, its head in front.
 inline void add_row(part_writer& to, std::span<const std::byte> row)
