@@ -1,9 +1,9 @@
 // Rows set aside in parts while a query is read, to be looked at part by part when it has ended.
 //
-// Who sets rows aside chooses their parts, by the upper bits of their keys for one, so that all rows of a key meet. Each
-// part has a buffer of one chunk; full chunks stay in memory up to a limit, and go to a run_store beyond it. So memory
-// is the same for any number of rows, and what a worker hands to its leader is the list of its chunks. The list travels
-// as one value of 40 bytes for a chunk, so one scan sets at most about 200 GB aside.
+// Who sets rows aside chooses their parts, by the upper bits of their keys for one, so that all rows of a key meet.
+// Each part has a buffer of one chunk; full chunks stay in memory up to a limit, and go to a run_store beyond it. So
+// memory is the same for any number of rows, and what a worker hands to its leader is the list of its chunks. The list
+// travels as one value of 40 bytes for a chunk, so one scan sets at most about 200 GB aside.
 //
 // That is the partitioning of a Grace hash join (M. Kitsuregawa, H. Tanaka, T. Moto-oka, "Application of hash to data
 // base machine and its architecture", 1983).
@@ -75,8 +75,8 @@ class part_writer {
         return made;
     }
 
-    // Writes what the buffers hold, and returns all chunks, those of a part in the order in which its rows came. Nothing
-    // may be added after it.
+    // Writes what the buffers hold, and returns all chunks, those of a part in the order in which its rows came.
+    // Nothing may be added after it.
     const part_chunks& finish();
 
     // Those that were finished.

@@ -48,8 +48,8 @@ class recent_keys {
 // whether it is remembered is on its way from memory.
 class key_parts {
   public:
-    // Whether equal keys have equal bytes; otherwise each look of a key is remembered for itself. What they are added to
-    // outlives the object.
+    // Whether equal keys have equal bytes; otherwise each look of a key is remembered for itself. The writer outlives
+    // the object.
     key_parts(std::pmr::memory_resource* memory, part_writer& to, std::size_t remembered_bytes, bool look_alike);
 
     // Room for the words of a key, which are written, before add() tells whose they are.
