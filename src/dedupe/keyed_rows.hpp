@@ -1,19 +1,11 @@
 // Rows to be deduplicated in one scan: what is needed to decide which of them stay, set aside by key and decided later.
 //
 // A row is 32 bytes: the fingerprint of its keys, its place in the order that decides, and where it lies. Rows go into
-// parts by the upper bits of their keys, so that all rows of a key meet in one part, and a part's keys lie in the cache
-// while they are compared. Each part has a buffer of one chunk; full chunks go to a run_store. So memory is the same
-// for any number of rows, and what a worker hands to its leader is the list of its chunks:
-//
-//   magic u32, version u32     state_header
-//   chunks, to the end         { run; offset u64; part u32; rows u32 }
-//
-// That is the partitioning of a Grace hash join (M. Kitsuregawa, H. Tanaka, T. Moto-oka, "Application of hash to data
-// base machine and its architecture", 1983).
+// parts by their keys (core/part_writer.hpp), so that a part's keys lie in the cache while they are compared.
 #pragma once
 
 #include "core/error.hpp"
-#include "core/run_store.hpp"
+#include "core/part_writer.hpp"
 #include "sketch/fingerprint.hpp"
 
 #include <cstddef>
@@ -38,53 +30,13 @@ struct keyed_row {
 };
 static_assert(sizeof(keyed_row) == 32);
 
-// Rows of one part, side by side in a run.
-struct row_chunk {
-    run from;
-    std::uint64_t offset;
-    std::uint32_t part;
-    std::uint32_t rows;
-};
-static_assert(sizeof(row_chunk) == 32);
+// How many rows are expected decides on the number of parts.
+part_layout layout_for(std::uint64_t expected) noexcept;
 
-using row_chunks = std::pmr::vector<row_chunk>;
-
-// The list as bytes, and back from a stranger's.
-std::size_t chunks_size(const row_chunks& chunks) noexcept;
-void write_chunks(const row_chunks& chunks, std::byte* to) noexcept;
-row_chunks read_chunks(std::pmr::memory_resource* memory, std::span<const std::byte> bytes);
-
-// Sets rows aside.
-class keyed_rows {
-  public:
-    static constexpr std::uint32_t chunk_rows = 256;
-
-    // How many rows are expected decides on the number of parts. The store outlives the object.
-    keyed_rows(std::pmr::memory_resource* memory, run_store& store, std::uint64_t expected);
-
-    void add(const keyed_row& row)
-    {
-        const std::uint64_t part = row.key.high >> shift_;
-        std::uint32_t& held = held_[part];
-        rows_[part * chunk_rows + held] = row;
-        if (++held == chunk_rows) {
-            write(part);
-        }
-    }
-
-    // Writes what the buffers hold, and returns all chunks. Nothing may be added after it.
-    const row_chunks& finish();
-
-  private:
-    void write(std::uint64_t part);
-
-    run_store& store_;
-    unsigned shift_;
-    std::pmr::vector<keyed_row> rows_; // the buffers, side by side
-    std::pmr::vector<std::uint32_t> held_;
-    row_chunks chunks_;
-    std::uint64_t written_ = 0;
-};
+inline void add_row(part_writer& to, const keyed_row& row)
+{
+    new (to.add(part_of(row.key, to.parts()), sizeof row)) keyed_row{row};
+}
 
 // A row that does not stay: its number in its group, from 2, and the places of it and of the row that stays.
 struct loser {
@@ -96,7 +48,7 @@ struct loser {
 // Decides chunk by chunk; memory is that of the keys of one part.
 class losers {
   public:
-    losers(std::pmr::memory_resource* memory, run_store& store, row_chunks chunks, poll_fn poll);
+    losers(std::pmr::memory_resource* memory, run_store& store, part_chunks chunks, poll_fn poll);
 
     // The next losers, in no order; empty at the end. Good until the next call.
     std::span<const loser> next();
@@ -108,13 +60,13 @@ class losers {
     };
 
     bool next_part();
-    std::span<const keyed_row> read(const row_chunk& from);
+    std::span<const keyed_row> read(const part_chunk& from);
     group& group_of(const fingerprint& key) noexcept;
     void enter(const keyed_row& row);
     void grow();
 
     run_store& store_;
-    row_chunks chunks_; // by part
+    part_chunks chunks_; // by part
     poll_fn poll_;
     std::size_t at_ = 0;             // of the chunk that is looked at next
     std::size_t part_end_ = 0;       // of the chunks of its part

@@ -2,10 +2,8 @@
 // the workers of the query share, and etl._losers_among decides which rows stay.
 #include "dedupe/keyed_rows.hpp"
 #include "core/hex.hpp"
-#include "pg/calling_expression.hpp"
-#include "pg/memory.hpp"
 #include "pg/result_set.hpp"
-#include "pg/spill.hpp"
+#include "pg/shared_parts.hpp"
 #include "sketch/key_hash_pg.hpp"
 #include "sketch/key_order.hpp"
 
@@ -16,7 +14,6 @@ extern "C" {
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 namespace etl::dedupe {
@@ -37,23 +34,19 @@ enum argument {
 constexpr std::uint64_t place_bits = (std::uint64_t{1} << 48) - 1;
 constexpr std::uint64_t null_order = place_bits + 1; // beside the place: comes after every order
 
-pg::file_run_store open_store(std::string_view area, MemoryContext memory)
+std::vector<std::byte> directory_of(std::string_view area)
 {
     const auto directory = from_hex(area);
     if (!directory) {
         throw error(sqlstate::invalid_parameter_value, "this is no area of etl._open_spill");
     }
-    return {*directory, memory};
+    return *directory;
 }
 
 // An aggregate's state: rows that are set aside, or chunks of them that came from a worker.
-struct setting_aside {
-    explicit setting_aside(MemoryContext context) : memory{context}, chunks{&memory} {}
+struct setting_aside : pg::shared_parts {
+    using shared_parts::shared_parts;
 
-    pg::context_resource memory;
-    std::optional<pg::file_run_store> store;
-    std::optional<keyed_rows> rows;
-    row_chunks chunks;
     std::uint64_t seed = 0;
     bool nulls_equal = false;
     bool down = false;
@@ -70,11 +63,6 @@ struct reader {
     Oid order_type;
 };
 
-setting_aside& state(pg::arguments args, int i)
-{
-    return *reinterpret_cast<setting_aside*>(DatumGetPointer(args.given(i)));
-}
-
 setting_aside& new_state(pg::arguments args, MemoryContext context)
 {
     const auto area = args.get<std::string_view>(area_argument);
@@ -83,8 +71,7 @@ setting_aside& new_state(pg::arguments args, MemoryContext context)
     const bool nulls_equal = args.get<bool>(nulls_argument);
     const bool down = args.get<bool>(down_argument);
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->store.emplace(open_store(area, context));
-    made->rows.emplace(&made->memory, *made->store, static_cast<std::uint64_t>(rows));
+    made->open(directory_of(area), layout_for(static_cast<std::uint64_t>(rows)));
     made->seed = seed;
     made->nulls_equal = nulls_equal;
     made->down = down;
@@ -148,45 +135,27 @@ using namespace etl::dedupe;
 ETL_FUNCTION(etl_keyed_rows_step, args)
 {
     const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
-    setting_aside& to =
-        args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._keyed_rows")) : state(args, 0);
+    setting_aside& to = args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._keyed_rows"))
+                                        : pg::parts_state<setting_aside>(args);
     if (to.nulls_equal || !by.keys.has_null(args)) {
-        to.rows->add(read_row(args, by, to));
+        add_row(to.rows(), read_row(args, by, to));
     }
     return PointerGetDatum(&to);
 }
 
 ETL_FUNCTION(etl_keyed_rows_combine, args)
 {
-    if (args.is_null(0) || args.is_null(1)) {
-        return args.is_null(0) ? (args.is_null(1) ? args.null_result() : args.datum(1)) : args.datum(0);
-    }
-    row_chunks& all = state(args, 0).chunks;
-    const row_chunks& more = state(args, 1).chunks;
-    all.insert(all.end(), more.begin(), more.end());
-    return args.datum(0);
+    return pg::combine_parts<setting_aside>(args);
 }
 
-// Its result, and what a worker sends.
 ETL_FUNCTION(etl_keyed_rows_chunks, args)
 {
-    setting_aside& from = state(args, 0);
-    const row_chunks& chunks = from.rows ? from.rows->finish() : from.chunks;
-    const std::size_t size = VARHDRSZ + chunks_size(chunks);
-    auto* made = static_cast<varlena*>(pg::allocate_in(CurrentMemoryContext, size));
-    SET_VARSIZE(made, size);
-    write_chunks(chunks, reinterpret_cast<std::byte*>(VARDATA(made)));
-    return PointerGetDatum(made);
+    return pg::write_parts<setting_aside>(args);
 }
 
-// In the aggregate's memory, for it may become the state itself.
 ETL_FUNCTION(etl_keyed_rows_deserial, args)
 {
-    const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = pg::require_aggregate(args, "a part of etl._keyed_rows");
-    auto* made = pg::construct_in<setting_aside>(context, context);
-    made->chunks = read_chunks(&made->memory, bytes);
-    return PointerGetDatum(made);
+    return pg::read_parts<setting_aside>(args, "a part of etl._keyed_rows");
 }
 
 // (keys …)
@@ -206,8 +175,10 @@ ETL_FUNCTION(etl_losers_among, args)
     const bool down = args.get<bool>(1);
     const auto bytes = args.get<std::span<const std::byte>>(2);
     pg::context_resource memory;
-    pg::file_run_store store = open_store(area, CurrentMemoryContext);
-    losers all{&memory, store, read_chunks(&memory, bytes), pg::poll};
+    pg::file_run_store store{directory_of(area), CurrentMemoryContext};
+    part_chunks chunks{&memory};
+    read_chunks(bytes, chunks);
+    losers all{&memory, store, std::move(chunks), pg::poll};
     for (auto found = all.next(); !found.empty(); found = all.next()) {
         for (const loser& lost : found) {
             ItemPointerData place = place_of(lost.place, down);

@@ -3,9 +3,7 @@
 #include "feature/asof_best.hpp"
 #include "feature/asof_queue.hpp"
 #include "feature/asof_rows_pg.hpp"
-#include "pg/calling_expression.hpp"
-#include "pg/memory.hpp"
-#include "pg/spill.hpp"
+#include "pg/shared_parts.hpp"
 #include "sketch/key_hash_pg.hpp"
 
 extern "C" {
@@ -26,20 +24,39 @@ enum argument { area_argument = 1, index_argument, row_argument, time_argument, 
 constexpr std::size_t least_room = std::size_t{4} << 20;
 
 // An aggregate's state: rows that are set aside, or chunks of them that came from a worker.
-struct gathering {
-    explicit gathering(MemoryContext context) : memory{context}, flat{&memory}, chunks{&memory}, ranking{context} {}
+struct gathering : pg::shared_parts {
+    explicit gathering(MemoryContext context) : shared_parts{context}, flat{memory()}, ranking{context} {}
 
-    pg::context_resource memory;
+    void write_best();
+    void write(byte_writer& to);
+
     std::pmr::vector<std::byte> flat; // the index, unless it stays where it is: see stays_in_place()
-    std::optional<pg::file_run_store> store;
     asof_index index{};
-    std::optional<record_writer> writer;
-    record_chunks chunks;
     column_ranking ranking;
     std::optional<asof_best> best; // after what it leans on
     std::optional<asof_queue> queue;
     std::size_t room = 0;
 };
+
+// Writes the rows that are best so far. They compete again when they are read.
+void gathering::write_best()
+{
+    poller stop{pg::poll};
+    best->each([&](const fingerprint& key, const noted_row& noted) {
+        add_record(rows(), {key, noted.time, noted.known, noted.created, 1, 0}, noted.row());
+        stop.tick();
+    });
+    best->clear();
+}
+
+void gathering::write(byte_writer& to)
+{
+    if (best) {
+        queue->finish();
+        write_best();
+    }
+    shared_parts::write(to);
+}
 
 // What is the same for all rows of a call.
 struct reader {
@@ -55,11 +72,6 @@ struct reader {
     Oid time_type;
     Oid created_type;
 };
-
-gathering& state(pg::arguments args, int i)
-{
-    return *reinterpret_cast<gathering*>(DatumGetPointer(args.given(i)));
-}
 
 // A parameter of the query lies in one place to its end, unless it has to be detoasted: then a row has a copy of its
 // own.
@@ -87,50 +99,25 @@ gathering& new_state(pg::arguments args, MemoryContext context)
         made->flat.assign(flat.begin(), flat.end());
     }
     made->index = asof_index::read(made->flat.empty() ? flat : made->flat);
-    made->store.emplace(area, context);
-    made->writer.emplace(&made->memory, *made->store, true, 0);
+    made->open(area);
     made->room = room_beside(flat.size());
     if (made->index.has_labels() && made->index.rules().is_one_sided()) {
-        made->best.emplace(&made->memory, made->index, label_range{0, made->index.labels()}, made->ranking);
-        made->queue.emplace(&made->memory, made->index, *made->best);
+        made->best.emplace(made->memory(), made->index, label_range{0, made->index.labels()}, made->ranking);
+        made->queue.emplace(made->memory(), made->index, *made->best);
     }
     return *made;
-}
-
-// Writes the rows that are best so far. They compete again when they are read.
-void write_best(gathering& from)
-{
-    poller stop{pg::poll};
-    from.best->each([&](const fingerprint& key, const noted_row& noted) {
-        from.writer->add({key, noted.time, noted.known, noted.created, 1, 0}, noted.row());
-        stop.tick();
-    });
-    from.best->clear();
 }
 
 void add(gathering& to, const asof_record& row, std::span<const std::byte> bytes)
 {
     if (!to.best) {
-        to.writer->add(row, bytes);
+        add_record(to.rows(), row, bytes);
         return;
     }
     to.queue->add(row, bytes);
     if (to.best->row_bytes() > to.room) {
-        write_best(to);
+        to.write_best();
     }
-}
-
-const record_chunks& finish(gathering& of)
-{
-    if (!of.writer) {
-        return of.chunks;
-    }
-    if (of.best) {
-        of.queue->finish();
-        write_best(of);
-    }
-    of.writer->finish();
-    return of.writer->chunks();
 }
 
 // Passes every row once most of the first have passed: then the search that follows does for both.
@@ -156,7 +143,7 @@ ETL_FUNCTION(etl_asof_features_step, args)
 {
     MemoryContext context = pg::require_aggregate(args, "a part of etl._asof_features");
     const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
-    gathering& to = args.is_null(0) ? new_state(args, context) : state(args, 0);
+    gathering& to = args.is_null(0) ? new_state(args, context) : pg::parts_state<gathering>(args);
     const asof_rules rules = to.index.rules();
     const bool has_created = rules.has_created && !args.is_null(created_argument);
     if (args.is_null(row_argument) || args.is_null(time_argument) || (rules.has_known && !has_created) ||
@@ -176,34 +163,17 @@ ETL_FUNCTION(etl_asof_features_step, args)
 
 ETL_FUNCTION(etl_asof_features_combine, args)
 {
-    if (args.is_null(0) || args.is_null(1)) {
-        return args.is_null(0) ? (args.is_null(1) ? args.null_result() : args.datum(1)) : args.datum(0);
-    }
-    record_chunks& all = state(args, 0).chunks;
-    const record_chunks& more = state(args, 1).chunks;
-    all.insert(all.end(), more.begin(), more.end());
-    return args.datum(0);
+    return pg::combine_parts<gathering>(args);
 }
 
-// Its result, and what a worker sends.
 ETL_FUNCTION(etl_asof_features_chunks, args)
 {
-    const record_chunks& chunks = finish(state(args, 0));
-    const std::size_t size = VARHDRSZ + chunks_size(chunks);
-    auto* made = static_cast<varlena*>(pg::allocate_in(CurrentMemoryContext, size));
-    SET_VARSIZE(made, size);
-    write_chunks(chunks, reinterpret_cast<std::byte*>(VARDATA(made)));
-    return PointerGetDatum(made);
+    return pg::write_parts<gathering>(args);
 }
 
-// In the aggregate's memory, for it may become the state itself.
 ETL_FUNCTION(etl_asof_features_deserial, args)
 {
-    const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = pg::require_aggregate(args, "a part of etl._asof_features");
-    auto* made = pg::construct_in<gathering>(context, context);
-    read_chunks(made->chunks, bytes);
-    return PointerGetDatum(made);
+    return pg::read_parts<gathering>(args, "a part of etl._asof_features");
 }
 
 // (index, keys …)

@@ -19,7 +19,7 @@ asof_join::asof_join(std::pmr::memory_resource* memory, run_store& store, std::u
     : memory_{memory}, store_{store}, seed_{seed}, rules_{rules}, budget_{budget}, poll_{poll}, labels_{memory},
       features_{memory}
 {
-    spine_.emplace(memory, store, false, std::min(budget / 4, kept_spine_bytes));
+    spine_.emplace(memory, store, part_layout{.parts = 1, .kept_bytes = std::min(budget / 4, kept_spine_bytes)});
 }
 
 std::size_t asof_join::most_labels() const noexcept
@@ -43,7 +43,7 @@ void asof_join::add_label(const asof_record& row, std::span<const std::byte> byt
     if (!filter_ && (labels_.size() >= most_labels() || rows_ == no_label - 1)) {
         part_labels();
     }
-    spine_->add(row, bytes);
+    add_record(*spine_, row, bytes);
     if (row.has_key != 0) {
         note_label(row);
     }
@@ -64,12 +64,12 @@ void asof_join::add_label(const asof_record& row, std::span<const std::byte> byt
 void asof_join::part_labels()
 {
     spine_->finish();
-    record_writer parted{memory_, store_, true, 0};
+    part_writer parted{memory_, store_};
     filter_.emplace(memory_, ~std::uint64_t{0});
     record_reader reader{memory_, store_, poll_, &*spine_};
-    for (const record_chunk& chunk : spine_->chunks()) {
+    for (const part_chunk& chunk : spine_->chunks()) {
         reader.each(chunk, [&](const asof_record& row, std::span<const std::byte> bytes) {
-            parted.add(row, bytes);
+            add_record(parted, row, bytes);
             filter_->add(row.key);
             return true;
         });
@@ -123,15 +123,12 @@ void asof_join::write_index(std::byte* to)
 // The labels of the chunks of some parts.
 void asof_join::read_batch(batch& to)
 {
-    std::size_t bytes = 0;
-    for (const record_chunk& chunk : to.chunks) {
-        bytes += chunk.bytes;
-    }
+    const std::size_t bytes = bytes_in(to.chunks);
     std::pmr::vector<asof_label> labels{memory_};
     labels.reserve(bytes / sizeof(asof_record));
     to.rows.reserve(bytes / sizeof(asof_record));
     record_reader reader{memory_, store_, poll_, &*spine_};
-    for (const record_chunk& chunk : to.chunks) {
+    for (const part_chunk& chunk : to.chunks) {
         reader.each(chunk, [&](const asof_record& row, std::span<const std::byte>) {
             if (row.has_key != 0) {
                 labels.push_back({row.key, row.time, static_cast<std::uint32_t>(to.rows.size())});
@@ -145,14 +142,13 @@ void asof_join::read_batch(batch& to)
 
 void asof_join::emit(row_ranking& ranking, asof_output& to)
 {
-    const auto by_part = [](const record_chunk& chunk) { return std::pair{chunk.part, chunk.offset}; };
-    std::ranges::sort(features_, {}, by_part);
+    sort_by_part(features_);
     if (whole_) {
         emit_batch(*whole_, ranking, to);
         return;
     }
-    record_chunks chunks{spine_->chunks(), memory_};
-    std::ranges::sort(chunks, {}, by_part);
+    part_chunks chunks{spine_->chunks(), memory_};
+    sort_by_part(chunks);
     for (auto first = chunks.begin(); first != chunks.end();) {
         auto last = first;
         std::size_t bytes = 0;
@@ -189,7 +185,9 @@ void asof_join::emit_batch(const batch& from, row_ranking& ranking, asof_output&
 bool asof_join::emit_labels(const batch& from, const asof_index& index, label_range labels, row_ranking& ranking,
                             asof_output& to)
 {
-    const auto part = [&](std::uint32_t label) { return part_of(index.key(index.group_of(label))); };
+    const auto part = [&](std::uint32_t label) {
+        return part_of(index.key(index.group_of(label)), part_layout{}.parts);
+    };
     asof_best best{memory_, index, labels, ranking};
     if (!offer_features(best, part(labels.first), part(labels.last - 1), labels.last - labels.first == 1)) {
         return false;
@@ -202,7 +200,7 @@ bool asof_join::emit_labels(const batch& from, const asof_index& index, label_ra
 bool asof_join::offer_features(asof_best& best, std::uint32_t first_part, std::uint32_t last_part, bool must)
 {
     record_reader reader{memory_, store_, poll_};
-    const auto first = std::ranges::lower_bound(features_, first_part, {}, &record_chunk::part);
+    const auto first = std::ranges::lower_bound(features_, first_part, {}, &part_chunk::part);
     for (auto at = first; at != features_.end() && at->part <= last_part; ++at) {
         const bool fits = reader.each(*at, [&](const asof_record& row, std::span<const std::byte> bytes) {
             best.offer(row, bytes);
@@ -220,7 +218,7 @@ void asof_join::put_rows(const batch& from, const asof_best* best, label_range l
 {
     record_reader reader{memory_, store_, poll_, &*spine_};
     std::size_t number = 0;
-    for (const record_chunk& chunk : from.chunks) {
+    for (const part_chunk& chunk : from.chunks) {
         reader.each(chunk, [&](const asof_record& row, std::span<const std::byte> bytes) {
             const std::uint32_t label = from.rows[number++];
             if (best != nullptr && number + 16 < from.rows.size()) {

@@ -57,7 +57,7 @@ class asof_join {
     void write_index(std::byte* to);
 
     // The list of what step 2 has set aside.
-    void add_features(std::span<const std::byte> chunks) { read_chunks(features_, chunks); }
+    void add_features(std::span<const std::byte> chunks) { read_chunks(chunks, features_); }
 
     // Step 3.
     void emit(row_ranking& ranking, asof_output& to);
@@ -67,7 +67,7 @@ class asof_join {
 
     // Labels that are joined together: those of some chunks. `rows` tells the label of each of their rows.
     struct batch {
-        std::span<const record_chunk> chunks;
+        std::span<const part_chunk> chunks;
         std::pmr::vector<std::uint32_t> rows;
         std::pmr::vector<std::byte> index;
         std::span<const std::byte> flat; // the index, here or where write_index() has put it
@@ -90,13 +90,13 @@ class asof_join {
     asof_rules rules_;
     std::size_t budget_;
     poll_fn poll_;
-    std::optional<record_writer> spine_;
+    std::optional<part_writer> spine_;
     std::pmr::vector<asof_label> labels_; // while they are in memory
     std::uint32_t rows_ = 0;              // of the spine, while its labels are in memory
     std::optional<key_filter> filter_;    // when the labels are parted
     std::optional<moments> moments_;
     std::optional<batch> whole_;
-    record_chunks features_;
+    part_chunks features_;
 };
 
 } // namespace etl::feature

@@ -2,7 +2,7 @@
 // rows of a set or straight into a new table.
 #include "feature/rolling_values_pg.hpp"
 #include "pg/result_set.hpp"
-#include "pg/spill.hpp"
+#include "pg/shared_parts.hpp"
 #include "pg/table_writer.hpp"
 
 extern "C" {
@@ -43,10 +43,10 @@ std::size_t part_budget()
     return static_cast<std::size_t>(static_cast<double>(work_mem) * 1024 * hash_mem_multiplier) + extra;
 }
 
-void compute(const rolling_plan& plan, std::span<const std::byte> area, std::span<const std::byte> chunks,
+void compute(const rolling_plan& plan, std::span<const std::byte> area, std::span<const std::byte> scanned,
              rolling_rows& to)
 {
-    if (chunks.empty()) { // there was no row
+    if (scanned.empty()) { // there was no row
         return;
     }
     pg::context_resource memory;
@@ -60,7 +60,9 @@ void compute(const rolling_plan& plan, std::span<const std::byte> area, std::spa
     }
     const type_order order{plan.slots};
     pg::file_run_store store{area, CurrentMemoryContext};
-    sorted_rows parts{&memory, store, read_flat(&memory, chunks), part_budget(), pg::poll};
+    part_chunks chunks{&memory};
+    read_chunks(scanned, chunks);
+    sorted_rows parts{&memory, store, std::move(chunks), part_budget(), pg::poll};
     rolling all{&memory, forms, calls, plan.spans, order};
     while (parts.next_part()) {
         all.run(parts, to, pg::poll);
@@ -91,10 +93,10 @@ ETL_FUNCTION(etl_rolling, args)
     const rolling_plan plan = make_rolling_plan(args, 0);
     require_columns(list, plan);
     const auto area = pg::make_spill_directory(CurTransactionContext);
-    const auto chunks = scan_rows(plan, area);
+    const auto scanned = pg::scan_parts(plan.scan, area);
     {
         rows_into_set to{plan, rows};
-        compute(plan, area, chunks, to);
+        compute(plan, area, scanned, to);
     }
     pg::clear_spill_directory(area);
     SPI_finish();
@@ -108,13 +110,13 @@ ETL_FUNCTION(etl_rolling_into, args)
     SPI_connect();
     const rolling_plan plan = make_rolling_plan(args, 1);
     const auto area = pg::make_spill_directory(CurTransactionContext);
-    const auto chunks = scan_rows(plan, area);
+    const auto scanned = pg::scan_parts(plan.scan, area);
     std::int64_t written = 0;
     {
         pg::table_writer writer{table};
         require_columns(writer.columns(), plan);
         rows_into_table to{plan, writer};
-        compute(plan, area, chunks, to);
+        compute(plan, area, scanned, to);
         written = writer.finish();
     }
     pg::clear_spill_directory(area);

@@ -1,6 +1,5 @@
 #include "feature/rolling_plan_pg.hpp"
 
-#include "core/locked_query_pg.hpp"
 #include "pg/memory.hpp"
 
 extern "C" {
@@ -154,16 +153,6 @@ rolling_plan make_rolling_plan(pg::arguments args, int first)
     made.spans = array_field<std::int64_t>(spans_column);
     made.carried = read_carried();
     return made;
-}
-
-std::span<const std::byte> scan_rows(const rolling_plan& plan, std::span<const std::byte> area)
-{
-    ParamListInfo parameters = makeParamList(1);
-    parameters->params[0] = {pg::make_varlena(area), false, PARAM_FLAG_CONST, BYTEAOID};
-    run_locked(plan.scan, parameters, true);
-    bool is_null = false;
-    const Datum chunks = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-    return is_null ? std::span<const std::byte>{} : pg::varlena_bytes(chunks);
 }
 
 } // namespace etl::feature

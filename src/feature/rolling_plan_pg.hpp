@@ -41,8 +41,4 @@ struct rolling_plan {
 // raise.
 rolling_plan make_rolling_plan(pg::arguments args, int first);
 
-// Runs the scan with the role locked; its chunks, or nothing where there was no row. Needs an SPI connection. May
-// raise.
-std::span<const std::byte> scan_rows(const rolling_plan& plan, std::span<const std::byte> area);
-
 } // namespace etl::feature

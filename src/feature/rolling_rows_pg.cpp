@@ -3,10 +3,8 @@
 #include "feature/packed_values_pg.hpp"
 #include "feature/rolling.hpp"
 #include "feature/row_parts.hpp"
-#include "pg/calling_expression.hpp"
-#include "pg/memory.hpp"
 #include "pg/numeric.hpp"
-#include "pg/spill.hpp"
+#include "pg/shared_parts.hpp"
 #include "sketch/key_hash_pg.hpp"
 
 extern "C" {
@@ -17,7 +15,6 @@ extern "C" {
 
 #include <bit>
 #include <cmath>
-#include <optional>
 #include <string>
 
 namespace etl::feature {
@@ -120,29 +117,19 @@ reader::reader(pg::arguments args, MemoryContext memory)
 }
 
 // An aggregate's state: rows that are set aside, or chunks of them that came from a worker.
-struct setting_aside {
-    explicit setting_aside(MemoryContext context) : memory{context}, row{&memory}, chunks{&memory} {}
+struct setting_aside : pg::shared_parts {
+    explicit setting_aside(MemoryContext context) : shared_parts{context}, row{memory()} {}
 
-    pg::context_resource memory;
-    std::optional<pg::file_run_store> store;
-    std::optional<row_parts> rows;
     row_bytes row; // the one that is being made
-    part_chunks chunks;
     std::uint64_t seed = 0;
 };
-
-setting_aside& state(pg::arguments args, int i)
-{
-    return *reinterpret_cast<setting_aside*>(DatumGetPointer(args.given(i)));
-}
 
 setting_aside& new_state(pg::arguments args, MemoryContext context)
 {
     const auto area = args.get<std::span<const std::byte>>(area_argument);
     const auto seed = static_cast<std::uint64_t>(args.get<std::int64_t>(seed_argument));
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->store.emplace(area, context);
-    made->rows.emplace(&made->memory, *made->store);
+    made->open(area, row_layout);
     made->seed = seed;
     return *made;
 }
@@ -256,7 +243,7 @@ void put_row(setting_aside& to, const reader& by, pg::arguments args)
         }
     }
     align_row(row);
-    if (row.size() > row_parts::most_row_bytes) {
+    if (row.size() > most_row_bytes) {
         throw error(sqlstate::program_limit_exceeded,
                     "a row of " + std::to_string(row.size()) + " bytes is too large for etl.rolling", {},
                     "Hand on fewer columns.");
@@ -264,7 +251,7 @@ void put_row(setting_aside& to, const reader& by, pg::arguments args)
     row_head head = make_head(args, by, to.seed);
     head.bytes = static_cast<std::uint32_t>(row.size());
     store(row.data(), head);
-    to.rows->add(row);
+    add_row(to.rows(), row);
 }
 
 } // namespace
@@ -276,41 +263,23 @@ using namespace etl::feature;
 ETL_FUNCTION(etl_rolling_rows_step, args)
 {
     const reader& by = args.cached<reader>([=] { return reader{args, args.raw()->flinfo->fn_mcxt}; });
-    setting_aside& to =
-        args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._rolling_rows")) : state(args, 0);
+    setting_aside& to = args.is_null(0) ? new_state(args, pg::require_aggregate(args, "a part of etl._rolling_rows"))
+                                        : pg::parts_state<setting_aside>(args);
     put_row(to, by, args);
     return PointerGetDatum(&to);
 }
 
 ETL_FUNCTION(etl_rolling_rows_combine, args)
 {
-    if (args.is_null(0) || args.is_null(1)) {
-        return args.is_null(0) ? (args.is_null(1) ? args.null_result() : args.datum(1)) : args.datum(0);
-    }
-    part_chunks& all = state(args, 0).chunks;
-    const part_chunks& more = state(args, 1).chunks;
-    all.insert(all.end(), more.begin(), more.end());
-    return args.datum(0);
+    return pg::combine_parts<setting_aside>(args);
 }
 
-// Its result, and what a worker sends.
 ETL_FUNCTION(etl_rolling_rows_chunks, args)
 {
-    setting_aside& from = state(args, 0);
-    const part_chunks& chunks = from.rows ? from.rows->finish() : from.chunks;
-    const std::size_t size = VARHDRSZ + flat_size(chunks);
-    auto* made = static_cast<varlena*>(pg::allocate_in(CurrentMemoryContext, size));
-    SET_VARSIZE(made, size);
-    write_flat(chunks, reinterpret_cast<std::byte*>(VARDATA(made)));
-    return PointerGetDatum(made);
+    return pg::write_parts<setting_aside>(args);
 }
 
-// In the aggregate's memory, for it may become the state itself.
 ETL_FUNCTION(etl_rolling_rows_deserial, args)
 {
-    const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = pg::require_aggregate(args, "a part of etl._rolling_rows");
-    auto* made = pg::construct_in<setting_aside>(context, context);
-    made->chunks = read_flat(&made->memory, bytes);
-    return PointerGetDatum(made);
+    return pg::read_parts<setting_aside>(args, "a part of etl._rolling_rows");
 }

@@ -102,10 +102,7 @@ bool sorted_rows::next_part()
     if (at_ == chunks_.size()) {
         return false;
     }
-    std::size_t end = at_;
-    while (end < chunks_.size() && chunks_[end].part == chunks_[at_].part) {
-        ++end;
-    }
+    const std::size_t end = at_ + part_from(chunks_, at_, chunks_[at_].part).size();
     load_piece(end);
     if (at_ < end) {
         std::pmr::vector<run> pieces{memory_};

@@ -1,11 +1,9 @@
 // The scan behind etl.count_distinct_per_key: etl._distinct_parts, an aggregate that sets values aside by key in
 // temporary files, which the workers of the query share.
 #include "sketch/distinct_parts_pg.hpp"
-#include "core/byte_io.hpp"
-#include "pg/calling_expression.hpp"
-#include "pg/expanded_state.hpp"
-#include "pg/spill.hpp"
+#include "pg/shared_parts.hpp"
 #include "sketch/fingerprint_pg.hpp"
+#include "sketch/key_columns_pg.hpp"
 #include "sketch/key_hash_pg.hpp"
 
 extern "C" {
@@ -23,76 +21,11 @@ namespace etl {
 void read_scanned(std::span<const std::byte> bytes, parted_values& to)
 {
     byte_reader from{bytes, "etl._distinct_parts"};
-    const auto head = from.value<scanned_values>();
-    to.value_words = head.value_words;
-    from.values(to.keys, head.key_chunks);
-    from.values(to.values, from.left() / sizeof(part_chunk));
+    to.value_words = from.value<std::uint64_t>();
+    read_chunks(from, to.keys);
+    read_chunks(from, to.values);
+    from.expect_end();
 }
-
-// --- keys ----------------------------------------------------------------------------------------------------------
-
-namespace {
-
-constexpr std::uint64_t null_size = ~std::uint64_t{0};
-
-constexpr std::size_t words_for(std::size_t bytes) noexcept
-{
-    return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-}
-
-} // namespace
-
-void key_columns::add(Oid type, MemoryContext memory)
-{
-    types_.push_back(pg::call([=] { return make_stored_type(type, InvalidOid, memory); }));
-}
-
-void key_columns::hold(Datum* keys, const bool* nulls) const
-{
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        if (!nulls[i]) {
-            keys[i] = held_value(*types_[i], keys[i]);
-        }
-    }
-}
-
-std::size_t key_columns::words(const Datum* keys, const bool* nulls) const noexcept
-{
-    std::size_t words = types_.size();
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        words += nulls[i] ? 0 : words_for(held_size(*types_[i], keys[i]));
-    }
-    return words;
-}
-
-void key_columns::write(const Datum* keys, const bool* nulls, std::uint64_t* to) const noexcept
-{
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        const std::size_t size = nulls[i] ? 0 : held_size(*types_[i], keys[i]);
-        *to++ = nulls[i] ? null_size : size;
-        if (!nulls[i]) {
-            if (size > 0) {
-                to[words_for(size) - 1] = 0; // what the last word has no bytes for
-            }
-            write_held(*types_[i], keys[i], reinterpret_cast<std::byte*>(to));
-            to += words_for(size);
-        }
-    }
-}
-
-void key_columns::read(const std::uint64_t* from, Datum* keys, bool* nulls) const
-{
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        const std::uint64_t size = *from++;
-        nulls[i] = size == null_size;
-        if (!nulls[i]) {
-            keys[i] = real_value(*types_[i], read_held(*types_[i], reinterpret_cast<const std::byte*>(from)));
-            from += words_for(size);
-        }
-    }
-}
-
-// --- scan ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -202,61 +135,62 @@ struct row_reader {
 
 // An aggregate's state: keys and values that are set aside, or chunks of them that came from a worker.
 struct setting_aside {
-    explicit setting_aside(MemoryContext context)
-        : memory{context}, chunks{part_chunks{&memory}, part_chunks{&memory}, 0}
+    explicit setting_aside(MemoryContext context) : keys{context}, values{context} {}
+
+    void open(std::span<const std::byte> area, const row_reader& by)
     {
+        value_words = by.value_words;
+        to_keys.emplace(keys.memory(), keys.open(area), remembered_bytes, by.look_alike);
+        to_values.emplace(values.open(area), by.value_words);
+    }
+    void append(const setting_aside& more)
+    {
+        keys.append(more.keys);
+        values.append(more.values);
+    }
+    void write(byte_writer& to)
+    {
+        if (to_keys) {
+            to_keys->finish();
+        }
+        to.value(value_words);
+        keys.write(to);
+        values.write(to);
+    }
+    void read(byte_reader& from)
+    {
+        value_words = from.value<std::uint64_t>();
+        keys.read(from);
+        values.read(from);
     }
 
-    struct open_parts {
-        open_parts(pg::context_resource& memory, std::span<const std::byte> area, MemoryContext context,
-                   const row_reader& by)
-            : key_store{area, context}, value_store{area, context},
-              keys{&memory, key_store, remembered_bytes, by.look_alike}, values{&memory, value_store, by.value_words}
-        {
-        }
-
-        pg::file_run_store key_store;
-        pg::file_run_store value_store;
-        key_parts keys;
-        value_parts values;
-    };
-
-    pg::context_resource memory;
-    std::optional<open_parts> open;
-    parted_values chunks;
+    pg::shared_parts keys;
+    pg::shared_parts values;
+    std::optional<key_parts> to_keys;
+    std::optional<value_parts> to_values;
+    std::uint64_t value_words = 0;
 };
-
-setting_aside& state(pg::arguments args, int i)
-{
-    return *reinterpret_cast<setting_aside*>(DatumGetPointer(args.given(i)));
-}
 
 setting_aside& new_state(pg::arguments args, const row_reader& by)
 {
     MemoryContext context = pg::require_aggregate(args, "a part of etl._distinct_parts");
     const auto area = args.get<std::span<const std::byte>>(area_argument);
     auto* made = pg::construct_in<setting_aside>(context, context);
-    made->open.emplace(made->memory, area, context, by);
-    made->chunks.value_words = by.value_words;
+    made->open(area, by);
     return *made;
 }
 
 // Only trivial locals: what reads a value may raise.
-void set_aside(setting_aside::open_parts& to, const row_reader& by, pg::arguments args)
+void set_aside(setting_aside& to, const row_reader& by, pg::arguments args)
 {
-    Datum keys[FUNC_MAX_ARGS];
-    bool nulls[FUNC_MAX_ARGS];
-    for (int i = 0; i < by.keys; ++i) {
-        keys[i] = args.datum(first_key + i);
-        nulls[i] = args.is_null(first_key + i);
-    }
-    by.columns.hold(keys, nulls);
+    held_keys keys;
+    by.columns.hold(args, first_key, keys);
     const fingerprint key = by.hasher.print(args, 0);
-    by.columns.write(keys, nulls, to.keys.room(by.columns.words(keys, nulls)));
-    to.keys.add(key);
+    by.columns.write(keys, to.to_keys->room(by.columns.words(keys)));
+    to.to_keys->add(key);
     for (std::size_t i = 0; i < by.values.size(); ++i) {
         if (!args.is_null(by.first_value() + static_cast<int>(i))) {
-            to.values.add(key, i, by.values[i].print(args, 0));
+            to.to_values->add(key, i, by.values[i].print(args, 0));
         }
     }
 }
@@ -269,44 +203,22 @@ using namespace etl;
 ETL_FUNCTION(etl_distinct_parts_step, args)
 {
     const row_reader& by = args.cached<row_reader>([=] { return row_reader{args, args.raw()->flinfo->fn_mcxt}; });
-    setting_aside& to = args.is_null(0) ? new_state(args, by) : state(args, 0);
-    set_aside(*to.open, by, args);
+    setting_aside& to = args.is_null(0) ? new_state(args, by) : pg::parts_state<setting_aside>(args);
+    set_aside(to, by, args);
     return PointerGetDatum(&to);
 }
 
 ETL_FUNCTION(etl_distinct_parts_combine, args)
 {
-    if (args.is_null(0) || args.is_null(1)) {
-        return args.is_null(0) ? (args.is_null(1) ? args.null_result() : args.datum(1)) : args.datum(0);
-    }
-    parted_values& all = state(args, 0).chunks;
-    const parted_values& more = state(args, 1).chunks;
-    all.keys.insert(all.keys.end(), more.keys.begin(), more.keys.end());
-    all.values.insert(all.values.end(), more.values.begin(), more.values.end());
-    return args.datum(0);
+    return pg::combine_parts<setting_aside>(args);
 }
 
-// Its result, and what a worker sends.
 ETL_FUNCTION(etl_distinct_parts_chunks, args)
 {
-    setting_aside& from = state(args, 0);
-    const part_chunks& keys = from.open ? from.open->keys.finish() : from.chunks.keys;
-    const part_chunks& values = from.open ? from.open->values.finish() : from.chunks.values;
-    std::pmr::vector<std::byte> bytes{&from.memory};
-    byte_writer to{bytes};
-    to.value(scanned_values{from.chunks.value_words, keys.size()});
-    to.values(std::span<const part_chunk>{keys});
-    to.values(std::span<const part_chunk>{values});
-    pg::require_value_size(bytes.size());
-    return args.result(std::span<const std::byte>{bytes});
+    return pg::write_parts<setting_aside>(args);
 }
 
-// In the aggregate's memory, for it may become the state itself.
 ETL_FUNCTION(etl_distinct_parts_deserial, args)
 {
-    const auto bytes = args.get<std::span<const std::byte>>(0);
-    MemoryContext context = pg::require_aggregate(args, "a part of etl._distinct_parts");
-    auto* made = pg::construct_in<setting_aside>(context, context);
-    read_scanned(bytes, made->chunks);
-    return PointerGetDatum(made);
+    return pg::read_parts<setting_aside>(args, "a part of etl._distinct_parts");
 }

@@ -21,23 +21,6 @@ std::uint64_t hash_of(const std::uint64_t* entry) noexcept
     return print_hash{}({entry[0] + entry[1], entry[2]});
 }
 
-std::size_t words_of_part(const part_chunks& chunks, std::size_t begin, std::size_t end) noexcept
-{
-    std::size_t words = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-        words += chunks[i].words;
-    }
-    return words;
-}
-
-std::size_t end_of_part(const part_chunks& chunks, std::size_t at, std::uint64_t part) noexcept
-{
-    while (at < chunks.size() && chunks[at].part == part) {
-        ++at;
-    }
-    return at;
-}
-
 } // namespace
 
 // --- setting aside -------------------------------------------------------------------------------------------------
@@ -77,8 +60,8 @@ void recent_keys::grow()
     }
 }
 
-key_parts::key_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t remembered_bytes, bool look_alike)
-    : rows_{memory, store}, recent_{memory, remembered_bytes}, look_alike_{look_alike},
+key_parts::key_parts(std::pmr::memory_resource* memory, part_writer& to, std::size_t remembered_bytes, bool look_alike)
+    : rows_{to}, recent_{memory, remembered_bytes}, look_alike_{look_alike},
       words_(most_waiting * most_waiting_words, memory), large_{memory}
 {
     for (std::size_t i = 0; i < most_waiting; ++i) {
@@ -116,46 +99,13 @@ void key_parts::let_in(waiting_key& from)
 {
     const std::size_t words = std::exchange(from.words, 0);
     if (words > 0 && !recent_.met(from.look)) {
-        std::copy_n(words > most_waiting_words ? large_.data() : from.at, words, rows_.add(from.key, words));
+        std::copy_n(words > most_waiting_words ? large_.data() : from.at, words, add_row(rows_, from.key, words));
     }
 }
 
-const part_chunks& key_parts::finish()
+void key_parts::finish()
 {
     std::ranges::for_each(waiting_, [this](waiting_key& key) { let_in(key); });
-    return rows_.finish();
-}
-
-value_parts::value_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t value_words)
-    : store_{store}, entry_words_{2 + value_words}, blocks_{memory}, held_(row_parts::parts, 0, memory), chunks_{memory}
-{
-    blocks_.resize(row_parts::parts * block_words);
-}
-
-void value_parts::flush(std::size_t part)
-{
-    const auto words = std::span{blocks_}.subspan(part * block_words, std::exchange(held_[part], 0));
-    store_.append(std::as_bytes(words));
-    chunks_.push_back({{},
-                       written_,
-                       words.size(),
-                       static_cast<std::uint32_t>(part),
-                       static_cast<std::uint32_t>(words.size() / entry_words_)});
-    written_ += words.size_bytes();
-}
-
-const part_chunks& value_parts::finish()
-{
-    for (std::size_t part = 0; part < held_.size(); ++part) {
-        if (held_[part] > 0) {
-            flush(part);
-        }
-    }
-    if (!chunks_.empty()) {
-        const run made = store_.finish();
-        std::ranges::for_each(chunks_, [&made](part_chunk& chunk) { chunk.from = made; });
-    }
-    return chunks_;
 }
 
 // --- counting ------------------------------------------------------------------------------------------------------
@@ -168,8 +118,8 @@ distinct_counts::distinct_counts(std::pmr::memory_resource* memory, run_store& s
       polls_{poll}, block_{memory}, key_words_{memory}, groups_{memory},
       group_table_{memory}, counts_{memory}, values_{memory}, value_table_{memory}, shares_{memory}
 {
-    std::ranges::stable_sort(from_.keys, {}, &part_chunk::part);
-    std::ranges::stable_sort(from_.values, {}, &part_chunk::part);
+    sort_by_part(from_.keys);
+    sort_by_part(from_.values);
 }
 
 std::optional<distinct_counts::counted> distinct_counts::next()
@@ -189,34 +139,36 @@ bool distinct_counts::next_part()
         return false;
     }
     part_ = from_.keys[key_at_].part;
-    read_keys(end_of_part(from_.keys, key_at_, part_));
+    const auto keys = part_from(from_.keys, key_at_, part_);
+    const auto values = part_from(from_.values, value_at_, part_);
+    read_keys(keys);
     counts_.assign(groups_.size() * columns_, 0);
-    const std::size_t end = end_of_part(from_.values, value_at_, part_);
-    count_values(value_at_, end);
-    value_at_ = end;
+    count_values(values);
+    key_at_ += keys.size();
+    value_at_ += values.size();
     return true;
 }
 
 std::span<const std::uint64_t> distinct_counts::read(const part_chunk& from)
 {
-    if (block_.size() < from.words) {
-        block_.resize(from.words);
+    const std::size_t size = from.bytes / sizeof(std::uint64_t);
+    if (block_.size() < size) {
+        block_.resize(size);
     }
-    const auto words = std::span{block_}.first(from.words);
+    const auto words = std::span{block_}.first(size);
     store_.read(from.from, from.offset, std::as_writable_bytes(words));
     return words;
 }
 
-// A block ends in zeros.
-void distinct_counts::read_keys(std::size_t end)
+void distinct_counts::read_keys(std::span<const part_chunk> part)
 {
     key_words_.clear();
     groups_.clear();
     group_ = 0;
     group_table_.assign(std::max(group_table_.size(), least_table), 0);
-    for (; key_at_ < end; ++key_at_) {
-        const auto words = read(from_.keys[key_at_]);
-        for (std::size_t at = 0; at < words.size() && words[at] != 0; at += words[at]) {
+    for (const part_chunk& chunk : part) {
+        const auto words = read(chunk);
+        for (std::size_t at = 0; at < words.size(); at += words[at]) {
             add_key(*reinterpret_cast<const parted_row*>(&words[at]));
             polls_.tick();
         }
@@ -269,17 +221,15 @@ void distinct_counts::grow_groups()
 }
 
 // All at first; what there is no room for comes in further shares.
-void distinct_counts::count_values(std::size_t begin, std::size_t end)
+void distinct_counts::count_values(std::span<const part_chunk> part)
 {
-    const std::size_t expected = words_of_part(from_.values, begin, end) / entry_words_;
+    const std::size_t expected = bytes_in(part) / (entry_words_ * sizeof(std::uint64_t));
     shares_.assign(1, share{});
     while (!shares_.empty()) {
         share_ = shares_.back();
         shares_.pop_back();
         clear_values(expected);
-        for (std::size_t i = begin; i < end; ++i) {
-            count_chunk(from_.values[i]);
-        }
+        std::ranges::for_each(part, [this](const part_chunk& chunk) { count_chunk(chunk); });
     }
 }
 

@@ -1,14 +1,14 @@
 // How many different values every key of a query has, for tables whose keys are too many to be kept in memory at once:
 // values are set aside by key in one scan, which parallel workers share, and counted part by part.
 //
-// Two kinds of entries are set aside, both in 256 parts by the key's fingerprint, so that all entries of a key meet:
+// Two kinds of entries are set aside, both in 256 parts by the key's fingerprint (core/part_writer.hpp), so that all
+// entries of a key meet:
 //
 //   a key's bytes    once for a process where it remembers the key, again where it has forgotten it meanwhile
 //   a value          the key's fingerprint, which column it is of, and the value's fingerprint: 24 or 32 bytes
 //
-// Setting aside takes the same memory for any number of rows. Counting takes that of the different keys of one part and
-// a budget for different values. Where they do not fit, the part's values are read again, share by share: the counts of
-// disjoint sets of values add up.
+// Counting takes the memory of the different keys of one part and a budget for different values. Where they do not fit,
+// the part's values are read again, share by share: the counts of disjoint sets of values add up.
 #pragma once
 
 #include "sketch/top_n_parts.hpp"
@@ -48,16 +48,16 @@ class recent_keys {
 // whether it is remembered is on its way from memory.
 class key_parts {
   public:
-    // Whether equal keys have equal bytes; otherwise each look of a key is remembered for itself. The store outlives
+    // Whether equal keys have equal bytes; otherwise each look of a key is remembered for itself. The writer outlives
     // the object.
-    key_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t remembered_bytes, bool look_alike);
+    key_parts(std::pmr::memory_resource* memory, part_writer& to, std::size_t remembered_bytes, bool look_alike);
 
     // Room for the words of a key, which are written, before add() tells whose they are.
     std::uint64_t* room(std::size_t words);
     void add(const fingerprint& key);
 
-    // As row_parts::finish().
-    const part_chunks& finish();
+    // Adds the keys that still wait.
+    void finish();
 
   private:
     static constexpr std::size_t most_waiting = 8;
@@ -70,7 +70,7 @@ class key_parts {
 
     void let_in(waiting_key& from);
 
-    row_parts rows_;
+    part_writer& rows_;
     recent_keys recent_;
     bool look_alike_;
     std::array<waiting_key, most_waiting> waiting_{};
@@ -82,48 +82,31 @@ class key_parts {
 // Sets values aside.
 class value_parts {
   public:
-    static constexpr std::size_t block_words = 1020; // of whole entries, be they of three words or of four
     static constexpr std::size_t most_columns = 255;
+    static constexpr unsigned part_shift = 56; // of 256 parts
+    static constexpr std::uint64_t key_bits = (std::uint64_t{1} << part_shift) - 1;
 
-    // A value takes one word of its fingerprint where that tells all values apart, or two. The store outlives the
-    // object.
-    value_parts(std::pmr::memory_resource* memory, run_store& store, std::size_t value_words);
+    // A value takes one word of its fingerprint where that tells all values apart, or two.
+    value_parts(part_writer& to, std::size_t value_words) noexcept : to_{to}, entry_words_{2 + value_words} {}
 
     void add(const fingerprint& key, std::size_t column, const fingerprint& value)
     {
         const std::size_t part = key.high >> part_shift;
-        std::size_t& held = held_[part];
-        std::uint64_t* to = &blocks_[part * block_words + held];
+        auto* to = reinterpret_cast<std::uint64_t*>(to_.add(part, entry_words_ * sizeof(std::uint64_t)));
         to[0] = key.low;
         to[1] = (key.high & key_bits) | (column + 1) << part_shift; // the part is known without its bits
         to[2] = value.low;
         to[entry_words_ - 1] = entry_words_ > 3 ? value.high : value.low;
-        held += entry_words_;
-        if (held == block_words) {
-            flush(part);
-        }
     }
 
-    // Writes what the buffers hold, and returns all chunks. Nothing may be added after it.
-    const part_chunks& finish();
-
-    static constexpr unsigned part_shift = 56;
-    static constexpr std::uint64_t key_bits = (std::uint64_t{1} << part_shift) - 1;
-
   private:
-    void flush(std::size_t part);
-
-    run_store& store_;
+    part_writer& to_;
     std::size_t entry_words_;
-    std::pmr::vector<std::uint64_t> blocks_; // side by side
-    std::pmr::vector<std::size_t> held_;     // words of each
-    part_chunks chunks_;
-    std::uint64_t written_ = 0;
 };
 
 // What a scan has set aside.
 struct parted_values {
-    part_chunks keys;   // as key_parts writes them
+    part_chunks keys;   // as key_parts adds them
     part_chunks values; // as value_parts does
     std::size_t value_words;
 };
@@ -155,11 +138,11 @@ class distinct_counts {
 
     bool next_part();
     std::span<const std::uint64_t> read(const part_chunk& from);
-    void read_keys(std::size_t end);
+    void read_keys(std::span<const part_chunk> part);
     void add_key(const parted_row& row);
     std::uint32_t* find_group(const fingerprint& key) noexcept;
     void grow_groups();
-    void count_values(std::size_t begin, std::size_t end);
+    void count_values(std::span<const part_chunk> part);
     void count_chunk(const part_chunk& from);
     std::uint64_t& count_of(const std::uint64_t* entry);
     bool is_in_share(std::uint64_t hash) const noexcept;

@@ -1,11 +1,11 @@
 // etl.count_distinct_per_key and etl.create_distinct_counts: the counting of the values that a scan has set aside, and
 // where the result goes.
-#include "pg/query_rows.hpp"
 #include "pg/result_set.hpp"
+#include "pg/shared_parts.hpp"
 #include "pg/spi.hpp"
-#include "pg/spill.hpp"
 #include "pg/table_writer.hpp"
 #include "sketch/distinct_parts_pg.hpp"
+#include "sketch/key_columns_pg.hpp"
 
 extern "C" {
 #include <access/tupdesc.h>
@@ -21,25 +21,6 @@ namespace {
 
 constexpr std::size_t least_budget = std::size_t{16} << 20; // for values
 constexpr Size scratch_bytes = Size{256} << 10;             // of rows that have been handed on
-
-// The one row of the scan: its chunks.
-class scan_result final : public pg::row_receiver {
-  public:
-    void columns(TupleDesc) override {}
-    bool row(TupleTableSlot* slot) override
-    {
-        if (!slot->tts_isnull[0]) {
-            const auto found = pg::varlena_bytes(slot->tts_values[0]);
-            bytes_.assign(found.begin(), found.end());
-        }
-        return true;
-    }
-    std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
-  private:
-    pg::context_resource memory_;
-    std::pmr::vector<std::byte> bytes_{&memory_};
-};
 
 // What is to be done: (query, keys, counted, …).
 struct request {
@@ -79,14 +60,6 @@ request read_request(pg::arguments args)
     for (int i = 0; i < plan.keys->dim1; ++i) {
         made.keys.add(plan.keys->values[i], CurrentMemoryContext);
     }
-    return made;
-}
-
-// No constant of the plan: nobody else may say where files lie.
-ParamListInfo area_parameter(std::span<const std::byte> area)
-{
-    const ParamListInfo made = pg::call([] { return makeParamList(1); });
-    made->params[0] = {pg::make_varlena(area), false, 0, BYTEAOID};
     return made;
 }
 
@@ -149,12 +122,11 @@ void count(pg::arguments args, Target& to)
     const request asked = read_request(args);
     require_columns(asked, to.columns());
     const auto area = pg::call([] { return pg::make_spill_directory(CurTransactionContext); });
-    scan_result scanned;
-    pg::run_query(asked.scan, scanned, area_parameter(area));
-    if (!scanned.bytes().empty()) {
+    const auto scanned = pg::scan_parts(asked.scan, area);
+    if (!scanned.empty()) {
         pg::context_resource memory;
         parted_values values{part_chunks{&memory}, part_chunks{&memory}, 0};
-        read_scanned(scanned.bytes(), values);
+        read_scanned(scanned, values);
         pg::file_run_store store{area, CurrentMemoryContext};
         distinct_counts counts{
             &memory, store, std::move(values), asked.counted, std::max(get_hash_memory_limit(), least_budget),

@@ -28,6 +28,12 @@ struct fingerprint {
 };
 static_assert(sizeof(fingerprint) == 16, "fingerprints lie side by side in stored states");
 
+// The part of so many in which all that has a key meets: by its upper bits, as tables go by the lower ones.
+constexpr std::size_t part_of(const fingerprint& key, std::uint32_t parts) noexcept
+{
+    return (key.high >> 32) * parts >> 32;
+}
+
 // Which family a whole number belongs to, so that a day and a number in one set stay two values. Never zero.
 enum class number_kind : std::uint64_t { integer = 1, timestamptz = 2, timestamp = 3, date = 4 };
 

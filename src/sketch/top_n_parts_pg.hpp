@@ -15,12 +15,8 @@ struct scanned_types {
     Oid order;
     Oid collation;
     std::uint32_t ascending;
-    std::uint32_t keys; // so many types follow, and zeros up to a multiple of eight bytes
-    std::uint32_t zero;
+    std::uint32_t keys; // so many types follow
 };
-static_assert(sizeof(scanned_types) == 24);
-
-// A row's keys: of each its size in a word, then its bytes.
-constexpr std::uint64_t null_key = ~std::uint64_t{0};
+static_assert(sizeof(scanned_types) == 20);
 
 } // namespace etl

@@ -1,9 +1,9 @@
 // etl.top_n_per_key and its like: the selection among the rows that a scan has set aside, and where the result goes.
-#include "pg/query_rows.hpp"
 #include "pg/result_set.hpp"
+#include "pg/shared_parts.hpp"
 #include "pg/spi.hpp"
-#include "pg/spill.hpp"
 #include "pg/table_writer.hpp"
+#include "sketch/key_columns_pg.hpp"
 #include "sketch/top_n_parts.hpp"
 #include "sketch/top_n_parts_pg.hpp"
 #include "sketch/top_n_pg.hpp"
@@ -22,25 +22,6 @@ extern "C" {
 
 namespace etl {
 namespace {
-
-// The one row of the scan: its types and chunks.
-class scan_result final : public pg::row_receiver {
-  public:
-    void columns(TupleDesc) override {}
-    bool row(TupleTableSlot* slot) override
-    {
-        if (!slot->tts_isnull[0]) {
-            const auto found = pg::varlena_bytes(slot->tts_values[0]);
-            bytes_.assign(found.begin(), found.end());
-        }
-        return true;
-    }
-    std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
-  private:
-    pg::context_resource memory_;
-    std::pmr::vector<std::byte> bytes_{&memory_};
-};
 
 // Where the selected rows go, and what is known of its columns.
 class target {
@@ -90,15 +71,9 @@ class selection {
         kind_ = pg::call(
             [&] { return make_top_kind(types.value, types.order, types.collation, types.ascending != 0, context); });
         for (std::uint32_t i = 0; i < types.keys; ++i) {
-            const Oid type = from.value<Oid>();
-            keys_.push_back(pg::call([=] { return make_stored_type(type, InvalidOid, context); }));
+            keys_.add(from.value<Oid>(), context);
         }
-        if (types.keys % 2 != 0) {
-            from.value<std::uint32_t>();
-        }
-        while (from.left() > 0) {
-            chunks_.push_back(from.value<part_chunk>());
-        }
+        read_chunks(from, chunks_);
         element_ = type_of_element();
     }
 
@@ -124,7 +99,7 @@ class selection {
                 const pg::within_context inside{scratch.get()};
                 fill(found);
             }
-            to.put({row_, keys_.size() + 1}, {row_nulls_, keys_.size() + 1});
+            to.put({row_, keys_.count() + 1}, {row_nulls_, keys_.count() + 1});
             if (MemoryContextMemAllocated(scratch.get(), false) > scratch_bytes) {
                 scratch.reset();
             }
@@ -154,8 +129,8 @@ class selection {
     std::vector<Oid> column_types() const
     {
         std::vector<Oid> made;
-        for (const stored_type* key : keys_) {
-            made.push_back(key->type);
+        for (std::size_t i = 0; i < keys_.count(); ++i) {
+            made.push_back(keys_.type(i));
         }
         made.push_back(single_ ? element_.type : element_.array);
         return made;
@@ -170,19 +145,6 @@ class selection {
                                          : (single_ ? "value " : "values ") + std::string{name};
         }
         return made;
-    }
-
-    void read_keys(const parted_row& row)
-    {
-        const auto* at = reinterpret_cast<const std::uint64_t*>(row.keys());
-        for (std::size_t i = 0; i < keys_.size(); ++i) {
-            const std::uint64_t size = *at++;
-            row_nulls_[i] = size == null_key;
-            if (!row_nulls_[i]) {
-                row_[i] = real_value(*keys_[i], read_held(*keys_[i], reinterpret_cast<const std::byte*>(at)));
-                at += words_of(size);
-            }
-        }
     }
 
     Datum value_of(const top_entry& entry) const
@@ -210,8 +172,8 @@ class selection {
 
     void fill(std::span<const key_groups::item> found)
     {
-        const std::size_t keys = keys_.size();
-        read_keys(*found[0].row);
+        const std::size_t keys = keys_.count();
+        keys_.read(reinterpret_cast<const std::uint64_t*>(found[0].row->keys()), row_, row_nulls_);
         const top_entry& first = found[0].row->entry();
         row_nulls_[keys] = single_ && first.is_null();
         row_[keys] = single_ ? value_of(first) : array_of(found);
@@ -221,7 +183,7 @@ class selection {
     bool single_;
     part_chunks chunks_;
     const top_kind* kind_ = nullptr;
-    std::vector<stored_type*> keys_;
+    key_columns keys_;
     element element_{};
     std::vector<Datum> values_;
     std::vector<char> nulls_;
@@ -240,7 +202,7 @@ struct request {
     std::int32_t n() const { return single ? 1 : args.get<std::int32_t>(n_argument); }
 };
 
-// The query that sets rows aside, as etl._top_scan makes it. $1 is the area: nobody else may say where files lie.
+// The query that sets rows aside, as etl._top_scan makes it. $1 is the area.
 std::string scan_of(const request& asked)
 {
     return pg::call([&asked] {
@@ -262,22 +224,13 @@ std::string scan_of(const request& asked)
     });
 }
 
-// No constant of the plan.
-ParamListInfo area_parameter(std::span<const std::byte> area)
-{
-    const ParamListInfo made = pg::call([] { return makeParamList(1); });
-    made->params[0] = {pg::make_varlena(area), false, 0, BYTEAOID};
-    return made;
-}
-
 void select_rows(const request& asked, target& to)
 {
     const pg::spi_session session;
     const auto area = pg::call([] { return pg::make_spill_directory(CurTransactionContext); });
-    scan_result scanned;
-    pg::run_query(scan_of(asked), scanned, area_parameter(area));
-    if (!scanned.bytes().empty()) {
-        selection rows{scanned.bytes(), asked.single};
+    const auto scanned = pg::scan_parts(scan_of(asked), area);
+    if (!scanned.empty()) {
+        selection rows{scanned, asked.single};
         rows.require_columns(to.columns());
         pg::file_run_store store{area, CurrentMemoryContext};
         rows.write(store, static_cast<std::uint32_t>(asked.n()), to);

@@ -14,12 +14,12 @@
 
 namespace {
 
+using etl::part_chunks;
+using etl::part_writer;
 using etl::dedupe::keyed_row;
-using etl::dedupe::keyed_rows;
+using etl::dedupe::layout_for;
 using etl::dedupe::loser;
 using etl::dedupe::losers;
-using etl::dedupe::read_chunks;
-using etl::dedupe::row_chunks;
 
 std::pmr::memory_resource* const memory = std::pmr::get_default_resource();
 
@@ -55,26 +55,23 @@ outcome expected(const std::vector<keyed_row>& rows)
     return made;
 }
 
-// What several writers set aside, each some of the rows, by way of their flat forms.
-row_chunks set_aside(etl::test::memory_run_store& store, const std::vector<keyed_row>& rows, std::size_t writers,
-                     std::uint64_t expected_rows)
+// What several writers set aside, each some of the rows.
+part_chunks set_aside(etl::test::memory_run_store& store, const std::vector<keyed_row>& rows, std::size_t writers,
+                      std::uint64_t expected_rows)
 {
-    row_chunks all{memory};
+    part_chunks all{memory};
     for (std::size_t writer = 0; writer < writers; ++writer) {
-        keyed_rows to{memory, store, expected_rows};
+        part_writer to{memory, store, layout_for(expected_rows)};
         for (std::size_t i = writer; i < rows.size(); i += writers) {
-            to.add(rows[i]);
+            add_row(to, rows[i]);
         }
-        const row_chunks& chunks = to.finish();
-        std::vector<std::byte> bytes(etl::dedupe::chunks_size(chunks));
-        etl::dedupe::write_chunks(chunks, bytes.data());
-        const row_chunks read = read_chunks(memory, bytes);
-        all.insert(all.end(), read.begin(), read.end());
+        const part_chunks& chunks = to.finish();
+        all.insert(all.end(), chunks.begin(), chunks.end());
     }
     return all;
 }
 
-outcome found(etl::test::memory_run_store& store, row_chunks chunks)
+outcome found(etl::test::memory_run_store& store, part_chunks chunks)
 {
     losers all{memory, store, std::move(chunks), etl::never_poll};
     outcome made;
@@ -113,25 +110,19 @@ TEST(keyed_rows, takes_memory_for_its_buffers_only)
 {
     etl::test::counting_memory counted;
     etl::test::memory_run_store store;
-    keyed_rows to{&counted, store, std::uint64_t{1} << 40};
+    part_writer to{&counted, store, layout_for(~std::uint64_t{0})};
     for (std::uint64_t i = 0; i < 1000000; ++i) {
-        to.add({{i, etl::detail::mix64(i)}, 0, i});
+        add_row(to, keyed_row{{i, etl::detail::mix64(i)}, 0, i});
     }
     EXPECT_LT(counted.most(), std::size_t{5} << 20);
 }
 
-TEST(keyed_rows, refuses_bytes_that_are_no_list)
+TEST(keyed_rows, refuses_a_chunk_that_no_writer_makes)
 {
     etl::test::memory_run_store store;
-    const row_chunks chunks = set_aside(store, random_rows(1000, 10), 1, 1000);
-    std::vector<std::byte> bytes(etl::dedupe::chunks_size(chunks));
-    etl::dedupe::write_chunks(chunks, bytes.data());
-    EXPECT_THROW(read_chunks(memory, {}), etl::error);
-    EXPECT_THROW(read_chunks(memory, std::span{bytes}.first(bytes.size() - 1)), etl::error);
-    bytes[bytes.size() - 1] = std::byte{0xff}; // of the last chunk's number of rows
-    EXPECT_THROW(read_chunks(memory, bytes), etl::error);
-    bytes[0] = std::byte{0};
-    EXPECT_THROW(read_chunks(memory, bytes), etl::error);
+    part_chunks chunks = set_aside(store, random_rows(1000, 10), 1, 1000);
+    chunks.back().from.bytes = chunks.back().bytes = std::uint64_t{1} << 40;
+    EXPECT_THROW(found(store, std::move(chunks)), etl::error);
 }
 
 } // namespace

@@ -21,6 +21,8 @@
 namespace {
 
 using namespace etl::feature;
+using etl::part_chunks;
+using etl::part_writer;
 using etl::test::memory_run_store;
 
 struct given {
@@ -154,15 +156,12 @@ part_chunks set_aside(memory_run_store& store, const std::vector<given>& rows, s
     auto* memory = std::pmr::get_default_resource();
     part_chunks all{memory};
     for (std::size_t w = 0; w < writers; ++w) {
-        row_parts parts{memory, store};
+        part_writer parts{memory, store, row_layout};
         for (std::size_t i = w; i < rows.size(); i += writers) {
-            parts.add(row_of(rows[i], i));
+            add_row(parts, row_of(rows[i], i));
         }
         const part_chunks& made = parts.finish();
-        std::vector<std::byte> flat(flat_size(made));
-        write_flat(made, flat.data());
-        const part_chunks read = read_flat(memory, flat);
-        all.insert(all.end(), read.begin(), read.end());
+        all.insert(all.end(), made.begin(), made.end());
     }
     return all;
 }
@@ -286,7 +285,7 @@ TEST(rolling, is_the_same_from_sorted_pieces)
 TEST(rolling, reads_rows_of_any_length)
 {
     auto rows = random_rows(40, 2);
-    rows[7].text = std::string(row_parts::chunk_bytes * 5, 'z');
+    rows[7].text = std::string(row_layout.chunk_bytes * 5, 'z');
     rows[8].text = std::string(300'000, 'y');
     const collector merged = computed(rows, 2, 1);
     expect_right(rows, merged);
@@ -318,21 +317,6 @@ TEST(rolling, gives_way_to_a_cancel)
     collector made;
     ASSERT_TRUE(parts.next_part());
     EXPECT_THROW(all.run(parts, made, [] { throw stopped{}; }), stopped);
-}
-
-TEST(row_parts, refuses_lists_that_it_has_not_written)
-{
-    auto* memory = std::pmr::get_default_resource();
-    memory_run_store store;
-    const part_chunks made = set_aside(store, random_rows(10, 3), 1);
-    std::vector<std::byte> flat(flat_size(made));
-    write_flat(made, flat.data());
-    EXPECT_EQ(read_flat(memory, flat).size(), made.size());
-    flat.pop_back();
-    EXPECT_THROW(read_flat(memory, flat), etl::error);
-    EXPECT_THROW(read_flat(memory, std::span{flat}.first(3)), etl::error);
-    flat.assign(40, std::byte{7});
-    EXPECT_THROW(read_flat(memory, flat), etl::error);
 }
 
 TEST(sorted_rows, refuses_a_file_that_holds_something_else)

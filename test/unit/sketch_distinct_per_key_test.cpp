@@ -23,9 +23,8 @@ fingerprint print_of(std::uint64_t value)
 struct scanner {
     scanner(etl::run_store& store, etl::run_store& values_store, std::size_t value_words, bool look_alike,
             std::size_t remembered)
-        : keys{std::pmr::get_default_resource(), store, remembered, look_alike}, values{
-                                                                                     std::pmr::get_default_resource(),
-                                                                                     values_store, value_words}
+        : key_rows{std::pmr::get_default_resource(), store}, value_rows{std::pmr::get_default_resource(), values_store},
+          keys{std::pmr::get_default_resource(), key_rows, remembered, look_alike}, values{value_rows, value_words}
     {
     }
 
@@ -42,6 +41,14 @@ struct scanner {
         values.add(print_of(key), column, print_of(value));
     }
 
+    const etl::part_chunks& finish_keys()
+    {
+        keys.finish();
+        return key_rows.finish();
+    }
+
+    etl::part_writer key_rows;
+    etl::part_writer value_rows;
     etl::key_parts keys;
     etl::value_parts values;
 };
@@ -59,9 +66,9 @@ struct shared_files final : etl::run_store {
 
     void gather(scanner& from, etl::parted_values& to) const
     {
-        const auto& of_keys = from.keys.finish();
+        const auto& of_keys = from.finish_keys();
         to.keys.insert(to.keys.end(), of_keys.begin(), of_keys.end());
-        for (etl::part_chunk chunk : from.values.finish()) {
+        for (etl::part_chunk chunk : from.value_rows.finish()) {
             chunk.from.file += 1000;
             to.values.push_back(chunk);
         }

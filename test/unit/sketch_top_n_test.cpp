@@ -122,11 +122,11 @@ struct keyed {
     std::size_t extra; // words behind the value
 };
 
-void set_aside(etl::row_parts& to, const keyed& row)
+void set_aside(etl::part_writer& to, const keyed& row)
 {
     const etl::fingerprint key = etl::fingerprint_of(static_cast<std::int64_t>(row.key), etl::number_kind::integer);
     const etl::fingerprint turned{key.high, key.low}; // parts are chosen by the upper half
-    std::uint64_t* place = to.add(turned, 3 + row.extra + 1);
+    std::uint64_t* place = etl::add_row(to, turned, 3 + row.extra + 1);
     new (place) top_entry{row.row.first, static_cast<std::uint32_t>(3 + row.extra), 2};
     place[2] = row.row.second;
     std::fill_n(place + 3, row.extra, row.key);
@@ -179,7 +179,7 @@ TEST(TopNParts, SelectsTheHeadOfEveryKey)
     std::mt19937_64 random{3};
     for (const std::size_t budget : {std::size_t{1} << 30, std::size_t{1}}) {
         etl::test::memory_run_store store;
-        etl::row_parts parts{std::pmr::get_default_resource(), store};
+        etl::part_writer parts{std::pmr::get_default_resource(), store};
         std::map<std::uint64_t, std::vector<pair>> rows;
         for (int i = 0; i < 20000; ++i) {
             const std::uint64_t key = random() % 2 == 0 ? 7 : random() % 3000;
@@ -199,7 +199,7 @@ TEST(TopNParts, KeepsWithinItsBudget)
     constexpr std::size_t budget = std::size_t{1} << 18;
     for (const std::uint64_t keys : {std::uint64_t{10}, std::uint64_t{80'000}}) {
         etl::test::memory_run_store store;
-        etl::row_parts parts{std::pmr::get_default_resource(), store};
+        etl::part_writer parts{std::pmr::get_default_resource(), store};
         for (std::uint64_t i = 0; i < 80'000; ++i) {
             set_aside(parts, {i % keys, {i * 7919 % 80'000, 0}, 0});
         }
@@ -214,7 +214,7 @@ TEST(TopNParts, KeepsWithinItsBudget)
 TEST(TopNParts, OfNoRowsIsNothing)
 {
     etl::test::memory_run_store store;
-    etl::row_parts parts{std::pmr::get_default_resource(), store};
+    etl::part_writer parts{std::pmr::get_default_resource(), store};
     EXPECT_TRUE(parts.finish().empty());
     EXPECT_TRUE(selected(store, parts.finish(), 5, 1000).empty());
 }
