@@ -255,6 +255,18 @@ void take_row(const char** row, int columns)
 
 } // namespace
 
+const char* text_of(worker_end end)
+{
+    switch (end) {
+    case worker_end::no_slot:
+        return "no slot";
+    case worker_end::cancelled:
+        return "cancelled";
+    default:
+        return "ended";
+    }
+}
+
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id)
 {
     BackgroundWorker worker = describe(main_function, title, id);

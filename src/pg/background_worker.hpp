@@ -23,6 +23,9 @@ struct worker_order {
 
 enum class worker_end { ended, no_slot, cancelled };
 
+// As SQL is told: ended, no slot, cancelled.
+const char* text_of(worker_end end);
+
 // Starts a worker of this library in the calling session's database and waits until it has ended. The worker logs in as
 // the current role and not as the session's, so that it has no other role to go back to.
 // Called from a procedure that may commit; commits, so that the session holds no snapshot while it waits.

@@ -10,6 +10,7 @@ extern "C" {
 #include <catalog/partition.h>
 #include <executor/executor.h>
 #include <nodes/makefuncs.h>
+#include <nodes/nodeFuncs.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_coerce.h>
 #include <parser/parse_collate.h>
@@ -29,18 +30,19 @@ namespace {
 
 // Everything in this part may raise, and owns nothing.
 
-// What the parser knows while it reads a condition.
-struct condition_scope {
+// What the parser knows while it reads an expression.
+struct expression_scope {
     const char* sql;
     const char* context;
     TupleDesc row;
     Oid relation;
+    Relation table; // of a value, which may be of any type; a condition is boolean
 };
 
-// Positions in the condition are none in the statement that the user has sent.
-void explain_condition(void* scope)
+// Positions in the expression are none in the statement that the user has sent.
+void explain_expression(void* scope)
 {
-    const auto* of = static_cast<const condition_scope*>(scope);
+    const auto* of = static_cast<const expression_scope*>(scope);
     const int position = geterrposition();
     if (position > 0) {
         errposition(0);
@@ -70,7 +72,7 @@ bool names_relation(const char* name, Oid relation)
 }
 
 // The column's name in a reference, or nullptr where it speaks of something else.
-const char* column_named(const ColumnRef* reference, const condition_scope& scope)
+const char* column_named(const ColumnRef* reference, const expression_scope& scope)
 {
     const auto* last = static_cast<const Node*>(llast(reference->fields));
     if (!IsA(last, String)) { // a star
@@ -88,7 +90,7 @@ const char* column_named(const ColumnRef* reference, const condition_scope& scop
 
 Node* resolve_column(ParseState* state, ColumnRef* reference, Node*)
 {
-    const auto& scope = *static_cast<const condition_scope*>(state->p_ref_hook_state);
+    const auto& scope = *static_cast<const expression_scope*>(state->p_ref_hook_state);
     const char* name = column_named(reference, scope);
     if (name == nullptr) {
         return nullptr;
@@ -130,29 +132,41 @@ Node* parse_single_expression(const char* sql)
     return target->val;
 }
 
-CachedExpression* plan_condition(const condition_scope& scope)
+// Columns that are computed whenever they are read, by what computes them.
+Node* with_computed_columns(Node* expression, [[maybe_unused]] Relation table)
+{
+#if PG_VERSION_NUM >= 180000
+    return expand_generated_columns_in_expr(expression, table, 1);
+#else
+    return expression;
+#endif
+}
+
+CachedExpression* plan_expression(const expression_scope& scope)
 {
     ParseState* state = make_parsestate(nullptr);
     state->p_sourcetext = scope.sql;
     state->p_post_columnref_hook = resolve_column;
-    state->p_ref_hook_state = const_cast<condition_scope*>(&scope);
+    state->p_ref_hook_state = const_cast<expression_scope*>(&scope);
     Node* expression = parse_single_expression(scope.sql);
     expression = transformExpr(state, expression, EXPR_KIND_CHECK_CONSTRAINT);
-    expression = coerce_to_boolean(state, expression, "a condition");
+    if (scope.table == nullptr) {
+        expression = coerce_to_boolean(state, expression, "a condition");
+    }
     assign_expr_collations(state, expression);
     free_parsestate(state);
-    return GetCachedExpression(expression);
+    return GetCachedExpression(scope.table == nullptr ? expression : with_computed_columns(expression, scope.table));
 }
 
-CachedExpression* plan_condition_in_context(condition_scope& scope)
+CachedExpression* plan_in_context(expression_scope& scope)
 {
     ErrorContextCallback callback = {};
     callback.previous = error_context_stack;
-    callback.callback = explain_condition;
+    callback.callback = explain_expression;
     callback.arg = &scope;
     error_context_stack = &callback;
     CachedExpression* planned = nullptr;
-    with_locked_role([&] { planned = plan_condition(scope); });
+    with_locked_role([&] { planned = plan_expression(scope); });
     error_context_stack = callback.previous;
     return planned;
 }
@@ -162,20 +176,32 @@ CachedExpression* plan_generated_column(Relation table, int attribute)
     return GetCachedExpression(build_column_default(table, attribute + 1));
 }
 
+CachedExpression* plan(expression_scope scope)
+{
+    const scratch_context scratch;
+    return call([&scope, memory = scratch.get()] {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        CachedExpression* made = plan_in_context(scope);
+        MemoryContextSwitchTo(old);
+        return made;
+    });
+}
+
 } // namespace
 
 row_expression row_expression::condition(const std::string& sql, TupleDesc row, Oid relation,
                                          const std::string& purpose)
 {
     std::string context = "condition \"" + sql + "\" of " + purpose;
-    const scratch_context scratch;
-    condition_scope scope{sql.c_str(), context.c_str(), row, relation};
-    CachedExpression* planned = call([&scope, memory = scratch.get()] {
-        MemoryContext old = MemoryContextSwitchTo(memory);
-        CachedExpression* made = plan_condition_in_context(scope);
-        MemoryContextSwitchTo(old);
-        return made;
-    });
+    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, relation, nullptr});
+    return {planned, std::move(context)};
+}
+
+row_expression row_expression::value(const std::string& sql, Relation table, const std::string& purpose)
+{
+    std::string context = "expression \"" + sql + "\" of " + purpose;
+    CachedExpression* planned =
+        plan({sql.c_str(), context.c_str(), RelationGetDescr(table), RelationGetRelid(table), table});
     return {planned, std::move(context)};
 }
 
@@ -218,6 +244,17 @@ bool row_expression::reads(int attribute) const
 bool row_expression::is_volatile() const
 {
     return call([expression = planned_->expr] { return contain_volatile_functions(expression); });
+}
+
+int row_expression::plain_attribute() const noexcept
+{
+    const auto* column = reinterpret_cast<const Var*>(planned_->expr);
+    return IsA(planned_->expr, Var) && column->varattno > 0 ? column->varattno - 1 : -1;
+}
+
+Oid row_expression::type() const
+{
+    return call([expression = planned_->expr] { return exprType(expression); });
 }
 
 row_program::row_program(TupleDesc shape, MemoryContext memory) : memory_{memory}
@@ -290,6 +327,15 @@ void row_program::run(const Datum* values, const bool* nulls)
             evaluate(result);
         }
     });
+}
+
+void row_program::run(TupleTableSlot* row)
+{
+    ResetExprContext(context_);
+    context_->ecxt_scantuple = row;
+    for (step& result : results_) {
+        evaluate(result);
+    }
 }
 
 } // namespace etl::pg

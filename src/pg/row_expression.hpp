@@ -33,6 +33,11 @@ class row_expression {
     // What computes a generated column of a table, by its attribute's number from 0.
     static row_expression generated_column(Relation table, int attribute);
 
+    // An expression of any type over the columns of a table's rows as they are stored: columns that are computed
+    // whenever they are read are computed here too. Read and refused as a condition is, in the context
+    // expression "a + b" of <purpose>.
+    static row_expression value(const std::string& sql, Relation table, const std::string& purpose);
+
     row_expression(row_expression&& other) noexcept;
     row_expression& operator=(row_expression&& other) = delete;
     ~row_expression();
@@ -45,6 +50,11 @@ class row_expression {
 
     // Whether it may have another value each time.
     bool is_volatile() const;
+
+    // The attribute, by its number from 0, whose value it is as it stands in the row; -1 where it computes something.
+    int plain_attribute() const noexcept;
+
+    Oid type() const;
 
   private:
     friend class row_program;
@@ -70,6 +80,9 @@ class row_program {
     // Runs all of them on a row of the shape. What they have made lives until the next row. May raise: only trivial
     // locals may be alive.
     void run(const Datum* values, const bool* nulls);
+
+    // The results alone, on a row that lies in a slot. The caller locks the role. May raise.
+    void run(TupleTableSlot* row);
 
     // The row with its computed columns, and the results.
     const Datum* values() const noexcept { return slot_->tts_values; }

@@ -12,7 +12,10 @@ namespace etl::pg {
 namespace {
 
 char* as_of = nullptr;
+char* rollup_as_of = nullptr;
 bool progress = false;
+bool erasing = false;
+int log_rows = 100'000;
 
 // In kB.
 int match_memory = 512 * 1024;
@@ -47,6 +50,16 @@ std::size_t sample_memory_bytes() noexcept
     return bytes(sample_memory);
 }
 
+std::size_t rollup_log_rows() noexcept
+{
+    return static_cast<std::size_t>(log_rows);
+}
+
+bool is_erasing() noexcept
+{
+    return erasing;
+}
+
 void define_settings()
 {
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
@@ -59,9 +72,20 @@ void define_settings()
                   "Functions of graphs hold the whole graph; one that does not fit is an error.", &graph_memory, 1024);
     define_memory("pg_etl.sample_memory", "How much memory a sample of negatives may take for its positives.",
                   "A sample whose positives do not fit is refused.", &sample_memory, 1024);
+    DefineCustomIntVariable("pg_etl.rollup_log_rows",
+                            "How many rows one statement adds to the log of a rollup at most.",
+                            "A statement that would add more logs one row that stands for a range of groups or for "
+                            "all of them; 0 does so always. What is erased is logged whole.",
+                            &log_rows, log_rows, 0, INT_MAX, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_etl.erasing", "Whether deleted rows are erased by retention or by law.",
+                             "Rollups log such rows apart, as a rollup may outlive the rows that it was made of.",
+                             &erasing, erasing, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.as_of", "Logical time of the pipeline step that is running.",
                                "Set by etl.run_pipeline for each step and read by etl.as_of(); empty means now.",
                                &as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.rollup_as_of", "Moment that the refresh of a rollup speaks of.",
+                               "Set by etl.refresh_rollup and read by filters of now(); empty means now.",
+                               &rollup_as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pg_etl");
 }
 

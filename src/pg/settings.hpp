@@ -11,4 +11,9 @@ std::size_t match_memory_bytes() noexcept;
 std::size_t graph_memory_bytes() noexcept;
 std::size_t sample_memory_bytes() noexcept;
 
+// How many rows one statement may add to the log of a rollup, and whether what it deletes is erased: see
+// src/rollup/capture_pg.cpp.
+std::size_t rollup_log_rows() noexcept;
+bool is_erasing() noexcept;
+
 } // namespace etl::pg
