@@ -31,6 +31,15 @@ COMMENT ON FUNCTION etl.set_difference(etl.distinct_set, etl.distinct_set) IS
     'The values of the first set that are not in the second. NULL where one is NULL. One pass through both. Error '
     '42804 for sets of values of two types.';
 
+CREATE FUNCTION etl._set_tail(base etl.distinct_set, tail etl.distinct_set, added etl.distinct_set)
+RETURNS etl.distinct_set
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_set_tail';
+COMMENT ON FUNCTION etl._set_tail(etl.distinct_set, etl.distinct_set, etl.distinct_set) IS
+    'The tail of a set that is kept in two parts, a base that stays and a small tail of values that are not in it, '
+    'after more values: the tail, and of the added ones those that neither part has. NULL is no values. Few added '
+    'values fetch little of a base that is stored out of line. Error 42804 for sets of values of two types.';
+
 -- One function per type, as of the aggregates that make sets.
 
 CREATE FUNCTION etl.contains(set etl.distinct_set, value text)
