@@ -20,18 +20,6 @@ number_text to_text(std::uint64_t value)
     return text;
 }
 
-const char* outcome(etl::pg::worker_end end)
-{
-    switch (end) {
-    case etl::pg::worker_end::no_slot:
-        return "no slot";
-    case etl::pg::worker_end::cancelled:
-        return "cancelled";
-    default:
-        return "ended";
-    }
-}
-
 void record(const char* step, const script_result& result)
 {
     const number_text rows = to_text(result.rows);
@@ -75,5 +63,5 @@ ETL_FUNCTION(etl_run_in_worker, args)
     }
     const auto end =
         etl::pg::run_in_worker("etl_step_worker", args.get<std::string_view>(1), args.get<std::int64_t>(0));
-    return etl::pg::row_of_one(args, etl::pg::make_text(outcome(end)));
+    return etl::pg::row_of_one(args, etl::pg::make_text(etl::pg::text_of(end)));
 }

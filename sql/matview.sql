@@ -78,6 +78,31 @@ SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');
 REFRESH MATERIALIZED VIEW sales_by_hour WITH NO DATA;
 SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', concurrently => 'on');
 
+-- Arguments, and policies that are not there
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', timeout => '-1 second');
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', lock_timeout => '30 days');
+SELECT etl.add_refresh_policy('sales_by_hour', '@hourly', skip_if_unchanged => NULL);
+SELECT etl.alter_refresh_policy('sales_by_hour', '@hourly');
+SELECT etl.alter_refresh_policy(NULL);
+CALL etl.refresh_matview('sales_by_hour', force => NULL);
+
+-- Views that read each other
+CALL etl.refresh_matview('sales_by_hour');
+CREATE MATERIALIZED VIEW sales_total AS SELECT sum(revenue) AS revenue FROM sales_by_hour;
+INSERT INTO sale VALUES ('2025-03-01 14:00', 7);
+CALL etl.refresh_matview('sales_total', with_dependencies => true);
+SELECT revenue FROM sales_total;
+CALL etl.refresh_matviews(); -- no policies
+
+-- What a policy warns of
+CREATE MATERIALIZED VIEW null_keys AS SELECT nullif(hour, '2025-03-01 10:00') AS hour, sold FROM sales_by_hour;
+CREATE UNIQUE INDEX ON null_keys (hour);
+SELECT etl._warn_of_refresh('null_keys', etl._refresh_policy_of('null_keys'));
+DROP MATERIALIZED VIEW null_keys;
+
+-- Faults
+SELECT matview, problem, severity, detail, hint FROM etl.lint_matviews();
+
 -- Another role
 CREATE ROLE regress_rollup_user;
 GRANT SELECT ON sales_by_hour TO regress_rollup_user;
