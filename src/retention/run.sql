@@ -112,6 +112,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- the planner takes thousands of places for reason enough to read the whole table
+SET pg_etl.erasing = on -- rollups of the table may outlive its rows
 AS $$
 DECLARE
     -- Read under the lock on the rows, so that no column is added between this look and the statement.
@@ -147,8 +148,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_move(regclass, regclass, oid, tid[]) IS
     'Deletes the rows at these places of a table or of one of its partitions, which the caller has locked, and inserts '
-    'them into the target where there is one, in one statement. Raises 09000 unless every row was deleted and every '
-    'deleted row inserted.';
+    'them into the target where there is one, in one statement, as rows that are erased (pg_etl.erasing). Raises 09000 '
+    'unless every row was deleted and every deleted row inserted.';
 
 CREATE FUNCTION etl._retention_batch(
     policy etl.retention_policy,

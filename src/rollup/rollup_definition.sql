@@ -1,0 +1,166 @@
+-- The plan of a rollup, as etl._rollup_plan makes it and a definition stores it, and what is read from it.
+
+CREATE FUNCTION etl._require_delta(name text, mode text, plan jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF mode = 'delta' AND jsonb_typeof(plan -> 'delta') IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('changes cannot be merged into rollup "%s"', name),
+            DETAIL = coalesce(plan ->> 'delta_refused', 'Its query does not allow it.'),
+            HINT = 'With mode => ''auto'' or ''recompute'' the groups that have changed are computed anew.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_delta(text, text, jsonb) IS
+    'Raises (0A000) where mode delta was asked for, and the plan has none, with the reason.';
+
+CREATE FUNCTION etl._source_types(relation regclass, columns jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND columns ? a.attname
+$$;
+COMMENT ON FUNCTION etl._source_types(regclass, jsonb) IS 'The types of some columns of a table, by their names.';
+
+CREATE FUNCTION etl._planned_rollup(rollup etl.rollup)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    plan := etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, rollup.mode <> 'recompute');
+    PERFORM etl._require_delta(rollup.name, rollup.mode, plan);
+    IF rollup.mode <> 'recompute' AND jsonb_typeof(plan -> 'delta') IS DISTINCT FROM 'object' THEN
+        plan := etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, false);
+    ELSIF rollup.mode = 'recompute' THEN
+        plan := plan || jsonb_build_object('delta', NULL, 'delta_refused', 'The rollup was made with mode recompute.');
+    END IF;
+    RETURN jsonb_set(plan, '{sources}', (
+        SELECT jsonb_agg(s || jsonb_build_object('types', etl._source_types((s ->> 'relation')::regclass, s -> 'used'))
+                         ORDER BY (s ->> 'number')::integer)
+        FROM jsonb_array_elements(plan -> 'sources') AS s));
+END
+$$;
+COMMENT ON FUNCTION etl._planned_rollup(etl.rollup) IS
+    'The plan of a rollup, with the types that the columns of its sources have now.';
+
+CREATE FUNCTION etl._btree_operator(class oid, strategy integer)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+    FROM pg_opclass AS c
+    JOIN pg_amop AS p ON p.amopfamily = c.opcfamily AND p.amopstrategy = strategy
+                     AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+    JOIN pg_operator AS o ON o.oid = p.amopopr
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE c.oid = class
+$$;
+COMMENT ON FUNCTION etl._btree_operator(oid, integer) IS
+    'An operator of an operator class for btree, as an expression takes it: strategy 2 <=, 3 =, 4 >=.';
+
+CREATE FUNCTION etl._key_operators(unique_table regclass, keys jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(k.value || jsonb_build_object(
+               'equal', etl._btree_operator(x.class, 3), 'at_least', etl._btree_operator(x.class, 4),
+               'at_most', etl._btree_operator(x.class, 2), 'is_array', y.typcategory = 'A') ORDER BY k.ordinality)
+    FROM jsonb_array_elements(keys) WITH ORDINALITY AS k
+    JOIN pg_attribute AS a
+        ON a.attrelid = unique_table AND a.attname = (k.value ->> 'name')::name AND NOT a.attisdropped
+    JOIN pg_type AS y ON y.oid = a.atttypid
+    JOIN pg_index AS i ON i.indrelid = unique_table AND i.indisunique
+    CROSS JOIN LATERAL ROWS FROM (unnest(i.indkey::smallint[]), unnest(i.indclass::oid[])) AS x(attnum, class)
+    WHERE x.attnum = a.attnum
+$$;
+COMMENT ON FUNCTION etl._key_operators(regclass, jsonb) IS
+    'The key columns of a plan with the operators by which they are compared, those of the unique index of a table: '
+    'the search path may have others.';
+
+CREATE FUNCTION etl._plan_source(plan jsonb, number integer)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s FROM jsonb_array_elements(plan -> 'sources') AS s WHERE (s ->> 'number')::integer = number
+$$;
+COMMENT ON FUNCTION etl._plan_source(jsonb, integer) IS 'A source of a plan by its number.';
+
+-- One pass: conditions hold values of users' rows, in which nothing is to be looked for.
+CREATE FUNCTION etl._filled(pieces jsonb, conditions text[])
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(CASE jsonb_typeof(p.value) WHEN 'number' THEN '(' || conditions[p.value::integer] || ')'
+                           ELSE p.value #>> '{}' END, '' ORDER BY p.ordinality)
+    FROM jsonb_array_elements(pieces) WITH ORDINALITY AS p
+$$;
+COMMENT ON FUNCTION etl._filled(jsonb, text[]) IS
+    'A query of a plan that is given in pieces, with conditions by the numbers of the places between them.';
+
+CREATE FUNCTION etl._unrestricted(template jsonb, plan jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What helps to find a few groups is in the way of all of them: the plan has the queries without it.
+    SELECT CASE template WHEN plan -> 'recompute' THEN plan ->> 'whole' ELSE plan -> 'delta' ->> 'states_whole' END
+$$;
+COMMENT ON FUNCTION etl._unrestricted(jsonb, jsonb) IS
+    'A query of a plan that is given in pieces (recompute, or states_query of delta) for all groups.';
+
+-- A rollup that keeps states has more groups than it shows: HAVING leaves some out.
+CREATE FUNCTION etl._group_query(rollup etl.rollup)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._is_delta(rollup) THEN rollup.plan -> 'delta' -> 'states_query'
+                ELSE rollup.plan -> 'recompute' END
+$$;
+COMMENT ON FUNCTION etl._group_query(etl.rollup) IS
+    'The query that gives all groups that a rollup keeps, in pieces.';
+
+CREATE FUNCTION etl._group_table(rollup etl.rollup)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._is_delta(rollup) THEN etl._rollup_table(rollup.name, '_state') ELSE rollup.name END
+$$;
+COMMENT ON FUNCTION etl._group_table(etl.rollup) IS 'The table that has all groups that a rollup keeps.';
+
+CREATE FUNCTION etl._rollup_columns(rollup etl.rollup)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT (c.value ->> 'name')::name
+                 FROM jsonb_array_elements(rollup.plan -> 'columns') WITH ORDINALITY AS c ORDER BY c.ordinality)
+$$;
+COMMENT ON FUNCTION etl._rollup_columns(etl.rollup) IS 'The columns of a rollup in their order.';
+
+CREATE FUNCTION etl._state_columns(rollup etl.rollup)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT rollup.key_columns || 'etl_rows'::name || ARRAY(
+        SELECT (s.value ->> 'name')::name
+        FROM jsonb_array_elements(rollup.plan -> 'delta' -> 'states') WITH ORDINALITY AS s ORDER BY s.ordinality)
+$$;
+COMMENT ON FUNCTION etl._state_columns(etl.rollup) IS 'The columns of the state table of a rollup in their order.';

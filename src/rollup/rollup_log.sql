@@ -1,0 +1,497 @@
+-- What writers have noted becomes groups that are to be computed.
+--
+-- One statement reads the logs, resolves what it finds to group keys and deletes it: under its one snapshot nothing is
+-- deleted that was not read. A transaction that commits later leaves its rows for the next refresh.
+--
+-- The queries of a plan read CTEs: "etl changes N", the rows of source N that have changed, and "etl rows N", all rows
+-- of source N and those. They are inlined, so that few changes are joined by indexes.
+
+-- CTEs ---------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._logged_columns(source etl.rollup_source, logged jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A cast of NULL could be refused by a domain; a column of a row that is NULL is not.
+    SELECT string_agg(
+        CASE WHEN logged ? a.attname THEN format('l.%I', a.attname)
+             ELSE format('(NULL::%1$s).%2$I AS %2$I', source.relation, a.attname) END, ', ' ORDER BY a.attnum)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION etl._logged_columns(etl.rollup_source, jsonb) IS
+    'The columns of a source as its log (alias l) has them, in their order: NULL where they are not logged.';
+
+CREATE FUNCTION etl._all_columns(source etl.rollup_source)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(a.attname) FROM pg_attribute AS a
+    WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION etl._all_columns(etl.rollup_source) IS 'The columns of a source.';
+
+-- The planner guesses the rows of a log by its pages, among them those of rows that were taken already, and would then
+-- rather read a large table whole than look a few rows up in it. Under one snapshot their number is known.
+CREATE FUNCTION etl._counted_log(source etl.rollup_source)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN source.log_table;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %s', source.log_table) INTO counted;
+    RETURN format('(SELECT * FROM %s LIMIT %s)', source.log_table, counted);
+END
+$$;
+COMMENT ON FUNCTION etl._counted_log(etl.rollup_source) IS
+    'The log of a source as FROM takes it, with the number of its rows for the planner, as a limit that leaves none '
+    'out: only where the transaction has one snapshot.';
+
+CREATE FUNCTION etl._changes_query(rollup etl.rollup, source etl.rollup_source, condition text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT %s FROM %s AS l WHERE %s',
+                  etl._logged_columns(source, CASE WHEN p.described ->> 'kind' = 'keys' THEN '[]' ELSE (
+                      SELECT jsonb_agg(c -> 'name') FROM jsonb_array_elements(p.described -> 'log') AS c) END),
+                  etl._counted_log(source), condition)
+    FROM etl._plan_source(rollup.plan, source.number) AS p(described)
+$$;
+COMMENT ON FUNCTION etl._changes_query(etl.rollup, etl.rollup_source, text) IS
+    'A query that gives the rows of a source''s log for which a condition (alias l) holds in the shape of the source.';
+
+-- The conditions say which notes are none, for of a condition that says which ones are the planner thinks that few are.
+CREATE FUNCTION etl._noted_rows(ops text[] DEFAULT '{c,+,-,e}')
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('l.etl_op <> ALL (%L::"char"[])', array_agg(o)::text)
+    FROM unnest('{a,b,c,+,-,e,A,B}'::text[]) AS o WHERE o <> ALL (ops)
+$$;
+COMMENT ON FUNCTION etl._noted_rows(text[]) IS
+    'A condition for the rows of a log (alias l) of some kinds; the default are those that tell of a row or a group.';
+
+CREATE FUNCTION etl._rows_query(
+    rollup etl.rollup, source etl.rollup_source, single_sources integer[], logged_sources integer[])
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat_ws(' UNION ALL ',
+        CASE WHEN source.number <> ALL (logged_sources) THEN format(
+            'SELECT %s FROM %s AS l', etl._logged_columns(source, etl._all_columns(source)), source.relation) END,
+        CASE WHEN source.number = ANY (logged_sources) OR source.number <> ALL (single_sources) THEN
+            etl._changes_query(rollup, source, etl._noted_rows()) END)
+$$;
+COMMENT ON FUNCTION etl._rows_query(etl.rollup, etl.rollup_source, integer[], integer[]) IS
+    'A query that gives all rows of a source and those of its log. single_sources: of which only one of the two is '
+    'wanted: the log for those that are among logged_sources, too.';
+
+CREATE FUNCTION etl._key_query_ctes(
+    rollup etl.rollup, described jsonb, conditions jsonb, replaced jsonb DEFAULT '{}',
+    single_sources integer[] DEFAULT '{}', logged_sources integer[] DEFAULT '{}')
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('"%s" AS NOT MATERIALIZED (%s)', c.name, coalesce(replaced ->> c.name, c.query)), ', ')
+    FROM etl._sources(rollup) AS s
+    CROSS JOIN LATERAL (
+        SELECT 'etl changes ' || s.number, etl._changes_query(rollup, s, conditions ->> s.number::text)
+        WHERE conditions ? s.number::text
+        UNION ALL
+        SELECT 'etl rows ' || s.number, etl._rows_query(rollup, s, single_sources, logged_sources)
+        WHERE described -> 'rows' @> to_jsonb(s.number)) AS c(name, query)
+$$;
+COMMENT ON FUNCTION etl._key_query_ctes(etl.rollup, jsonb, jsonb, jsonb, integer[], integer[]) IS
+    'The CTEs that a query of keys reads, which a plan describes (a source, or a moving filter). conditions: for the '
+    'source that has changed, which rows of its log have; replaced: queries in place of these, by the names of the '
+    'CTEs; single_sources, logged_sources: as for etl._rows_query.';
+
+-- Keys ---------------------------------------------------------------------------------------------------------------
+
+-- A join with a table and its log is asked for twice, with the table and with the log: the planner can look up the few
+-- changes in the table by an index, but joins with a union either all of the table or each change with all of the log.
+CREATE FUNCTION etl._resolved_keys(rollup etl.rollup, described jsonb, conditions jsonb, replaced jsonb DEFAULT '{}')
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- A query that reads one twice would need each with each.
+    single_sources CONSTANT integer[] := ARRAY(
+        SELECT r::integer FROM jsonb_array_elements(described -> 'rows') AS r GROUP BY r HAVING count(*) = 1 LIMIT 3);
+    logged_sources integer[];
+    parts text[] := '{}';
+BEGIN
+    FOR choice IN 0 .. (1 << cardinality(single_sources)) - 1 LOOP
+        logged_sources := ARRAY(SELECT s.number FROM unnest(single_sources) WITH ORDINALITY AS s(number, place)
+                                WHERE choice & (1 << (s.place - 1)::integer) <> 0);
+        parts := parts || format(
+            E'SELECT %1$s FROM (WITH %2$s SELECT %1$s FROM (\n%3$s\n) AS k) AS k',
+            etl._column_list(rollup.key_columns),
+            etl._key_query_ctes(rollup, described, conditions, replaced, single_sources, logged_sources),
+            described ->> 'keys_query');
+    END LOOP;
+    RETURN array_to_string(parts, E'\nUNION ALL ');
+END
+$$;
+COMMENT ON FUNCTION etl._resolved_keys(etl.rollup, jsonb, jsonb, jsonb) IS
+    'A query that gives the keys that a query of a plan gives, with what it reads. described, conditions, replaced: as '
+    'for etl._key_query_ctes.';
+
+CREATE FUNCTION etl._changed_keys(rollup etl.rollup, source etl.rollup_source, condition text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN p.described ->> 'keys_query' IS NULL THEN format(
+                    'SELECT %s FROM %s AS l WHERE %s', etl._column_list(rollup.key_columns), source.log_table,
+                    condition)
+                ELSE etl._resolved_keys(rollup, p.described, jsonb_build_object(source.number, condition)) END
+    FROM etl._plan_source(rollup.plan, source.number) AS p(described)
+$$;
+COMMENT ON FUNCTION etl._changed_keys(etl.rollup, etl.rollup_source, text) IS
+    'A query that gives the keys of the groups that some rows of a source''s log (alias l) touch.';
+
+CREATE FUNCTION etl._keys_between(rollup etl.rollup, low text, high text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key CONSTANT jsonb := rollup.plan -> 'keys' -> 0;
+    -- What stands in place of the key may have another collation, and so another order.
+    collated CONSTANT text := CASE
+        WHEN (SELECT t.typcollation <> 0 FROM pg_type AS t WHERE t.oid = (key ->> 'type')::regtype)
+        THEN ' COLLATE ' || coalesce(key ->> 'collation', 'pg_catalog."default"') ELSE '' END;
+    least_one CONSTANT text := format('%s %L::%s', key ->> 'at_least', low, key ->> 'type');
+    last_one CONSTANT text := format('%s %L::%s', key ->> 'at_most', high, key ->> 'type');
+    conditions CONSTANT text[] := ARRAY(
+        SELECT CASE WHEN r.value ->> 'key' = key ->> 'name'
+                    THEN format('(%1$s)%2$s %3$s AND (%1$s)%2$s %4$s', r.value ->> 'expression', collated, least_one,
+                                last_one)
+                    ELSE 'true' END
+        FROM jsonb_array_elements(rollup.plan -> 'restrictions') WITH ORDINALITY AS r ORDER BY r.ordinality);
+BEGIN
+    RETURN format(E'SELECT %1$s FROM (\n%2$s\n) AS q UNION ALL SELECT %1$s FROM %3$s AS t '
+                  'WHERE t.%4$I%5$s %6$s AND t.%4$I%5$s %7$s',
+                  etl._column_list(rollup.key_columns), etl._filled(etl._group_query(rollup), conditions),
+                  etl._group_table(rollup), key ->> 'name', collated, least_one, last_one);
+END
+$$;
+COMMENT ON FUNCTION etl._keys_between(etl.rollup, text, text) IS
+    'A query that gives the keys of all groups, of the query and of the rollup, whose first key lies between two.';
+
+CREATE FUNCTION etl._keys_of_changes(rollup etl.rollup, described jsonb, source etl.rollup_source, rows text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._resolved_keys(rollup, described, jsonb_build_object(source.number, 'false'),
+                              jsonb_build_object('etl changes ' || source.number, rows))
+$$;
+COMMENT ON FUNCTION etl._keys_of_changes(etl.rollup, jsonb, etl.rollup_source, text) IS
+    'A query that gives the keys that a query of a plan gives for rows of a source, which another query gives.';
+
+CREATE FUNCTION etl._keys_of_rows(rollup etl.rollup, source etl.rollup_source, rows text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    described CONSTANT jsonb := etl._plan_source(rollup.plan, source.number);
+BEGIN
+    IF described ->> 'keys_query' IS NULL THEN
+        RETURN (SELECT format('SELECT %s FROM (%s) AS l',
+                              string_agg(format('(%s) AS %I', c.expression, c.name), ', '), rows)
+                FROM jsonb_to_recordset(described -> 'log') AS c(name text, expression text));
+    END IF;
+    RETURN etl._keys_of_changes(rollup, described, source, rows);
+END
+$$;
+COMMENT ON FUNCTION etl._keys_of_rows(etl.rollup, etl.rollup_source, text) IS
+    'A query that gives the keys of the groups that rows of a source touch, which a query gives with its columns.';
+
+CREATE FUNCTION etl._all_keys(rollup etl.rollup)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(E'SELECT %1$s FROM (\n%2$s\n) AS q UNION ALL SELECT %1$s FROM %3$s',
+        etl._column_list(rollup.key_columns),
+                  etl._unrestricted(etl._group_query(rollup), rollup.plan), etl._group_table(rollup))
+$$;
+COMMENT ON FUNCTION etl._all_keys(etl.rollup) IS
+    'A query that gives the keys of all groups, of the query and of the rollup.';
+
+-- The log ------------------------------------------------------------------------------------------------------------
+
+-- The owner of a source may insert into its log. What no trigger writes must not stop a refresh, and may mean anything.
+CREATE FUNCTION etl._note_kind(described jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CASE WHEN l.etl_op = ANY (%L::"char"[]) THEN l.etl_op ELSE ''a'' END',
+                  CASE WHEN described ->> 'kind' = 'keys' THEN '{a,b,c,+,-,e,A,B}' ELSE '{a,c,+,-,e,A}' END)
+$$;
+COMMENT ON FUNCTION etl._note_kind(jsonb) IS
+    'An expression for the kind of a note in the log (alias l) of a source of a plan; an unknown one counts as a.';
+
+CREATE FUNCTION etl._noted_range(rollup etl.rollup)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('jsonb_build_array(%s, %s)', etl._text_of(format('l.%I', rollup.plan -> 'keys' -> 0 ->> 'name')),
+                  etl._text_of('l.etl_to'))
+$$;
+COMMENT ON FUNCTION etl._noted_range(etl.rollup) IS
+    'An expression for the two ends of a range, as texts, that stands in a log with keys (alias l).';
+
+CREATE FUNCTION etl._log_contents(rollup etl.rollup)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET max_parallel_workers_per_gather = 0 -- to start workers takes longer than to read a log
+AS $$
+DECLARE
+    parts text;
+    contents jsonb;
+BEGIN
+    SELECT string_agg(
+        format('SELECT %s AS number, %s AS op, count(*) AS rows, %s AS ranges FROM %s AS l GROUP BY 2',
+               s.number, etl._note_kind(p.described),
+               CASE WHEN p.described ->> 'kind' = 'keys' THEN format(
+                   'jsonb_agg(%s) FILTER (WHERE l.etl_op IN (''b'', ''B''))', etl._noted_range(rollup))
+               ELSE 'NULL::jsonb' END, s.log_table),
+        ' UNION ALL ') INTO parts
+    FROM etl._sources(rollup) AS s
+    CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described);
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(c)) FROM (%s) AS c', parts) INTO contents;
+    RETURN contents;
+END
+$$;
+COMMENT ON FUNCTION etl._log_contents(etl.rollup) IS
+    'What stands in the logs of a rollup: number of the source, kind of note, how many, and the ranges of those that '
+    'are ranges. NULL where nothing does.';
+
+CREATE FUNCTION etl._noted_keys(rollup etl.rollup, contents jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source etl.rollup_source;
+    ops text[];
+    ranges jsonb;
+    parts text[] := '{}';
+BEGIN
+    FOR source IN SELECT * FROM etl._sources(rollup) LOOP
+        SELECT array_agg(c ->> 'op') FILTER (WHERE c ->> 'op' IN ('c', '+', '-', 'e')),
+               jsonb_agg(c -> 'ranges') FILTER (WHERE c ->> 'op' IN ('b', 'B'))
+        INTO ops, ranges
+        FROM jsonb_array_elements(contents) AS c WHERE (c ->> 'number')::integer = source.number;
+        IF ops IS NOT NULL THEN
+            parts := parts || etl._changed_keys(rollup, source, etl._noted_rows(ops));
+        END IF;
+        parts := parts || ARRAY(
+            SELECT etl._keys_between(rollup, r ->> 0, r ->> 1)
+            FROM jsonb_array_elements(ranges) AS o CROSS JOIN LATERAL jsonb_array_elements(o) AS r);
+    END LOOP;
+    RETURN '(' || array_to_string(parts, ') UNION ALL (') || ')';
+END
+$$;
+COMMENT ON FUNCTION etl._noted_keys(etl.rollup, jsonb) IS
+    'A query that gives the keys of the groups that notes of the logs touch, of the kinds c, +, -, e and b.';
+
+CREATE FUNCTION etl._taken_notes(rollup etl.rollup, contents jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('"etl taken %s" AS (DELETE FROM %s AS l WHERE %s = %L%s)', n.position, s.log_table,
+                             etl._note_kind(p.described), n.value ->> 'op',
+                             CASE WHEN n.value ->> 'ranges' IS NOT NULL THEN format(
+                                 ' AND %s IN (SELECT r FROM jsonb_array_elements(%L) AS r)',
+                                 etl._noted_range(rollup), n.value ->> 'ranges')
+                             END), ', ')
+    FROM jsonb_array_elements(contents) WITH ORDINALITY AS n(value, position)
+    JOIN etl._sources(rollup) AS s ON s.number = (n.value ->> 'number')::integer
+    CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described)
+$$;
+COMMENT ON FUNCTION etl._taken_notes(etl.rollup, jsonb) IS
+    'CTEs that delete from the logs what a statement reads, and nothing that was not looked for.';
+
+CREATE FUNCTION etl._note_groups(rollup etl.rollup, suffix text, keys_query text, ctes text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN etl._locked_command(format(
+        E'%s INSERT INTO %s (%s) SELECT DISTINCT %3$s FROM (\n%4$s\n) AS q ON CONFLICT DO NOTHING', 'WITH ' || ctes,
+        etl._rollup_table(rollup.name, suffix), etl._column_list(rollup.key_columns), keys_query));
+END
+$$;
+COMMENT ON FUNCTION etl._note_groups(etl.rollup, text, text, text) IS
+    'Adds groups to the pending ones or to the frozen ones, in one statement with CTEs that delete. Returns how many '
+    'are new.';
+
+CREATE FUNCTION etl._notes_of(contents jsonb, ops text[])
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(contents) AS c WHERE c ->> 'op' = ANY (ops)
+$$;
+COMMENT ON FUNCTION etl._notes_of(jsonb, text[]) IS 'What stands in the logs of some kinds.';
+
+-- A moving filter ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._moved_edge(edge text, as_of timestamptz)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET pg_etl.rollup_as_of = ''
+AS $$
+BEGIN
+    PERFORM set_config('pg_etl.rollup_as_of', as_of::text, true);
+    RETURN etl._locked_value(format('SELECT format(''%%L::%%s'', e, pg_typeof(e)) FROM (SELECT %s) AS s(e)', edge),
+                             NULL::text);
+END
+$$;
+COMMENT ON FUNCTION etl._moved_edge(text, timestamptz) IS 'The edge of a moving filter as of a moment, as a literal.';
+
+CREATE FUNCTION etl._moved_queries(rollup etl.rollup, as_of timestamptz)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moving jsonb;
+    source etl.rollup_source;
+    old_edge text;
+    new_edge text;
+BEGIN
+    FOR moving IN SELECT m FROM jsonb_array_elements(rollup.plan -> 'moving') AS m LOOP
+        SELECT * INTO source FROM etl._sources(rollup) AS s WHERE s.number = (moving ->> 'source')::integer;
+        old_edge := etl._moved_edge(moving ->> 'edge', rollup.refreshed_as_of);
+        new_edge := etl._moved_edge(moving ->> 'edge', as_of);
+        CONTINUE WHEN old_edge = new_edge;
+        IF moving ->> 'keys_query' IS NULL THEN
+            RETURN NEXT etl._all_keys(rollup);
+            RETURN;
+        END IF;
+        RETURN NEXT etl._keys_of_changes(rollup, moving, source, format(
+            'SELECT * FROM %1$s AS l WHERE l.%2$s >= least(%3$s, %4$s) AND l.%2$s <= greatest(%3$s, %4$s)',
+            source.relation, moving ->> 'column', old_edge, new_edge));
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._moved_queries(etl.rollup, timestamptz) IS
+    'Queries that give the keys of the groups of rows that have come under a moving filter, or have left it, since the '
+    'last refresh.';
+
+CREATE FUNCTION etl._note_moved(rollup etl.rollup, as_of timestamptz)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(sum(etl._note_groups(rollup, '_pending', q)), 0) FROM etl._moved_queries(rollup, as_of) AS q
+$$;
+COMMENT ON FUNCTION etl._note_moved(etl.rollup, timestamptz) IS
+    'Adds the groups of rows that have come under a moving filter, or have left it, since the last refresh.';
+
+-- All of it ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._is_everything(rollup etl.rollup, contents jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(bool_or(c ->> 'op' IN ('a', 'A') OR c ->> 'op' <> 'b' AND c ->> 'op' <> 'B'
+        AND coalesce((etl._plan_source(rollup.plan, (c ->> 'number')::integer) ->> 'everything')::boolean, false)),
+            false)
+    FROM jsonb_array_elements(contents) AS c
+$$;
+COMMENT ON FUNCTION etl._is_everything(etl.rollup, jsonb) IS
+    'Whether what stands in the logs of a rollup touches all groups, or may.';
+
+CREATE FUNCTION etl._take_everything(rollup etl.rollup, contents jsonb, max_groups integer, at_once boolean)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stage text;
+BEGIN
+    -- Deleted first: what is committed from then on is in the log again, whether the query sees it or not.
+    PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
+    IF at_once
+       AND etl._estimate(etl._unrestricted(etl._group_query(rollup), rollup.plan), 'Plan Rows') <= max_groups THEN
+        RETURN true;
+    END IF;
+    stage := etl._stage_query(rollup, etl._all_keys(rollup));
+    PERFORM etl._note_groups(rollup, '_pending', format('SELECT * FROM %s', stage));
+    EXECUTE format('DROP TABLE %s', stage);
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION etl._take_everything(etl.rollup, jsonb, integer, boolean) IS
+    'Takes what stands in the logs of a rollup, where it touches all groups: true where they are so few that they are '
+    'computed at once, by the caller in this transaction; otherwise they are pending.';
+
+CREATE FUNCTION etl._take_log(
+    rollup etl.rollup, as_of timestamptz, max_groups integer, merge boolean, at_once boolean)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    contents CONSTANT jsonb := coalesce(etl._log_contents(rollup), '[]');
+    log_rows CONSTANT bigint := (SELECT sum((c ->> 'rows')::bigint) FROM jsonb_array_elements(contents) AS c);
+    ranges jsonb;
+    whole boolean := false;
+    merged jsonb;
+BEGIN
+    PERFORM etl._heed_erasures(rollup, contents);
+    IF rollup.refreshed_as_of IS NOT NULL THEN
+        PERFORM etl._note_moved(rollup, as_of);
+    END IF;
+    IF rollup.retention = 'freeze' THEN
+        RETURN jsonb_build_object('log_rows', coalesce(log_rows, 0), 'whole', false)
+            || etl._take_beside_frozen(rollup, etl._notes_of(contents, '{a,b,c,+,-}'), merge, at_once);
+    ELSIF etl._is_everything(rollup, contents) THEN
+        whole := etl._take_everything(rollup, contents, max_groups, at_once);
+    ELSIF merge AND contents <> '[]' THEN
+        ranges := etl._notes_of(contents, '{b,B}');
+        IF ranges <> '[]' THEN
+            PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, ranges));
+        END IF;
+        merged := etl._merge_images(rollup);
+        PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
+    ELSIF contents <> '[]' THEN
+        PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, contents),
+                                 etl._taken_notes(rollup, contents));
+    END IF;
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'log_rows', coalesce(log_rows, 0), 'whole', whole,
+        'merged', merged - 'groups' || jsonb_build_object('merged', merged -> 'groups')));
+END
+$$;
+COMMENT ON FUNCTION etl._take_log(etl.rollup, timestamptz, integer, boolean, boolean) IS
+    'Takes what stands in the logs of a rollup: merges it into the states (merge: the transaction has one snapshot), '
+    'or adds the groups that it touches to the pending ones, with those that a moving filter touches. Tells how many '
+    'rows of the logs there were, and (at_once: where it may) whether the caller is to compute all groups in this '
+    'transaction.';

@@ -1,0 +1,277 @@
+-- The triggers that note what writers change in the tables that a rollup reads: four on each table and on each of its
+-- partitions or children. Partitions come and go between two refreshes, so every refresh looks.
+
+CREATE FUNCTION etl._capture_source(rollup etl.rollup, source etl.rollup_source)
+RETURNS SETOF regclass
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._create_capture(
+        source.relation::regclass, source.rollup_id, source.number, source.log_table, p.described ->> 'kind',
+        ARRAY(SELECT u::name FROM jsonb_array_elements_text(p.described -> 'used') AS u),
+        ARRAY(SELECT l.value ->> 'expression'
+              FROM jsonb_array_elements(p.described -> 'log') WITH ORDINALITY AS l ORDER BY l.ordinality))
+    FROM etl._plan_source(rollup.plan, source.number) AS p(described)
+$$;
+COMMENT ON FUNCTION etl._capture_source(etl.rollup, etl.rollup_source) IS
+    'etl._create_capture of a source of a rollup: returns the tables that were not captured before.';
+
+CREATE FUNCTION etl._source_triggers(source etl.rollup_source)
+RETURNS TABLE(relation regclass, name name, holder name)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.relation, t.name, pg_get_userbyid(c.relowner)
+    FROM etl._capture_triggers(source.rollup_id, source.number) AS t
+    JOIN pg_class AS c ON c.oid = t.relation
+    WHERE t.arguments[1] = source.log_table AND (c.relowner = source.owner::regrole
+        OR has_table_privilege(c.relowner, to_regclass(source.log_table), 'INSERT') IS NOT FALSE)
+$$;
+COMMENT ON FUNCTION etl._source_triggers(etl.rollup_source) IS
+    'The triggers of a source of a rollup, whatever tables have them, and whose these are. One that somebody has given '
+    'such a name, and who cannot write the log, is none.';
+
+CREATE FUNCTION etl._drop_source_triggers(source etl.rollup_source, but_of text[] DEFAULT '{}')
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger record;
+BEGIN
+    FOR trigger IN
+        SELECT t.relation, t.holder, string_agg(format('DROP TRIGGER %I ON %s', t.name, t.relation), '; ') AS commands
+        FROM etl._source_triggers(source) AS t
+        WHERE etl._relation_name(t.relation) <> ALL (but_of)
+        GROUP BY t.relation, t.holder ORDER BY t.relation
+    LOOP
+        IF NOT pg_has_role(trigger.holder, 'USAGE') THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('must be owner of table "%s" to drop the triggers of a rollup', trigger.relation),
+                DETAIL = format('It belongs to role "%s".', trigger.holder),
+                HINT = format('Let that role say: %s;', trigger.commands);
+        END IF;
+        EXECUTE trigger.commands;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._drop_source_triggers(etl.rollup_source, text[]) IS
+    'Drops the triggers of a source of a rollup from all tables but some. 42501 where the current role does not '
+    'own one.';
+
+-- What the sources are, at each refresh ------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._require_source(rollup etl.rollup, source etl.rollup_source)
+RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+DECLARE
+    relation regclass := to_regclass(source.relation);
+    wrong record;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table "%s", which rollup "%s" reads, does not exist', source.relation, rollup.name),
+            DETAIL = 'Somebody has dropped or renamed it, or moved it to another schema.',
+            HINT = format('Give it back its name, or SELECT etl.alter_rollup(%L, query => …) with a query that does '
+                          'without.', rollup.name);
+    END IF;
+    IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = relation) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('table "%s", which rollup "%s" reads, has got row security', source.relation, rollup.name),
+            DETAIL = 'Its rows are not the same for every role, and the rollup would show what its own role sees.',
+            HINT = format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY; or SELECT etl.drop_rollup(%L);', source.relation,
+                          rollup.name);
+    END IF;
+    SELECT c.key AS name, c.value AS type, format_type(a.atttypid, a.atttypmod) AS found INTO wrong
+    FROM jsonb_array_elements(rollup.plan -> 'sources') AS s
+    CROSS JOIN LATERAL jsonb_each_text(s -> 'types') AS c
+    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.key AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (s ->> 'number')::integer = source.number AND format_type(a.atttypid, a.atttypmod) IS DISTINCT FROM c.value
+    LIMIT 1;
+    IF wrong.name IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = CASE WHEN wrong.found IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
+            MESSAGE = CASE
+                WHEN wrong.found IS NULL THEN
+                    format('column "%s" of table "%s", which rollup "%s" reads, does not exist', wrong.name,
+                           source.relation, rollup.name)
+                ELSE format('column "%s" of table "%s", which rollup "%s" reads, has become %s, and was %s', wrong.name,
+                            source.relation, rollup.name, wrong.found, wrong.type)
+            END,
+            DETAIL = 'The rollup stays as it is. What is written into the table goes on being noted.',
+            HINT = format('SELECT etl.alter_rollup(%L, query => …); with the query as it should be now fills the '
+                          'rollup anew.', rollup.name);
+    END IF;
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION etl._require_source(etl.rollup, etl.rollup_source) IS
+    'The table of a source. 42P01 where it is gone, 42703 where a column that is read is gone, 42804 where one has '
+    'another type, 0A000 where it has row security by now.';
+
+CREATE FUNCTION etl._family_names(relation regclass)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN etl._has_children(relation)
+            THEN ARRAY(SELECT etl._relation_name(f) FROM etl._family(relation) AS f ORDER BY 1)
+        ELSE ARRAY[etl._relation_name(relation)]
+    END
+$$;
+COMMENT ON FUNCTION etl._family_names(regclass) IS
+    'The names of a table and of all of its partitions or children, in their order.';
+
+CREATE FUNCTION etl._require_retention(rollup etl.rollup, what text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rollup.retention IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup "%s" does not say what becomes of groups whose rows are erased', rollup.name),
+            DETAIL = what,
+            HINT = format('SELECT etl.alter_rollup(%L, retention => ''freeze''); keeps such groups as they are, and '
+                          'retention => ''follow'' computes them from what is left.', rollup.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_retention(etl.rollup, text) IS
+    'Raises (55000) where a rollup would lose its past and nobody has decided that it should or should not.';
+
+CREATE FUNCTION etl._mark_source(source etl.rollup_source)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %s (etl_op, etl_at) VALUES (''a'', clock_timestamp())', source.log_table);
+END
+$$;
+COMMENT ON FUNCTION etl._mark_source(etl.rollup_source) IS
+    'Notes in the log of a source that anything may have changed.';
+
+CREATE FUNCTION etl._bare_members(source etl.rollup_source, family text[])
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT m FROM unnest(family) AS m
+        JOIN pg_class AS c ON c.oid = to_regclass(m)
+        JOIN etl._capture_events() AS e ON NOT e.for_partitioned OR c.relkind = 'p'
+        LEFT JOIN pg_trigger AS g
+            ON g.tgrelid = c.oid AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+        GROUP BY m HAVING NOT bool_and(coalesce(g.tgenabled IN ('O', 'A'), false)) ORDER BY m)
+$$;
+COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
+    'Those of a source''s family that lack a trigger, or have one that is disabled.';
+
+CREATE FUNCTION etl._release_members(rollup etl.rollup, source etl.rollup_source, family text[], bare text[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone CONSTANT text[] := ARRAY(SELECT m FROM unnest(source.family) AS m WHERE m <> ALL (family) ORDER BY m);
+    -- Who is not known by that name and yet has the triggers was renamed.
+    renamed CONSTANT text[] := ARRAY(
+        SELECT m FROM unnest(family) AS m WHERE m <> ALL (source.family) AND m <> ALL (bare));
+    detached CONSTANT regclass[] := ARRAY(
+        SELECT DISTINCT t.relation FROM etl._source_triggers(source) AS t
+        WHERE etl._relation_name(t.relation) <> ALL (family));
+    what text;
+BEGIN
+    IF cardinality(gone) <= cardinality(renamed) AND detached = '{}' THEN
+        RETURN;
+    END IF;
+    what := format('Of table "%s" these parts are gone, or one of them: %s.', source.relation,
+                   array_to_string(gone, ', '));
+    PERFORM etl._require_retention(rollup, what);
+    IF rollup.retention = 'follow' THEN
+        PERFORM etl._require_followers(rollup);
+        PERFORM etl._mark_source(source);
+    ELSE
+        PERFORM etl._freeze_members(rollup, source, detached, cardinality(gone) - cardinality(renamed), what);
+    END IF;
+    PERFORM etl._drop_source_triggers(source, family);
+END
+$$;
+COMMENT ON FUNCTION etl._release_members(etl.rollup, etl.rollup_source, text[], text[]) IS
+    'Lets go of partitions or children that were detached or dropped, where there are such: a rollup that follows '
+    'computes all groups anew, and one that freezes freezes those of the detached ones. 55000 where it does not say, '
+    'or cannot.';
+
+CREATE FUNCTION etl._adopt_members(rollup etl.rollup, source etl.rollup_source, bare text[])
+RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s' -- behind a lock that waits, other writers wait too
+AS $$
+DECLARE
+    member regclass;
+    has_rows boolean;
+BEGIN
+    FOR member IN SELECT etl._capture_source(rollup, source) LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', member) INTO has_rows;
+        -- A table that is known and has lost its triggers may have lost rows too.
+        IF has_rows OR etl._relation_name(member) = ANY (source.family) THEN
+            PERFORM etl._mark_source(source);
+        END IF;
+    END LOOP;
+    RETURN '{}';
+EXCEPTION
+    WHEN lock_not_available THEN
+        RAISE WARNING USING
+            MESSAGE = format('triggers of rollup "%s" on %s are left for the next refresh', rollup.name,
+                             array_to_string(bare, ', ')),
+            DETAIL = 'Others write there, and the rollup lacks what they write until then.';
+        RETURN bare;
+END
+$$;
+COMMENT ON FUNCTION etl._adopt_members(etl.rollup, etl.rollup_source, text[]) IS
+    'Gives the triggers to tables of a source''s family that have none, and notes that there were rows already. '
+    'Returns those that could not be had, as others write them for too long.';
+
+CREATE FUNCTION etl._sync_source(rollup etl.rollup, source etl.rollup_source)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation CONSTANT regclass := etl._require_source(rollup, source);
+    members CONSTANT text[] := etl._family_names(relation);
+    bare text[] := etl._bare_members(source, members);
+BEGIN
+    IF members = source.family AND bare = '{}' THEN
+        RETURN;
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table "%s", which rollup "%s" reads, has other parts than before, or lost its triggers',
+                             source.relation, rollup.name),
+            DETAIL = 'What was written there since this transaction began cannot be seen.',
+            HINT = format('CALL etl.refresh_rollup(%L); by itself, outside of BEGIN and COMMIT.', rollup.name);
+    END IF;
+    PERFORM etl._release_members(rollup, source, members, bare);
+    IF bare <> '{}' THEN
+        bare := etl._adopt_members(rollup, source, bare);
+    END IF;
+    UPDATE etl.rollup_source AS s
+    SET family = ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare))
+    WHERE s.rollup_id = rollup.rollup_id AND s.number = source.number AND s.owner = current_user;
+END
+$$;
+COMMENT ON FUNCTION etl._sync_source(etl.rollup, etl.rollup_source) IS
+    'Compares a source with what it was at the last refresh: gives triggers to new partitions or children, and where '
+    'they were lost or disabled, and lets go of parts that are gone. 42P01, 42703, 42804 a table or column that is '
+    'gone or another, 55000 rows are gone and nobody has decided what that means.';

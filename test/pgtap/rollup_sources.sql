@@ -1,0 +1,142 @@
+-- Rollups whose sources change their shape or lose rows: partitions that come and go, and rows that are erased.
+SELECT plan(44);
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+
+CREATE TABLE event (at timestamp NOT NULL, kind int, size int) PARTITION BY RANGE (at);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+CREATE TABLE event_2 PARTITION OF event FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
+INSERT INTO event SELECT '2024-01-01'::timestamp + i * interval '1 hour', i % 3, i FROM generate_series(1, 1400) AS i;
+SELECT etl.create_rollup('public.daily',
+    'SELECT date_trunc(''day'', at) AS day, kind, count(*) AS n, sum(size) AS size '
+                         'FROM public.event GROUP BY 1, 2', '{day,kind}', mode => 'recompute');
+CREATE FUNCTION differences() RETURNS bigint LANGUAGE sql AS $$
+    WITH q AS (SELECT date_trunc('day', at) AS day, kind, count(*) AS n, sum(size) AS size FROM event GROUP BY 1, 2)
+    SELECT count(*) FROM ((TABLE daily EXCEPT TABLE q) UNION ALL (TABLE q EXCEPT TABLE daily)) AS d
+$$;
+CREATE FUNCTION detail(key text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT (r.detail ->> key)::bigint FROM etl.runs AS r WHERE r.kind = 'rollup' ORDER BY r.run_id DESC LIMIT 1
+$$;
+CREATE FUNCTION triggers(relation regclass) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgname LIKE 'etl_rollup%'
+$$;
+
+-- Partitions ---------------------------------------------------------------------------------------------------------
+
+INSERT INTO event_1 VALUES ('2024-01-05 01:00', 7, 1);
+UPDATE event SET at = '2024-02-10 00:00' WHERE at = '2024-01-06 03:00';
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'what is written into a partition, or moves to another');
+SELECT ok(detail('groups') < 5, 'touches its groups alone');
+
+CREATE TABLE event_3 PARTITION OF event FOR VALUES FROM ('2024-03-01') TO ('2024-04-01');
+INSERT INTO event VALUES ('2024-03-02 03:00', 1, 1);
+INSERT INTO event_3 VALUES ('2024-03-03 03:00', 1, 1);
+SELECT is(triggers('event_3'), 0::bigint, 'a new partition has no triggers');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'and what was written into it is seen');
+SELECT is(triggers('event_3'), 4::bigint, 'by the refresh, which gives it some');
+INSERT INTO event_3 VALUES ('2024-03-04 03:00', 1, 1);
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'that note what comes next');
+SELECT is(detail('groups'), 1::bigint, 'and that alone is computed');
+
+CREATE TABLE event_4 PARTITION OF event FOR VALUES FROM ('2024-04-01') TO ('2024-05-01');
+CALL etl.refresh_rollup('daily');
+SELECT is(detail('groups'), 0::bigint, 'a new partition that is empty costs nothing');
+ALTER TABLE event_4 RENAME TO event_april;
+CALL etl.refresh_rollup('daily');
+SELECT is(detail('groups'), 0::bigint, 'nor does another name');
+SELECT ok((SELECT family @> '{public.event_april}' AND NOT family @> '{public.event_4}' FROM etl.rollup_source),
+          'which is known from then on');
+
+CREATE TABLE loaded (LIKE event);
+INSERT INTO loaded SELECT '2024-05-01'::timestamp + i * interval '3 hours', 2, i FROM generate_series(1, 50) AS i;
+ALTER TABLE event ATTACH PARTITION loaded FOR VALUES FROM ('2024-05-01') TO ('2024-06-01');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'a partition that comes with rows');
+
+-- Without a decision nothing of the past is lost.
+ALTER TABLE event DETACH PARTITION event_1;
+SELECT throws_ok('CALL etl.refresh_rollup(''daily'')', '55000',
+                 'rollup "public.daily" does not say what becomes of groups whose rows are erased',
+                 'a partition is gone: nobody has said what that means');
+SELECT ok((SELECT count(*) FROM daily WHERE day < '2024-02-01') > 80, 'the past is kept');
+SELECT lives_ok('SELECT etl.alter_rollup(''daily'', retention => ''follow'')', 'follow');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'computes from what is left');
+SELECT is_empty('SELECT FROM daily WHERE day < ''2024-02-01''', 'which is nothing');
+SELECT is(triggers('event_1'), 0::bigint, 'the detached partition has no triggers any more');
+ALTER TABLE event ATTACH PARTITION event_1 FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'and when it comes back');
+DROP TABLE loaded;
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'one that is dropped');
+
+-- Erasures -----------------------------------------------------------------------------------------------------------
+
+CREATE PROCEDURE erase(condition text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('pg_etl.erasing', 'on', true);
+    EXECUTE 'DELETE FROM event WHERE ' || condition;
+    PERFORM set_config('pg_etl.erasing', 'off', true);
+END
+$$;
+CALL erase('at < ''2024-01-03''');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'follow: what is erased is a change like another');
+SELECT lives_ok('SELECT etl.alter_rollup(''daily'', retention => '''')', 'no decision');
+CALL erase('at < ''2024-01-05''');
+SELECT throws_ok('CALL etl.refresh_rollup(''daily'')', '55000', NULL, 'stops the refresh');
+SELECT is((SELECT count(*) FROM daily WHERE day < '2024-01-05'), 6::bigint, 'the past is kept');
+SELECT lives_ok('SELECT etl.alter_rollup(''daily'', retention => ''freeze'')', 'freeze');
+INSERT INTO event VALUES ('2024-01-20 01:00', 1, 1);
+CALL etl.refresh_rollup('daily');
+SELECT is((SELECT count(*) FROM daily WHERE day < '2024-01-05'), 6::bigint, 'keeps the groups as they were');
+SELECT is((SELECT count(*) FROM daily_frozen), 6::bigint, 'and notes which they are');
+SELECT is(differences(), 6::bigint, 'the others are right');
+CREATE TABLE before AS SELECT * FROM daily WHERE day < '2024-01-05';
+INSERT INTO event VALUES ('2024-01-04 01:00', 1, 1), ('2024-01-20 01:00', 1, 1);
+CALL etl.refresh_rollup('daily');
+SELECT set_eq('SELECT * FROM daily WHERE day < ''2024-01-05''', 'TABLE before', 'a late row changes them no more');
+SELECT is(detail('frozen'), 1::bigint, 'which the run tells');
+SELECT etl.mark_dirty('daily');
+CALL etl.refresh_rollup('daily');
+SELECT set_eq('SELECT * FROM daily WHERE day < ''2024-01-05''', 'TABLE before', 'nor does computing all groups');
+SELECT throws_ok('SELECT etl.alter_rollup(''daily'', query => (SELECT query FROM etl.rollups))', '55000',
+                 'rollup "public.daily" has groups that are frozen', 'and another query cannot give them');
+
+SET pg_etl.rollup_log_rows = 10;
+CALL erase('at < ''2024-01-12''');
+SELECT is((SELECT string_agg(DISTINCT etl_op::text, ',') FROM daily_log_1), 'e',
+          'erased rows are noted one by one, however many');
+CALL etl.refresh_rollup('daily');
+SELECT is((SELECT count(*) FROM daily WHERE day < '2024-01-12'), 28::bigint, 'whose groups are frozen');
+RESET pg_etl.rollup_log_rows;
+
+DROP TABLE event_1;
+SELECT throws_ok('CALL etl.refresh_rollup(''daily'')', '55000',
+    'rollup "public.daily" does not say which groups are to be frozen',
+                 'a partition is dropped: where the frozen past ends has to be said');
+SELECT throws_ok('SELECT etl.alter_rollup(''daily'', frozen_before => ''soon'')', '22023', NULL,
+    'by a value of the key');
+SELECT lives_ok('SELECT etl.alter_rollup(''daily'', frozen_before => ''2024-02-01'')', 'frozen_before');
+UPDATE event SET size = size + 1 WHERE at >= '2024-02-20';
+CALL etl.refresh_rollup('daily');
+SELECT is((SELECT count(*) FROM daily WHERE day < '2024-02-01'), 88::bigint, 'the past stays');
+SELECT is((SELECT count(*) FROM (SELECT date_trunc('day', at) AS day, kind, count(*) AS n, sum(size) AS size FROM
+    event GROUP BY 1, 2
+           EXCEPT TABLE daily) AS d), 0::bigint, 'the rest is right');
+SELECT is((SELECT frozen_before FROM etl.rollups), '2024-02-01 00:00:00', 'it is in the view');
+SELECT lives_ok('SELECT etl.alter_rollup(''daily'', retention => ''follow'', frozen_before => '''')',
+    'all can be given up');
+CALL etl.refresh_rollup('daily');
+SELECT is(differences(), 0::bigint, 'and is then computed from what is left');
+SELECT hasnt_table('public', 'daily_frozen', 'nothing is frozen');
+
+-- Dropped with whatever it has.
+SELECT lives_ok('SELECT etl.drop_rollup(''daily'')', 'dropped');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'etl_rollup%'), 0::bigint, 'with all triggers');
+
+SELECT * FROM finish();

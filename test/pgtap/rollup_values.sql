@@ -1,0 +1,179 @@
+-- Keys that are not what they look like: of several types or collations, of domains and enums, and such as fail for
+-- rows that the query leaves out.
+SELECT plan(21);
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+
+-- How many rows of a rollup are not those of its query, after a refresh.
+CREATE FUNCTION differences(name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    query text := (SELECT r.query FROM etl.rollups AS r WHERE r.name = 'public.' || differences.name);
+    n bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM ((TABLE %1$I EXCEPT ALL (%2$s)) UNION ALL '
+                   '((%2$s) EXCEPT ALL TABLE %1$I)) AS d', name, query) INTO n;
+    RETURN n;
+END
+$$;
+
+-- Set operations over several types ----------------------------------------------------------------------------------
+
+CREATE TABLE whole (x integer, y integer);
+CREATE TABLE broken (x numeric, y numeric);
+INSERT INTO whole VALUES (7, 2), (8, 3);
+INSERT INTO broken VALUES (3.5, 1);
+SELECT etl.create_rollup('public.quotients', $$
+    SELECT u.x / u.y AS k, count(*) AS n
+    FROM (SELECT x, y FROM public.whole UNION ALL SELECT x, y FROM public.broken) AS u
+    GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+INSERT INTO whole VALUES (9, 2), (1, 2);
+DELETE FROM whole WHERE x = 7;
+CALL etl.refresh_rollup('quotients');
+SELECT is(differences('quotients'), 0::bigint, 'a branch has its keys computed in the type of the union');
+
+SELECT etl.create_rollup('public.nested', $$
+    SELECT u.x / u.y AS k, count(*) AS n
+    FROM ((SELECT x, y FROM public.whole UNION SELECT y, x FROM public.whole)
+          EXCEPT SELECT x, y FROM public.broken) AS u
+    GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+INSERT INTO whole VALUES (11, 5);
+INSERT INTO broken VALUES (9, 2);
+CALL etl.refresh_rollup('nested');
+SELECT is(differences('nested'), 0::bigint, 'so has one within another operation');
+
+CREATE TABLE dated (d date);
+CREATE TABLE timed (d timestamp);
+CREATE TABLE zoned (d timestamptz);
+SELECT etl.create_rollup('public.daily', $$
+    SELECT date_trunc('day', u.d) AS k, count(*) AS n
+    FROM (SELECT d FROM public.dated UNION ALL SELECT d FROM public.timed) AS u GROUP BY 1 $$, '{k}',
+    mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.zoned_daily', $$
+    SELECT date_trunc('day', u.d, 'UTC') AS k, count(*) AS n
+    FROM (SELECT d FROM public.dated UNION ALL SELECT d FROM public.zoned) AS u GROUP BY 1 $$, '{k}',
+    mode => 'recompute') > 0;
+SET timezone = 'Asia/Tokyo';
+INSERT INTO dated VALUES ('2024-03-01');
+SET timezone = 'UTC';
+CALL etl.refresh_all();
+SELECT is(differences('daily'), 0::bigint, 'a date that becomes a timestamp is one wherever it is written');
+SELECT is(differences('zoned_daily'), 0::bigint, 'and where the time zone counts, writers do not say which day it is');
+
+-- Collations ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE name_a (k text COLLATE "en-x-icu");
+CREATE TABLE name_b (k text COLLATE "C");
+INSERT INTO name_a VALUES ('a'), ('B'), ('c');
+SELECT etl.create_rollup('public.names', $$
+    SELECT a.k, count(*) AS n FROM public.name_a AS a JOIN public.name_b AS b ON a.k = b.k COLLATE "en-x-icu"
+    GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.kept_names', $$
+    SELECT a.k, count(*) AS n FROM public.name_a AS a JOIN public.name_b AS b ON a.k COLLATE "C" = b.k
+    GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+CREATE TABLE name_d (k text);
+SELECT etl.create_rollup('public.default_names', $$
+    SELECT a.k, count(*) AS n FROM public.name_a AS a JOIN public.name_d AS b ON a.k = b.k
+    GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+SET pg_etl.rollup_log_rows = 2;
+INSERT INTO name_b VALUES ('a'), ('B'), ('c');
+INSERT INTO name_d VALUES ('a'), ('B'), ('c');
+RESET pg_etl.rollup_log_rows;
+CALL etl.refresh_all();
+SELECT results_eq('SELECT k FROM default_names ORDER BY 1', 'SELECT k FROM name_a ORDER BY 1',
+                  'a range of keys is one in the order of the key');
+SELECT is(differences('names') + differences('kept_names'), 0::bigint, 'whichever column tells the key');
+
+-- Keys that fail for other rows --------------------------------------------------------------------------------------
+
+CREATE TABLE note (id integer, kind text, v text, sort integer);
+CREATE TABLE sort (sort integer, is_number boolean);
+INSERT INTO sort VALUES (1, true), (2, false);
+INSERT INTO note VALUES (1, 'num', '1', 1), (2, 'txt', 'x', 2);
+SELECT etl.create_rollup('public.guarded', $$
+    SELECT v::integer AS k, count(*) AS n FROM public.note WHERE kind = 'num' GROUP BY 1 $$, '{k}',
+    mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.joined', $$
+    SELECT n.v::integer AS k, count(*) AS n FROM public.note AS n JOIN public.sort AS s ON s.sort = n.sort
+    WHERE s.is_number GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.semijoined', $$
+    SELECT n.v::integer AS k, count(*) AS n FROM public.note AS n
+    WHERE EXISTS (SELECT FROM public.sort AS s WHERE s.sort = n.sort AND s.is_number) GROUP BY 1 $$, '{k}',
+    mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.lower_down', $$
+    SELECT u.k, count(*) AS n FROM (SELECT n.v::integer AS k FROM public.note AS n
+        JOIN public.sort AS s ON s.sort = n.sort AND s.is_number) AS u GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.merged', $$
+    SELECT v::integer AS k, count(*) AS n FROM public.note WHERE kind = 'num' GROUP BY 1 $$, '{k}') > 0;
+SELECT lives_ok($$INSERT INTO note VALUES (3, 'txt', 'hello', 2), (4, 'num', '4', 1), (5, 'num', '5', 1)$$,
+                'a key that would fail for a row that WHERE keeps out does not fail its writer');
+CALL etl.refresh_all();
+SELECT is(differences('guarded'), 0::bigint, 'nor the refresh');
+SELECT is(differences('joined'), 0::bigint, 'nor where another table keeps the row out');
+SELECT is(differences('semijoined'), 0::bigint, 'nor a subquery');
+SELECT is(differences('lower_down'), 0::bigint, 'nor a join in a subquery');
+SELECT is(differences('merged'), 0::bigint, 'nor where changes are merged');
+UPDATE sort SET is_number = false WHERE sort = 1;
+DELETE FROM note WHERE id = 4;
+CALL etl.refresh_all();
+SELECT is(differences('guarded') + differences('joined') + differences('semijoined') + differences('lower_down')
+          + differences('merged'), 0::bigint, 'whatever changes');
+
+-- Domains and enums --------------------------------------------------------------------------------------------------
+
+CREATE DOMAIN given AS integer NOT NULL;
+CREATE TABLE fact (id integer, d integer);
+CREATE TABLE partner (d integer, k given, more given);
+INSERT INTO fact VALUES (1, 1), (2, 9);
+INSERT INTO partner VALUES (1, 5, 1);
+SELECT etl.create_rollup('public.by_domain', $$
+    SELECT p.k, count(*) AS n FROM public.fact AS f LEFT JOIN public.partner AS p ON p.d = f.d GROUP BY 1
+    $$, '{k}') > 0;
+INSERT INTO fact VALUES (3, 9), (4, 1);
+DELETE FROM partner;
+INSERT INTO partner VALUES (9, 6, 1);
+SELECT lives_ok($$CALL etl.refresh_rollup('by_domain')$$,
+                'a domain that refuses NULL may be a key that an outer join makes NULL');
+SELECT is(differences('by_domain'), 0::bigint, 'which is right');
+
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE FUNCTION mood_text(mood) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN 'feeling ' || CASE $1 WHEN 'sad' THEN 's' ELSE 'g' END;
+CREATE CAST (mood AS text) WITH FUNCTION mood_text(mood);
+CREATE TABLE felt (m mood, a integer[]);
+INSERT INTO felt VALUES ('sad', '{1,2}'), (NULL, NULL);
+SELECT etl.create_rollup('public.moods', 'SELECT m, a, count(*) AS n FROM public.felt GROUP BY 1, 2', '{m,a}') > 0;
+INSERT INTO felt VALUES ('glad', '{3}'), (NULL, NULL), ('sad', NULL);
+CALL etl.refresh_rollup('moods', mode => 'recompute');
+SELECT is(differences('moods'), 0::bigint, 'a cast to text of one''s own does not hinder');
+
+-- A day that begins twice --------------------------------------------------------------------------------------------
+
+CREATE TABLE seen (at timestamptz);
+SET timezone = 'America/St_Johns';
+SELECT etl.create_rollup('public.by_day', $$
+    SELECT date_trunc('day', at) AS k, count(*) AS n FROM public.seen GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.by_zoned_day', $$
+    SELECT date_trunc('day', at, 'America/St_Johns') AS k, count(*) AS n FROM public.seen GROUP BY 1 $$, '{k}',
+    mode => 'recompute') > 0;
+SELECT etl.create_rollup('public.by_date', $$
+    SELECT at::date AS k, count(*) AS n FROM public.seen GROUP BY 1 $$, '{k}', mode => 'recompute') > 0;
+INSERT INTO seen VALUES ('2010-11-07 02:30:30+00'), ('2010-11-07 12:30:30+00');
+CALL etl.refresh_all();
+SELECT is(differences('by_day'), 0::bigint, 'clocks may go back over midnight');
+SELECT is(differences('by_zoned_day'), 0::bigint, 'in a zone that the query names');
+SELECT is(differences('by_date'), 0::bigint, 'for dates, too');
+SET timezone = 'UTC';
+
+-- Names --------------------------------------------------------------------------------------------------------------
+
+SELECT throws_ok($$
+    SELECT etl.create_rollup('public.own', 'SELECT id AS etl_op, count(*) AS n FROM public.fact GROUP BY 1',
+                             '{etl_op}')
+    $$, '0A000',
+                 'the query of a rollup must not return a column "etl_op"', 'names of a rollup''s own columns are kept');
+SELECT throws_ok($$
+    SELECT etl.create_rollup('public.own', 'SELECT id, count(*) AS etl_rows FROM public.fact GROUP BY 1', '{id}')
+    $$, '0A000',
+                 'the query of a rollup must not return a column "etl_rows"', 'for values, too');
+
+SELECT * FROM finish();
