@@ -28,11 +28,11 @@ run_pipeline() {
     sql <<< "CALL etl.run_pipeline('nightly', :'as_of')"
 }
 
-# The job that keeps kpi_hourly fresh, run by pg_cron itself. Instead of waiting for the job's minute it is made due
-# when the server starts, the server restarts, and the job gets its own schedule back.
+# The job that keeps the materialized view kpi_hourly fresh, run by pg_cron itself. Instead of waiting for its minute it
+# is made due when the server starts, the server restarts, and the job gets its own schedule back.
 run_cron_job() {
     local job schedule
-    job=$(sql -At -c "SELECT jobid FROM cron.job WHERE command LIKE '%kpi_hourly%'")
+    job=$(sql -At -c "SELECT jobid FROM cron.job WHERE command LIKE '%refresh_matview%kpi_hourly%'")
     schedule=$(sql -At -c "SELECT schedule FROM cron.job WHERE jobid = $job")
     sql -c "SELECT cron.alter_job($job, schedule => '@reboot')" && cluster_down "$dir" && cluster_up "$dir" &&
         wait_for_job "$job" && sql -c "SELECT cron.alter_job($job, schedule => '$schedule')"

@@ -1,5 +1,6 @@
 -- Defines the work of a night on the tables of schema.sql: what a good row is, how long rows are kept, when the
--- materialized views are refreshed, and the pipeline "nightly" that does everything in order. May be run again.
+-- materialized views and the rollups (rollups.sql) are refreshed, and the pipeline "nightly" that does everything in
+-- order. May be run again.
 --
 --     psql -f pipeline.sql
 --     psql -v as_of='2026-01-01 00:00:00+00' -f pipeline.sql
@@ -201,6 +202,10 @@ SELECT etl.add_retention_policy('public.transactions', 'timestamp', keep => '90 
            archive_to => 'public.admin_audit_log_archive', archive_keep => '7 years', if_not_exists => true)
 \g /dev/null
 
+-- Rollups -------------------------------------------------------------------------------------------------------------
+
+\ir rollups.sql
+
 -- The night -----------------------------------------------------------------------------------------------------------
 
 SELECT etl.drop_pipeline('nightly', if_exists => true)
@@ -270,9 +275,26 @@ SELECT etl.add_step('nightly', 'refresh_kpi', $$CALL etl.refresh_matview('public
            kind => 'procedure', depends_on => '{load}')
 \g /dev/null
 
+-- Rollups: the filter of the hours moves with the night's moment.
+SELECT etl.add_step('nightly', 'rollup_kpi',
+           $$CALL etl.refresh_rollup('public.rollup_kpi_hourly', as_of => etl.as_of())$$,
+           kind => 'procedure', depends_on => '{load}'),
+       etl.add_step('nightly', 'rollup_events', $$CALL etl.refresh_rollup('public.rollup_event_analytics')$$,
+           kind => 'procedure', depends_on => '{load}'),
+       etl.add_step('nightly', 'rollup_segments', $$CALL etl.refresh_rollup('public.rollup_user_segments')$$,
+           kind => 'procedure', depends_on => '{load}'),
+       etl.add_step('nightly', 'event_sales', $$CALL etl.refresh_rollup('public.event_sales_summary')$$,
+           kind => 'procedure', depends_on => '{load}'),
+       etl.add_step('nightly', 'hourly_sales', $$CALL etl.refresh_rollup('public.hourly_ticket_sales')$$,
+           kind => 'procedure', depends_on => '{load}'),
+       etl.add_step('nightly', 'daily_sales', $$CALL etl.refresh_rollup('public.daily_ticket_sales')$$,
+           kind => 'procedure', depends_on => '{hourly_sales}')
+\g /dev/null
+
 -- All policies, once everything that reads the old rows is done with them.
 SELECT etl.add_step('nightly', 'retention', 'CALL etl.run_retention(as_of => etl.as_of())', kind => 'procedure',
-           depends_on => '{features, refresh_kpi, refresh_events, refresh_segments}')
+           depends_on => '{features, refresh_kpi, refresh_events, refresh_segments, rollup_kpi, rollup_events,
+                           rollup_segments, event_sales, daily_sales}')
 \g /dev/null
 
 -- The clock, where there is one ---------------------------------------------------------------------------------------
@@ -282,6 +304,14 @@ SELECT etl.add_step('nightly', 'retention', 'CALL etl.run_retention(as_of => etl
            etl.add_refresh_policy('public.event_analytics', '*/15 * * * *', if_not_exists => true),
            etl.add_refresh_policy('public.user_segments', '5 * * * *', if_not_exists => true),
            etl.schedule_pipeline('nightly', '0 2 * * *')
+    \g /dev/null
+    -- A refresh with nothing to do takes milliseconds: these may run often.
+    SELECT etl.alter_rollup('public.rollup_kpi_hourly', schedule => '* * * * *'),
+           etl.alter_rollup('public.rollup_event_analytics', schedule => '*/5 * * * *'),
+           etl.alter_rollup('public.rollup_user_segments', schedule => '*/5 * * * *'),
+           etl.alter_rollup('public.event_sales_summary', schedule => '*/5 * * * *'),
+           etl.alter_rollup('public.hourly_ticket_sales', schedule => '*/5 * * * *'),
+           etl.alter_rollup('public.daily_ticket_sales', schedule => '*/5 * * * *')
     \g /dev/null
 \endif
 

@@ -140,6 +140,24 @@ FROM user_segments
 GROUP BY spend_segment
 ORDER BY min(spend) DESC;
 
+\echo '━━ Rollups: what they hold, and what their last change cost ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+
+SELECT r.name AS "rollup",
+       r.refresh,
+       to_char((u.detail ->> 'log_rows')::bigint, '999,999') AS "noted",
+       to_char(u.rows, '999,999') AS "rows changed",
+       round((u.detail ->> 'seconds')::numeric, 3) AS "seconds",
+       r.log_rows AS "waiting",
+       r.retention AS "erased rows"
+FROM etl.rollups AS r
+LEFT JOIN LATERAL (
+    SELECT * FROM etl.runs AS u
+    WHERE u.kind = 'rollup' AND u.name = r.name AND u.rows > 0
+    ORDER BY u.run_id DESC
+    LIMIT 1
+) AS u ON true
+ORDER BY r.name;
+
 \echo '━━ Retention ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
 SELECT DISTINCT ON (r.name)
