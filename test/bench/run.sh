@@ -5,6 +5,8 @@
 #
 # A benchmark is a folder: etl.sql is ours, every other .sql file a rival, setup.sql what they need. All of them run in
 # turn in one session on the same rows: once to warm up, when their answers are also compared, then BENCH_ROUNDS times.
+# before.sql runs before each of them and after.sql after it, neither timed; both know the variables variant and round,
+# which is 0 for the warm-up.
 # A file that begins with "-- Not compared" answers something else. What ends with .duck is a statement for DuckDB, over
 # a Parquet copy of the landing table; it runs in its place among the others where npm can install DuckDB. A file that
 # says "-- Needs extension NAME" runs where the server has that extension. The rows are those of docs/examples/ticketing
@@ -76,9 +78,12 @@ timed() {
             "test/bench/$name/$variant.duck" "$work/raw.parquet" "$work/$name.$variant.answer"
         return
     fi
+    echo "\\set variant $variant"
+    [ ! -e "test/bench/$name/before.sql" ] || echo "\\i test/bench/$name/before.sql"
     echo 'SELECT clock_timestamp() AS started \gset'
     echo "\\i test/bench/$name/$variant.sql"
     echo "SELECT extract(epoch FROM clock_timestamp() - :'started') AS seconds \gset"
+    [ ! -e "test/bench/$name/after.sql" ] || echo "\\i test/bench/$name/after.sql"
 }
 
 # The psql script of a benchmark: setup, warm-up with the answers kept, the rounds, the table.
@@ -87,7 +92,7 @@ script() {
     shift
     echo 'SET client_min_messages = error;'
     echo 'CREATE TEMPORARY TABLE measured (variant text, seconds double precision);'
-    printf '%s\n' '\o /dev/null'
+    printf '%s\n' '\o /dev/null' '\set round 0'
     [ ! -e "test/bench/$name/setup.sql" ] || echo "\\i test/bench/$name/setup.sql"
     for variant in "$@"; do
         printf '%s\n' "\\o $work/$name.$variant.answer"
@@ -95,6 +100,7 @@ script() {
     done
     printf '%s\n' '\o /dev/null'
     for ((round = 1; round <= rounds; round++)); do
+        echo "\\set round $round"
         for variant in "$@"; do
             timed "$name" "$variant"
             echo "INSERT INTO measured VALUES ('$variant', :seconds);"
@@ -125,7 +131,7 @@ rivals() {
         [[ -z $extension || $extensions == *" $extension "* ]] || continue
         variant=$(basename "$path")
         case $variant in
-            etl.sql | setup.sql) ;;
+            etl.sql | setup.sql | before.sql | after.sql) ;;
             *) echo "${variant%.*}" ;;
         esac
     done

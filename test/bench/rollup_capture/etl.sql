@@ -1,0 +1,3 @@
+BEGIN;
+INSERT INTO sale_keys TABLE sale_new;
+ROLLBACK;

@@ -1,0 +1,3 @@
+BEGIN;
+INSERT INTO sale_images TABLE sale_new;
+ROLLBACK;

@@ -1,0 +1,3 @@
+BEGIN;
+INSERT INTO sale_plain TABLE sale_new;
+ROLLBACK;

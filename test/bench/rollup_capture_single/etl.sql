@@ -1,0 +1,11 @@
+BEGIN;
+DO $$
+DECLARE
+    sale sale_new;
+BEGIN
+    FOR sale IN SELECT * FROM sale_new LIMIT 500 LOOP
+        INSERT INTO sale_keys SELECT sale.*;
+    END LOOP;
+END
+$$;
+ROLLBACK;

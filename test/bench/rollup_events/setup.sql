@@ -1,0 +1,1 @@
+\i test/bench/rollup_kpi/setup.sql

@@ -1,0 +1,1 @@
+CALL etl.refresh_rollup('public.hourly_ticket_sales');

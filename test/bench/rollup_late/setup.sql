@@ -1,0 +1,1 @@
+\i test/bench/rollup_hourly/setup.sql

@@ -1,0 +1,1 @@
+CALL etl.refresh_rollup('public.rollup_user_segments');
