@@ -133,7 +133,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._forget_sources(etl.refresh_policy) IS
-    'Ends what a policy needed to skip needless refreshes, once it is stored that it does not skip them.';
+    'Ends what a policy needed to skip needless refreshes, once it is stored that it does not skip them, or its view '
+    'is gone.';
+
+CREATE FUNCTION etl._forget_lost_views()
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '1s'
+AS $$
+BEGIN
+    PERFORM etl._forget_sources(p) FROM etl.refresh_policy AS p
+    WHERE p.owner = current_user AND to_regclass(p.matview) IS NULL
+      AND EXISTS (SELECT FROM etl.refresh_state AS s WHERE s.matview = p.matview);
+EXCEPTION
+    WHEN lock_not_available THEN
+        NULL; -- the next time
+END
+$$;
+COMMENT ON FUNCTION etl._forget_lost_views() IS
+    'Ends the noting of changes for views that are gone, of which nobody would take note again. Their policies stay, '
+    'for a view that is created anew.';
 
 CREATE FUNCTION etl.remove_refresh_policy(matview text, if_exists boolean DEFAULT false)
 RETURNS void

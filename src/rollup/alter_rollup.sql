@@ -89,7 +89,9 @@ DECLARE
         OR rollup.retention IS DISTINCT FROM 'follow'
            AND etl._notes_of(coalesce(etl._log_contents(rollup), '[]'), '{e,A,B}') <> '[]';
 BEGIN
-    IF rollup.retention = 'freeze' AND NOT frozen THEN
+    IF rollup.retention = 'freeze' AND to_regclass(etl._rollup_table(rollup.name, '_frozen')) IS NULL THEN
+        frozen := true; -- which ones is not known any more
+    ELSIF rollup.retention = 'freeze' AND NOT frozen THEN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', etl._rollup_table(rollup.name, '_frozen')) INTO frozen;
     END IF;
     IF frozen THEN
@@ -97,8 +99,9 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup "%s" has groups that are frozen', rollup.name),
             DETAIL = 'Rows of theirs were erased, so that no query can compute them again.',
-            HINT = 'Create another rollup with the new query. To give the frozen groups up, first call '
-                   || format('etl.alter_rollup(%L, retention => ''follow'', frozen_before => '''').', rollup.name);
+            HINT = format('To give the frozen groups up, and only then, first SELECT etl.alter_rollup(%L, '
+                          'retention => ''follow'', frozen_before => ''''); which computes them from what is left. '
+                          'For another query, create another rollup.', rollup.name);
     END IF;
 END
 $$;
@@ -153,7 +156,8 @@ DECLARE
         SELECT x.change FROM (
             SELECT format('DROP COLUMN %I', o.name) AS change, 1 AS turn, o.name
             FROM etl._rollup_table_columns(target) AS o
-            WHERE NOT EXISTS (SELECT FROM etl._rollup_table_columns(staged.name::regclass) AS s
+            WHERE o.name = ANY (etl._rollup_columns(old)) -- others somebody has added: they stay
+              AND NOT EXISTS (SELECT FROM etl._rollup_table_columns(staged.name::regclass) AS s
                               WHERE (s.name, s.type) = (o.name, o.type))
             UNION ALL
             SELECT format('ADD COLUMN %I %s', s.name, s.type), 2, s.name
@@ -169,7 +173,7 @@ DECLARE
           AND i.indnkeyatts = cardinality(old.key_columns)
         LIMIT 1);
 BEGIN
-    IF changes = '{}' AND old.key_columns = staged.key_columns THEN
+    IF changes = '{}' AND old.key_columns = staged.key_columns AND unique_index IS NOT NULL THEN
         RETURN true;
     END IF;
     PERFORM etl._drop_live_view(old); -- it names the columns
@@ -207,11 +211,13 @@ BEGIN
                                            etl._column_list(etl._rollup_columns(wanted)), staged.name));
     END IF;
     EXECUTE format('DROP TABLE %s', staged.name);
-    FOREACH suffix IN ARRAY '{_pending,_state,_frozen}'::text[] LOOP
-        relation := etl._own_table(etl._rollup_table(old.name, suffix), old.owner);
+    FOREACH suffix IN ARRAY etl._table_suffixes(old) LOOP
+        relation := etl._own_table(etl._rollup_table(old.name, suffix), old.owner, with_policies => true);
         IF relation IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', relation);
         END IF;
+    END LOOP;
+    FOREACH suffix IN ARRAY etl._table_suffixes(staged) LOOP
         relation := etl._own_table(etl._rollup_table(staged.name, suffix), old.owner);
         IF relation IS NOT NULL THEN
             EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, (parse_ident(wanted.name))[2] || suffix);
@@ -315,7 +321,10 @@ BEGIN
         PERFORM etl._require_freezable(wanted);
         PERFORM etl._create_frozen(wanted);
     ELSIF old.retention = 'freeze' AND wanted.retention IS DISTINCT FROM 'freeze' THEN
-        EXECUTE format('DROP TABLE %s', etl._rollup_relation(old, '_frozen'));
+        IF wanted.retention IS NULL THEN
+            PERFORM etl._refuse_frozen(old);
+        END IF;
+        EXECUTE format('DROP TABLE IF EXISTS %s', etl._rollup_table(old.name, '_frozen'));
         PERFORM etl._mark_all(wanted);
     END IF;
     IF wanted.frozen_before IS DISTINCT FROM old.frozen_before THEN
@@ -392,8 +401,9 @@ COMMENT ON FUNCTION etl.alter_rollup(
     'affects: fills the rollup anew beside what it has, while others go on writing, and puts it in its place in this '
     'transaction; the table stays the same, and where its columns do only rows that differ are written. The next '
     'refresh computes all groups once more, for what was written meanwhile. retention: freeze keeps groups whose rows '
-    'are erased as they are, follow computes them from what is left, and so those that were frozen. frozen_before: '
+    'are erased as they are, follow computes them from what is left, and so those that were frozen; an empty text is '
+    'refused while groups are frozen. Columns that somebody has added to the table stay. frozen_before: '
     'with freeze, groups whose first key is less are never computed again; says also that what is gone from the '
     'tables, as partitions that were dropped, is before it. '
     'Errors: those of etl.create_rollup, 42704 no such rollup, 42P19 a rollup that would read itself, 55000 another '
-    'query for one with frozen groups, 2BP01 something depends on a column that goes.';
+    'query, or no decision about erasures, for one with frozen groups, 2BP01 something depends on a column that goes.';

@@ -181,6 +181,28 @@ COMMENT ON FUNCTION etl._require_capturable(regclass) IS
     'Checks that the changes of a table can be captured: it and its partitions and children are permanent tables '
     '(42809) on which the current role may create triggers (42501).';
 
+CREATE FUNCTION etl._require_trigger_owner(member regclass, rollup_id integer, number integer, holder name)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT pg_has_role(holder, 'USAGE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('triggers of a rollup on table "%s" are disabled or others, and only its owner may '
+                             'mend that', member),
+            DETAIL = format('It belongs to role "%s".', holder),
+            HINT = format('Let that role say: ALTER TABLE %s %s;', member, (
+                SELECT string_agg(format('ENABLE TRIGGER %I', t.name), ', ' ORDER BY t.name)
+                FROM etl._capture_triggers(rollup_id, number) AS t WHERE t.relation = member));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_trigger_owner(regclass, integer, integer, name) IS
+    'Raises (42501), with the call for the owner, unless the current role may alter the triggers of a rollup that a '
+    'table has.';
+
 CREATE FUNCTION etl._create_capture_triggers(
     member regclass, rollup_id integer, number integer, arguments text[])
 RETURNS boolean
@@ -193,14 +215,16 @@ DECLARE
 BEGIN
     FOR lacking IN
         SELECT etl._capture_trigger(rollup_id, number, e.event) AS name, e.moment, e.rows,
-            t.name IS NOT NULL AS is_there
+            t.name IS NOT NULL AS is_there, pg_get_userbyid(c.relowner) AS holder
         FROM etl._capture_events() AS e
+        JOIN pg_class AS c ON c.oid = member
         LEFT JOIN etl._capture_triggers(rollup_id, number) AS t ON t.relation = member AND t.event = e.event
         WHERE (NOT e.for_partitioned OR etl._relation_kind(member) = 'partitioned table')
           AND NOT coalesce(t.is_enabled AND t.arguments = _create_capture_triggers.arguments, false)
     LOOP
         has_changed := true;
         IF lacking.is_there THEN
+            PERFORM etl._require_trigger_owner(member, rollup_id, number, lacking.holder);
             EXECUTE format('DROP TRIGGER %I ON %s', lacking.name, member);
         END IF;
         EXECUTE format('CREATE TRIGGER %I %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION etl._capture(%s)',

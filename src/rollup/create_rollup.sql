@@ -7,7 +7,13 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF query IS NULL OR coalesce(cardinality(key_columns), 0) = 0 OR array_position(key_columns, NULL) IS NOT NULL THEN
+    IF array_ndims(key_columns) > 1 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('key_columns must be a plain list of names, not %s', key_columns),
+            HINT = 'Give them as in ''{day,shop}''.';
+    ELSIF query IS NULL OR coalesce(cardinality(key_columns), 0) = 0
+          OR array_position(key_columns, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = CASE WHEN query IS NULL THEN 'no query was given' ELSE 'no key column was given' END,
@@ -91,10 +97,10 @@ AS $$
 DECLARE
     stored etl.rollup;
 BEGIN
-    INSERT INTO etl.rollup AS r (name, query, key_columns, mode, affects, timezone, plan, schedule, realtime, retention,
-                                 description)
+    INSERT INTO etl.rollup AS r (name, query, key_columns, mode, affects, timezone, plan, target, schedule, realtime,
+                                 retention, description)
     VALUES (rollup.name, rollup.query, rollup.key_columns, rollup.mode, rollup.affects, rollup.timezone, rollup.plan,
-            rollup.schedule, rollup.realtime, rollup.retention, rollup.description)
+            rollup.target, rollup.schedule, rollup.realtime, rollup.retention, rollup.description)
     RETURNING r.* INTO stored;
     RETURN stored;
 END
@@ -109,10 +115,18 @@ AS $$
 BEGIN
     rollup.plan := etl._planned_rollup(rollup);
     PERFORM etl._require_freezable(rollup);
+    IF to_regclass(rollup.name) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_table',
+            MESSAGE = format('relation "%s" already exists', rollup.name),
+            DETAIL = 'A rollup makes its table itself.',
+            HINT = 'Rename or drop that relation, or give the rollup another name.';
+    END IF;
     PERFORM etl._create_rollup_table(rollup);
     PERFORM etl._create_pending(rollup);
     rollup.plan := jsonb_set(rollup.plan, '{keys}', etl._key_operators(
         etl._rollup_table(rollup.name, '_pending')::regclass, rollup.plan -> 'keys'));
+    rollup.target := rollup.name::regclass;
     rollup := etl._store_rollup(rollup);
     PERFORM etl._create_rollup_parts(rollup);
     IF with_data THEN

@@ -70,6 +70,7 @@ BEGIN
                    rollup.name);
     EXECUTE format('ALTER TABLE %s ADD COLUMN etl_rows bigint NOT NULL%s', stored, columns);
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', stored, keys);
+    PERFORM etl._identify_rows(stored);
     EXECUTE format('COMMENT ON TABLE %s IS %L', stored,
                    format('States of the groups of rollup %s, into which changes are merged.', rollup.name));
 END

@@ -49,7 +49,7 @@ AS $$
     UNION ALL
     SELECT v.name, 'double counting', CASE WHEN d.columns IS NULL THEN 'warning' ELSE 'error' END,
            format('%s counts a row of "%s" once per row of "%s": %s', d.aggregate, d.counted, d.repeated_by,
-                  coalesce(format('(%s) is not unique there.', d.columns), 'no column is compared.')),
+                  coalesce('(' || d.columns || ') is not unique there.', 'no column is compared.')),
            format('Join with one row for each %s: aggregate "%s" in a subquery first; or, if it is so already, CREATE '
                   'UNIQUE INDEX ON %s (%s);', coalesce(d.columns, '…'), d.repeated_by, d.repeated_by,
                   coalesce(d.columns, '…'))

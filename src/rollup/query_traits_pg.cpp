@@ -58,8 +58,6 @@ constexpr std::array settled = {
     "date_part",
     "date_trunc",
     "extract",
-    "float4out",
-    "float8out",
     "format",
     "generate_series",
     "interval_out",
@@ -114,9 +112,14 @@ constexpr std::array settled = {
     "to_jsonb",
 };
 
-bool is_settled(const char* name)
+// Those that call themselves immutable, and yet print by extra_float_digits or bytea_output. Sorted.
+constexpr std::array printers = {"box_out",  "byteaout", "circle_out", "float4out", "float8out",
+                                 "line_out", "lseg_out", "path_out",   "point_out", "poly_out"};
+
+template <typename Names>
+bool is_among(const Names& names, const char* name)
 {
-    return std::binary_search(settled.begin(), settled.end(), name,
+    return std::binary_search(names.begin(), names.end(), name,
                               [](const char* left, const char* right) { return strcmp(left, right) < 0; });
 }
 
@@ -140,8 +143,10 @@ void judge_function(traits& found, Oid function)
     if (!own) {
         found.functions = list_append_unique_oid(found.functions, function);
     }
-    if (form->provolatile != PROVOLATILE_IMMUTABLE) {
-        if (own && form->provolatile == PROVOLATILE_STABLE && is_settled(NameStr(form->proname))) {
+    if (form->provolatile == PROVOLATILE_IMMUTABLE) {
+        found.uses_settings = found.uses_settings || (own && is_among(printers, NameStr(form->proname)));
+    } else {
+        if (own && form->provolatile == PROVOLATILE_STABLE && is_among(settled, NameStr(form->proname))) {
             found.uses_settings = true;
         } else {
             doubt(found, psprintf("it calls %s(), which is not immutable", NameStr(form->proname)));

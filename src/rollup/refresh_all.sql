@@ -113,6 +113,7 @@ BEGIN
         EXIT WHEN etl._is_cancelled(failure);
     END LOOP;
     IF NOT etl._is_cancelled(failure) THEN
+        PERFORM etl._forget_lost_views();
         FOREACH matview IN ARRAY etl._refresh_order() LOOP
             CALL etl._refresh_one(matview, false, failure);
             failures := etl._add_failure(failures, etl._relation_name(matview), failure);

@@ -64,16 +64,22 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH p AS (
-        SELECT to_regclass(p.matview)::oid AS matview FROM etl.refresh_policy AS p WHERE p.owner = current_user
+        SELECT to_regclass(p.matview)::oid AS matview, p.with_dependencies
+        FROM etl.refresh_policy AS p WHERE p.owner = current_user
+    ),
+    wanted AS (
+        SELECT p.matview FROM p
+        UNION
+        SELECT d.matview FROM etl._refresh_depths(ARRAY(SELECT p.matview FROM p WHERE p.with_dependencies)) AS d
     )
     SELECT coalesce(array_agg(d.matview::regclass ORDER BY d.depth DESC, d.matview::regclass::text), '{}')
     FROM etl._refresh_depths(ARRAY(SELECT p.matview FROM p WHERE p.matview IS NOT NULL)) AS d
     JOIN pg_class AS c ON c.oid = d.matview
-    WHERE d.matview IN (SELECT p.matview FROM p) AND pg_has_role(c.relowner, 'USAGE')
+    WHERE d.matview IN (SELECT w.matview FROM wanted AS w) AND pg_has_role(c.relowner, 'USAGE')
 $$;
 COMMENT ON FUNCTION etl._refresh_order() IS
-    'The materialized views for which the current role has a refresh policy, each after those that it reads. A view '
-    'that is gone or no longer the role''s is left out.';
+    'The materialized views for which the current role has a refresh policy, and those beneath where it says '
+    'with_dependencies, each after those that it reads. A view that is gone or no longer the role''s is left out.';
 
 CREATE FUNCTION etl._raise_refresh_errors(failures jsonb, views integer)
 RETURNS void
@@ -116,7 +122,7 @@ DECLARE
     failure pg_catalog.jsonb;
     failures pg_catalog.jsonb := '[]';
 BEGIN
-    PERFORM etl._require_flag(force, 'force');
+    PERFORM etl._require_flag(force, 'force'), etl._forget_lost_views();
     FOREACH view IN ARRAY views LOOP
         CALL etl._refresh_one(view, force, failure);
         failures := etl._with_failure(failures, view, failure);
@@ -125,8 +131,8 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE etl.refresh_matviews(boolean) IS
-    'Refreshes every materialized view for which the current role has a refresh policy, now and as its policy says, '
-    'each after those that it reads: what pg_cron does by their schedules, without pg_cron. A view that fails does not '
-    'keep the others from being refreshed; in the end it is an error that names all that failed. Called on its own it '
-    'commits after each; inside a transaction the first failure ends it. force: also those that would be skipped '
-    'because nothing has changed.';
+    'Refreshes every materialized view for which the current role has a refresh policy, now and as its policy says '
+    '(with_dependencies: those beneath it, too), each after those that it reads: what pg_cron does by their schedules, '
+    'without pg_cron. A view that fails does not keep the others from being refreshed; in the end it is an error that '
+    'names all that failed. Called on its own it commits after each; inside a transaction the first failure ends it. '
+    'force: also those that would be skipped because nothing has changed.';

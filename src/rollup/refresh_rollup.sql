@@ -75,6 +75,43 @@ $$;
 COMMENT ON FUNCTION etl._check_refresh(etl.rollup, integer, interval, boolean, text, timestamptz, boolean) IS
     'Checks the arguments of a refresh (22023; 0A000 mode delta for a rollup without states).';
 
+CREATE FUNCTION etl._require_rollup_tables(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation CONSTANT regclass := etl._rollup_relation(rollup, '');
+    part record;
+BEGIN
+    FOR part IN
+        SELECT p.suffix, etl._lacking_part(etl._rollup_relation(rollup, p.suffix), p.columns, p.unique_columns) AS lacks
+        FROM (
+            VALUES ('', etl._rollup_columns(rollup), rollup.key_columns, true),
+                   ('_pending', rollup.key_columns || 'etl_by'::name, rollup.key_columns || 'etl_by'::name, true),
+                   ('_state', etl._state_columns(rollup), rollup.key_columns, etl._is_delta(rollup)),
+                   ('_frozen', rollup.key_columns || '{etl_ignored,etl_closed}'::name[], rollup.key_columns,
+                    rollup.retention IS NOT DISTINCT FROM 'freeze')
+        ) AS p(suffix, columns, unique_columns, is_needed)
+        WHERE p.is_needed
+    LOOP
+        IF part.lacks IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = format('table "%s" of rollup "%s" lacks %s',
+                                 etl._rollup_table(rollup.name, part.suffix), rollup.name, part.lacks),
+                DETAIL = 'Somebody has dropped or renamed it.',
+                HINT = 'Give it back, or have it made anew: ' || etl._rebuild_call(rollup);
+        END IF;
+    END LOOP;
+    UPDATE etl.rollup AS r SET target = relation
+    WHERE r.rollup_id = rollup.rollup_id AND r.owner = current_user AND r.target <> relation;
+END
+$$;
+COMMENT ON FUNCTION etl._require_rollup_tables(etl.rollup) IS
+    'Raises, with the way out, where a table of a rollup is gone (42P01), another''s (42501), another one (42809) or '
+    'lacks a column or its unique index (55000).';
+
 CREATE FUNCTION etl._has_changes(rollup etl.rollup, as_of timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -209,7 +246,7 @@ BEGIN
     PERFORM etl._close_lost_runs('rollup', rollup.name);
     progress.run_id := etl._start_run('rollup', rollup.name, as_of);
     BEGIN
-        PERFORM etl._rollup_relation(rollup, ''), etl._rollup_relation(rollup, '_pending');
+        PERFORM etl._require_rollup_tables(rollup);
         PERFORM etl._sync_source(rollup, s) FROM etl._sources(rollup) AS s;
         progress.done := NOT etl._has_changes(rollup, as_of);
         IF progress.done THEN
@@ -547,4 +584,4 @@ COMMENT ON PROCEDURE etl.refresh_rollup(text, integer, interval, boolean, text, 
     'inside a transaction it does not, and a rollup that merges computes its groups and leaves them pending. '
     'Errors: 42704 no such rollup, 22023 bad argument, 0A000 mode delta where that cannot be, 42P01, 42703, 42804 '
     'a table or column that it reads is gone or has another type, 55000 rows were erased and retention is not '
-    'decided, or triggers are disabled, and whatever the query raises.';
+    'decided, 42501 triggers are disabled on a table of another role''s, and whatever the query raises.';

@@ -30,15 +30,39 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._source_types(regclass, jsonb) IS 'The types of some columns of a table, by their names.';
 
+CREATE FUNCTION etl._first_plan(rollup etl.rollup)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    message text;
+    detail text;
+    hint text;
+BEGIN
+    RETURN etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, rollup.mode <> 'recompute');
+EXCEPTION
+    WHEN undefined_table THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = message,
+            DETAIL = coalesce(nullif(detail, ''), 'The query is read without the search_path of the session.'),
+            HINT = coalesce(nullif(hint, ''), 'Name each table with its schema, as in public.sales.');
+END
+$$;
+COMMENT ON FUNCTION etl._first_plan(etl.rollup) IS
+    'etl._rollup_plan of a definition, with images unless the mode is recompute; says what a table that is not found '
+    'may lack.';
+
 CREATE FUNCTION etl._planned_rollup(rollup etl.rollup)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    plan jsonb;
+    plan jsonb := etl._first_plan(rollup);
 BEGIN
-    plan := etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, rollup.mode <> 'recompute');
     PERFORM etl._require_delta(rollup.name, rollup.mode, plan);
     IF rollup.mode <> 'recompute' AND jsonb_typeof(plan -> 'delta') IS DISTINCT FROM 'object' THEN
         plan := etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, false);
@@ -143,6 +167,17 @@ AS $$
     SELECT CASE WHEN etl._is_delta(rollup) THEN etl._rollup_table(rollup.name, '_state') ELSE rollup.name END
 $$;
 COMMENT ON FUNCTION etl._group_table(etl.rollup) IS 'The table that has all groups that a rollup keeps.';
+
+CREATE FUNCTION etl._table_suffixes(rollup etl.rollup)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '{_pending}'::text[] || CASE WHEN etl._is_delta(rollup) THEN '{_state}'::text[] END
+           || CASE WHEN rollup.retention = 'freeze' THEN '{_frozen}'::text[] END
+$$;
+COMMENT ON FUNCTION etl._table_suffixes(etl.rollup) IS
+    'What is added to the name of a rollup for the tables that it has beside its own and its logs.';
 
 CREATE FUNCTION etl._rollup_columns(rollup etl.rollup)
 RETURNS name[]

@@ -10,6 +10,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._sources(etl.rollup) IS 'The sources of a rollup in their order.';
 
+-- In a database that publishes all tables rows without an identity cannot be updated or deleted. Key columns may be
+-- NULL, so the unique indexes are none.
+CREATE FUNCTION etl._identify_rows(relation text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
+END
+$$;
+COMMENT ON FUNCTION etl._identify_rows(text) IS 'Lets the rows of a table be changed where a publication has it.';
+
 CREATE FUNCTION etl._create_rollup_table(rollup etl.rollup)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -24,6 +37,7 @@ BEGIN
         etl._unrestricted(rollup.plan -> 'recompute', rollup.plan)));
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', rollup.name,
                    etl._column_list(rollup.key_columns));
+    PERFORM etl._identify_rows(rollup.name);
     EXECUTE format('COMMENT ON TABLE %s IS %L', rollup.name,
                    coalesce(rollup.description, 'A rollup: etl.rollups has its query.'));
 END
@@ -47,6 +61,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ADD COLUMN etl_by uuid NOT NULL DEFAULT %L', stored,
                    '00000000-0000-0000-0000-000000000000');
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, etl_by) NULLS NOT DISTINCT', stored, keys);
+    PERFORM etl._identify_rows(stored);
     EXECUTE format('COMMENT ON TABLE %s IS %L', stored,
                    format('Groups of rollup %s that are to be computed anew.', rollup.name));
 END
@@ -80,15 +95,16 @@ DECLARE
 BEGIN
     FOR source IN
         SELECT rollup.rollup_id, s.number, s.relation, etl._rollup_table(rollup.name, '_log_' || s.number),
-               etl._family_names(s.relation::regclass), current_user
+               etl._family_names(s.relation::regclass), '{}', current_user
         FROM jsonb_to_recordset(rollup.plan -> 'sources') AS s(number integer, relation text)
         ORDER BY s.relation -- everybody locks in this order
     LOOP
         PERFORM etl._require_table(source.relation::regclass, ARRAY['SELECT', 'TRIGGER']);
         PERFORM etl._create_log(rollup, source);
         PERFORM etl._capture_source(rollup, source);
-        INSERT INTO etl.rollup_source (rollup_id, number, relation, log_table, family)
-        VALUES (source.rollup_id, source.number, source.relation, source.log_table, source.family);
+        INSERT INTO etl.rollup_source (rollup_id, number, relation, log_table, family, seals)
+        VALUES (source.rollup_id, source.number, source.relation, source.log_table, source.family,
+                etl._seals(source, source.family));
     END LOOP;
 END
 $$;

@@ -78,6 +78,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ADD COLUMN etl_ignored bigint NOT NULL DEFAULT 0, '
                    'ADD COLUMN etl_closed boolean NOT NULL DEFAULT false', stored);
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', stored, keys);
+    PERFORM etl._identify_rows(stored);
     EXECUTE format('COMMENT ON TABLE %s IS %L', stored,
                    format('Groups of rollup %s that stay as they are: rows were erased.', rollup.name));
     EXECUTE format('COMMENT ON COLUMN %s.etl_ignored IS %L', stored,

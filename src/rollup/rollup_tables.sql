@@ -19,6 +19,7 @@ CREATE TABLE etl.rollup (
     affects jsonb NOT NULL,
     timezone text NOT NULL,
     plan jsonb NOT NULL,
+    target oid NOT NULL,
     schedule text,
     realtime boolean NOT NULL,
     retention text CHECK (retention IN ('follow', 'freeze')),
@@ -32,15 +33,17 @@ CREATE TABLE etl.rollup (
 COMMENT ON TABLE etl.rollup IS
     'Rollups as they are defined, one row each; a role sees its own. Read them in etl.rollups; change them with '
     'etl.create_rollup, etl.alter_rollup and etl.drop_rollup.';
+COMMENT ON COLUMN etl.rollup.target IS
+    'The table of that name when it was looked at last; after a restore it is another.';
 COMMENT ON SEQUENCE etl.rollup_rollup_id_seq IS 'Numbers of rollups.';
 ALTER TABLE etl.rollup ENABLE ROW LEVEL SECURITY;
 CREATE POLICY rollup_owner ON etl.rollup USING (owner = current_user);
 -- Nobody writes the number or the owner, so that no role can take numbers in advance, to be in the way of another's.
 GRANT SELECT,
-      INSERT (name, query, key_columns, mode, affects, timezone, plan, schedule, realtime, retention, frozen_before,
-              refreshed_as_of, description),
-      UPDATE (query, key_columns, mode, affects, timezone, plan, schedule, realtime, retention, frozen_before,
-              refreshed_as_of, description),
+      INSERT (name, query, key_columns, mode, affects, timezone, plan, target, schedule, realtime, retention,
+              frozen_before, refreshed_as_of, description),
+      UPDATE (query, key_columns, mode, affects, timezone, plan, target, schedule, realtime, retention,
+              frozen_before, refreshed_as_of, description),
       DELETE ON etl.rollup TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup_rollup_id_seq', '');
@@ -51,15 +54,16 @@ CREATE TABLE etl.rollup_source (
     relation text NOT NULL,
     log_table text NOT NULL,
     family text[] NOT NULL,
+    seals bigint[] NOT NULL,
     owner name NOT NULL DEFAULT current_user,
     PRIMARY KEY (rollup_id, number, owner)
 );
 COMMENT ON TABLE etl.rollup_source IS
-    'The tables that rollups read: by their numbers in the plan, with the log of what has changed in them, and with '
-    'all partitions or children that have triggers. Read them in etl.rollups.';
+    'The tables that rollups read: by their numbers in the plan, with the log of what has changed in them, with all '
+    'partitions or children that have triggers, and with the seals of these triggers. Read them in etl.rollups.';
 ALTER TABLE etl.rollup_source ENABLE ROW LEVEL SECURITY;
 CREATE POLICY rollup_source_owner ON etl.rollup_source USING (owner = current_user);
-GRANT SELECT, INSERT (rollup_id, number, relation, log_table, family), UPDATE (family), DELETE
+GRANT SELECT, INSERT (rollup_id, number, relation, log_table, family, seals), UPDATE (family, seals), DELETE
     ON etl.rollup_source TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup_source', '');
 
@@ -116,7 +120,8 @@ BEGIN
             WHEN holder IS NOT NULL THEN format('There is a relation "%s", which is no rollup.', name)
             ELSE format('Role "%s" has no rollup of that name.', current_user)
         END,
-        HINT = 'SELECT * FROM etl.rollups; lists them. etl.create_rollup(…) makes one.';
+        HINT = 'SELECT * FROM etl.rollups; lists them. etl.create_rollup(…) makes one. Those of a role that was '
+               'renamed or dropped a superuser gives to another: SELECT etl.reassign_rollups(…).';
 END
 $$;
 COMMENT ON FUNCTION etl._refuse_rollup_name(text) IS 'Raises (42704) that there is no rollup of that name, and why.';
@@ -166,6 +171,52 @@ $$;
 COMMENT ON FUNCTION etl._rollup(text) IS
     'The definition of a rollup of the current role, its name with or without schema. 42704 where there is none.';
 
+CREATE FUNCTION etl._lacking_part(relation regclass, columns name[], unique_columns name[])
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT l.part
+    FROM (
+        SELECT format('column "%s"', c) AS part, 1 AS turn FROM unnest(columns) AS c
+        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped)
+        UNION ALL
+        SELECT format('a unique index (%s) NULLS NOT DISTINCT', array_to_string(unique_columns, ', ')), 2
+        WHERE NOT EXISTS (
+            SELECT FROM pg_index AS i
+            WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indnullsnotdistinct
+              AND i.indpred IS NULL AND i.indnkeyatts = cardinality(unique_columns)
+              AND (SELECT array_agg(a.attname) @> unique_columns FROM pg_attribute AS a
+                   WHERE a.attrelid = relation AND a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])))
+    ) AS l
+    ORDER BY l.turn LIMIT 1
+$$;
+COMMENT ON FUNCTION etl._lacking_part(regclass, name[], name[]) IS
+    'What a table lacks of some columns and of a unique index over some of them; NULL where it has all.';
+
+CREATE FUNCTION etl._is_target(rollup etl.rollup, relation regclass)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT relation = rollup.target OR etl._lacking_part(
+        relation, ARRAY(SELECT (c ->> 'name')::name FROM jsonb_array_elements(rollup.plan -> 'columns') AS c),
+        rollup.key_columns) IS NULL
+$$;
+COMMENT ON FUNCTION etl._is_target(etl.rollup, regclass) IS
+    'Whether a table of the name of a rollup is that which the rollup was made with, or, as after a restore, has all '
+    'that it had.';
+
+CREATE FUNCTION etl._rebuild_call(rollup etl.rollup)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT etl.alter_rollup(name, query => query) FROM etl.rollups WHERE name = %L;', rollup.name)
+$$;
+COMMENT ON FUNCTION etl._rebuild_call(etl.rollup) IS 'The call that makes the tables of a rollup anew.';
+
 CREATE FUNCTION etl._rollup_relation(rollup etl.rollup, suffix text)
 RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -181,22 +232,32 @@ BEGIN
             ERRCODE = 'undefined_table',
             MESSAGE = format('table "%s" of rollup "%s" does not exist', stored, rollup.name),
             DETAIL = 'Somebody has dropped or renamed it, or moved it to another schema.',
-            HINT = format('Give it back its name, or SELECT etl.drop_rollup(%L); and create the rollup anew.',
-                          rollup.name);
+            HINT = CASE WHEN suffix = ''
+                THEN format('Give it back its name, or SELECT etl.drop_rollup(%L); and create the rollup anew.',
+                            rollup.name)
+                ELSE 'Give it back its name, or have it made anew: ' || etl._rebuild_call(rollup) END;
     ELSIF holder <> rollup.owner THEN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('table "%s" of rollup "%s" belongs to role "%s", and the rollup to role "%s"', stored,
                              rollup.name, holder, rollup.owner),
             DETAIL = 'A role that was renamed leaves its rollups to its old name, and keeps its tables.',
-            HINT = format('ALTER TABLE %s OWNER TO %I;', stored, rollup.owner);
+            HINT = format('ALTER TABLE %s OWNER TO %I; or, as a superuser, SELECT etl.reassign_rollups(%L, %L);',
+                          stored, rollup.owner, rollup.owner, holder);
+    ELSIF suffix = '' AND NOT etl._is_target(rollup, relation) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s" is not the one that rollup "%1$s" was made with', rollup.name),
+            DETAIL = 'Somebody has dropped or renamed that one, and given its name to another.',
+            HINT = format('Rename this table and give that one back its name, or SELECT etl.drop_rollup(%L); which '
+                          'leaves this table alone.', rollup.name);
     END IF;
     RETURN relation;
 END
 $$;
 COMMENT ON FUNCTION etl._rollup_relation(etl.rollup, text) IS
     'A table of a rollup by what is added to its name (an empty text: the rollup itself); 42P01 where it is gone, '
-    '42501 where it is not the rollup''s owner''s.';
+    '42501 where it is not the rollup''s owner''s, 42809 where it is another table.';
 
 CREATE FUNCTION etl._is_delta(rollup etl.rollup)
 RETURNS boolean
@@ -210,18 +271,18 @@ COMMENT ON FUNCTION etl._is_delta(etl.rollup) IS
 
 -- What users read ----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._own_table(relation text, owner name)
+CREATE FUNCTION etl._own_table(relation text, owner name, with_policies boolean DEFAULT false)
 RETURNS regclass
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass FROM pg_class AS c
-    WHERE c.oid = to_regclass(relation) AND c.relkind = 'r' AND NOT c.relrowsecurity
+    WHERE c.oid = to_regclass(relation) AND c.relkind = 'r' AND (with_policies OR NOT c.relrowsecurity)
       AND pg_get_userbyid(c.relowner) = owner
 $$;
-COMMENT ON FUNCTION etl._own_table(text, name) IS
-    'A plain table by its name where it is the role''s own: nothing but reading it happens to who reads it. NULL '
-    'otherwise.';
+COMMENT ON FUNCTION etl._own_table(text, name, boolean) IS
+    'A plain table by its name where it is the role''s own: nothing but reading it happens to who reads it, unless it '
+    'may have policies. NULL otherwise.';
 
 CREATE FUNCTION etl._live_view(name text, owner name)
 RETURNS regclass

@@ -24,7 +24,7 @@ AS $$
     SELECT t.relation, t.name, pg_get_userbyid(c.relowner)
     FROM etl._capture_triggers(source.rollup_id, source.number) AS t
     JOIN pg_class AS c ON c.oid = t.relation
-    WHERE t.arguments[1] = source.log_table AND (c.relowner = source.owner::regrole
+    WHERE t.arguments[1] = source.log_table AND (pg_get_userbyid(c.relowner) = source.owner
         OR has_table_privilege(c.relowner, to_regclass(source.log_table), 'INSERT') IS NOT FALSE)
 $$;
 COMMENT ON FUNCTION etl._source_triggers(etl.rollup_source) IS
@@ -176,6 +176,27 @@ $$;
 COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
     'Those of a source''s family that lack a trigger, or have one that is disabled.';
 
+-- Who disables a trigger, writes, and enables it again, as pg_restore --disable-triggers does, leaves no note but this:
+-- the rows of pg_trigger are new ones.
+CREATE FUNCTION etl._seals(source etl.rollup_source, members text[])
+RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(m.seal ORDER BY m.seal), '{}')
+    FROM (
+        SELECT hashtextextended(string_agg(format('%s %s %s', g.oid, g.xmin, g.ctid), ',' ORDER BY g.oid), 0) AS seal
+        FROM unnest(members) AS m
+        CROSS JOIN etl._capture_events() AS e
+        JOIN pg_trigger AS g
+            ON g.tgrelid = to_regclass(m) AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+        GROUP BY m
+    ) AS m
+$$;
+COMMENT ON FUNCTION etl._seals(etl.rollup_source, text[]) IS
+    'For each of some members of a source''s family a number that is another one after its triggers were altered, in '
+    'any way and even back, or restored from a dump.';
+
 CREATE FUNCTION etl._release_members(rollup etl.rollup, source etl.rollup_source, family text[], bare text[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -224,7 +245,13 @@ BEGIN
     FOR member IN SELECT etl._capture_source(rollup, source) LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', member) INTO has_rows;
         -- A table that is known and has lost its triggers may have lost rows too.
-        IF has_rows OR etl._relation_name(member) = ANY (source.family) THEN
+        IF etl._relation_name(member) = ANY (source.family) THEN
+            RAISE NOTICE USING
+                MESSAGE = format('triggers of rollup "%s" on "%s" were gone or disabled, and are back', rollup.name,
+                                 member),
+                DETAIL = 'It is not known what was written meanwhile, so all groups are computed.';
+            PERFORM etl._mark_source(source);
+        ELSIF has_rows THEN
             PERFORM etl._mark_source(source);
         END IF;
     END LOOP;
@@ -251,10 +278,13 @@ DECLARE
     relation CONSTANT regclass := etl._require_source(rollup, source);
     members CONSTANT text[] := etl._family_names(relation);
     bare text[] := etl._bare_members(source, members);
+    adopted text[] := '{}';
+    known CONSTANT bigint[] := etl._seals(source, ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)));
 BEGIN
-    IF members = source.family AND bare = '{}' THEN
+    IF members = source.family AND bare = '{}' AND known <@ source.seals THEN
         RETURN;
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') <> 'read committed' AND (members <> source.family OR bare <> '{}')
+    THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('table "%s", which rollup "%s" reads, has other parts than before, or lost its triggers',
@@ -263,15 +293,21 @@ BEGIN
             HINT = format('CALL etl.refresh_rollup(%L); by itself, outside of BEGIN and COMMIT.', rollup.name);
     END IF;
     PERFORM etl._release_members(rollup, source, members, bare);
+    IF NOT known <@ source.seals THEN
+        PERFORM etl._mark_source(source);
+    END IF;
     IF bare <> '{}' THEN
+        adopted := bare;
         bare := etl._adopt_members(rollup, source, bare);
+        adopted := ARRAY(SELECT m FROM unnest(adopted) AS m WHERE m <> ALL (bare));
     END IF;
     UPDATE etl.rollup_source AS s
-    SET family = ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare))
+    SET family = ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)),
+        seals = known || etl._seals(source, adopted)
     WHERE s.rollup_id = rollup.rollup_id AND s.number = source.number AND s.owner = current_user;
 END
 $$;
 COMMENT ON FUNCTION etl._sync_source(etl.rollup, etl.rollup_source) IS
     'Compares a source with what it was at the last refresh: gives triggers to new partitions or children, and where '
-    'they were lost or disabled, and lets go of parts that are gone. 42P01, 42703, 42804 a table or column that is '
-    'gone or another, 55000 rows are gone and nobody has decided what that means.';
+    'they were lost or disabled, notes where they were meanwhile, and lets go of parts that are gone. 42P01, 42703, '
+    '42804 a table or column that is gone or another, 55000 rows are gone and nobody has decided what that means.';

@@ -10,10 +10,12 @@ extern "C" {
 #include <optimizer/optimizer.h>
 #include <optimizer/tlist.h>
 #include <parser/parsetree.h>
+#include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
 #include <utils/rel.h>
 #include <utils/relcache.h>
 #include <utils/syscache.h>
+#include <utils/typcache.h>
 }
 
 #include <cstring>
@@ -140,6 +142,45 @@ bool is_series(const Node* expression)
            strcmp(get_func_name(function), "generate_series") == 0;
 }
 
+// Whether no two rows of a VALUES list agree in a column of constants.
+bool are_different(const List* rows, int column)
+{
+    List* seen = NIL;
+    const TypeCacheEntry* type = nullptr;
+    ListCell* row = nullptr;
+    foreach (row, rows) {
+        Node* value = eval_const_expressions(nullptr, static_cast<Node*>(list_nth(lfirst_node(List, row), column)));
+        if (!IsA(value, Const)) {
+            return false;
+        }
+        const auto* constant = reinterpret_cast<const Const*>(value);
+        type = type == nullptr ? lookup_type_cache(constant->consttype, TYPECACHE_EQ_OPR_FINFO) : type;
+        if (constant->constisnull || !OidIsValid(type->eq_opr)) {
+            return false;
+        }
+        ListCell* cell = nullptr;
+        foreach (cell, seen) {
+            if (DatumGetBool(FunctionCall2Coll(const_cast<FmgrInfo*>(&type->eq_opr_finfo), constant->constcollid,
+                                               lfirst_node(Const, cell)->constvalue, constant->constvalue))) {
+                return false;
+            }
+        }
+        seen = lappend(seen, value);
+    }
+    return true;
+}
+
+bool one_of_values(const List* rows, const Bitmapset* fixed)
+{
+    constexpr int most = 1000; // each is compared with each
+    for (int column = -1; list_length(rows) <= most && (column = bms_next_member(fixed, column)) >= 0;) {
+        if (are_different(rows, column - 1)) {
+            return true;
+        }
+    }
+    return list_length(rows) == 1;
+}
+
 bool at_most_one_of(const RangeTblEntry* entry, const Bitmapset* fixed, const scope* at)
 {
     switch (entry->rtekind) {
@@ -157,7 +198,7 @@ bool at_most_one_of(const RangeTblEntry* entry, const Bitmapset* fixed, const sc
                (bms_is_member(1, fixed) && list_length(entry->functions) == 1 &&
                 is_series(linitial_node(RangeTblFunction, entry->functions)->funcexpr));
     case RTE_VALUES:
-        return list_length(entry->values_lists) == 1;
+        return one_of_values(entry->values_lists, fixed);
     default:
         return entry->rtekind == RTE_RESULT;
     }
@@ -185,6 +226,23 @@ bool has_free_sets(const Query* query, const Bitmapset* fixed)
         if (expression_returns_set(const_cast<Node*>(expression)) &&
             !(is_series(expression) && bms_is_member(target->resno, fixed))) {
             return true;
+        }
+    }
+    return false;
+}
+
+// Whether one of the output columns `fixed` numbers the rows of each partition, and which partition is fixed, too.
+bool is_one_of_numbered(const Query* query, const Bitmapset* fixed)
+{
+    ListCell* cell = nullptr;
+    foreach (cell, query->hasWindowFuncs ? query->targetList : NIL) {
+        const auto* target = lfirst_node(TargetEntry, cell);
+        if (IsA(target->expr, WindowFunc) && bms_is_member(target->resno, fixed)) {
+            const auto* call = reinterpret_cast<const WindowFunc*>(target->expr);
+            const auto* window = list_nth_node(WindowClause, query->windowClause, static_cast<int>(call->winref) - 1);
+            if (call->winfnoid == F_ROW_NUMBER && all_fixed(window->partitionClause, query, fixed)) {
+                return true;
+            }
         }
     }
     return false;
@@ -243,7 +301,13 @@ bool at_most_one(Query* query, const Bitmapset* fixed, const scope* outer)
     if (query->distinctClause != NIL && all_fixed(query->distinctClause, query, fixed)) {
         return true;
     }
-    if (query->groupingSets != NIL || has_free_sets(query, fixed)) {
+    if (has_free_sets(query, fixed)) {
+        return false;
+    }
+    if (is_one_of_numbered(query, fixed)) {
+        return true;
+    }
+    if (query->groupingSets != NIL) {
         return false;
     }
     if ((query->groupClause != NIL || query->hasAggs) && all_fixed(query->groupClause, query, fixed)) {

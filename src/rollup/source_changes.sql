@@ -226,17 +226,46 @@ $$;
 COMMENT ON FUNCTION etl._setting_values() IS
     'The settings on which the answers depend of those of PostgreSQL''s own functions that a skipped refresh allows.';
 
+CREATE FUNCTION etl._text_search_version()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT md5(string_agg(t.version, ',' ORDER BY t.version COLLATE "C"))
+    FROM (
+        SELECT format('c%s:%s', c.oid, c.xmin) FROM pg_ts_config AS c
+        UNION ALL
+        SELECT format('d%s:%s', d.oid, d.xmin) FROM pg_ts_dict AS d
+        UNION ALL
+        SELECT format('m%s:%s:%s:%s', m.mapcfg, m.maptokentype, m.mapseqno, m.xmin) FROM pg_ts_config_map AS m
+    ) AS t(version)
+$$;
+COMMENT ON FUNCTION etl._text_search_version() IS
+    'What changes when a text search configuration or dictionary does: functions that use one call themselves '
+    'immutable.';
+
 CREATE FUNCTION etl._source_fingerprint(matview oid)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH traits AS (SELECT * FROM etl._all_query_traits(matview)),
+    WITH RECURSIVE traits AS (SELECT * FROM etl._all_query_traits(matview)),
+    -- What the body of a function in SQL calls stands in pg_depend where it is parsed (BEGIN ATOMIC).
+    called (class, object) AS (
+        SELECT 'pg_proc'::regclass::oid, f FROM traits AS t CROSS JOIN LATERAL unnest(t.functions) AS f
+        UNION
+        SELECT d.refclassid, d.refobjid
+        FROM called AS c
+        JOIN pg_depend AS d ON d.classid = c.class AND d.objid = c.object
+        WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) AND d.deptype = 'n'
+    ),
     versions (version) AS (
         SELECT etl._relation_version(s.relation) FROM etl._view_sources(matview) AS s
         UNION ALL
-        SELECT DISTINCT format('f%s:%s', p.oid, p.xmin)
-        FROM traits AS t JOIN pg_proc AS p ON p.oid = ANY (t.functions)
+        SELECT format('f%s:%s', p.oid, p.xmin)
+        FROM called AS c JOIN pg_proc AS p ON c.class = 'pg_proc'::regclass AND p.oid = c.object
+        UNION ALL
+        SELECT etl._text_search_version()
         UNION ALL
         SELECT etl._setting_values() WHERE EXISTS (SELECT FROM traits AS t WHERE t.uses_settings)
     )
@@ -252,8 +281,8 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO etl.refresh_state (matview)
-    SELECT (policy).matview
+    INSERT INTO etl.refresh_state (matview, sources)
+    SELECT (policy).matview, ARRAY(SELECT s.relation FROM etl._view_sources(to_regclass((policy).matview)) AS s)
     WHERE (policy).skip_if_unchanged AND (policy).owner = current_user
     ON CONFLICT DO NOTHING
 $$;

@@ -87,7 +87,7 @@ AS $$
     -- So many pages, each from somewhere else: rows that lie together are often of one group.
     SELECT format('SELECT %s FROM %s AS l TABLESAMPLE SYSTEM (%s) ORDER BY random() LIMIT %s',
                   etl._logged_columns(source, etl._all_columns(source)), source.relation,
-                  least(100, 100 * greatest(wanted, 20) / greatest(sum(pg_relation_size(f)) / 8192, 1)), wanted)
+                  least(100, 100.0 * greatest(wanted, 20) / greatest(sum(pg_relation_size(f)) / 8192, 1)), wanted)
     FROM etl._family(source.relation::regclass) AS f
 $$;
 COMMENT ON FUNCTION etl._sampled_rows(etl.rollup_source, integer) IS
@@ -108,12 +108,12 @@ BEGIN
     WHERE NOT (etl._plan_source(rollup.plan, s.number) ->> 'everything')::boolean ORDER BY s.number LIMIT 1;
     IF FOUND THEN
         of_rows := format('(SELECT * FROM (%s) AS q ORDER BY random() LIMIT %s)',
-                          etl._keys_of_rows(rollup, source, etl._sampled_rows(source, (sample + 1) / 2)),
-                          (sample + 1) / 2);
+                          etl._keys_of_rows(rollup, source, etl._sampled_rows(source, sample / 2 + sample % 2)),
+                          sample / 2 + sample % 2);
     END IF;
     RETURN etl._batch_of(rollup, concat_ws(' UNION ALL ', of_rows, format(
         '(SELECT %s FROM %s ORDER BY random() LIMIT %s)', keys, rollup.name,
-        CASE WHEN of_rows IS NULL THEN sample ELSE sample - (sample + 1) / 2 END)));
+        CASE WHEN of_rows IS NULL THEN sample ELSE sample / 2 END)));
 END
 $$;
 COMMENT ON FUNCTION etl._sample_groups(etl.rollup, integer) IS

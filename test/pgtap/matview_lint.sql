@@ -1,7 +1,7 @@
 -- etl.lint_matviews: double counting, found in the tree of the query; faults of views, policies and schedules. Policies
 -- and runs are written straight to their tables: no pg_cron is needed, and no time passes.
 BEGIN;
-SELECT plan(58);
+SELECT plan(63);
 SET LOCAL client_min_messages = warning;
 
 CREATE TABLE event (id int PRIMARY KEY, name text, capacity int, region int);
@@ -54,6 +54,15 @@ SELECT is(doubled(query), expected, query) FROM (VALUES
     ('SELECT sum(l.x) FROM loose AS l JOIN loose AS o USING (id)', 'sum(l.x) by public.loose (id)'),
     ('SELECT sum(s.price) FROM sale AS s JOIN event AS e ON e.id = s.event_id JOIN sale AS o ON o.event_id = e.id',
      'sum(s.price) by public.sale (event_id)'),
+    ('SELECT sum(e.capacity) FROM event AS e JOIN (SELECT event_id, row_number() OVER (PARTITION BY event_id '
+     'ORDER BY price) AS rn FROM sale) AS s ON s.event_id = e.id AND s.rn = 1', NULL),
+    ('SELECT sum(e.capacity) FROM event AS e JOIN (SELECT event_id, rank() OVER (PARTITION BY event_id '
+     'ORDER BY price) AS rn FROM sale) AS s ON s.event_id = e.id AND s.rn = 1', 'sum(e.capacity) by s (event_id, rn)'),
+    ('SELECT sum(e.capacity) FROM event AS e JOIN (SELECT event_id, row_number() OVER (PARTITION BY at '
+     'ORDER BY price) AS rn FROM sale) AS s ON s.event_id = e.id AND s.rn = 1', 'sum(e.capacity) by s (event_id, rn)'),
+    ('SELECT sum(e.capacity) FROM event AS e JOIN (VALUES (1, 2), (2, 2)) AS v(region, x) USING (region)', NULL),
+    ('SELECT sum(e.capacity) FROM event AS e JOIN (VALUES (1, 2), (2, 2)) AS v(region, x) ON v.x = e.region',
+     'sum(e.capacity) by v (x)'),
     ('SELECT sum(price) FROM named', NULL),
     ('SELECT sum(n.price) FROM named AS n JOIN best AS b ON b.sale_id = n.id', NULL),
     ('SELECT sum(b.score) FROM best AS b JOIN named AS n ON n.id = b.sale_id', NULL),

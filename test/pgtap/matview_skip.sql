@@ -1,7 +1,7 @@
 -- Refreshes that are skipped when nothing has changed beneath a view: what makes one run, and what can never be
 -- skipped. Policies are written straight to their table, because etl.add_refresh_policy needs pg_cron. No transaction
 -- around the file, because the procedure commits.
-SELECT plan(74);
+SELECT plan(81);
 SET client_min_messages = warning;
 
 CREATE FUNCTION watch(view text) RETURNS void LANGUAGE sql AS $$
@@ -244,6 +244,53 @@ CALL etl.refresh_matview('by_day');
 SELECT is(last_mode('public.by_day'), 'refreshed', 'another body of a function that it calls');
 CALL etl.refresh_matview('by_day');
 SELECT is(last_mode('public.by_day'), 'skipped', 'and then nothing');
+
+-- What calls itself immutable and is not quite.
+CREATE FUNCTION inner_answer() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION outer_answer() RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT public.inner_answer(); END;
+CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple);
+CREATE TABLE printed (f float8, b bytea, words text);
+INSERT INTO printed VALUES (1.0 / 3, '\x00', 'ships');
+CREATE MATERIALIZED VIEW outer_called AS SELECT outer_answer(), f FROM printed;
+CREATE MATERIALIZED VIEW float_text AS SELECT f::text FROM printed;
+CREATE MATERIALIZED VIEW bytea_text AS SELECT b::text FROM printed;
+CREATE MATERIALIZED VIEW lexemes AS SELECT to_tsvector('public.plain', words) FROM printed;
+SELECT watch('public.' || v) FROM unnest('{outer_called,float_text,bytea_text,lexemes}'::text[]) AS v;
+CALL etl.refresh_matviews();
+CALL etl.refresh_matviews();
+SELECT set_eq($$SELECT last_mode('public.' || v)
+              FROM unnest('{outer_called,float_text,bytea_text,lexemes}'::text[]) AS v$$, '{skipped}'::text[],
+              'nothing has changed');
+CREATE OR REPLACE FUNCTION inner_answer() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2';
+ALTER TEXT SEARCH CONFIGURATION plain ALTER MAPPING REPLACE simple WITH english_stem;
+CALL etl.refresh_matview('outer_called');
+SELECT is(last_mode('public.outer_called'), 'refreshed', 'a function that the body of one calls');
+CALL etl.refresh_matview('lexemes');
+SELECT is(last_mode('public.lexemes'), 'refreshed', 'a text search configuration');
+SET extra_float_digits = -5;
+CALL etl.refresh_matview('float_text');
+SELECT is(last_mode('public.float_text'), 'refreshed', 'how many digits of a float are printed');
+RESET extra_float_digits;
+SET bytea_output = 'escape';
+CALL etl.refresh_matview('bytea_text');
+SELECT is(last_mode('public.bytea_text'), 'refreshed', 'how bytes are printed');
+RESET bytea_output;
+
+-- A view that is gone -------------------------------------------------------------------------------------------------
+
+CREATE TABLE lonely (x int);
+CREATE MATERIALIZED VIEW gone AS SELECT x FROM lonely;
+SELECT watch('public.gone');
+DROP MATERIALIZED VIEW gone;
+CALL etl.refresh_matviews();
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'lonely'::regclass), 0::bigint,
+          'nothing is noted for a view that is gone');
+CREATE MATERIALIZED VIEW gone AS SELECT x FROM lonely;
+CALL etl.refresh_matviews();
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'lonely'::regclass), 1::bigint,
+          'until there is one again');
+SELECT etl.remove_refresh_policy(v)
+FROM unnest('{gone,outer_called,float_text,bytea_text,lexemes}'::text[]) AS v;
 
 -- The end of a policy -------------------------------------------------------------------------------------------------
 
