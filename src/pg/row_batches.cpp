@@ -32,7 +32,9 @@ bool has_constraints(const TupleConstr* of)
 bool has_only_columns(Relation table)
 {
     const Form_pg_class form = table->rd_rel;
-    return form->relkind == RELKIND_RELATION && !form->relispartition && !form->relhasindex && !form->relhasrules &&
+    // What says that there are indexes or rules stays when they are dropped.
+    return form->relkind == RELKIND_RELATION && !form->relispartition &&
+           !(form->relhasindex && RelationGetIndexList(table) != NIL) && table->rd_rules == nullptr &&
            !form->relrowsecurity && table->trigdesc == nullptr && !has_constraints(table->rd_att->constr);
 }
 

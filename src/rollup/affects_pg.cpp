@@ -108,6 +108,7 @@ void require_plain_rule(const affects_rule& rule, Query* query)
         make_plain(query);
         require_tables(query);
         require_functions(query);
+        require_own_operators(query);
     } catch (const error& refused) {
         throw error(refused.sqlstate(), "affects for " + in_quotes(rule.name) + ": " + refused.what(), refused.detail(),
                     refused.hint());

@@ -7,12 +7,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parts text[] := parse_ident(matview);
-    policies etl.refresh_policy[] := ARRAY(
-        SELECT p FROM etl.refresh_policy AS p
-        WHERE (parse_ident(p.matview))[3 - cardinality(parts):] = parts
-        ORDER BY p.matview
-    );
+    policies etl.refresh_policy[];
 BEGIN
+    -- Superusers see those of all roles: their own come first, and then those of the views' owners.
+    SELECT array_agg(f.policy ORDER BY (f.policy).matview) INTO policies
+    FROM (
+        SELECT p AS policy, p.owner = current_user AS is_own,
+               p.owner = pg_get_userbyid(c.relowner) AS is_owners
+        FROM etl.refresh_policy AS p
+        LEFT JOIN pg_class AS c ON c.oid = etl._named_relation(p.matview)
+        WHERE (parse_ident(p.matview))[3 - cardinality(parts):] = parts
+    ) AS f
+    GROUP BY f.is_own, f.is_owners ORDER BY f.is_own DESC, f.is_owners DESC NULLS LAST LIMIT 1;
     IF cardinality(policies) > 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -59,13 +65,13 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    view regclass := to_regclass(stored.matview);
+    view regclass := etl._named_relation(stored.matview);
 BEGIN
     UPDATE etl.refresh_policy AS p
     SET schedule = wanted.schedule, setting = wanted.setting, skip_if_unchanged = wanted.skip_if_unchanged,
         lock_timeout = wanted.lock_timeout, timeout = wanted.timeout, vacuum_after = wanted.vacuum_after,
         with_dependencies = wanted.with_dependencies
-    WHERE p.matview = stored.matview;
+    WHERE p.matview = stored.matview AND p.owner = stored.owner;
     IF stored.skip_if_unchanged AND NOT wanted.skip_if_unchanged THEN
         PERFORM etl._forget_sources(stored);
     END IF;
@@ -123,12 +129,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     watched oid[] := ARRAY(
-        SELECT unnest(s.sources) FROM etl.refresh_state AS s WHERE s.matview = policy.matview
+        SELECT unnest(s.sources) FROM etl.refresh_state AS s
+        WHERE s.matview = policy.matview AND s.owner = policy.owner
         UNION
-        SELECT v.relation FROM etl._view_sources(to_regclass(policy.matview)) AS v
+        SELECT v.relation FROM etl._view_sources(etl._named_relation(policy.matview)) AS v
     );
 BEGIN
-    DELETE FROM etl.refresh_state AS s WHERE s.matview = policy.matview;
+    DELETE FROM etl.refresh_state AS s WHERE s.matview = policy.matview AND s.owner = policy.owner;
     PERFORM etl._stop_noting(watched), etl._forget_noted_changes();
 END
 $$;
@@ -144,7 +151,7 @@ SET lock_timeout = '1s'
 AS $$
 BEGIN
     PERFORM etl._forget_sources(p) FROM etl.refresh_policy AS p
-    WHERE p.owner = current_user AND to_regclass(p.matview) IS NULL
+    WHERE p.owner = current_user AND etl._named_relation(p.matview) IS NULL
       AND EXISTS (SELECT FROM etl.refresh_state AS s WHERE s.matview = p.matview);
 EXCEPTION
     WHEN lock_not_available THEN
@@ -169,10 +176,11 @@ BEGIN
     END IF;
     policy := etl._require_refresh_policy(matview, to_remove => true);
     IF policy.skip_if_unchanged THEN
-        UPDATE etl.refresh_policy AS p SET skip_if_unchanged = false WHERE p.matview = policy.matview;
+        UPDATE etl.refresh_policy AS p SET skip_if_unchanged = false
+        WHERE p.matview = policy.matview AND p.owner = policy.owner;
         PERFORM etl._forget_sources(policy);
     END IF;
-    DELETE FROM etl.refresh_policy AS p WHERE p.matview = policy.matview;
+    DELETE FROM etl.refresh_policy AS p WHERE p.matview = policy.matview AND p.owner = policy.owner;
     PERFORM etl._cron_unschedule(etl._cron_job_name('refresh', policy.matview), policy.owner);
 END
 $$;
@@ -203,14 +211,14 @@ CREATE VIEW etl.refresh_policies WITH (security_invoker = true) AS
 SELECT p.matview,
        p.schedule,
        p.setting,
-       etl._next_refresh_mode(to_regclass(p.matview), p.setting) AS mode,
+       etl._next_refresh_mode(etl._named_relation(p.matview), p.setting) AS mode,
        r.started_at AS last_run,
        r.status,
        (r.detail ->> 'seconds')::float8 AS seconds,
        r.rows,
        r.error,
        p.skip_if_unchanged,
-       CASE WHEN p.skip_if_unchanged THEN etl._skip_obstacle(to_regclass(p.matview)) END AS never_skipped,
+       CASE WHEN p.skip_if_unchanged THEN etl._skip_obstacle(etl._named_relation(p.matview)) END AS never_skipped,
        s.started_at AS last_skipped,
        p.lock_timeout,
        p.timeout,
@@ -220,12 +228,13 @@ SELECT p.matview,
 FROM etl.refresh_policy AS p
 LEFT JOIN LATERAL (
     SELECT * FROM etl.run AS x
-    WHERE x.kind = 'refresh' AND x.name = p.matview AND x.detail ->> 'mode' IS DISTINCT FROM 'skipped'
+    WHERE x.kind = 'refresh' AND x.name = p.matview AND x.owner = p.owner
+      AND x.detail ->> 'mode' IS DISTINCT FROM 'skipped'
     ORDER BY x.run_id DESC LIMIT 1
 ) AS r ON true
 LEFT JOIN LATERAL (
     SELECT x.started_at FROM etl.run AS x
-    WHERE x.kind = 'refresh' AND x.name = p.matview AND x.detail ->> 'mode' = 'skipped'
+    WHERE x.kind = 'refresh' AND x.name = p.matview AND x.owner = p.owner AND x.detail ->> 'mode' = 'skipped'
     ORDER BY x.run_id DESC LIMIT 1
 ) AS s ON true;
 COMMENT ON VIEW etl.refresh_policies IS

@@ -14,8 +14,9 @@ COMMENT ON FUNCTION etl._capture() IS
     'log as schema.table; its kind, keys, columns or images; the columns that the rollup reads, as an array; an '
     'expression over the columns of the table for each column of the log after etl_op, etl_at and, for keys, etl_to. '
     'The owner of the table must be allowed to insert into the log, whoever fires the trigger. Where a column in use '
-    'is gone or an expression does not compile any more, the log gets a row "a" and the writer goes on. Errors: 39P01 '
-    'not called as such a trigger, 22023 other arguments, 42P01 the log is gone, 42809 the log has more than columns, '
+    'is gone or an expression does not compile any more, the log gets a row "a" and the writer goes on; where the '
+    'log is gone, that is a WARNING and a row in etl.rollup_missed. Errors: 39P01 '
+    'not called as such a trigger, 22023 other arguments, 42809 the log has more than columns, '
     '42501 the owner may not insert into it, and what an expression raises for a row.';
 
 CREATE FUNCTION etl._check_capture(source regclass, arguments text[])
@@ -181,6 +182,37 @@ COMMENT ON FUNCTION etl._require_capturable(regclass) IS
     'Checks that the changes of a table can be captured: it and its partitions and children are permanent tables '
     '(42809) on which the current role may create triggers (42501).';
 
+CREATE FUNCTION etl._require_same_generation(source regclass, used name[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+BEGIN
+    SELECT a.attname AS name, f.member, etl._relation_kind(source) AS kind INTO other
+    FROM pg_attribute AS a
+    JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    CROSS JOIN etl._family(source) AS f(member)
+    JOIN pg_attribute AS b ON b.attrelid = f.member AND b.attname = a.attname
+    JOIN pg_attrdef AS e ON e.adrelid = b.attrelid AND e.adnum = b.attnum
+    WHERE a.attrelid = source AND a.attgenerated = 's' AND a.attname = ANY (used)
+      AND pg_get_expr(e.adbin, e.adrelid) <> pg_get_expr(d.adbin, d.adrelid)
+    LIMIT 1;
+    IF other.kind = 'partitioned table' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('a rollup cannot read column "%s" of table "%s", which is generated in another way in '
+                             'partition "%s"', other.name, source, other.member),
+            DETAIL = 'PostgreSQL does not show triggers what it generates in rows that it routes to such partitions.',
+            HINT = 'Write the expression into the query, or give the column the same one everywhere.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_same_generation(regclass, name[]) IS
+    'Checks that the stored generated columns of a partitioned table, of some columns, are computed in the same way in '
+    'all partitions (0A000).';
+
 CREATE FUNCTION etl._require_trigger_owner(member regclass, rollup_id integer, number integer, holder name)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -250,7 +282,7 @@ DECLARE
     member regclass;
     owner name;
 BEGIN
-    PERFORM etl._require_capturable(source);
+    PERFORM etl._require_capturable(source), etl._require_same_generation(source, used);
     FOR member, owner IN
         SELECT f.member, pg_get_userbyid(c.relowner)
         FROM etl._family(source) WITH ORDINALITY AS f(member, place)

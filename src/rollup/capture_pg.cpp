@@ -25,6 +25,7 @@
 #include "rollup/distinct_rows.hpp"
 #include "rollup/key_range_pg.hpp"
 #include "rollup/log_row_pg.hpp"
+#include "rollup/missed_changes_pg.hpp"
 #include "rollup/moved_rows_pg.hpp"
 
 extern "C" {
@@ -63,6 +64,11 @@ bool is_same(Datum one, Datum other, const Form_pg_attribute column)
         }
     }
     return datum_image_eq(one, other, column->attbyval, column->attlen);
+}
+
+bool is_erasing(const pg::statement_changes& call)
+{
+    return pg::is_erasing() && (call.is_delete() || call.is_truncate());
 }
 
 class statement_log {
@@ -122,12 +128,12 @@ class statement_log {
 statement_log::statement_log(const pg::statement_changes& call, const capture& to, bool is_anything)
     : plan_{*to.plan}, table_{RelationGetDescr(call.table())}, log_table_{to.log}, log_{RelationGetDescr(to.log)},
       old_{call.old_rows(), table_}, new_{call.new_rows(), table_}, is_anything_{is_anything || !plan_.fault().empty()},
-      is_erased_{pg::is_erasing() && (call.is_delete() || call.is_truncate())},
+      is_erased_{is_erasing(call)},
       most_rows_{is_erased_ ? std::numeric_limits<std::uint64_t>::max() : pg::rollup_log_rows()},
       old_op_{is_erased_                         ? 'e'
               : plan_.kind() == log_kind::images ? '-'
                                                  : 'c'},
-      new_op_{plan_.kind() == log_kind::images ? '+' : 'c'}, rows_{plan_, table_, log_}, to_{to.log}
+      new_op_{plan_.kind() == log_kind::images ? '+' : 'c'}, rows_{plan_, table_, log_, call.is_insert()}, to_{to.log}
 {
     if (call.is_update()) {
         for (const int attribute : plan_.used_attributes()) {
@@ -315,7 +321,12 @@ ETL_FUNCTION(etl_capture, args)
     const pg::statement_changes call{args, made_by};
     const bool is_anything = call.is_truncate() || hides_rows(call);
     if (is_anything || has_rows(call.old_rows()) || has_rows(call.new_rows())) {
-        statement_log{call, capture_for(call), is_anything}.write();
+        const capture to = capture_for(call);
+        if (to.log == nullptr) {
+            note_missed(call, *to.terms, is_erasing(call));
+        } else {
+            statement_log{call, to, is_anything}.write();
+        }
     }
     return PointerGetDatum(nullptr);
 }

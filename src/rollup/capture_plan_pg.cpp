@@ -167,11 +167,27 @@ void capture_plan::compile(Relation table)
             }
         }
     }
+    compile_generated(table);
     // Whether the role may call their functions shows here.
     const pg::scratch_context scratch;
     pg::row_program trial{shape, scratch.get()};
     for (const pg::row_expression& expression : expressions_) {
         trial.add_result(expression);
+    }
+}
+
+void capture_plan::compile_generated(Relation table)
+{
+    TupleDesc shape = RelationGetDescr(table);
+    if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) {
+        return;
+    }
+    for (const int attribute : used_) {
+        if (TupleDescAttr(shape, attribute)->attgenerated == ATTRIBUTE_GENERATED_STORED &&
+            std::ranges::find(generated_attributes_, attribute) == generated_attributes_.end()) {
+            generated_.push_back(pg::row_expression::generated_column(table, attribute));
+            generated_attributes_.push_back(attribute);
+        }
     }
 }
 
@@ -221,7 +237,8 @@ bool capture_plan::is_current(Relation log) const noexcept
     const auto is_valid = [](const pg::row_expression& e) { return e.is_current(); };
     return !is_stale_ && log_ == RelationGetRelid(log) &&
            (fault_.empty() || made_in_ == pg::statement_number::current().transaction) &&
-           std::ranges::all_of(expressions_, is_valid) && std::ranges::all_of(computed_, is_valid);
+           std::ranges::all_of(expressions_, is_valid) && std::ranges::all_of(computed_, is_valid) &&
+           std::ranges::all_of(generated_, is_valid);
 }
 
 void capture_plan::forget_if_about(Oid relation) noexcept
@@ -237,8 +254,11 @@ capture capture_for(const pg::statement_changes& call)
     const auto kept = found == kept_plans().end() || found->second->is_stale() ? nullptr : found->second;
     const auto terms = kept ? kept->terms() : std::make_shared<const capture_terms>(read_terms(call.texts()));
     Relation log = open_log(*terms, call.table());
+    if (log == nullptr) {
+        return {terms, nullptr, nullptr};
+    }
     if (kept && kept->is_current(log)) {
-        return {kept, log};
+        return {terms, kept, log};
     }
     auto made = std::make_shared<capture_plan>(terms, call.table(), log, capture_plan::on_fault::keep_it);
     std::erase_if(kept_plans(), [](const auto& plan) { return plan.second->is_stale(); });
@@ -246,7 +266,7 @@ capture capture_for(const pg::statement_changes& call)
         kept_plans().clear();
     }
     kept_plans()[key] = made;
-    return {made, log};
+    return {terms, made, log};
 }
 
 } // namespace etl::rollup
@@ -266,6 +286,10 @@ ETL_FUNCTION(etl_check_capture, args)
     const auto terms = std::make_shared<const capture_terms>(read_terms(given));
     Relation table = pg::call([source] { return open_source(source); });
     Relation log = open_log(*terms, table);
+    if (log == nullptr) {
+        throw error(sqlstate::undefined_table, "log " + in_quotes(terms->log) + " of a rollup does not exist",
+                    "Changes of table " + in_quotes(name_of(table)) + " are to be logged there.", log_made_by);
+    }
     const capture_plan checked{terms, table, log, capture_plan::on_fault::raise_it};
     pg::call([table, log] {
         table_close(log, NoLock);

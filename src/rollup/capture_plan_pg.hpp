@@ -43,6 +43,11 @@ class capture_plan {
     // The attributes of the table, by their numbers from 0, of which one must change for an UPDATE to count.
     const std::vector<int>& used_attributes() const noexcept { return used_; }
 
+    // What computes the stored generated columns in use, and their attributes, where the table is partitioned: the rows
+    // that it routes to a partition with another order of columns are shown to triggers without them.
+    const std::vector<pg::row_expression>& generated() const noexcept { return generated_; }
+    const std::vector<int>& generated_attributes() const noexcept { return generated_attributes_; }
+
     // Whether compiling again would make the same, for this log.
     bool is_current(Relation log) const noexcept;
     bool is_stale() const noexcept { return is_stale_; }
@@ -52,6 +57,7 @@ class capture_plan {
     void read_log(Relation log);
     std::string find_used(Relation table);
     void compile(Relation table);
+    void compile_generated(Relation table);
     std::string try_compile(Relation table);
     std::string compare_types(Relation log) const;
 
@@ -65,11 +71,14 @@ class capture_plan {
     std::vector<int> plain_;
     std::vector<int> used_;
     std::vector<pg::row_expression> computed_; // used columns that are computed whenever they are read
+    std::vector<pg::row_expression> generated_;
+    std::vector<int> generated_attributes_;
     bool is_stale_ = false;
 };
 
-// The plan of the trigger that was called, and its log, open.
+// The plan of the trigger that was called, and its log, open; of a log that is gone what the trigger was told, only.
 struct capture {
+    std::shared_ptr<const capture_terms> terms;
     std::shared_ptr<const capture_plan> plan;
     Relation log;
 };

@@ -103,7 +103,7 @@ void require_log(Relation log)
     if (log->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT) {
         refuse_log(log, "It does not outlive a session or a crash.");
     }
-    if (!pg::has_only_columns(log)) {
+    if (!pg::call([log] { return pg::has_only_columns(log); })) {
         refuse_log(log, "It is no ordinary table, or it has an index, a constraint, a trigger, a rule, row security or "
                         "a computed column.");
     }
@@ -143,9 +143,7 @@ Relation open_log(const capture_terms& terms, Relation table)
     for (;;) {
         const Oid found = pg::call([&terms] { return find_log(terms.schema.c_str(), terms.name.c_str()); });
         if (!OidIsValid(found)) {
-            throw error(sqlstate::undefined_table, "log " + in_quotes(terms.log) + " of a rollup does not exist",
-                        "Changes of table " + in_quotes(name_of(table)) + " are to be logged there.",
-                        "Drop the rollup with etl.drop_rollup, or the triggers etl_rollup_… of the table.");
+            return nullptr;
         }
         require_right(terms, table, found);
         if (Relation log = pg::call([found] { return try_table_open(found, RowExclusiveLock); })) {

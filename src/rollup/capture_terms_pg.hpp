@@ -32,8 +32,8 @@ struct capture_terms {
 // Throws where they are none.
 capture_terms read_terms(std::span<char* const> texts);
 
-// The log, open for writing. Throws where it is gone, where it has more than columns, and where the owner of the
-// table may not insert into it.
+// The log, open for writing; nullptr where it is gone. Throws where it has more than columns, and where the owner of
+// the table may not insert into it.
 Relation open_log(const capture_terms& terms, Relation table);
 
 // With its schema, quoted where it must be.

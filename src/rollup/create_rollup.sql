@@ -139,7 +139,9 @@ BEGIN
     IF rollup.realtime THEN
         PERFORM etl._create_live_view(rollup);
     END IF;
-    PERFORM etl._schedule_rollup(rollup);
+    IF rollup.schedule IS NOT NULL THEN
+        PERFORM etl._schedule_rollup(rollup);
+    END IF;
     RETURN rollup.rollup_id;
 END
 $$;

@@ -115,7 +115,7 @@ AS $$
     SELECT EXISTS (
         SELECT FROM pg_index AS i
         JOIN pg_class AS c ON c.oid = i.indrelid
-        WHERE c.oid = to_regclass(relation) AND (c.relkind = 'p' OR NOT c.relhassubclass)
+        WHERE c.oid = etl._named_relation(relation) AND (c.relkind = 'p' OR NOT c.relhassubclass)
           AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
           AND columns @> (
               SELECT jsonb_agg(a.attname)
@@ -181,7 +181,8 @@ DECLARE
     rows CONSTANT text := CASE WHEN from_log THEN etl._changes_query(rollup, fact, 'l.etl_op IN (''-'', ''e'')')
         ELSE format('SELECT %s FROM %s AS l WHERE true', etl._logged_columns(fact, (
             SELECT jsonb_agg(a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = to_regclass(fact.relation) AND a.attnum > 0 AND NOT a.attisdropped)), fact.relation) END;
+            WHERE a.attrelid = etl._named_relation(fact.relation) AND a.attnum > 0 AND NOT a.attisdropped)),
+            fact.relation) END;
 BEGIN
     -- A hashed subplan, whatever the planner thinks of the log's size.
     RETURN rows || CASE WHEN etl._absorbed_query(rollup, fact) IS NULL THEN '' ELSE (

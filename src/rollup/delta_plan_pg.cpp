@@ -92,6 +92,19 @@ void choose_fact(delta_maker& to)
     }
 }
 
+// Triggers show what is written into a table's children beside its own rows.
+void refuse_only(delta_maker& to)
+{
+    ListCell* cell = nullptr;
+    foreach (cell, to.of->occurrences) {
+        const auto* occurrence = static_cast<const rollup_occurrence*>(lfirst(cell));
+        if (!occurrence->entry->inh) {
+            to.refused = psprintf("It reads ONLY table %s, and changes of its children cannot be told apart.",
+                                  relation_text(occurrence->source->relation));
+        }
+    }
+}
+
 // Whether an aggregate's argument is a column that has another value in each of the rows that it is read from.
 bool occurs_once(const delta_maker& in, const Aggref* aggregate)
 {
@@ -310,6 +323,7 @@ delta_outcome delta_plan(const rollup_query& query)
     maker.of = &query;
     maker.shape = shape_of_joins(query.query);
     choose_fact(maker);
+    refuse_only(maker);
     if (maker.refused == nullptr) {
         maker.identity = row_identity(maker.source->relation);
         take_aggregates(maker);

@@ -37,6 +37,7 @@ BEGIN
         END IF;
     END LOOP;
     DELETE FROM etl.rollup_source AS s WHERE s.rollup_id = rollup.rollup_id AND s.owner = rollup.owner;
+    DELETE FROM etl.rollup_missed AS m WHERE m.rollup_id = rollup.rollup_id;
 END
 $$;
 COMMENT ON FUNCTION etl._drop_sources(etl.rollup) IS
@@ -64,7 +65,7 @@ BEGIN
         SELECT etl._rollup_table(rollup.name, '_log_' || (s ->> 'number'))
         FROM jsonb_array_elements(rollup.plan -> 'sources') AS s
     ) AS t(name)
-    WHERE to_regclass(t.name) IS NOT NULL;
+    WHERE etl._named_relation(t.name) IS NOT NULL;
     IF staying IS NOT NULL THEN
         RAISE NOTICE USING
             MESSAGE = format('these relations stay: %s', staying),
@@ -103,10 +104,12 @@ BEGIN
         PERFORM etl._refuse_rollup_name(name);
     END IF;
     PERFORM pg_advisory_xact_lock('etl.rollup'::regclass::oid::integer, rollup.rollup_id); -- after a refresh
-    DELETE FROM etl.rollup AS r WHERE r.rollup_id = rollup.rollup_id AND r.owner = rollup.owner;
     PERFORM etl._drop_sources(rollup);
+    DELETE FROM etl.rollup AS r WHERE r.rollup_id = rollup.rollup_id AND r.owner = rollup.owner;
     PERFORM etl._drop_rollup_tables(rollup);
-    PERFORM etl._cron_unschedule(etl._cron_job_name('rollup', rollup.name), rollup.owner);
+    IF rollup.schedule IS NOT NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('rollup', rollup.name), rollup.owner);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.drop_rollup(text, boolean) IS

@@ -64,7 +64,7 @@ RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.matview, to_regclass(p.matview), p.schedule, p.setting, p.with_dependencies, p.created_at,
+    SELECT p.matview, etl._named_relation(p.matview), p.schedule, p.setting, p.with_dependencies, p.created_at,
            etl._cron_interval(p.schedule), done.finished_at - done.started_at, last.status IS NOT NULL,
            CASE WHEN last.status = 'failed' THEN last.error END
     FROM etl.refresh_policy AS p

@@ -35,7 +35,7 @@ DECLARE
             SELECT r.name
             FROM etl._sources(rollup) AS s CROSS JOIN LATERAL (VALUES (s.relation), (s.log_table)) AS r(name)
         ) AS t(name)
-        WHERE NOT coalesce(has_table_privilege(to_regclass(t.name)::oid, 'SELECT'), true));
+        WHERE NOT coalesce(has_table_privilege(etl._named_relation(t.name)::oid, 'SELECT'), true));
 BEGIN
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -67,6 +67,9 @@ BEGIN
             DETAIL = 'It was dropped, or its view was renamed or belongs to another role.',
             HINT = format('SELECT etl.alter_rollup(%L, realtime => true); makes one.', name);
     END IF;
+    PERFORM etl._rollup_relation(rollup, '_log_' || s.number),
+            etl._require_table_kind(rollup, s, etl._named_relation(s.relation, true))
+    FROM etl._sources(rollup) AS s;
     PERFORM etl._require_readable(rollup);
     RETURN rollup;
 END
@@ -143,6 +146,7 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off
 SET pg_etl.rollup_as_of = ''
@@ -176,6 +180,7 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off
 SET pg_etl.rollup_as_of = ''

@@ -11,7 +11,7 @@ extern "C" {
 
 namespace etl::rollup {
 
-log_row_maker::log_row_maker(const capture_plan& plan, TupleDesc table, TupleDesc log)
+log_row_maker::log_row_maker(const capture_plan& plan, TupleDesc table, TupleDesc log, bool is_insert)
     : plan_{plan}, width_{log->natts}, values_{pg::allocate_array<Datum>(static_cast<std::size_t>(width_))},
       nulls_{pg::allocate_array<bool>(static_cast<std::size_t>(width_))}
 {
@@ -26,6 +26,22 @@ log_row_maker::log_row_maker(const capture_plan& plan, TupleDesc table, TupleDes
             program_->add_result(plan.expressions()[i]);
         }
     }
+    for (std::size_t i = 0; is_insert && plan.fault().empty() && i < plan.generated().size(); ++i) {
+        if (!generation_) {
+            generation_.emplace(table, CurrentMemoryContext);
+        }
+        generation_->add_column(plan.generated()[i], plan.generated_attributes()[i]);
+    }
+}
+
+void log_row_maker::generate(TupleTableSlot* of)
+{
+    slot_getallattrs(of);
+    generation_->run(of->tts_values, of->tts_isnull);
+    for (const int attribute : plan_.generated_attributes()) {
+        of->tts_values[attribute] = generation_->values()[attribute];
+        of->tts_isnull[attribute] = generation_->nulls()[attribute];
+    }
 }
 
 void log_row_maker::clear(char op) noexcept
@@ -38,6 +54,9 @@ void log_row_maker::clear(char op) noexcept
 void log_row_maker::make(char op, TupleTableSlot* of)
 {
     slot_getsomeattrs(of, read_);
+    if (generation_) {
+        generate(of);
+    }
     if (program_) {
         program_->run(of);
     }

@@ -11,7 +11,8 @@ namespace etl::rollup {
 
 class log_row_maker {
   public:
-    log_row_maker(const capture_plan& plan, TupleDesc table, TupleDesc log);
+    // Rows that are new may come without the generated columns of a partitioned table, which are computed then.
+    log_row_maker(const capture_plan& plan, TupleDesc table, TupleDesc log, bool is_insert);
 
     Datum* values() const noexcept { return values_; }
     bool* nulls() const noexcept { return nulls_; }
@@ -22,6 +23,7 @@ class log_row_maker {
     void make_range(const key_range& of, bool is_erased) noexcept;
 
   private:
+    void generate(TupleTableSlot* of);
     void clear(char op) noexcept;
     void set(int attribute, Datum value, bool is_null = false) noexcept
     {
@@ -35,6 +37,7 @@ class log_row_maker {
     Datum* values_;
     bool* nulls_;
     std::optional<pg::row_program> program_;
+    std::optional<pg::row_program> generation_;
 };
 
 } // namespace etl::rollup

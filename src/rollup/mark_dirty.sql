@@ -47,6 +47,7 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
 AS $$
@@ -54,9 +55,11 @@ DECLARE
     marked CONSTANT etl.rollup := etl._rollup(rollup);
 BEGIN
     IF condition IS NULL THEN
+        PERFORM etl._rollup_relation(marked, '_log_' || s.number) FROM etl._sources(marked) AS s;
         PERFORM etl._mark_all(marked);
         RETURN NULL;
     END IF;
+    PERFORM etl._require_parts(marked);
     PERFORM set_config('timezone', marked.timezone, true),
             set_config('pg_etl.rollup_as_of', coalesce(marked.refreshed_as_of, now())::text, true);
     PERFORM etl._require_key_condition(marked, condition);
@@ -70,5 +73,6 @@ COMMENT ON FUNCTION etl.mark_dirty(text, text) IS
     'Says of groups of a rollup that they are to be computed anew at the next refresh, and returns how many these are; '
     'NULL for all. For what triggers do not see: writers with session_replication_role = replica, as logical '
     'replication has. Call it in the transaction of the change, or after it. condition: an expression over the key '
-    'columns; NULL means all groups. Waits for no refresh, and none for it. Errors: 42704 no such rollup, and what '
-    'PostgreSQL has against the condition.';
+    'columns; NULL means all groups. Waits for no refresh, and none for it. Errors: 42704 no such rollup, 42P01, '
+    '42809, 42703, 42804 a table or column that it reads is gone or has become something else, and what PostgreSQL '
+    'has against the condition.';

@@ -74,22 +74,20 @@ AS $$
 DECLARE
     key record;
     columns text;
-    found boolean;
 BEGIN
     IF NOT (SELECT c.relispopulated FROM pg_class AS c WHERE c.oid = matview) THEN
         RETURN NULL;
     END IF;
     FOR key IN
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.position) AS columns,
-               string_agg(format('%I IS NULL', a.attname), ' OR ' ORDER BY k.position) AS condition
+               array_agg(k.number) AS numbers
         FROM etl._matview_keys(matview) AS i
         CROSS JOIN LATERAL unnest(i.columns) WITH ORDINALITY AS k (number, position)
         JOIN pg_attribute AS a ON a.attrelid = matview AND a.attnum = k.number
         GROUP BY i.index
         ORDER BY i.index
     LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s)', matview, key.condition) INTO found;
-        IF NOT found THEN
+        IF NOT etl._matview_has_null(matview, key.numbers) THEN
             RETURN NULL; -- by this key all rows are told apart
         END IF;
         columns := coalesce(columns, key.columns);

@@ -79,7 +79,10 @@ DECLARE
     stored_name text := etl._relation_name(matview);
     policy etl.refresh_policy;
 BEGIN
-    SELECT * INTO policy FROM etl.refresh_policy AS p WHERE p.matview = stored_name;
+    SELECT p.* INTO policy
+    FROM etl.refresh_policy AS p JOIN pg_class AS c ON c.oid = _refresh_policy_of.matview
+    WHERE p.matview = stored_name AND p.owner IN (current_user, pg_get_userbyid(c.relowner))
+    ORDER BY p.owner = current_user DESC LIMIT 1;
     IF NOT FOUND THEN
         policy.matview := stored_name;
         policy.setting := 'auto';
@@ -91,7 +94,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._refresh_policy_of(regclass) IS
-    'The policy of a view, or what a view without one is refreshed by.';
+    'The policy of a view, the current role''s or else (for superusers) that of its owner, or what a view without one '
+    'is refreshed by: with no owner.';
 
 CREATE FUNCTION etl._start_refresh(matview regclass)
 RETURNS bigint
@@ -141,12 +145,11 @@ DECLARE
     mode text := etl._refresh_mode(matview, policy.setting);
     started timestamptz := clock_timestamp();
     seconds numeric;
-    rows bigint;
 BEGIN
     PERFORM etl._execute_refresh(matview, mode, policy);
     seconds := round(extract(epoch FROM clock_timestamp() - started), 3);
-    EXECUTE format('SELECT count(*) FROM %s', matview) INTO rows;
-    PERFORM etl._finish_run(run_id, 'succeeded', rows, jsonb_build_object('mode', mode, 'seconds', seconds), NULL);
+    PERFORM etl._finish_run(run_id, 'succeeded', etl._matview_rows(matview),
+                            jsonb_build_object('mode', mode, 'seconds', seconds), NULL);
 END
 $$;
 COMMENT ON FUNCTION etl._refresh_rows(regclass, bigint, etl.refresh_policy) IS
@@ -277,10 +280,10 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('VACUUM (ANALYZE) %s', etl._relation_name(to_regclass(r.name)))
+    SELECT format('VACUUM (ANALYZE) %s', etl._relation_name(etl._named_relation(r.name)))
     FROM etl.run AS r
     WHERE r.run_id = _vacuum_command.run_id AND r.kind = 'refresh' AND r.owner = current_user
-      AND to_regclass(r.name) IS NOT NULL
+      AND etl._named_relation(r.name) IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._vacuum_command(bigint) IS 'What the worker of etl._vacuum_in_worker executes.';
 

@@ -64,7 +64,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH p AS (
-        SELECT to_regclass(p.matview)::oid AS matview, p.with_dependencies
+        SELECT etl._named_relation(p.matview)::oid AS matview, p.with_dependencies
         FROM etl.refresh_policy AS p WHERE p.owner = current_user
     ),
     wanted AS (

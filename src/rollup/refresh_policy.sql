@@ -188,8 +188,8 @@ BEGIN
     wanted := (etl._relation_name(matview), lower(btrim(schedule)), $3, skip_if_unchanged,
                etl._refresh_timeout(lock_timeout, 'lock_timeout'), etl._refresh_timeout(timeout, 'timeout'),
                vacuum_after, with_dependencies, now(), current_user);
-    SELECT * INTO stored FROM etl.refresh_policy AS p WHERE p.matview = wanted.matview;
-    IF FOUND THEN
+    stored := etl._refresh_policy_of(matview);
+    IF stored.owner IS NOT NULL THEN
         RETURN etl._keep_refresh_policy(stored, wanted, if_not_exists);
     END IF;
     PERFORM etl._store_refresh_policy(wanted);
@@ -214,8 +214,8 @@ COMMENT ON FUNCTION etl.add_refresh_policy(
     'vacuum_after: VACUUM (ANALYZE) of the view after each refresh, in a background worker. '
     'with_dependencies: the materialized views that it reads, also through views, are refreshed first. '
     'if_not_exists: leaves an existing policy as it is, with a NOTICE, or a WARNING when it differs. '
-    'Errors: 42809 not a materialized view, 42501 not its owner, not the owner of a table beneath it, or the policy is '
-    'another role''s, 22023 bad schedule, setting or timeout, 55000 concurrently on where that cannot be or no '
+    'Errors: 42809 not a materialized view, 42501 not its owner, not the owner of a table beneath it, or (superusers) '
+    'the policy is the owner''s, 22023 bad schedule, setting or timeout, 55000 concurrently on where that cannot be or no '
     'pg_cron, 42710 the view has a policy.';
 
 CREATE FUNCTION etl._store_refresh_policy(policy etl.refresh_policy)
@@ -229,9 +229,10 @@ EXCEPTION
     WHEN unique_violation THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
-            MESSAGE = format('materialized view "%s" has a refresh policy of another role', policy.matview),
-            HINT = 'A view has one policy; the role that made it can remove it.';
+            MESSAGE = format('refresh policy "%s" already exists', policy.matview),
+            DETAIL = 'Another session has just made it.',
+            HINT = format('SELECT etl.alter_refresh_policy(%L, …); changes it.', policy.matview);
 END
 $$;
 COMMENT ON FUNCTION etl._store_refresh_policy(etl.refresh_policy) IS
-    'Writes a new policy down; 42710 where another role has one for the view, which row security hides.';
+    'Writes a new policy down; 42710 where the role has got one for the view meanwhile.';

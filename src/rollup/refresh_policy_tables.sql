@@ -5,7 +5,7 @@
 -- and a restore may create the view after the policy.
 
 CREATE TABLE etl.refresh_policy (
-    matview text PRIMARY KEY,
+    matview text NOT NULL CHECK (cardinality(parse_ident(matview)) = 2),
     schedule text NOT NULL,
     setting text NOT NULL CHECK (setting IN ('auto', 'on', 'off')),
     skip_if_unchanged boolean NOT NULL DEFAULT false,
@@ -15,7 +15,7 @@ CREATE TABLE etl.refresh_policy (
     with_dependencies boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user,
-    UNIQUE (matview, owner)
+    PRIMARY KEY (matview, owner) -- a role that writes the name of another's view is not in its way
 );
 COMMENT ON TABLE etl.refresh_policy IS
     'Materialized views that are refreshed on a schedule, one row each. Read them in etl.refresh_policies; change them '
@@ -28,7 +28,7 @@ SELECT pg_catalog.pg_extension_config_dump('etl.refresh_policy', '');
 -- Numbers of transactions mean nothing in another cluster, so a dump leaves this out: the first refresh after a restore
 -- is never skipped.
 CREATE TABLE etl.refresh_state (
-    matview text PRIMARY KEY,
+    matview text NOT NULL,
     view_version text,
     sources oid[] NOT NULL DEFAULT '{}',
     fingerprint text,
@@ -36,6 +36,7 @@ CREATE TABLE etl.refresh_state (
     refreshed_by xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     registered_by xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     owner name NOT NULL DEFAULT current_user,
+    PRIMARY KEY (matview, owner),
     FOREIGN KEY (matview, owner) REFERENCES etl.refresh_policy (matview, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
 COMMENT ON TABLE etl.refresh_state IS
@@ -53,4 +54,5 @@ COMMENT ON TABLE etl.source_change IS
     'Tables beneath materialized views whose policies skip needless refreshes, and the transactions that wrote to '
     'them: one row for each table and transaction, written by the trigger etl_note_change, and deleted when the last '
     'refresh of every such view knew of it.';
+ALTER TABLE etl.source_change REPLICA IDENTITY FULL; -- a database may publish all its tables
 GRANT SELECT ON etl.source_change TO PUBLIC;

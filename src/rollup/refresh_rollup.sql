@@ -155,15 +155,21 @@ RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('sqlstate', sqlstate, 'message', message,
+    SELECT jsonb_build_object('sqlstate', sqlstate, 'message', CASE
+            WHEN sqlstate = '54000' AND message LIKE 'index row %' THEN
+                format('a key of rollup "%s" is too long: %s', rollup.name, message)
+            ELSE message END,
         'detail', coalesce(nullif(detail, ''), 'The failed refresh is recorded in etl.runs; what had changed is kept '
                                                'for the next.'),
-        'hint', coalesce(nullif(hint, ''), CASE
+        'hint', CASE WHEN sqlstate = '54000' AND message LIKE 'index row %' THEN
+            format('Delete or shorten what has that key; or SELECT etl.alter_rollup(%L, query => …); with a shorter key, '
+                   'as left(…, 200) or md5(…).', rollup.name)
+        ELSE coalesce(nullif(hint, ''), CASE
             WHEN sqlstate LIKE '42%' AND sqlstate <> '42501' THEN
                 format('Something that the query uses is gone or another. SELECT etl.alter_rollup(%L, query => …); '
                        'with the query as it should be now fills the rollup anew.', rollup.name)
             ELSE format('SELECT * FROM etl.runs WHERE kind = ''rollup'' AND name = %L ORDER BY run_id DESC; tells what '
-                        'was done.', rollup.name) END))
+                        'was done.', rollup.name) END) END)
 $$;
 COMMENT ON FUNCTION etl._refresh_error(text, text, text, text, etl.rollup) IS
     'The error that ended a refresh, for etl._raise_refresh_failure.';
@@ -246,7 +252,9 @@ BEGIN
     PERFORM etl._close_lost_runs('rollup', rollup.name);
     progress.run_id := etl._start_run('rollup', rollup.name, as_of);
     BEGIN
+        PERFORM etl._require_parts(rollup);
         PERFORM etl._require_rollup_tables(rollup);
+        PERFORM etl._take_missed(rollup);
         PERFORM etl._sync_source(rollup, s) FROM etl._sources(rollup) AS s;
         progress.done := NOT etl._has_changes(rollup, as_of);
         IF progress.done THEN
@@ -327,7 +335,7 @@ BEGIN
     -- The file of the table as the snapshot has it, and as it is
     SELECT s.relation INTO rewritten
     FROM etl._sources(rollup) AS s
-    CROSS JOIN LATERAL etl._family(to_regclass(s.relation)) AS m
+    CROSS JOIN LATERAL etl._family(etl._named_relation(s.relation)) AS m
     JOIN pg_class AS c ON c.oid = m
     WHERE c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0)
     LIMIT 1;
@@ -416,6 +424,7 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off -- a query for few groups would wait for its own compilation
 SET pg_etl.rollup_as_of = ''
@@ -582,6 +591,6 @@ COMMENT ON PROCEDURE etl.refresh_rollup(text, integer, interval, boolean, text, 
     'was made for. as_of: now() in a filter of the query. dry_run: does it in one transaction and rolls back; only the '
     'run is recorded, with the counts. Called on its own it commits batch by batch, and a failure is recorded too; '
     'inside a transaction it does not, and a rollup that merges computes its groups and leaves them pending. '
-    'Errors: 42704 no such rollup, 22023 bad argument, 0A000 mode delta where that cannot be, 42P01, 42703, 42804 '
-    'a table or column that it reads is gone or has another type, 55000 rows were erased and retention is not '
-    'decided, 42501 triggers are disabled on a table of another role''s, and whatever the query raises.';
+    'Errors: 42704 no such rollup, 22023 bad argument, 0A000 mode delta where that cannot be, 42P01, 42809, 42703, '
+    '42804 a table or column that it reads is gone or has become something else, 55000 rows were erased and retention '
+    'is not decided, 42501 triggers are disabled on a table of another role''s, and whatever the query raises.';

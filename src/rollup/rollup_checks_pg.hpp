@@ -20,6 +20,14 @@ void require_tables(Query* query);
 // Functions: what they return must follow from their arguments and the tables.
 void require_functions(Query* query);
 
+// Operators and functions of types that are not the system's: must not be a built-in type's where there is one for them.
+void require_own_operators(Query* query);
+
+// Literals that look at the clock ('today'::date): those that a parse tree may hold, before it is analysed, and that
+// none of them has become a date or a time.
+List* literals_of_clock(Node* statement);
+void require_no_clock_literal(Query* query, List* suspects);
+
 // The key columns (C strings) are the outputs that the query groups by, all of them, each of a type with an order.
 void require_keys(const Query* query, const List* names);
 

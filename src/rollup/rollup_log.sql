@@ -18,7 +18,9 @@ AS $$
         CASE WHEN logged ? a.attname THEN format('l.%I', a.attname)
              ELSE format('(NULL::%1$s).%2$I AS %2$I', source.relation, a.attname) END, ', ' ORDER BY a.attnum)
     FROM pg_attribute AS a
-    WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = etl._named_relation(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+      -- Not dropped since the snapshot of the transaction, either: a column that is gone has no privileges.
+      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT') IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._logged_columns(etl.rollup_source, jsonb) IS
     'The columns of a source as its log (alias l) has them, in their order: NULL where they are not logged.';
@@ -29,7 +31,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_agg(a.attname) FROM pg_attribute AS a
-    WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = etl._named_relation(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 COMMENT ON FUNCTION etl._all_columns(etl.rollup_source) IS 'The columns of a source.';
 
@@ -259,6 +261,22 @@ $$;
 COMMENT ON FUNCTION etl._noted_range(etl.rollup) IS
     'An expression for the two ends of a range, as texts, that stands in a log with keys (alias l).';
 
+CREATE FUNCTION etl._missed_notes(rollup etl.rollup)
+RETURNS TABLE(number integer, op "char")
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Any table may have a trigger of such a name: it counts where it is one of the source, or cannot be told any more.
+    SELECT m.number, m.op
+    FROM etl.rollup_missed AS m
+    JOIN etl._sources(rollup) AS s ON s.number = m.number
+    WHERE m.rollup_id = rollup.rollup_id
+      AND (m.relation = ANY (s.family) OR etl._named_relation(m.relation) IS NULL
+           OR etl._named_relation(m.relation) IN (SELECT etl._family(etl._named_relation(s.relation))))
+$$;
+COMMENT ON FUNCTION etl._missed_notes(etl.rollup) IS
+    'Notes that the logs of a rollup should have and that could not be written, as a log was gone.';
+
 CREATE FUNCTION etl._log_contents(rollup etl.rollup)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -277,14 +295,17 @@ BEGIN
                ELSE 'NULL::jsonb' END, s.log_table),
         ' UNION ALL ') INTO parts
     FROM etl._sources(rollup) AS s
-    CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described);
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(c)) FROM (%s) AS c', parts) INTO contents;
+    CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described)
+    WHERE etl._named_relation(s.log_table) IS NOT NULL;
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(c)) FROM (%s) AS c', concat_ws(' UNION ALL ', parts,
+        'SELECT m.number, m.op AS op, count(*) AS rows, NULL::jsonb AS ranges FROM etl._missed_notes($1) AS m '
+        'GROUP BY 1, 2')) INTO contents USING rollup;
     RETURN contents;
 END
 $$;
 COMMENT ON FUNCTION etl._log_contents(etl.rollup) IS
-    'What stands in the logs of a rollup: number of the source, kind of note, how many, and the ranges of those that '
-    'are ranges. NULL where nothing does.';
+    'What stands in the logs of a rollup, and what could not be logged: number of the source, kind of note, how many, '
+    'and the ranges of those that are ranges. A log that is gone has nothing. NULL where nothing does.';
 
 CREATE FUNCTION etl._noted_keys(rollup etl.rollup, contents jsonb)
 RETURNS text
@@ -452,6 +473,32 @@ COMMENT ON FUNCTION etl._take_everything(etl.rollup, jsonb, integer, boolean) IS
     'Takes what stands in the logs of a rollup, where it touches all groups: true where they are so few that they are '
     'computed at once, by the caller in this transaction; otherwise they are pending.';
 
+CREATE FUNCTION etl._take_notes(rollup etl.rollup, contents jsonb, merge boolean)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ranges CONSTANT jsonb := etl._notes_of(contents, '{b,B}');
+    merged jsonb;
+BEGIN
+    IF NOT merge THEN
+        PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, contents),
+                                 etl._taken_notes(rollup, contents));
+        RETURN NULL;
+    END IF;
+    IF ranges <> '[]' THEN
+        PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, ranges));
+    END IF;
+    merged := etl._merge_images(rollup);
+    PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
+    RETURN merged;
+END
+$$;
+COMMENT ON FUNCTION etl._take_notes(etl.rollup, jsonb, boolean) IS
+    'Takes what stands in the logs of a rollup and tells its groups: merges it, and returns what came of that, or adds '
+    'the groups to the pending ones.';
+
 CREATE FUNCTION etl._take_log(
     rollup etl.rollup, as_of timestamptz, max_groups integer, merge boolean, at_once boolean)
 RETURNS jsonb
@@ -461,7 +508,6 @@ AS $$
 DECLARE
     contents CONSTANT jsonb := coalesce(etl._log_contents(rollup), '[]');
     log_rows CONSTANT bigint := (SELECT sum((c ->> 'rows')::bigint) FROM jsonb_array_elements(contents) AS c);
-    ranges jsonb;
     whole boolean := false;
     merged jsonb;
 BEGIN
@@ -474,16 +520,14 @@ BEGIN
             || etl._take_beside_frozen(rollup, etl._notes_of(contents, '{a,b,c,+,-}'), merge, at_once);
     ELSIF etl._is_everything(rollup, contents) THEN
         whole := etl._take_everything(rollup, contents, max_groups, at_once);
-    ELSIF merge AND contents <> '[]' THEN
-        ranges := etl._notes_of(contents, '{b,B}');
-        IF ranges <> '[]' THEN
-            PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, ranges));
-        END IF;
-        merged := etl._merge_images(rollup);
-        PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
     ELSIF contents <> '[]' THEN
-        PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, contents),
-                                 etl._taken_notes(rollup, contents));
+        BEGIN
+            merged := etl._take_notes(rollup, contents, merge);
+        EXCEPTION
+            WHEN program_limit_exceeded THEN
+                -- A key too long for an index, perhaps of rows that are gone by now: so look at what is there.
+                whole := etl._take_everything(rollup, contents, max_groups, at_once);
+        END;
     END IF;
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'log_rows', coalesce(log_rows, 0), 'whole', whole,

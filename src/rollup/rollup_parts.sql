@@ -191,6 +191,7 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
 AS $$

@@ -260,12 +260,18 @@ List* keys_of(Query* query, const List* names)
 Query* analyse_statement(const char* text, QueryEnvironment* environment)
 {
     Query* query = nullptr;
+    List* literals = NIL;
     pg::with_locked_role([&] {
         List* statements = pg_parse_query(text);
         if (list_length(statements) == 1) {
+            const auto* statement = linitial_node(RawStmt, statements);
+            literals = IsA(statement->stmt, SelectStmt) ? literals_of_clock(statement->stmt) : NIL;
             query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), text, nullptr, 0, environment);
         }
     });
+    if (literals != NIL) {
+        require_no_clock_literal(query, literals);
+    }
     return query;
 }
 
@@ -296,6 +302,7 @@ rollup_query* read_rollup_query(const char* text, List* key_columns)
     make_plain(query);
     require_tables(query);
     require_functions(query);
+    require_own_operators(query);
     require_keys(query, key_columns);
 
     auto* made = fresh<rollup_query>();

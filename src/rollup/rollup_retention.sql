@@ -265,8 +265,9 @@ BEGIN
     -- as the planner.
     RETURN ARRAY(
         SELECT m FROM unnest(source.family) AS m
-        WHERE to_regclass(m) IS NULL
-           OR is_partitioned AND to_regclass(m)::oid NOT IN (SELECT t.relid FROM pg_partition_tree(relation) AS t)
+        WHERE etl._named_relation(m) IS NULL
+           OR is_partitioned AND etl._named_relation(m)::oid NOT IN (
+               SELECT t.relid FROM pg_partition_tree(relation) AS t)
            OR NOT is_partitioned AND m <> ALL (etl._family_names(relation)));
 END
 $$;

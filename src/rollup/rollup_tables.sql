@@ -51,8 +51,8 @@ SELECT pg_catalog.pg_extension_config_dump('etl.rollup_rollup_id_seq', '');
 CREATE TABLE etl.rollup_source (
     rollup_id integer NOT NULL,
     number integer NOT NULL,
-    relation text NOT NULL,
-    log_table text NOT NULL,
+    relation text NOT NULL CHECK (cardinality(parse_ident(relation)) = 2),
+    log_table text NOT NULL CHECK (cardinality(parse_ident(log_table)) = 2),
     family text[] NOT NULL,
     seals bigint[] NOT NULL,
     owner name NOT NULL DEFAULT current_user,
@@ -66,6 +66,27 @@ CREATE POLICY rollup_source_owner ON etl.rollup_source USING (owner = current_us
 GRANT SELECT, INSERT (rollup_id, number, relation, log_table, family, seals), UPDATE (family, seals), DELETE
     ON etl.rollup_source TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup_source', '');
+
+-- The triggers write it in C, whoever fires them. A row says no more than that a refresh has more to do.
+CREATE TABLE etl.rollup_missed (
+    rollup_id integer NOT NULL,
+    number integer NOT NULL,
+    relation text NOT NULL,
+    op "char" NOT NULL
+);
+COMMENT ON TABLE etl.rollup_missed IS
+    'Changes that could not be logged, as the log of a rollup was gone (dropped or renamed, it or its schema): the '
+    'rollup and the number of the source, the table that was written to, and the note that the log should have had (a '
+    'anything may have changed, A because rows were erased); one row for each transaction. The next refresh that finds '
+    'the log takes them.';
+ALTER TABLE etl.rollup_missed REPLICA IDENTITY FULL; -- a database may publish all its tables
+ALTER TABLE etl.rollup_missed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY rollup_missed_reader ON etl.rollup_missed FOR SELECT USING (EXISTS (
+    SELECT FROM etl.rollup AS r WHERE r.rollup_id = rollup_missed.rollup_id));
+CREATE POLICY rollup_missed_owner ON etl.rollup_missed FOR DELETE USING (EXISTS (
+    SELECT FROM etl.rollup AS r WHERE r.rollup_id = rollup_missed.rollup_id AND r.owner = current_user));
+GRANT SELECT, DELETE ON etl.rollup_missed TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.rollup_missed', '');
 
 -- Names --------------------------------------------------------------------------------------------------------------
 
@@ -109,7 +130,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = to_regclass(name));
+    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = etl._named_relation(name));
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'undefined_object',
@@ -140,6 +161,10 @@ DECLARE
         ORDER BY r.name
     );
 BEGIN
+    IF cardinality(found) > 1 AND holder IS NULL THEN
+        -- Any role may write any name into a row of its own: it counts where the table is that role's, too.
+        found := ARRAY(SELECT r FROM unnest(found) AS r WHERE etl._own_table(r.name, r.owner) IS NOT NULL);
+    END IF;
     IF cardinality(found) > 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'ambiguous_alias',
@@ -224,8 +249,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored text := etl._rollup_table(rollup.name, suffix);
-    relation regclass := to_regclass(stored);
-    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation);
+    relation CONSTANT regclass := etl._named_relation(stored, true);
+    holder CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation);
 BEGIN
     IF holder IS NULL THEN
         RAISE EXCEPTION USING
@@ -277,7 +302,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass FROM pg_class AS c
-    WHERE c.oid = to_regclass(relation) AND c.relkind = 'r' AND (with_policies OR NOT c.relrowsecurity)
+    WHERE c.oid = etl._named_relation(relation) AND c.relkind = 'r' AND (with_policies OR NOT c.relrowsecurity)
       AND pg_get_userbyid(c.relowner) = owner
 $$;
 COMMENT ON FUNCTION etl._own_table(text, name, boolean) IS
@@ -290,7 +315,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass FROM pg_class AS c
-    WHERE c.oid = to_regclass(etl._rollup_table(name, '_live')) AND c.relkind = 'v'
+    WHERE c.oid = etl._named_relation(etl._rollup_table(name, '_live')) AND c.relkind = 'v'
       AND pg_get_userbyid(c.relowner) = owner
 $$;
 COMMENT ON FUNCTION etl._live_view(text, name) IS
@@ -308,6 +333,9 @@ DECLARE
     counted bigint;
     first timestamptz;
 BEGIN
+    IF owner <> current_user THEN
+        RETURN;
+    END IF;
     IF has_table_privilege(relation, 'SELECT') THEN
         EXECUTE format('SELECT count(*) FROM %s', relation) INTO pending;
     END IF;
@@ -330,7 +358,8 @@ $$;
 COMMENT ON FUNCTION etl._rollup_backlog(integer, text, name) IS
     'What a rollup has still to do: rows in its logs and when the oldest of them was written, and groups that are '
     'pending; and what it will not do: groups that are frozen, and how often changes of such were left out. NULL where '
-    'that cannot be read, or is not so.';
+    'that cannot be read, or is not so, and for rollups of other roles: to read their tables would run what they have '
+    'made of them.';
 
 CREATE VIEW etl.rollups WITH (security_invoker = true) AS
 SELECT r.name,
@@ -376,5 +405,6 @@ COMMENT ON VIEW etl.rollups IS
     'is a live view (realtime), what becomes of groups whose rows are erased (retention: follow, freeze, NULL not '
     'decided), the key before which groups stay as they are (frozen_before), how many groups rows were erased of and '
     'stay (frozen), and how often a refresh left out changes of one of them (ignored); the tables that the query '
-    'reads (sources), the key columns and the query.';
+    'reads (sources), the key columns and the query. Of another role''s rollup, which a superuser or a reader of its '
+    'live view sees, it is not told what waits.';
 GRANT SELECT ON etl.rollups TO PUBLIC;

@@ -25,7 +25,7 @@ AS $$
     FROM etl._capture_triggers(source.rollup_id, source.number) AS t
     JOIN pg_class AS c ON c.oid = t.relation
     WHERE t.arguments[1] = source.log_table AND (pg_get_userbyid(c.relowner) = source.owner
-        OR has_table_privilege(c.relowner, to_regclass(source.log_table), 'INSERT') IS NOT FALSE)
+        OR has_table_privilege(c.relowner, etl._named_relation(source.log_table), 'INSERT') IS NOT FALSE)
 $$;
 COMMENT ON FUNCTION etl._source_triggers(etl.rollup_source) IS
     'The triggers of a source of a rollup, whatever tables have them, and whose these are. One that somebody has given '
@@ -62,6 +62,32 @@ COMMENT ON FUNCTION etl._drop_source_triggers(etl.rollup_source, text[]) IS
 
 -- What the sources are, at each refresh ------------------------------------------------------------------------------
 
+CREATE FUNCTION etl._require_table_kind(rollup etl.rollup, source etl.rollup_source, relation regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_now text;
+BEGIN
+    SELECT CASE WHEN c.relkind NOT IN ('r', 'p') THEN etl._relation_kind(relation) ELSE 'temporary table' END
+    INTO is_now
+    FROM pg_class AS c WHERE c.oid = relation AND (c.relkind NOT IN ('r', 'p') OR c.relpersistence = 't');
+    IF is_now IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('"%s", which rollup "%s" reads, is a %s now, and was a table', source.relation,
+                             rollup.name, is_now),
+            DETAIL = 'Somebody has put it in the place of the table. Nothing was read from it.',
+            HINT = format('Give the table back its name, or SELECT etl.alter_rollup(%L, query => …) with a query over '
+                          'tables.', rollup.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_table_kind(etl.rollup, etl.rollup_source, regclass) IS
+    'Raises (42809) where another kind of relation has taken the place of a source: a view would run what its owner '
+    'wishes, with the rights of who refreshes.';
+
 CREATE FUNCTION etl._require_source(rollup etl.rollup, source etl.rollup_source)
 RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -69,7 +95,7 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
 DECLARE
-    relation regclass := to_regclass(source.relation);
+    relation CONSTANT regclass := etl._named_relation(source.relation, true);
     wrong record;
 BEGIN
     IF relation IS NULL THEN
@@ -80,6 +106,7 @@ BEGIN
             HINT = format('Give it back its name, or SELECT etl.alter_rollup(%L, query => …) with a query that does '
                           'without.', rollup.name);
     END IF;
+    PERFORM etl._require_table_kind(rollup, source, relation);
     IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = relation) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'feature_not_supported',
@@ -112,8 +139,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_source(etl.rollup, etl.rollup_source) IS
-    'The table of a source. 42P01 where it is gone, 42703 where a column that is read is gone, 42804 where one has '
-    'another type, 0A000 where it has row security by now.';
+    'The table of a source, locked (ACCESS SHARE) to the end of the transaction. 42P01 where it is gone, 42809 where '
+    'something else has taken its place, 42703 where a column that is read is gone, 42804 where one has another type, '
+    '0A000 where it has row security by now.';
 
 CREATE FUNCTION etl._family_names(relation regclass)
 RETURNS text[]
@@ -167,7 +195,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT ARRAY(
         SELECT m FROM unnest(family) AS m
-        JOIN pg_class AS c ON c.oid = to_regclass(m)
+        JOIN pg_class AS c ON c.oid = etl._named_relation(m)
         JOIN etl._capture_events() AS e ON NOT e.for_partitioned OR c.relkind = 'p'
         LEFT JOIN pg_trigger AS g
             ON g.tgrelid = c.oid AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
@@ -189,7 +217,7 @@ AS $$
         FROM unnest(members) AS m
         CROSS JOIN etl._capture_events() AS e
         JOIN pg_trigger AS g
-            ON g.tgrelid = to_regclass(m) AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+            ON g.tgrelid = etl._named_relation(m) AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
         GROUP BY m
     ) AS m
 $$;
@@ -216,7 +244,8 @@ BEGIN
         RETURN;
     END IF;
     what := format('Of table "%s" these parts are gone, or one of them: %s.', source.relation,
-                   array_to_string(gone, ', '));
+                   array_to_string(gone || ARRAY(SELECT etl._relation_name(d) FROM unnest(detached) AS d
+                                                 WHERE etl._relation_name(d) <> ALL (gone)), ', '));
     PERFORM etl._require_retention(rollup, what);
     IF rollup.retention = 'follow' THEN
         PERFORM etl._require_followers(rollup);
@@ -269,6 +298,46 @@ COMMENT ON FUNCTION etl._adopt_members(etl.rollup, etl.rollup_source, text[]) IS
     'Gives the triggers to tables of a source''s family that have none, and notes that there were rows already. '
     'Returns those that could not be had, as others write them for too long.';
 
+CREATE FUNCTION etl._admit_owners(source etl.rollup_source, members text[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder name;
+BEGIN
+    FOR holder IN
+        SELECT DISTINCT pg_get_userbyid(c.relowner)
+        FROM unnest(members) AS m JOIN pg_class AS c ON c.oid = etl._named_relation(m)
+        WHERE NOT has_table_privilege(c.relowner, etl._named_relation(source.log_table), 'INSERT')
+    LOOP
+        EXECUTE format('GRANT INSERT ON %s TO %I', source.log_table, holder);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._admit_owners(etl.rollup_source, text[]) IS
+    'Lets new owners of a source''s family insert into its log: their writers fail until then.';
+
+CREATE FUNCTION etl._take_missed(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missed record;
+BEGIN
+    FOR missed IN
+        SELECT DISTINCT s.log_table, m.op
+        FROM etl._missed_notes(rollup) AS m JOIN etl._sources(rollup) AS s ON s.number = m.number
+    LOOP
+        EXECUTE format('INSERT INTO %s (etl_op, etl_at) VALUES (%L, clock_timestamp())', missed.log_table, missed.op);
+    END LOOP;
+    DELETE FROM etl.rollup_missed AS m WHERE m.rollup_id = rollup.rollup_id;
+END
+$$;
+COMMENT ON FUNCTION etl._take_missed(etl.rollup) IS
+    'Writes into the logs what could not be logged while they were gone.';
+
 CREATE FUNCTION etl._sync_source(rollup etl.rollup, source etl.rollup_source)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -281,6 +350,7 @@ DECLARE
     adopted text[] := '{}';
     known CONSTANT bigint[] := etl._seals(source, ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)));
 BEGIN
+    PERFORM etl._admit_owners(source, members);
     IF members = source.family AND bare = '{}' AND known <@ source.seals THEN
         RETURN;
     ELSIF current_setting('transaction_isolation') <> 'read committed' AND (members <> source.family OR bare <> '{}')
@@ -311,3 +381,25 @@ COMMENT ON FUNCTION etl._sync_source(etl.rollup, etl.rollup_source) IS
     'Compares a source with what it was at the last refresh: gives triggers to new partitions or children, and where '
     'they were lost or disabled, notes where they were meanwhile, and lets go of parts that are gone. 42P01, 42703, '
     '42804 a table or column that is gone or another, 55000 rows are gone and nobody has decided what that means.';
+
+CREATE FUNCTION etl._require_parts(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source etl.rollup_source;
+BEGIN
+    PERFORM etl._rollup_relation(rollup, suffix)
+    FROM (VALUES ('', true), ('_pending', true), ('_state', etl._is_delta(rollup)),
+                 ('_frozen', rollup.retention = 'freeze')) AS t(suffix, is_needed)
+    WHERE t.is_needed;
+    FOR source IN SELECT * FROM etl._sources(rollup) LOOP
+        PERFORM etl._rollup_relation(rollup, '_log_' || source.number);
+        PERFORM etl._require_source(rollup, source);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._require_parts(etl.rollup) IS
+    'Checks, before anything is read, that the tables of a rollup and those that it reads are what they were: errors '
+    'of etl._rollup_relation and etl._require_source.';

@@ -167,7 +167,7 @@ BEGIN
           AND pg_has_role(c.relowner, 'USAGE')
           AND NOT EXISTS (
               SELECT FROM etl.refresh_policy AS p
-              CROSS JOIN LATERAL etl._view_sources(to_regclass(p.matview)) AS s
+              CROSS JOIN LATERAL etl._view_sources(etl._named_relation(p.matview)) AS s
               WHERE p.skip_if_unchanged AND s.relation = c.oid
           )
         ORDER BY c.oid
@@ -282,7 +282,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO etl.refresh_state (matview, sources)
-    SELECT (policy).matview, ARRAY(SELECT s.relation FROM etl._view_sources(to_regclass((policy).matview)) AS s)
+    SELECT (policy).matview, ARRAY(SELECT s.relation FROM etl._view_sources(etl._named_relation((policy).matview)) AS s)
     WHERE (policy).skip_if_unchanged AND (policy).owner = current_user
     ON CONFLICT DO NOTHING
 $$;

@@ -12,11 +12,14 @@ extern "C" {
 #include <catalog/pg_language.h>
 #include <catalog/pg_namespace.h>
 #include <catalog/pg_proc.h>
+#include <catalog/pg_type.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
 #include <utils/syscache.h>
 }
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace etl::rollup {
@@ -58,6 +61,73 @@ bool looks_at_session(const Node* node)
     }
 }
 
+constexpr char session_prefixes[][8] = {"has_", "pg_", "row_sec", "to_reg", "txid_"};
+
+// Whether a function of PostgreSQL's own tells of the transaction, the session, the server or what the catalogs say of
+// objects. now() and its like are looked at elsewhere.
+bool tells_of_system(Oid function)
+{
+    if (function >= FirstNormalObjectId || func_volatile(function) != PROVOLATILE_STABLE) {
+        return false;
+    }
+    switch (function) {
+    case F_NOW:
+    case F_TRANSACTION_TIMESTAMP:
+    case F_STATEMENT_TIMESTAMP:
+    case F_PG_TYPEOF:
+        return false;
+    case F_AGE_XID:
+    case F_MXID_AGE:
+    case F_OBJ_DESCRIPTION_OID:
+    case F_OBJ_DESCRIPTION_OID_NAME:
+    case F_COL_DESCRIPTION:
+    case F_SHOBJ_DESCRIPTION:
+    case F_FORMAT_TYPE:
+        return true;
+    default:
+        break;
+    }
+    const char* name = get_func_name(function);
+    return get_func_nargs(function) == 0 || std::ranges::any_of(session_prefixes, [name](const char* prefix) {
+               return strncmp(name, prefix, strlen(prefix)) == 0;
+           });
+}
+
+// Names of objects, which are looked up under a search path.
+bool is_object_name(Oid type)
+{
+    switch (type) {
+    case REGCLASSOID:
+    case REGCOLLATIONOID:
+    case REGCONFIGOID:
+    case REGDICTIONARYOID:
+    case REGNAMESPACEOID:
+    case REGOPEROID:
+    case REGOPERATOROID:
+    case REGPROCOID:
+    case REGPROCEDUREOID:
+    case REGROLEOID:
+    case REGTYPEOID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Whether a name of an object is looked up, or an object's name told.
+bool names_object(const Node* node)
+{
+    if (IsA(node, CoerceViaIO)) {
+        return is_object_name(exprType(node)) ||
+               is_object_name(exprType(as_node(reinterpret_cast<const CoerceViaIO*>(node)->arg)));
+    }
+    if (!IsA(node, FuncExpr) || !is_object_name(exprType(node))) {
+        return false;
+    }
+    const Oid function = reinterpret_cast<const FuncExpr*>(node)->funcid;
+    return function != F_PG_TYPEOF && func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
+
 // Whether a function in a procedural language, which may read tables unseen.
 bool may_hide_tables(Oid function)
 {
@@ -78,7 +148,9 @@ struct function_walk {
     Oid reserved_one;
     Oid volatile_one;
     Oid hiding_one;
+    Oid telling_one;
     bool session;
+    bool naming;
 };
 
 bool look_at_function(Oid function, void* context)
@@ -95,6 +167,8 @@ bool look_at_function(Oid function, void* context)
         seen.volatile_one = function;
     } else if (may_hide_tables(function)) {
         seen.hiding_one = function;
+    } else if (tells_of_system(function)) {
+        seen.telling_one = function;
     }
     return false;
 }
@@ -106,6 +180,7 @@ bool look_at_functions(Node* node, void* context)
     }
     check_functions_in_node(node, look_at_function, context);
     static_cast<function_walk*>(context)->session |= looks_at_session(node);
+    static_cast<function_walk*>(context)->naming |= names_object(node);
     if (IsA(node, Query)) {
         return query_tree_walker(reinterpret_cast<Query*>(node), walker(look_at_functions), context,
                                  QTW_IGNORE_JOINALIASES);
@@ -244,7 +319,9 @@ void require_tables(Query* query)
 
 void require_functions(Query* query)
 {
-    function_walk seen = {{restriction_function(), as_of_function()}, InvalidOid, InvalidOid, InvalidOid, false};
+    function_walk seen = {};
+    seen.reserved[0] = restriction_function();
+    seen.reserved[1] = as_of_function();
     look_at_functions(as_node(query), &seen);
     if (OidIsValid(seen.reserved_one)) {
         const char* name = get_func_name(seen.reserved_one);
@@ -264,6 +341,17 @@ void require_functions(Query* query)
                "It may read tables that the rollup does not know of.",
                "Write what it does into the query; or, where its answer follows from its arguments alone, ALTER "
                "FUNCTION … IMMUTABLE.");
+    }
+    if (OidIsValid(seen.telling_one) && !seen.session) {
+        const char* name = get_func_name(seen.telling_one);
+        refuse("the query of a rollup must not use function " + in_quotes(name) +
+                   ", which tells of the session, the transaction or the system",
+               "It may answer differently at each refresh.", "Keep its answer in a column.");
+    }
+    if (seen.naming) {
+        refuse("the query of a rollup must not look up names of objects, as casts to regclass and the like do",
+               "What they are depends on the search path and on what objects there are.",
+               "Keep the object's name or number in a column.");
     }
     if (seen.session) {
         refuse("the query of a rollup must not depend on the role or the settings of a session", {},

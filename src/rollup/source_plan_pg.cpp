@@ -16,17 +16,24 @@ extern "C" {
 #include <utils/rel.h>
 }
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
 namespace etl::rollup {
 namespace {
 
+// Called immutable, and yet their texts depend on bytea_output or extra_float_digits.
+constexpr std::array printed_by_settings = {F_BYTEAOUT, F_FLOAT4OUT, F_FLOAT8OUT, F_POINT_OUT,  F_LSEG_OUT,
+                                            F_PATH_OUT, F_BOX_OUT,   F_POLY_OUT,  F_CIRCLE_OUT, F_LINE_OUT};
+
 // Whether a function's answer may depend on the session. date_trunc in a named zone does not, whatever PostgreSQL 15
 // thinks of it.
 bool depends_on_session(Oid function, void*)
 {
-    return func_volatile(function) != PROVOLATILE_IMMUTABLE && function != F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT;
+    return (func_volatile(function) != PROVOLATILE_IMMUTABLE && function != F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT) ||
+           std::ranges::find(printed_by_settings, static_cast<int>(function)) != printed_by_settings.end();
 }
 
 bool find_session(Node* node, void*)
@@ -34,7 +41,8 @@ bool find_session(Node* node, void*)
     if (node == nullptr) {
         return false;
     }
-    return IsA(node, SQLValueFunction) || check_functions_in_node(node, depends_on_session, nullptr) ||
+    return IsA(node, SQLValueFunction) || IsA(node, XmlExpr) ||
+           check_functions_in_node(node, depends_on_session, nullptr) ||
            expression_tree_walker(node, walker(find_session), nullptr);
 }
 

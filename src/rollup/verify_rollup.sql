@@ -305,22 +305,24 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
 AS $$
 DECLARE
     rollup CONSTANT etl.rollup := etl._rollup(name);
-    contents CONSTANT jsonb := coalesce(etl._log_contents(rollup), '[]');
-    everything CONSTANT boolean := etl._is_everything(rollup, contents);
+    contents jsonb;
+    everything boolean;
     batch etl._rollup_batch := (true, NULL, NULL);
     condition text;
     query text;
 BEGIN
     PERFORM etl._check_verify(sample, as_of, tolerance),
-            etl._rollup_relation(rollup, ''), etl._rollup_relation(rollup, '_pending'),
+            etl._require_parts(rollup),
             set_config('timezone', rollup.timezone, true),
             set_config('pg_etl.rollup_as_of', coalesce(as_of, rollup.refreshed_as_of, now())::text, true);
-    PERFORM etl._require_source(rollup, s) FROM etl._sources(rollup) AS s;
+    contents := coalesce(etl._log_contents(rollup), '[]');
+    everything := etl._is_everything(rollup, contents);
     IF sample IS NOT NULL THEN
         batch := etl._sample_groups(rollup, sample);
         IF batch IS NULL THEN
@@ -350,5 +352,5 @@ COMMENT ON FUNCTION etl.verify_rollup(text, integer, timestamptz, float8) IS
     'groups, at random: half of them of rows of a table that the query reads; leave it out to compare all, at the cost '
     'of the query. as_of: now() in a filter of the query; left out it is the moment of the last refresh. tolerance: '
     'the share by which two floats may differ: a sum of floats depends on the order in which they are added, so '
-    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42703, 42804 a table or column '
-    'that it reads is gone or has another type, and whatever the query raises.';
+    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42809, 42703, 42804 a table '
+    'or column that it reads is gone or has become something else, and whatever the query raises.';

@@ -1,6 +1,6 @@
 -- Refresh policies on pg_cron. No transaction around the file, because the jobs' commands commit.
 CREATE EXTENSION IF NOT EXISTS pg_cron;
-SELECT plan(87);
+SELECT plan(88);
 SET client_min_messages = error;
 
 CREATE TABLE sale (hour int, price numeric);
@@ -270,9 +270,8 @@ RESET ROLE;
 GRANT etl_refresh_ann TO etl_refresh_ben;
 GRANT USAGE ON SCHEMA cron TO etl_refresh_ben;
 SET ROLE etl_refresh_ben;
-SELECT throws_ok($$SELECT etl.add_refresh_policy('ann_view', '@hourly')$$, '42710',
-                 'materialized view "public.ann_view" has a refresh policy of another role',
-                 'a second owner learns that there is a policy');
+SELECT lives_ok($$SELECT etl.add_refresh_policy('ann_view', '@daily')$$, 'a second owner may have a policy, too');
+SELECT lives_ok($$SELECT etl.remove_refresh_policy('ann_view')$$, 'and has no part in the other one');
 RESET ROLE;
 CREATE MATERIALIZED VIEW ben_view AS SELECT 1 AS x;
 ALTER MATERIALIZED VIEW ben_view OWNER TO etl_refresh_ben;

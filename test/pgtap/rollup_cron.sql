@@ -1,6 +1,6 @@
 -- etl.refresh_all: rollups in the order in which they read each other, then materialized views; what fails does not
 -- stop the rest. And rollups on a schedule of pg_cron.
-SELECT plan(21);
+SELECT plan(22);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -97,5 +97,15 @@ SELECT etl.create_rollup('public.timed', 'SELECT k, count(*) AS n FROM public.th
 SELECT is(jobs(), 'etl rollup public.timed | @hourly | CALL etl.refresh_rollup(''public.timed'')', 'made with one');
 SELECT etl.drop_rollup('timed');
 SELECT is(jobs(), NULL, 'and dropped with it');
+
+CREATE ROLE without_cron;
+GRANT CREATE ON SCHEMA public TO without_cron;
+SET ROLE without_cron;
+CREATE TABLE plain (k int);
+SELECT etl.create_rollup('public.unscheduled', 'SELECT k, count(*) AS n FROM public.plain GROUP BY 1', '{k}');
+SELECT etl.drop_rollup('unscheduled');
+RESET ROLE;
+SELECT is(position('was not removed' IN pg_read_file('../log')), 0,
+          'who may not use pg_cron is not warned of a job that there never was');
 
 SELECT * FROM finish();

@@ -1,5 +1,5 @@
 -- Live views: always what the query gives, for the owner and for readers, at the cost of what has changed.
-SELECT plan(59);
+SELECT plan(62);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -232,6 +232,18 @@ SELECT results_eq('SELECT l.shop, l.sold - b.sold FROM totals_live AS l JOIN bef
                   'VALUES (2, 2::bigint)', 'and where all is to be computed');
 SELECT etl.alter_rollup('totals', retention => 'follow');
 SELECT is(differences('totals'), 0::bigint, 'who follows sees what is left');
+
+-- Groups of NULL under any setting ------------------------------------------------------------------------------------
+
+CREATE TABLE bare (k int, x int);
+SELECT etl.create_rollup('public.bares', 'SELECT k, count(*) AS n FROM public.bare GROUP BY k', '{k}', realtime => true);
+SET array_nulls = off;
+INSERT INTO bare VALUES (NULL, 1), (1, 1);
+SELECT set_eq('TABLE bares_live', 'VALUES (NULL::int, 1::bigint), (1, 1)', 'NULL is a group whatever array_nulls is');
+SELECT is((SELECT count(*) FROM etl.verify_rollup('bares')), 0::bigint, 'to verify_rollup, too');
+CALL etl.refresh_rollup('bares');
+SELECT set_eq('TABLE bares', 'VALUES (NULL::int, 1::bigint), (1, 1)', 'and to a refresh');
+RESET array_nulls;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM live_reader;
 DROP ROLE live_reader;

@@ -4,7 +4,7 @@
 -- each group whose row differs before and after must be among the keys derived, and the groups recomputed must be the
 -- query's.
 BEGIN;
-SELECT plan(276);
+SELECT plan(280);
 SET LOCAL timezone = 'UTC';
 SET LOCAL jit = off; -- rows are few, whatever the planner thinks of tables that were never analyzed
 SELECT setseed(0.25);
@@ -261,6 +261,10 @@ INSERT INTO play.shape (what, kinds, query) VALUES
  $$SELECT date_trunc('hour', t, 'UTC') AS k, count(*) FROM shop.a GROUP BY 1$$),
 ('date of the session', 'a columns',
  $$SELECT t::date AS k, count(*) FROM shop.a GROUP BY 1$$),
+('text of a float', 'a columns',
+ $$SELECT x::float8::text AS k, count(*) FROM shop.a GROUP BY 1$$),
+('text of bytes', 'a columns',
+ $$SELECT int4send(x)::text AS k, count(*) FROM shop.a GROUP BY 1$$),
 ('join', 'a keys, b columns',
  $$SELECT a.k, sum(b.y) FROM shop.a JOIN shop.b ON a.x = b.x GROUP BY a.k$$),
 ('join, key of the other', 'a columns, b keys',
