@@ -176,6 +176,10 @@ BEGIN
     IF changes = '{}' AND old.key_columns = staged.key_columns AND unique_index IS NOT NULL THEN
         RETURN true;
     END IF;
+    PERFORM etl._refuse_readers(old, format('change the columns of rollup "%s"', old.name), ARRAY(
+        SELECT o.name FROM etl._rollup_table_columns(target) AS o
+        WHERE NOT EXISTS (SELECT FROM etl._rollup_table_columns(staged.name::regclass) AS s
+                          WHERE (s.name, s.type) = (o.name, o.type))));
     PERFORM etl._drop_live_view(old); -- it names the columns
     EXECUTE format('DELETE FROM %s', target);
     IF unique_index IS NOT NULL THEN

@@ -128,8 +128,8 @@ class statement_log {
 statement_log::statement_log(const pg::statement_changes& call, const capture& to, bool is_anything)
     : plan_{*to.plan}, table_{RelationGetDescr(call.table())}, log_table_{to.log}, log_{RelationGetDescr(to.log)},
       old_{call.old_rows(), table_}, new_{call.new_rows(), table_}, is_anything_{is_anything || !plan_.fault().empty()},
-      is_erased_{is_erasing(call)},
-      most_rows_{is_erased_ ? std::numeric_limits<std::uint64_t>::max() : pg::rollup_log_rows()},
+      is_erased_{is_erasing(call)}, most_rows_{is_erased_ ? std::numeric_limits<std::uint64_t>::max()
+                                                          : pg::rollup_log_rows()},
       old_op_{is_erased_                         ? 'e'
               : plan_.kind() == log_kind::images ? '-'
                                                  : 'c'},

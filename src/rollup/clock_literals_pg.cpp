@@ -1,5 +1,5 @@
-// Literals that read the clock: 'now', 'today', 'yesterday' and 'tomorrow' as dates or times. The parser puts the moment
-// in their place, so that the tree of a query does not show them any more: its text does.
+// Literals that read the clock: 'now', 'today', 'yesterday' and 'tomorrow' as dates or times. The parser puts the
+// moment in their place, so that the tree of a query does not show them any more: its text does.
 #include "core/text.hpp"
 #include "rollup/rollup_checks_pg.hpp"
 

@@ -85,6 +85,31 @@ $$;
 COMMENT ON FUNCTION etl._drop_rollup_tables(etl.rollup) IS
     'Drops the tables and the live view of a rollup. 2BP01 where something depends on one of them.';
 
+CREATE FUNCTION etl._refuse_readers(rollup etl.rollup, what text, columns name[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reader text := (
+        SELECT r.name FROM etl.rollup AS r
+        JOIN etl.rollup_source AS s USING (rollup_id, owner)
+        WHERE s.relation = rollup.name AND (columns IS NULL
+            OR etl._plan_source(r.plan, s.number) -> 'used' ?| columns::text[])
+        ORDER BY r.name LIMIT 1);
+BEGIN
+    IF reader IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('cannot %s, as rollup "%s" reads it', what, reader),
+            HINT = format('First SELECT etl.drop_rollup(%L); or etl.alter_rollup(%1$L, query => …) with a query that '
+                          'does without.', reader);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_readers(etl.rollup, text, name[]) IS
+    'Raises (2BP01) where another rollup reads a rollup, or some of its columns; what: what cannot be done.';
+
 CREATE FUNCTION etl.drop_rollup(name text, if_exists boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -104,6 +129,7 @@ BEGIN
         PERFORM etl._refuse_rollup_name(name);
     END IF;
     PERFORM pg_advisory_xact_lock('etl.rollup'::regclass::oid::integer, rollup.rollup_id); -- after a refresh
+    PERFORM etl._refuse_readers(rollup, format('drop rollup "%s"', rollup.name));
     PERFORM etl._drop_sources(rollup);
     DELETE FROM etl.rollup AS r WHERE r.rollup_id = rollup.rollup_id AND r.owner = rollup.owner;
     PERFORM etl._drop_rollup_tables(rollup);
@@ -115,7 +141,8 @@ $$;
 COMMENT ON FUNCTION etl.drop_rollup(text, boolean) IS
     'Drops a rollup: its tables, the triggers on the tables that it reads, and its pg_cron job. Waits for a refresh '
     'that is under way. A superuser may drop another role''s. Errors: 42704 no such rollup (a NOTICE with if_exists), '
-    '42501 a trigger is on another role''s table, 2BP01 something depends on a table of it.';
+    '42501 a trigger is on another role''s table, 2BP01 another rollup reads it, or something depends on a table of '
+    'it.';
 
 -- Definitions know roles by name, as a dump does. What REASSIGN OWNED and ALTER ROLE … RENAME do to the tables has to
 -- be done to the definitions, too.

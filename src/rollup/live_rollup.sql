@@ -71,6 +71,7 @@ BEGIN
             etl._require_table_kind(rollup, s, etl._named_relation(s.relation, true))
     FROM etl._sources(rollup) AS s;
     PERFORM etl._require_readable(rollup);
+    PERFORM etl._require_source(rollup, s) FROM etl._sources(rollup) AS s;
     RETURN rollup;
 END
 $$;
@@ -146,6 +147,9 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off
@@ -180,6 +184,9 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off

@@ -200,23 +200,20 @@ END
 $$;
 COMMENT ON FUNCTION etl.add_refresh_policy(
     regclass, text, text, boolean, interval, interval, boolean, boolean, boolean) IS
-    'Refreshes a materialized view on a schedule through pg_cron, and returns the number of its job. '
-    'schedule: five cron fields, in GMT, or @hourly and the like. '
-    'concurrently: auto refreshes CONCURRENTLY, so that readers do not wait, where PostgreSQL can do that (the view '
-    'has rows and a unique index over plain columns and all rows), decided anew at each refresh, and warns when rows '
-    'with NULL in the key would be written anew each time; on insists on it; off never does. '
-    'skip_if_unchanged: does nothing when nothing has changed beneath the view. The tables beneath it get the trigger '
-    'etl_note_change, which notes once in each transaction that the table was written to; so the role must own them. '
-    'Where it cannot be told (the query calls now(), reads a foreign table, …), that is a warning and no refresh is '
-    'skipped. '
-    'lock_timeout: how long a refresh waits for a lock; timeout: how long it may take; NULL or zero: as long as the '
-    'settings of the session say. '
-    'vacuum_after: VACUUM (ANALYZE) of the view after each refresh, in a background worker. '
-    'with_dependencies: the materialized views that it reads, also through views, are refreshed first. '
-    'if_not_exists: leaves an existing policy as it is, with a NOTICE, or a WARNING when it differs. '
-    'Errors: 42809 not a materialized view, 42501 not its owner, not the owner of a table beneath it, or (superusers) '
-    'the policy is the owner''s, 22023 bad schedule, setting or timeout, 55000 concurrently on where that cannot be or no '
-    'pg_cron, 42710 the view has a policy.';
+    'Refreshes a materialized view on a schedule through pg_cron, and returns the number of its job. schedule: five '
+    'cron fields, in GMT, or @hourly and the like. concurrently: auto refreshes CONCURRENTLY, so that readers do not '
+    'wait, where PostgreSQL can do that (the view has rows and a unique index over plain columns and all rows), '
+    'decided anew at each refresh, and warns when rows with NULL in the key would be written anew each time; on '
+    'insists on it; off never does. skip_if_unchanged: does nothing when nothing has changed beneath the view. The '
+    'tables beneath it get the trigger etl_note_change, which notes once in each transaction that the table was '
+    'written to; so the role must own them. Where it cannot be told (the query calls now(), reads a foreign table, '
+    '…), that is a warning and no refresh is skipped. lock_timeout: how long a refresh waits for a lock; timeout: how '
+    'long it may take; NULL or zero: as long as the settings of the session say. vacuum_after: VACUUM (ANALYZE) of '
+    'the view after each refresh, in a background worker. with_dependencies: the materialized views that it reads, '
+    'also through views, are refreshed first. if_not_exists: leaves an existing policy as it is, with a NOTICE, or a '
+    'WARNING when it differs. Errors: 42809 not a materialized view, 42501 not its owner, not the owner of a table '
+    'beneath it, or (superusers) the policy is the owner''s, 22023 bad schedule, setting or timeout, 55000 '
+    'concurrently on where that cannot be or no pg_cron, 42710 the view has a policy.';
 
 CREATE FUNCTION etl._store_refresh_policy(policy etl.refresh_policy)
 RETURNS void

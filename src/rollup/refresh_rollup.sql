@@ -162,8 +162,8 @@ AS $$
         'detail', coalesce(nullif(detail, ''), 'The failed refresh is recorded in etl.runs; what had changed is kept '
                                                'for the next.'),
         'hint', CASE WHEN sqlstate = '54000' AND message LIKE 'index row %' THEN
-            format('Delete or shorten what has that key; or SELECT etl.alter_rollup(%L, query => …); with a shorter key, '
-                   'as left(…, 200) or md5(…).', rollup.name)
+            format('Delete or shorten what has that key; or SELECT etl.alter_rollup(%L, query => …); with a shorter '
+                   'key, as left(…, 200) or md5(…).', rollup.name)
         ELSE coalesce(nullif(hint, ''), CASE
             WHEN sqlstate LIKE '42%' AND sqlstate <> '42501' THEN
                 format('Something that the query uses is gone or another. SELECT etl.alter_rollup(%L, query => …); '
@@ -424,6 +424,9 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off -- a query for few groups would wait for its own compilation

@@ -20,7 +20,7 @@ void require_tables(Query* query);
 // Functions: what they return must follow from their arguments and the tables.
 void require_functions(Query* query);
 
-// Operators and functions of types that are not the system's: must not be a built-in type's where there is one for them.
+// Types that are not the system's: no built-in type's operator or function where there is one of that name for them.
 void require_own_operators(Query* query);
 
 // Literals that look at the clock ('today'::date): those that a parse tree may hold, before it is analysed, and that

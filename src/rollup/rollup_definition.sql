@@ -55,6 +55,36 @@ COMMENT ON FUNCTION etl._first_plan(etl.rollup) IS
     'etl._rollup_plan of a definition, with images unless the mode is recompute; says what a table that is not found '
     'may lack.';
 
+CREATE FUNCTION etl._refuse_own_tables(rollup etl.rollup, plan jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own record;
+BEGIN
+    SELECT s ->> 'relation' AS relation, o.name INTO own
+    FROM jsonb_array_elements(plan -> 'sources') AS s
+    JOIN (
+        SELECT r.name, etl._rollup_table(r.name, suffix) AS relation
+        FROM etl.rollup AS r, unnest('{_pending,_state,_frozen}'::text[]) AS suffix
+        UNION ALL
+        SELECT r.name, x.log_table FROM etl.rollup AS r JOIN etl.rollup_source AS x USING (rollup_id, owner)
+    ) AS o ON o.relation = s ->> 'relation'
+    LIMIT 1;
+    IF own.name IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('rollup "%s" cannot read table "%s", which belongs to rollup "%s"', rollup.name,
+                             own.relation, own.name),
+            DETAIL = 'Its triggers would be in the way of those who write what that rollup reads.',
+            HINT = format('Let the query read "%s" itself.', own.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_own_tables(etl.rollup, jsonb) IS
+    'Raises (0A000) where a rollup would read a log or another table that a rollup keeps beside its own.';
+
 CREATE FUNCTION etl._planned_rollup(rollup etl.rollup)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -63,7 +93,7 @@ AS $$
 DECLARE
     plan jsonb := etl._first_plan(rollup);
 BEGIN
-    PERFORM etl._require_delta(rollup.name, rollup.mode, plan);
+    PERFORM etl._refuse_own_tables(rollup, plan), etl._require_delta(rollup.name, rollup.mode, plan);
     IF rollup.mode <> 'recompute' AND jsonb_typeof(plan -> 'delta') IS DISTINCT FROM 'object' THEN
         plan := etl._rollup_plan(rollup.query, rollup.key_columns, rollup.affects, false);
     ELSIF rollup.mode = 'recompute' THEN

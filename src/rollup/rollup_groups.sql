@@ -172,7 +172,7 @@ BEGIN
     EXECUTE format($query$
         WITH groups AS (
             SELECT k, %2$s AS until, lag(%2$s) OVER (ORDER BY k) AS before
-            FROM (SELECT DISTINCT v::%1$s AS k FROM unnest($1) AS v WHERE v IS NOT NULL) AS d
+            FROM (SELECT DISTINCT v::%1$s AS k FROM unnest($1) AS v WHERE isfinite(v::%1$s)) AS d
         ), starts AS (
             SELECT k FROM groups WHERE before IS NULL OR k > before ORDER BY k - before DESC NULLS FIRST LIMIT $3
         ), numbered AS (
@@ -187,7 +187,9 @@ BEGIN
         FROM intervals HAVING bool_and(isfinite(low))
         $query$, type, upper, etl._interval_start(type, restriction ->> 'upper'))
         INTO condition USING list::text[], restriction ->> 'column', intervals;
-    RETURN condition;
+    RETURN condition || CASE
+        WHEN list::text[] && '{infinity,-infinity}' THEN format(' OR NOT isfinite(%s)', restriction ->> 'column')
+        ELSE '' END;
 END
 $$;
 COMMENT ON FUNCTION etl._interval_condition(jsonb, text, jsonb, integer) IS

@@ -104,7 +104,7 @@ BEGIN
         PERFORM etl._capture_source(rollup, source);
         INSERT INTO etl.rollup_source (rollup_id, number, relation, log_table, family, seals)
         VALUES (source.rollup_id, source.number, source.relation, source.log_table, source.family,
-                etl._seals(source, source.family));
+                etl._seals(source, source.family, etl._plan_source(rollup.plan, source.number) -> 'used'));
     END LOOP;
 END
 $$;
@@ -191,6 +191,9 @@ SET datestyle = 'ISO, MDY'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''

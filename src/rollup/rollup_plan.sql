@@ -28,6 +28,9 @@ SET datestyle = 'ISO'
 SET intervalstyle = 'postgres'
 SET extra_float_digits = 1
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
 AS 'MODULE_PATHNAME', 'etl_rollup_plan';
 COMMENT ON FUNCTION etl._rollup_plan(text, name[], jsonb, boolean) IS
     'The plan of a rollup of a query, as a JSON object; it is not run. columns: of the table, with their types. keys: '
@@ -39,8 +42,8 @@ COMMENT ON FUNCTION etl._rollup_plan(text, name[], jsonb, boolean) IS
     'the numbers of the restrictions between them, each with the key''s expression as valid there and, where that '
     'rounds a time down, the column and the interval (in the time zone, if one is given) below which it lies. moving: '
     'filters of now(), whose edge calls etl._rollup_as_of(), with a query over "etl changes N" for the keys of the '
-    'rows between two edges (none: all groups). delta: how changes are merged, or delta_refused. Names are read under a '
-    'search_path of system objects. affects gives, by table, the query for the touched keys over changed, the rows '
+    'rows between two edges (none: all groups). delta: how changes are merged, or delta_refused. Names are read under '
+    'a search_path of system objects. affects gives, by table, the query for the touched keys over changed, the rows '
     'changed. images: the source of the delta logs all used columns. Errors: 0A000 what a rollup cannot do or cannot '
-    'follow, 42803 and 42703 for key columns, 42701 for a name used twice, 42809 for what is no table, 22023 and 42P01 '
-    'for affects.';
+    'follow, 42803 and 42703 for key columns, 42701 for a name used twice, 42809 for what is no table, 22023 and '
+    '42P01 for affects.';

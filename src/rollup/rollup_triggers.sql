@@ -205,8 +205,9 @@ COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
     'Those of a source''s family that lack a trigger, or have one that is disabled.';
 
 -- Who disables a trigger, writes, and enables it again, as pg_restore --disable-triggers does, leaves no note but this:
--- the rows of pg_trigger are new ones.
-CREATE FUNCTION etl._seals(source etl.rollup_source, members text[])
+-- the rows of pg_trigger are new ones. So are those of pg_attribute where ALTER TABLE … USING has computed a column
+-- anew, or where its name was given to another one.
+CREATE FUNCTION etl._seals(source etl.rollup_source, members text[], columns jsonb DEFAULT '[]')
 RETURNS bigint[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -217,13 +218,19 @@ AS $$
         FROM unnest(members) AS m
         CROSS JOIN etl._capture_events() AS e
         JOIN pg_trigger AS g
-            ON g.tgrelid = etl._named_relation(m) AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+            ON g.tgrelid = etl._named_relation(m)
+               AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
         GROUP BY m
+        UNION ALL
+        SELECT hashtextextended(string_agg(format('%s %s %s', a.attnum, a.xmin, a.ctid), ',' ORDER BY a.attname), 0)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND columns ? a.attname
+        HAVING count(*) > 0
     ) AS m
 $$;
-COMMENT ON FUNCTION etl._seals(etl.rollup_source, text[]) IS
+COMMENT ON FUNCTION etl._seals(etl.rollup_source, text[], jsonb) IS
     'For each of some members of a source''s family a number that is another one after its triggers were altered, in '
-    'any way and even back, or restored from a dump.';
+    'any way and even back, or restored from a dump; and one for some columns of the source.';
 
 CREATE FUNCTION etl._release_members(rollup etl.rollup, source etl.rollup_source, family text[], bare text[])
 RETURNS void
@@ -348,7 +355,9 @@ DECLARE
     members CONSTANT text[] := etl._family_names(relation);
     bare text[] := etl._bare_members(source, members);
     adopted text[] := '{}';
-    known CONSTANT bigint[] := etl._seals(source, ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)));
+    known CONSTANT bigint[] := etl._seals(
+        source, ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)),
+        etl._plan_source(rollup.plan, source.number) -> 'used');
 BEGIN
     PERFORM etl._admit_owners(source, members);
     IF members = source.family AND bare = '{}' AND known <@ source.seals THEN

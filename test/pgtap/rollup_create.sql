@@ -191,7 +191,7 @@ SELECT throws_ok('SELECT etl.drop_rollup(''nothing'')', '42704', 'rollup "nothin
 SELECT lives_ok('SELECT etl.drop_rollup(''nothing'', if_exists => true)', 'a notice with if_exists');
 SELECT throws_ok('SELECT etl.drop_rollup(''hourly'')', '2BP01', NULL, 'a view depends on it');
 DROP VIEW top_hour;
-SELECT etl.drop_rollup(r.name) FROM etl.rollups AS r;
+SELECT etl.drop_rollup(r.name) FROM (SELECT name FROM etl.rollup ORDER BY rollup_id DESC) AS r;
 SELECT is_empty('SELECT FROM etl.rollup UNION ALL SELECT FROM etl.rollup_source', 'nothing is left of rollups');
 SELECT is_empty($$SELECT FROM pg_trigger WHERE tgname LIKE 'etl_rollup%'$$, 'nor of their triggers');
 SELECT tables_are('public', '{sale,shop}'::name[], 'nor of their tables');

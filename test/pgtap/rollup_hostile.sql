@@ -53,7 +53,8 @@ INSERT INTO hostile.r_log_1 VALUES ('x');
 CREATE INDEX ON hostile.r_log_1 (etl_at) WHERE hostile.act(1) = 1;
 RESET ROLE;
 SELECT setval('public.ran_superuser', 1, false) \g /dev/null
-SELECT results_eq($$SELECT name, log_rows, lag FROM etl.rollups$$, $$VALUES ('hostile.r', NULL::bigint, NULL::interval)$$,
+SELECT results_eq($$SELECT name, log_rows, lag FROM etl.rollups$$,
+                  $$VALUES ('hostile.r', NULL::bigint, NULL::interval)$$,
                   'what is in another''s log is not told');
 SELECT is((SELECT is_called FROM public.ran_superuser), false, 'nor is anything of it run');
 

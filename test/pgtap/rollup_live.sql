@@ -236,7 +236,8 @@ SELECT is(differences('totals'), 0::bigint, 'who follows sees what is left');
 -- Groups of NULL under any setting ------------------------------------------------------------------------------------
 
 CREATE TABLE bare (k int, x int);
-SELECT etl.create_rollup('public.bares', 'SELECT k, count(*) AS n FROM public.bare GROUP BY k', '{k}', realtime => true);
+SELECT etl.create_rollup('public.bares', 'SELECT k, count(*) AS n FROM public.bare GROUP BY k', '{k}',
+                         realtime => true);
 SET array_nulls = off;
 INSERT INTO bare VALUES (NULL, 1), (1, 1);
 SELECT set_eq('TABLE bares_live', 'VALUES (NULL::int, 1::bigint), (1, 1)', 'NULL is a group whatever array_nulls is');

@@ -7,7 +7,8 @@ CREATE FUNCTION long_text() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) AS i
 $$;
 CREATE TABLE t (k text, v int);
-SELECT etl.create_rollup('public.' || m, 'SELECT k, count(*) AS n, sum(v) AS s FROM public.t GROUP BY k', '{k}', mode => m)
+SELECT etl.create_rollup('public.' || m, 'SELECT k, count(*) AS n, sum(v) AS s FROM public.t GROUP BY k', '{k}',
+                         mode => m)
 FROM unnest('{recompute,delta}'::text[]) AS m \g /dev/null
 INSERT INTO t VALUES ('short', 1);
 INSERT INTO t SELECT long_text(), 1;

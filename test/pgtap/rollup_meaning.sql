@@ -1,6 +1,6 @@
 -- What the query of a rollup means must be what it means at every refresh, in every session: what depends on anything
 -- else is refused, or held fast.
-SELECT plan(26);
+SELECT plan(28);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -63,6 +63,21 @@ SELECT matches(refused('SELECT k::regtype::text AS k FROM public.t GROUP BY 1'),
 SELECT is(refused('SELECT k::text || to_char(at, ''YYYY'') || pg_typeof(k)::oid AS k, concat(x, day) AS c '
                   'FROM public.t WHERE x::timestamptz < at GROUP BY 1, 2', '{k,c}'), NULL,
           'what follows from its arguments and the settings that are held fast');
+
+CREATE FUNCTION locales() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT concat_ws(' ', pg_catalog.current_setting('lc_numeric'), pg_catalog.current_setting('lc_monetary'),
+                     pg_catalog.current_setting('lc_time'))
+$$;
+SET lc_numeric = 'C.UTF-8';
+SET lc_monetary = 'POSIX';
+SET lc_time = 'C.UTF-8';
+INSERT INTO t VALUES (1, 'x');
+SELECT etl.create_rollup('public.told', 'SELECT k, max(x || public.locales()) AS l FROM public.t GROUP BY k', '{k}')
+\g /dev/null
+INSERT INTO t VALUES (2, 'x');
+CALL etl.refresh_rollup('told');
+SELECT set_eq('TABLE told', $$VALUES (1, 'xC C C'), (2, 'xC C C')$$, 'numbers, money and days are written as in C');
+SELECT is((SELECT count(*) FROM etl.verify_rollup('told')), 0::bigint, 'whoever looks at them');
 
 -- Types with operators of their own ----------------------------------------------------------------------------------
 

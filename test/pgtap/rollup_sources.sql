@@ -1,5 +1,5 @@
 -- Rollups whose sources change their shape or lose rows: partitions that come and go, and rows that are erased.
-SELECT plan(44);
+SELECT plan(59);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -138,5 +138,76 @@ SELECT hasnt_table('public', 'daily_frozen', 'nothing is frozen');
 -- Dropped with whatever it has.
 SELECT lives_ok('SELECT etl.drop_rollup(''daily'')', 'dropped');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'etl_rollup%'), 0::bigint, 'with all triggers');
+
+-- Data that changes without being written, and infinite keys ----------------------------------------------------------
+
+CREATE TABLE plain (at timestamptz, v int, w int, unused int);
+INSERT INTO plain SELECT '2024-01-01 00:00+00'::timestamptz + i * interval '1 hour', i % 7, 1, 1
+FROM generate_series(1, 500) AS i;
+SELECT etl.create_rollup('public.flat', 'SELECT date_trunc(''day'', at, ''UTC'') AS day, v, count(*) AS n, sum(w) AS w '
+                         'FROM public.plain GROUP BY 1, 2', '{day,v}', realtime => true) \g /dev/null
+CREATE FUNCTION flat_differences(relation regclass DEFAULT 'flat') RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    EXECUTE format('WITH q AS (SELECT date_trunc(''day'', at, ''UTC'') AS day, v, count(*) AS n, sum(w) AS w '
+                   'FROM plain GROUP BY 1, 2) SELECT count(*) FROM ((TABLE %1$s EXCEPT TABLE q) UNION ALL '
+                   '(TABLE q EXCEPT TABLE '
+                   '%1$s)) AS d', relation) INTO n;
+    RETURN n;
+END
+$$;
+CALL etl.refresh_rollup('flat');
+ALTER TABLE plain ALTER v TYPE int USING v * 100;
+CALL etl.refresh_rollup('flat');
+SELECT is(flat_differences(), 0::bigint, 'a column computed anew by ALTER TABLE … USING');
+ALTER TABLE plain DROP w, ADD w int DEFAULT 3;
+CALL etl.refresh_rollup('flat');
+SELECT is(flat_differences(), 0::bigint, 'a column that went and came again with a default');
+BEGIN;
+ALTER TABLE plain RENAME v TO x;
+ALTER TABLE plain RENAME w TO v;
+ALTER TABLE plain RENAME x TO w;
+COMMIT;
+CALL etl.refresh_rollup('flat');
+SELECT is(flat_differences(), 0::bigint, 'two columns that have changed their names');
+ALTER TABLE plain ADD more int, ALTER unused SET DEFAULT 2;
+ANALYZE plain;
+CREATE INDEX ON plain (at);
+CALL etl.refresh_rollup('flat');
+SELECT is(detail('groups'), 0::bigint, 'what is done to other columns costs nothing');
+
+INSERT INTO plain (at, v, w)
+VALUES ('infinity', 1, 1), ('-infinity', 1, 1), ('2024-01-03 00:00+00', 1, 1), (NULL, 1, 1);
+SELECT is(flat_differences('flat_live'), 0::bigint, 'infinite keys in the live view');
+CALL etl.refresh_rollup('flat');
+SELECT is(flat_differences(), 0::bigint, 'and in a refresh');
+SELECT is((SELECT count(*) FROM etl.verify_rollup('flat', sample => 10)), 0::bigint, 'and in verify_rollup');
+DELETE FROM plain WHERE at = 'infinity';
+CALL etl.refresh_rollup('flat');
+SELECT is(flat_differences(), 0::bigint, 'an infinite key alone');
+
+-- Rollups above rollups ----------------------------------------------------------------------------------------------
+
+SELECT throws_ok(format('SELECT etl.create_rollup(''public.wrong'', ''SELECT v AS k, count(*) AS n FROM public.%s '
+                        'GROUP BY 1'', ''{k}'')', relation), '0A000',
+                 format('rollup "public.wrong" cannot read table "public.%s", which belongs to rollup "public.flat"',
+                        relation), 'tables beside a rollup: ' || relation)
+FROM (VALUES ('flat_log_1'), ('flat_pending')) AS v (relation);
+SELECT etl.create_rollup('public.upper', 'SELECT v, sum(n) AS n FROM public.flat GROUP BY v', '{v}') \g /dev/null
+SELECT throws_ok('SELECT etl.drop_rollup(''flat'')', '2BP01',
+                 'cannot drop rollup "public.flat", as rollup "public.upper" reads it', 'a rollup that another reads');
+SELECT throws_ok($$SELECT etl.alter_rollup('flat', query => 'SELECT date_trunc(''day'', at, ''UTC'') AS day, v,
+    sum(w) AS w FROM public.plain GROUP BY 1, 2')$$, '2BP01',
+                 'cannot change the columns of rollup "public.flat", as rollup "public.upper" reads it',
+                 'keeps the columns that it reads');
+SELECT lives_ok($$SELECT etl.alter_rollup('flat', query => 'SELECT date_trunc(''day'', at, ''UTC'') AS day, v,
+    count(*) AS n FROM public.plain GROUP BY 1, 2')$$, 'and may lose others');
+ALTER TABLE plain ALTER v TYPE bigint;
+SELECT throws_like('TABLE flat_live', 'column "v" of table "public.plain", which rollup "public.flat" reads, has '
+                   'become bigint, and was integer', 'the live view says what has become of a column');
+SELECT etl.drop_rollup('upper') \g /dev/null
+DROP FUNCTION flat_differences;
+SELECT lives_ok('SELECT etl.drop_rollup(''flat'')', 'who has no reader goes');
 
 SELECT * FROM finish();

@@ -170,7 +170,8 @@ SELECT throws_ok($$
     SELECT etl.create_rollup('public.own', 'SELECT id AS etl_op, count(*) AS n FROM public.fact GROUP BY 1',
                              '{etl_op}')
     $$, '0A000',
-                 'the query of a rollup must not return a column "etl_op"', 'names of a rollup''s own columns are kept');
+                 'the query of a rollup must not return a column "etl_op"',
+                 'names of a rollup''s own columns are kept');
 SELECT throws_ok($$
     SELECT etl.create_rollup('public.own', 'SELECT id, count(*) AS etl_rows FROM public.fact GROUP BY 1', '{id}')
     $$, '0A000',
