@@ -126,6 +126,13 @@ const char* keep_logical(delta_states& to, const Aggref* aggregate, const aggreg
     return nullptr;
 }
 
+// Which order an operator is of; from version 18 on a type of its own, with the same numbers.
+#if PG_VERSION_NUM >= 180000
+using order_kind = CompareType;
+#else
+using order_kind = int16;
+#endif
+
 bool order_of_extreme(const Aggref* aggregate, extreme_order& found)
 {
     HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
@@ -136,12 +143,12 @@ bool order_of_extreme(const Aggref* aggregate, extreme_order& found)
     }
     Oid family = InvalidOid;
     Oid input = InvalidOid;
-    int16 strategy = 0;
-    if (!OidIsValid(op) || !get_ordering_op_properties(op, &family, &input, &strategy) ||
+    order_kind kind{};
+    if (!OidIsValid(op) || !get_ordering_op_properties(op, &family, &input, &kind) ||
         lookup_type_cache(aggregate->aggtype, TYPECACHE_BTREE_OPFAMILY)->btree_opf != family) {
         return false;
     }
-    found.is_least = strategy == BTLessStrategyNumber;
+    found.is_least = static_cast<int>(kind) == BTLessStrategyNumber;
     tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(op));
     const auto* form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
     found.sooner =
