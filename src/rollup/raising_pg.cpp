@@ -170,7 +170,12 @@ bool is_safe(Oid function, const List* arguments, raising how)
 
 bool is_comparison(Oid op)
 {
-    return op < FirstNormalObjectId && get_op_btree_interpretation(op) != NIL;
+#if PG_VERSION_NUM >= 180000
+    const List* orders = get_op_index_interpretation(op);
+#else
+    const List* orders = get_op_btree_interpretation(op);
+#endif
+    return op < FirstNormalObjectId && orders != NIL;
 }
 
 // A value of PostgreSQL's own type as a text.
