@@ -104,9 +104,9 @@ complaints() {
         'ON CONFLICT DO UPDATE command cannot affect row a second time' 'user request' 'administrator command' \
         'tuple to be .* was already' 'MERGE command cannot affect' 'partition constraint' 'no partition of relation' \
         'would overlap' \
-        'maximum number of prepared' 'is already in use')connection" || true
+        'maximum number of prepared' 'is already in use' 'postmaster exited')connection" || true
     # What locks a whole table may hold up a refresh; nothing in a mild round does.
-    local ended='current transaction is aborted|user request|administrator command|connection|could not serialize'
+    local ended='current transaction is aborted|postmaster exited|user request|administrator command|connection|could not serialize'
     grep -hE 'ERROR|FATAL|PANIC' "$dir"/{refresher,reader}.mild.err | grep -vE "$ended" || true
     grep -hE 'ERROR|FATAL|PANIC' "$dir/refresher.harsh.err" |
         grep -vE "$ended|was rewritten since this transaction|deadlock detected|lock timeout" || true
