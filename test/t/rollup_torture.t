@@ -106,7 +106,8 @@ complaints() {
         'would overlap' \
         'maximum number of prepared' 'is already in use' 'postmaster exited')connection" || true
     # What locks a whole table may hold up a refresh; nothing in a mild round does.
-    local ended='current transaction is aborted|postmaster exited|user request|administrator command|connection|could not serialize'
+    local ended='current transaction is aborted|postmaster exited|user request|administrator command|connection'
+    ended+='|could not serialize'
     grep -hE 'ERROR|FATAL|PANIC' "$dir"/{refresher,reader}.mild.err | grep -vE "$ended" || true
     grep -hE 'ERROR|FATAL|PANIC' "$dir/refresher.harsh.err" |
         grep -vE "$ended|was rewritten since this transaction|deadlock detected|lock timeout" || true
