@@ -1,7 +1,7 @@
 -- What holds for every object of the extension, whatever room it comes from: a comment, a pinned search path, the
 -- caller's rights, row security, and a place in the dump.
 BEGIN;
-SELECT plan(9);
+SELECT plan(10);
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS name
@@ -79,6 +79,16 @@ SELECT is_empty($$
     WHERE r.relkind IN ('r', 'p', 'S') AND r.name NOT IN ('etl.source_change', 'etl.refresh_state') AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'pg_etl' AND r.oid = ANY (e.extconfig))
 $$, 'every table and sequence is dumped with its rows');
+
+-- A rollup is what its query gives under the settings of its refresh; whatever computes it, or compares, has them.
+SELECT is(count(DISTINCT s.settings), 1::bigint, 'queries of rollups are run under the same settings everywhere')
+FROM routine AS r
+JOIN pg_catalog.pg_proc AS p ON p.oid = r.oid
+CROSS JOIN LATERAL (
+    SELECT string_agg(lower(c), ';' ORDER BY lower(c)) AS settings
+    FROM unnest(p.proconfig) AS c WHERE c !~ '^(search_path|jit|quote_all_identifiers|max_parallel.*)='
+) AS s
+WHERE p.proconfig::text LIKE '%pg_etl.rollup_as_of%' AND p.proconfig::text ~* 'timezone';
 
 SELECT * FROM finish();
 ROLLBACK;
