@@ -27,6 +27,11 @@ affected_keys affected_by(const rollup_query& of, const rollup_occurrence& chang
 // Which columns of a source such queries read from its log; numbers, as in pg_attribute. May raise.
 Bitmapset* logged_columns(const List* queries, Oid relation);
 
+// Columns of a source that equal those of another, one by one, in all that such queries make of changed rows of the one
+// and rows of the other; numbers, NIL where one has no such column. May raise.
+List* columns_joined_with(const List* queries, const rollup_source& source, const rollup_source& other,
+                          const Bitmapset* columns);
+
 // The number of a source each time that such queries read all of its rows. May raise.
 List* rows_read(const List* queries, const rollup_query& of);
 

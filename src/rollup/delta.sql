@@ -171,29 +171,42 @@ COMMENT ON FUNCTION etl._absorbed_query(etl.rollup, etl.rollup_source) IS
     'A query that gives what tells rows of the fact apart, for those that were not there when its log was last taken '
     'and are there now: more new images than old ones. NULL where the fact''s rows cannot be told apart.';
 
+CREATE FUNCTION etl._not_absorbed(columns jsonb, identity jsonb)
+RETURNS text
+LANGUAGE plpgsql STRICT IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A hashed subplan, whatever the planner thinks of the log's size.
+    RETURN (
+        SELECT format('((%s) NOT IN (SELECT %s FROM "etl absorbed" AS a)) IS NOT FALSE',
+                      string_agg(format('l.%I', c), ', '), string_agg(format('a.%I', i), ', '))
+        FROM ROWS FROM (jsonb_array_elements_text(columns), jsonb_array_elements_text(identity)) AS n(c, i));
+END
+$$;
+COMMENT ON FUNCTION etl._not_absorbed(jsonb, jsonb) IS
+    'A condition for rows (alias l) whose columns are not those of a row of the fact that is absorbed. identity: the '
+    'columns that tell the fact''s rows apart, in the same order. NULL where no columns are given.';
+
 CREATE FUNCTION etl._fact_query(rollup etl.rollup, fact etl.rollup_source, from_log boolean)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    identity CONSTANT jsonb := rollup.plan -> 'delta' -> 'unique_join';
-    rows CONSTANT text := CASE WHEN from_log THEN etl._changes_query(rollup, fact, 'l.etl_op IN (''-'', ''e'')')
-        ELSE format('SELECT %s FROM %s AS l WHERE true', etl._logged_columns(fact, (
-            SELECT jsonb_agg(a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = etl._named_relation(fact.relation) AND a.attnum > 0 AND NOT a.attisdropped)),
-            fact.relation) END;
 BEGIN
-    -- A hashed subplan, whatever the planner thinks of the log's size.
-    RETURN rows || CASE WHEN etl._absorbed_query(rollup, fact) IS NULL THEN '' ELSE (
-        SELECT format(' AND ((%s) NOT IN (SELECT %s FROM "etl absorbed" AS a)) IS NOT FALSE',
-                      string_agg(format('l.%I', c), ', '), string_agg(format('a.%I', c), ', '))
-        FROM jsonb_array_elements_text(identity) AS c) END;
+    IF from_log THEN
+        RETURN etl._changes_query(rollup, fact, 'l.etl_op IN (''-'', ''e'')');
+    END IF;
+    RETURN format('SELECT %s FROM %s AS l WHERE true', etl._logged_columns(fact, etl._all_columns(fact)),
+                  fact.relation);
 END
 $$;
 COMMENT ON FUNCTION etl._fact_query(etl.rollup, etl.rollup_source, boolean) IS
-    'A query that gives the rows of the fact that are not absorbed: those of the table, or the old ones of its log.';
+    'A query that gives the rows of the fact (alias l), which ends with a condition: those of the table, or the old '
+    'ones of its log.';
 
+-- The rows of the fact that are absorbed are left out, and before that the changed partners that can only join these:
+-- most of them, where a partner comes with its row. The columns by which a partner joins must be known for that.
 CREATE FUNCTION etl._partner_keys(
     rollup etl.rollup, fact etl.rollup_source, source etl.rollup_source, has_old boolean)
 RETURNS text
@@ -201,22 +214,32 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    has_changed CONSTANT text := etl._noted_rows();
     absorbed CONSTANT text := etl._absorbed_query(rollup, fact);
     described CONSTANT jsonb := etl._plan_source(rollup.plan, source.number);
+    identity CONSTANT jsonb := rollup.plan -> 'delta' -> 'unique_join';
+    joined CONSTANT jsonb := nullif(described -> 'joins_unique', 'null');
+    has_changed text := etl._noted_rows();
+    not_absorbed text := '';
+    parts text[] := '{}';
 BEGIN
     IF described ->> 'keys_query' IS NULL OR NOT described -> 'rows' @> to_jsonb(fact.number) THEN
         RETURN etl._changed_keys(rollup, source, has_changed);
     END IF;
-    RETURN (
-        SELECT string_agg(format(E'SELECT %1$s FROM (WITH %2$s SELECT %1$s FROM (\n%3$s\n) AS k) AS k',
+    IF absorbed IS NOT NULL THEN
+        not_absorbed := ' AND ' || etl._not_absorbed(identity, identity);
+        has_changed := concat_ws(' AND ', has_changed, etl._not_absorbed(joined, identity));
+    END IF;
+    FOR from_log IN 0 .. has_old::integer LOOP
+        parts := parts || format(E'SELECT %1$s FROM (WITH %2$s SELECT %1$s FROM (\n%3$s\n) AS k) AS k',
             etl._column_list(rollup.key_columns),
             concat_ws(', ', '"etl absorbed" AS MATERIALIZED (' || absorbed || ')',
                       etl._key_query_ctes(rollup, described, jsonb_build_object(source.number, has_changed),
                                           jsonb_build_object('etl rows ' || fact.number,
-                                                             etl._fact_query(rollup, fact, from_log)))),
-            described ->> 'keys_query'), E'\nUNION ALL ')
-        FROM unnest(CASE WHEN has_old THEN '{f,t}' ELSE '{f}' END::boolean[]) AS a(from_log));
+                                                             etl._fact_query(rollup, fact, from_log = 1)
+                                                                 || not_absorbed))),
+            described ->> 'keys_query');
+    END LOOP;
+    RETURN array_to_string(parts, E'\nUNION ALL ');
 END
 $$;
 COMMENT ON FUNCTION etl._partner_keys(etl.rollup, etl.rollup_source, etl.rollup_source, boolean) IS
@@ -232,16 +255,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     moving jsonb;
+    old_edge text;
+    new_edge text;
 BEGIN
     FOR moving IN
         SELECT m FROM jsonb_array_elements(rollup.plan -> 'moving') AS m
         WHERE (m ->> 'source')::integer = fact.number AND rollup.refreshed_as_of IS NOT NULL
     LOOP
+        old_edge := etl._moved_edge(moving ->> 'edge', rollup.refreshed_as_of);
+        new_edge := etl._moved_edge(moving ->> 'edge', etl._rollup_as_of());
+        CONTINUE WHEN old_edge = new_edge;
         RETURN NEXT format(E'WITH %s SELECT %s FROM (\n%s\n) AS k',
             etl._key_query_ctes(rollup, moving, jsonb_build_object(fact.number, format(
                 'l.etl_op IN (''+'', ''-'', ''e'') AND l.%1$s >= least(%2$s, %3$s) AND l.%1$s <= greatest(%2$s, %3$s)',
-                moving ->> 'column', etl._moved_edge(moving ->> 'edge', rollup.refreshed_as_of),
-                etl._moved_edge(moving ->> 'edge', etl._rollup_as_of())))),
+                moving ->> 'column', old_edge, new_edge))),
             etl._column_list(rollup.key_columns), moving ->> 'keys_query');
     END LOOP;
 END

@@ -3,13 +3,16 @@
 #include "rollup/affected_keys_pg.hpp"
 
 extern "C" {
+#include <access/transam.h>
 #include <nodes/makefuncs.h>
 #include <optimizer/optimizer.h>
 #include <parser/parsetree.h>
+#include <utils/lsyscache.h>
 }
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace etl::rollup {
 namespace {
@@ -134,6 +137,70 @@ bool count_reads(Node* node, void* context)
     return expression_tree_walker(node, walker(count_reads), context);
 }
 
+// The entry of a query's own FROM that is what WITH calls so; 0 where there is none, or more than one.
+int only_entry(const Query* query, const char* name)
+{
+    int found = 0;
+    for (int number = 1; number <= list_length(query->rtable); ++number) {
+        const RangeTblEntry* entry = rt_fetch(number, query->rtable);
+        if (entry->rtekind == RTE_CTE && strcmp(entry->ctename, name) == 0) {
+            if (found != 0) {
+                return 0;
+            }
+            found = number;
+        }
+    }
+    return found;
+}
+
+// Whether a condition compares two columns by what = means between them wherever it is written: an operator of
+// PostgreSQL's own, for types of its own.
+bool is_plain_equality(Node* condition, equal_columns& columns)
+{
+    if (!is_equality(condition, columns)) {
+        return false;
+    }
+    const auto* comparison = reinterpret_cast<const OpExpr*>(condition);
+    return comparison->opno < FirstNormalObjectId &&
+           exprType(as_node(linitial(comparison->args))) == exprType(as_node(lsecond(comparison->args))) &&
+           getBaseType(columns.left->vartype) < FirstNormalObjectId &&
+           getBaseType(columns.right->vartype) < FirstNormalObjectId;
+}
+
+// The columns of one entry that the conditions of a query make equal to a column of another.
+Bitmapset* columns_equal_to(const Query* query, int entry, int other, int column)
+{
+    Bitmapset* found = nullptr;
+    ListCell* cell = nullptr;
+    foreach (cell, conjuncts(query->jointree->quals)) {
+        equal_columns columns = {};
+        if (!is_plain_equality(as_node(lfirst(cell)), columns)) {
+            continue;
+        }
+        for (const auto& [one, two] : {std::pair{columns.left, columns.right}, {columns.right, columns.left}}) {
+            if (one->varno == entry && two->varno == other && two->varattno == column) {
+                found = bms_add_member(found, one->varattno);
+            }
+        }
+    }
+    return found;
+}
+
+// The same for all queries, in each of which the one is the changed rows of a source and the other all rows of another.
+Bitmapset* columns_equal_to(const List* queries, const rollup_source& source, const rollup_source& other, int column)
+{
+    Bitmapset* found = nullptr;
+    ListCell* cell = nullptr;
+    foreach (cell, queries) {
+        const auto* query = lfirst_node(Query, cell);
+        const int changes = only_entry(query, changes_name(source));
+        const int rows = only_entry(query, rows_name(other));
+        Bitmapset* equal = changes == 0 || rows == 0 ? nullptr : columns_equal_to(query, changes, rows, column);
+        found = cell == list_head(queries) ? equal : bms_intersect(found, equal);
+    }
+    return found;
+}
+
 const char* source_name(const char* what, const rollup_source& source)
 {
     constexpr std::size_t longest = 40;
@@ -171,6 +238,20 @@ Bitmapset* logged_columns(const List* queries, Oid relation)
         visit_columns(lfirst_node(Query, cell), note_logged, &found);
     }
     return found.columns;
+}
+
+List* columns_joined_with(const List* queries, const rollup_source& source, const rollup_source& other,
+                          const Bitmapset* columns)
+{
+    List* found = NIL;
+    for (int column = -1; (column = bms_next_member(columns, column)) >= 0;) {
+        const Bitmapset* equal = columns_equal_to(queries, source, other, column);
+        if (bms_is_empty(equal)) {
+            return NIL;
+        }
+        found = lappend_int(found, bms_next_member(equal, -1));
+    }
+    return found;
 }
 
 List* rows_read(const List* queries, const rollup_query& of)

@@ -179,6 +179,19 @@ json names_json(Oid relation, const Bitmapset* columns)
     return made;
 }
 
+json columns_or_null(Oid relation, const List* columns)
+{
+    if (columns == NIL) {
+        return nullptr;
+    }
+    json made = json::array();
+    for (int i = 0; i < list_length(columns); ++i) {
+        const auto column = static_cast<AttrNumber>(list_nth_int(columns, i));
+        made.push_back(text_from([=] { return get_attname(relation, column, false); }));
+    }
+    return made;
+}
+
 json numbers_json(const List* numbers)
 {
     json made = json::array();
@@ -222,6 +235,7 @@ json source_json(const rollup_query& of, const source_plan& source)
             {"log", array_of<log_column>(source.log, log_json)},
             {"keys_query", text_or_null(source.keys_query)},
             {"rows", numbers_json(source.rows)},
+            {"joins_unique", columns_or_null(relation, source.joins_unique)},
             {"everything", source.is_everything},
             {"why", text_or_null(source.why)}};
 }

@@ -278,6 +278,14 @@ void plan_log(source_plan& to, const List* plans, const imaged_source& imaged)
     }
 }
 
+void plan_joins(source_plan& to, const List* plans, const imaged_source& imaged)
+{
+    if (imaged.number != 0 && imaged.number != to.source->number && to.keys_query != nullptr) {
+        const auto* other = static_cast<const source_plan*>(list_nth(plans, imaged.number - 1));
+        to.joins_unique = columns_joined_with(to.queries, *to.source, *other->source, imaged.more);
+    }
+}
+
 } // namespace
 
 List* plan_sources(const rollup_query& of, const List* rules, const imaged_source& imaged)
@@ -291,6 +299,7 @@ List* plan_sources(const rollup_query& of, const List* rules, const imaged_sourc
     }
     foreach (cell, plans) {
         plan_log(*static_cast<source_plan*>(lfirst(cell)), plans, imaged);
+        plan_joins(*static_cast<source_plan*>(lfirst(cell)), plans, imaged);
     }
     return plans;
 }

@@ -25,6 +25,8 @@ struct source_plan {
     List* rows;             // the number of a source, each time that the queries read all of its rows
     Bitmapset* used;        // the columns whose changes matter
     const char* keys_query; // nullptr where there are no queries
+    List* joins_unique;     // the columns that equal those by which the rows of the imaged source are told apart; NIL
+                            // where its rows may be joined in another way
 };
 
 // A source whose log must have all that the query reads of it, as its rows are merged: old ones too, so that no other

@@ -569,7 +569,7 @@ SELECT is(etl._rollup_plan('SELECT "K k", count(*) AS "n " FROM shop."we""ird" G
                         {"name": "n ", "type": "bigint", "collation": null, "key": false}],
             "sources": [{"number": 1, "relation": "shop.\"we\"\"ird\"", "alias": "we\"ird", "kind": "keys",
                          "used": ["K k"], "everything": false, "why": "Each row tells its group.", "keys_query": null,
-                         "rows": [],
+                         "rows": [], "joins_unique": null,
                          "log": [{"name": "K k", "type": "text", "collation": "\"C\"", "expression": "\"K k\""}]}],
             "whole": " SELECT \"K k\",\n    count(*) AS \"n \"\n   FROM shop.\"we\"\"ird\"\n  GROUP BY \"K k\"",
             "recompute": [" SELECT \"K k\",\n    count(*) AS \"n \"\n   FROM shop.\"we\"\"ird\"\n  WHERE ", 1,
