@@ -277,23 +277,22 @@ COMMENT ON FUNCTION etl._moved_images(etl.rollup, etl.rollup_source) IS
     'Queries that give the keys of the groups of images between the edges that a moving filter had at the last refresh '
     'and has now.';
 
-CREATE FUNCTION etl._note_unmerged(rollup etl.rollup, fact etl.rollup_source, has_old boolean)
+CREATE FUNCTION etl._note_unmerged(
+    rollup etl.rollup, fact etl.rollup_source, contents jsonb, has_old boolean)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     source etl.rollup_source;
-    has_rows boolean;
     query text;
     noted bigint := 0;
 BEGIN
-    FOR source IN SELECT * FROM etl._sources(rollup) AS s WHERE s.number <> fact.number LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', source.log_table) INTO has_rows;
-        IF has_rows THEN
-            noted := noted
-                + etl._note_groups(rollup, '_pending', etl._partner_keys(rollup, fact, source, has_old));
-        END IF;
+    FOR source IN
+        SELECT * FROM etl._sources(rollup) AS s
+        WHERE s.number <> fact.number AND contents @> jsonb_build_array(jsonb_build_object('number', s.number))
+    LOOP
+        noted := noted + etl._note_groups(rollup, '_pending', etl._partner_keys(rollup, fact, source, has_old));
     END LOOP;
     FOR query IN SELECT etl._moved_images(rollup, fact) LOOP
         noted := noted + etl._note_groups(rollup, '_pending', query);
@@ -301,32 +300,33 @@ BEGIN
     RETURN noted;
 END
 $$;
-COMMENT ON FUNCTION etl._note_unmerged(etl.rollup, etl.rollup_source, boolean) IS
+COMMENT ON FUNCTION etl._note_unmerged(etl.rollup, etl.rollup_source, jsonb, boolean) IS
     'Adds the groups to the pending ones whose changes cannot be merged: a partner has changed, or the filter has '
-    'moved. Returns how many are new.';
+    'moved. contents: what stands in the logs; has_old: whether old rows do in that of the fact. Returns how many are '
+    'new.';
 
 -- The log ------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._log_rows_support(internal)
+CREATE FUNCTION etl._log_images_support(internal)
 RETURNS internal
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'etl_log_rows_support';
-COMMENT ON FUNCTION etl._log_rows_support(internal) IS
-    'Planner support function of etl._log_rows: as many rows as its second argument says.';
+AS 'MODULE_PATHNAME', 'etl_log_images_support';
+COMMENT ON FUNCTION etl._log_images_support(internal) IS
+    'Planner support function of etl._log_images: as many rows as its second argument says.';
 
-CREATE FUNCTION etl._log_rows(log anyelement, rows bigint)
+CREATE FUNCTION etl._log_images(log anyelement, rows bigint)
 RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE
-SUPPORT etl._log_rows_support
+SUPPORT etl._log_images_support
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT * FROM %s', pg_typeof(log));
+    RETURN QUERY EXECUTE format('SELECT * FROM %s AS l WHERE l.etl_op IN (''+'', ''-'', ''e'')', pg_typeof(log));
 END
 $$;
-COMMENT ON FUNCTION etl._log_rows(anyelement, bigint) IS
-    'The rows of a log, which is given as a NULL of its row type, with how many the planner is to expect: its own '
-    'statistics of a log say anything.';
+COMMENT ON FUNCTION etl._log_images(anyelement, bigint) IS
+    'The new and old rows in the log of a fact, which is given as a NULL of its row type, with how many the planner is '
+    'to expect: its own statistics of a log say anything.';
 
 -- The merge ----------------------------------------------------------------------------------------------------------
 
@@ -381,7 +381,7 @@ COMMENT ON FUNCTION etl._delete_vanished(etl.rollup, tid[], tid[]) IS
     'Deletes groups without rows (vanished) from the states and from the rollup, and those that HAVING leaves out '
     '(hidden) from the rollup, by their places among the states. Returns how many the rollup had.';
 
-CREATE FUNCTION etl._merge_images(rollup etl.rollup, is_complete boolean DEFAULT true)
+CREATE FUNCTION etl._merge_images(rollup etl.rollup, contents jsonb, is_complete boolean DEFAULT true)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -391,7 +391,6 @@ DECLARE
     fact etl.rollup_source;
     images bigint;
     has_old boolean;
-    others "char"[]; -- kinds of notes that are no images
     noted bigint := 0;
     ignored bigint := 0;
     merged jsonb := '{}';
@@ -402,21 +401,21 @@ BEGIN
     PERFORM etl._require_unique(rollup);
     SELECT * INTO fact FROM etl._sources(rollup) AS s
     WHERE s.number = (rollup.plan -> 'delta' ->> 'fact')::integer;
-    EXECUTE format('SELECT coalesce(sum(o.rows), 0), coalesce(bool_or(o.op <> ''+''), false), '
-                   'coalesce(array_agg(o.op) FILTER (WHERE o.op NOT IN (''+'', ''-'', ''e'')), ''{}'') '
-                   'FROM (SELECT l.etl_op, count(*) FROM %s AS l GROUP BY 1) AS o(op, rows)', fact.log_table)
-        INTO images, has_old, others;
+    SELECT coalesce(sum(c.rows), 0), coalesce(bool_or(c.op <> '+'), false) INTO images, has_old
+    FROM jsonb_to_recordset(contents) AS c(number integer, op text, rows bigint)
+    WHERE c.number = fact.number AND c.op IN ('+', '-', 'e');
     IF is_complete THEN
-        noted := etl._note_unmerged(rollup, fact, has_old);
+        noted := etl._note_unmerged(rollup, fact, contents, has_old);
     END IF;
     IF rollup.retention = 'freeze' THEN
         ignored := etl._release_frozen(rollup, true);
     END IF;
     IF images > 0 THEN
-        merged := etl._locked_change(format(
+        SELECT c.counts INTO merged
+        FROM etl._locked_changes(format(
             rollup.plan -> 'delta' ->> CASE WHEN has_old THEN 'merge' ELSE 'merge_new' END,
             etl._rollup_table(rollup.name, '_state'), etl._rollup_table(rollup.name, '_pending'), rollup.name,
-            fact.log_table, etl._unmerged_groups(rollup), images), NULL::jsonb, others);
+            fact.log_table, etl._unmerged_groups(rollup), images)) AS c(counts jsonb);
         vanished := etl._places(merged -> 'vanished');
         hidden := etl._places(merged -> 'hidden');
         IF vanished IS NOT NULL OR hidden IS NOT NULL THEN
@@ -427,9 +426,9 @@ BEGIN
         'deleted', deleted, 'partners', noted, 'ignored', ignored);
 END
 $$;
-COMMENT ON FUNCTION etl._merge_images(etl.rollup, boolean) IS
-    'Merges what stands in the logs of a rollup into its states and into the rollup, and adds the groups to the '
-    'pending ones that cannot be merged. To be called in a transaction with one snapshot, in which the caller then '
+COMMENT ON FUNCTION etl._merge_images(etl.rollup, jsonb, boolean) IS
+    'Merges what stands in the logs of a rollup (contents) into its states and into the rollup, and adds the groups to '
+    'the pending ones that cannot be merged. To be called in a transaction with one snapshot, in which the caller then '
     'deletes the notes of the logs, and after notes that may touch all groups (a, b) have made them pending. Returns '
     'counts: groups merged; groups lost, as a state could not give a value back; groups whose partners changed '
     '(partners), as far as they were not pending; rows of the rollup inserted, updated, deleted; frozen groups that '

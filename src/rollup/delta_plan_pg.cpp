@@ -6,8 +6,7 @@
 //   states_whole   the same for all groups
 //   visible_query  what users see, over "etl states" (rows of the state table): the rollup's columns, and etl_shown
 //   merge          the statement that merges, for format(): 1 the state table, 2 the pending groups, 3 the rollup,
-//                  4 the fact's log, 5 the groups to be left out, 6 a condition on keys (r) of such groups, 7 how
-//                  many rows the log has. Its parameter $1 is the operations of notes that are no images
+//                  4 the fact's log, 5 the groups to be left out, 6 how many images the log has
 //   merge_new      the same for a log that has new rows only
 //   unique_join    columns that tell the fact's rows apart, or null: a row that is known to be new can be merged
 //                  though a partner of it has changed

@@ -257,7 +257,7 @@ BEGIN
     IF ranges <> '[]' THEN
         PERFORM etl._note_groups(rollup, '_pending', etl._noted_keys(rollup, ranges));
     END IF;
-    merged := etl._merge_images(rollup);
+    merged := etl._merge_images(rollup, contents);
     PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
     RETURN merged;
 END

@@ -102,13 +102,15 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('"%s" AS NOT MATERIALIZED (%s)', c.name, coalesce(replaced ->> c.name, c.query)), ', ')
+    SELECT string_agg(format('"%s" AS NOT MATERIALIZED (%s)', c.name, c.query), ', ')
     FROM etl._sources(rollup) AS s
+    CROSS JOIN LATERAL (VALUES ('etl changes ' || s.number, 'etl rows ' || s.number)) AS n(changes, rows)
     CROSS JOIN LATERAL (
-        SELECT 'etl changes ' || s.number, etl._changes_query(rollup, s, conditions ->> s.number::text)
+        SELECT n.changes,
+               coalesce(replaced ->> n.changes, etl._changes_query(rollup, s, conditions ->> s.number::text))
         WHERE conditions ? s.number::text
         UNION ALL
-        SELECT 'etl rows ' || s.number, etl._rows_query(rollup, s, single_sources, logged_sources)
+        SELECT n.rows, coalesce(replaced ->> n.rows, etl._rows_query(rollup, s, single_sources, logged_sources))
         WHERE described -> 'rows' @> to_jsonb(s.number)) AS c(name, query)
 $$;
 COMMENT ON FUNCTION etl._key_query_ctes(etl.rollup, jsonb, jsonb, jsonb, integer[], integer[]) IS

@@ -380,7 +380,7 @@ BEGIN
             E'SELECT %s FROM (\n%s\n) AS k WHERE %s', etl._column_list(rollup.key_columns),
             etl._noted_keys(rollup, contents), etl._among_frozen(rollup, 'k', 'f.etl_closed')));
     END IF;
-    merged := etl._merge_images(rollup, is_complete => NOT everything);
+    merged := etl._merge_images(rollup, contents, is_complete => NOT everything);
     PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
     lost := etl._release_frozen(rollup, true, is_lost => true);
     RETURN jsonb_set(merged, '{ignored}', to_jsonb((merged ->> 'ignored')::bigint + lost));

@@ -1,4 +1,4 @@
-// etl._log_rows_support: tells the planner how many rows of a log it will get.
+// etl._log_images_support: tells the planner how many rows of a log it will get.
 //
 // A log is filled and emptied all the time, so its statistics say anything. Where they say that it is empty, the
 // planner joins thousands of its rows by going through thousands of others for each. Whoever reads a log has counted
@@ -10,7 +10,7 @@ extern "C" {
 #include <nodes/supportnodes.h>
 }
 
-ETL_FUNCTION(etl_log_rows_support, args)
+ETL_FUNCTION(etl_log_images_support, args)
 {
     auto* request = reinterpret_cast<Node*>(DatumGetPointer(args.given(0)));
     if (!IsA(request, SupportRequestRows)) {
