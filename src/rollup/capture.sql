@@ -123,14 +123,17 @@ COMMENT ON FUNCTION etl._describe_log(regclass, text, regclass, text) IS 'Commen
 
 CREATE FUNCTION etl._capture_events()
 RETURNS TABLE(event text, moment text, rows text, for_partitioned boolean)
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     VALUES ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS etl_new', false),
            ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS etl_old NEW TABLE AS etl_new', false),
            ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS etl_old', false),
            ('truncate', 'AFTER TRUNCATE', '', false),
-           ('before', 'BEFORE UPDATE', '', true)
+           ('before', 'BEFORE UPDATE', '', true);
+END
 $$;
 COMMENT ON FUNCTION etl._capture_events() IS
     'The triggers that capture changes, when they fire, how they see the rows, and whether partitioned tables alone '
@@ -138,10 +141,12 @@ COMMENT ON FUNCTION etl._capture_events() IS
 
 CREATE FUNCTION etl._capture_trigger(rollup_id integer, number integer, event text)
 RETURNS name
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('etl_rollup_%s_%s_%s', rollup_id, number, event)::name
+BEGIN
+    RETURN format('etl_rollup_%s_%s_%s', rollup_id, number, event);
+END
 $$;
 COMMENT ON FUNCTION etl._capture_trigger(integer, integer, text) IS
     'The name of the trigger that captures an event of source number … of a rollup.';

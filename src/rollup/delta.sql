@@ -109,10 +109,11 @@ COMMENT ON FUNCTION etl._joined_names(jsonb) IS 'Names of a plan with commas bet
 
 CREATE FUNCTION etl._is_unique(relation text, columns jsonb)
 RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT FROM pg_index AS i
         JOIN pg_class AS c ON c.oid = i.indrelid
         WHERE c.oid = etl._named_relation(relation) AND (c.relkind = 'p' OR NOT c.relhassubclass)
@@ -120,7 +121,8 @@ AS $$
           AND columns @> (
               SELECT jsonb_agg(a.attname)
               FROM unnest((i.indkey::smallint[])[:i.indnkeyatts - 1]) AS k(attnum)
-              LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum))
+              LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum));
+END
 $$;
 COMMENT ON FUNCTION etl._is_unique(text, jsonb) IS
     'Whether a unique index keeps the rows of a table apart by some of the columns, all rows and at once.';
@@ -157,15 +159,18 @@ COMMENT ON FUNCTION etl._require_unique(etl.rollup) IS
 
 CREATE FUNCTION etl._absorbed_query(rollup etl.rollup, fact etl.rollup_source)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT %s FROM %s AS l WHERE l.etl_op IN (''+'', ''-'', ''e'')%s GROUP BY %1$s '
-                  'HAVING sum(CASE l.etl_op WHEN ''+'' THEN 1 ELSE -1 END) = 1',
-                  string_agg(format('l.%I', c), ', '), fact.log_table,
-                  string_agg(format(' AND l.%I IS NOT NULL', c), ''))
-    FROM jsonb_array_elements_text(rollup.plan -> 'delta' -> 'unique_join') AS c
-    HAVING etl._is_unique(fact.relation, rollup.plan -> 'delta' -> 'unique_join')
+BEGIN
+    RETURN (
+        SELECT format('SELECT %s FROM %s AS l WHERE l.etl_op IN (''+'', ''-'', ''e'')%s GROUP BY %1$s '
+                      'HAVING sum(CASE l.etl_op WHEN ''+'' THEN 1 ELSE -1 END) = 1',
+                      string_agg(format('l.%I', c), ', '), fact.log_table,
+                      string_agg(format(' AND l.%I IS NOT NULL', c), ''))
+        FROM jsonb_array_elements_text(rollup.plan -> 'delta' -> 'unique_join') AS c
+        HAVING etl._is_unique(fact.relation, rollup.plan -> 'delta' -> 'unique_join'));
+END
 $$;
 COMMENT ON FUNCTION etl._absorbed_query(etl.rollup, etl.rollup_source) IS
     'A query that gives what tells rows of the fact apart, for those that were not there when its log was last taken '

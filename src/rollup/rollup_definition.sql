@@ -146,10 +146,13 @@ COMMENT ON FUNCTION etl._key_operators(regclass, jsonb) IS
 
 CREATE FUNCTION etl._plan_source(plan jsonb, number integer)
 RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s FROM jsonb_array_elements(plan -> 'sources') AS s WHERE (s ->> 'number')::integer = number
+BEGIN
+    RETURN (
+        SELECT s FROM jsonb_array_elements(plan -> 'sources') AS s WHERE (s ->> 'number')::integer = number);
+END
 $$;
 COMMENT ON FUNCTION etl._plan_source(jsonb, integer) IS 'A source of a plan by its number.';
 

@@ -30,16 +30,19 @@ COMMENT ON FUNCTION etl._noted_range(etl.rollup) IS
 
 CREATE FUNCTION etl._missed_notes(rollup etl.rollup)
 RETURNS TABLE(number integer, op "char")
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- Any table may have a trigger of such a name: it counts where it is one of the source, or cannot be told any more.
+    RETURN QUERY
     SELECT m.number, m.op
     FROM etl.rollup_missed AS m
     JOIN etl._sources(rollup) AS s ON s.number = m.number
     WHERE m.rollup_id = rollup.rollup_id
       AND (m.relation = ANY (s.family) OR etl._named_relation(m.relation) IS NULL
-           OR etl._named_relation(m.relation) IN (SELECT etl._family(etl._named_relation(s.relation))))
+           OR etl._named_relation(m.relation) IN (SELECT etl._family(etl._named_relation(s.relation))));
+END
 $$;
 COMMENT ON FUNCTION etl._missed_notes(etl.rollup) IS
     'Notes that the logs of a rollup should have and that could not be written, as a log was gone.';
@@ -105,18 +108,21 @@ COMMENT ON FUNCTION etl._noted_keys(etl.rollup, jsonb) IS
 
 CREATE FUNCTION etl._taken_notes(rollup etl.rollup, contents jsonb)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('"etl taken %s" AS (DELETE FROM %s AS l WHERE %s = %L%s)', n.position, s.log_table,
-                             etl._note_kind(p.described), n.value ->> 'op',
-                             CASE WHEN n.value ->> 'ranges' IS NOT NULL THEN format(
-                                 ' AND %s IN (SELECT r FROM jsonb_array_elements(%L) AS r)',
-                                 etl._noted_range(rollup), n.value ->> 'ranges')
-                             END), ', ')
-    FROM jsonb_array_elements(contents) WITH ORDINALITY AS n(value, position)
-    JOIN etl._sources(rollup) AS s ON s.number = (n.value ->> 'number')::integer
-    CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described)
+BEGIN
+    RETURN (
+        SELECT string_agg(format('"etl taken %s" AS (DELETE FROM %s AS l WHERE %s = %L%s)', n.position, s.log_table,
+                                 etl._note_kind(p.described), n.value ->> 'op',
+                                 CASE WHEN n.value ->> 'ranges' IS NOT NULL THEN format(
+                                     ' AND %s IN (SELECT r FROM jsonb_array_elements(%L) AS r)',
+                                     etl._noted_range(rollup), n.value ->> 'ranges')
+                                 END), ', ')
+        FROM jsonb_array_elements(contents) WITH ORDINALITY AS n(value, position)
+        JOIN etl._sources(rollup) AS s ON s.number = (n.value ->> 'number')::integer
+        CROSS JOIN LATERAL etl._plan_source(rollup.plan, s.number) AS p(described));
+END
 $$;
 COMMENT ON FUNCTION etl._taken_notes(etl.rollup, jsonb) IS
     'CTEs that delete from the logs what a statement reads, and nothing that was not looked for.';

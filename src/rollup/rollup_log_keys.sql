@@ -7,17 +7,20 @@
 
 CREATE FUNCTION etl._logged_columns(source etl.rollup_source, logged jsonb)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- A cast of NULL could be refused by a domain; a column of a row that is NULL is not.
-    SELECT string_agg(
-        CASE WHEN logged ? a.attname THEN format('l.%I', a.attname)
-             ELSE format('(NULL::%1$s).%2$I AS %2$I', source.relation, a.attname) END, ', ' ORDER BY a.attnum)
-    FROM pg_attribute AS a
-    WHERE a.attrelid = etl._named_relation(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
-      -- Not dropped since the snapshot of the transaction, either: a column that is gone has no privileges.
-      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT') IS NOT NULL
+    RETURN (
+        SELECT string_agg(
+            CASE WHEN logged ? a.attname THEN format('l.%I', a.attname)
+                 ELSE format('(NULL::%1$s).%2$I AS %2$I', source.relation, a.attname) END, ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = etl._named_relation(source.relation) AND a.attnum > 0 AND NOT a.attisdropped
+          -- Not dropped since the snapshot of the transaction, either: a column that is gone has no privileges.
+          AND has_column_privilege(a.attrelid, a.attnum, 'SELECT') IS NOT NULL);
+END
 $$;
 COMMENT ON FUNCTION etl._logged_columns(etl.rollup_source, jsonb) IS
     'The columns of a source as its log (alias l) has them, in their order: NULL where they are not logged.';
@@ -55,14 +58,17 @@ COMMENT ON FUNCTION etl._counted_log(etl.rollup_source) IS
 
 CREATE FUNCTION etl._changes_query(rollup etl.rollup, source etl.rollup_source, condition text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT %s FROM %s AS l WHERE %s',
-                  etl._logged_columns(source, CASE WHEN p.described ->> 'kind' = 'keys' THEN '[]' ELSE (
-                      SELECT jsonb_agg(c -> 'name') FROM jsonb_array_elements(p.described -> 'log') AS c) END),
-                  etl._counted_log(source), condition)
-    FROM etl._plan_source(rollup.plan, source.number) AS p(described)
+BEGIN
+    RETURN (
+        SELECT format('SELECT %s FROM %s AS l WHERE %s',
+                      etl._logged_columns(source, CASE WHEN p.described ->> 'kind' = 'keys' THEN '[]' ELSE (
+                          SELECT jsonb_agg(c -> 'name') FROM jsonb_array_elements(p.described -> 'log') AS c) END),
+                      etl._counted_log(source), condition)
+        FROM etl._plan_source(rollup.plan, source.number) AS p(described));
+END
 $$;
 COMMENT ON FUNCTION etl._changes_query(etl.rollup, etl.rollup_source, text) IS
     'A query that gives the rows of a source''s log for which a condition (alias l) holds in the shape of the source.';
@@ -99,19 +105,22 @@ CREATE FUNCTION etl._key_query_ctes(
     rollup etl.rollup, described jsonb, conditions jsonb, replaced jsonb DEFAULT '{}',
     single_sources integer[] DEFAULT '{}', logged_sources integer[] DEFAULT '{}')
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('"%s" AS NOT MATERIALIZED (%s)', c.name, c.query), ', ')
-    FROM etl._sources(rollup) AS s
-    CROSS JOIN LATERAL (VALUES ('etl changes ' || s.number, 'etl rows ' || s.number)) AS n(changes, rows)
-    CROSS JOIN LATERAL (
-        SELECT n.changes,
-               coalesce(replaced ->> n.changes, etl._changes_query(rollup, s, conditions ->> s.number::text))
-        WHERE conditions ? s.number::text
-        UNION ALL
-        SELECT n.rows, coalesce(replaced ->> n.rows, etl._rows_query(rollup, s, single_sources, logged_sources))
-        WHERE described -> 'rows' @> to_jsonb(s.number)) AS c(name, query)
+BEGIN
+    RETURN (
+        SELECT string_agg(format('"%s" AS NOT MATERIALIZED (%s)', c.name, c.query), ', ')
+        FROM etl._sources(rollup) AS s
+        CROSS JOIN LATERAL (VALUES ('etl changes ' || s.number, 'etl rows ' || s.number)) AS n(changes, rows)
+        CROSS JOIN LATERAL (
+            SELECT n.changes,
+                   coalesce(replaced ->> n.changes, etl._changes_query(rollup, s, conditions ->> s.number::text))
+            WHERE conditions ? s.number::text
+            UNION ALL
+            SELECT n.rows, coalesce(replaced ->> n.rows, etl._rows_query(rollup, s, single_sources, logged_sources))
+            WHERE described -> 'rows' @> to_jsonb(s.number)) AS c(name, query));
+END
 $$;
 COMMENT ON FUNCTION etl._key_query_ctes(etl.rollup, jsonb, jsonb, jsonb, integer[], integer[]) IS
     'The CTEs that a query of keys reads, which a plan describes (a source, or a moving filter). conditions: for the '

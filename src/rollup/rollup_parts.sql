@@ -2,11 +2,14 @@
 
 CREATE FUNCTION etl._sources(rollup etl.rollup)
 RETURNS SETOF etl.rollup_source
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT * FROM etl.rollup_source AS s
-    WHERE s.rollup_id = rollup.rollup_id AND s.owner = rollup.owner ORDER BY s.number
+    WHERE s.rollup_id = rollup.rollup_id AND s.owner = rollup.owner ORDER BY s.number;
+END
 $$;
 COMMENT ON FUNCTION etl._sources(etl.rollup) IS 'The sources of a rollup in their order.';
 

@@ -92,10 +92,14 @@ SELECT pg_catalog.pg_extension_config_dump('etl.rollup_missed', '');
 
 CREATE FUNCTION etl._rollup_table(name text, suffix text)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%I.%I', p.parts[1], p.parts[2] || suffix) FROM (SELECT parse_ident(name) AS parts) AS p
+DECLARE
+    parts CONSTANT text[] := parse_ident(name);
+BEGIN
+    RETURN format('%I.%I', parts[1], parts[2] || suffix);
+END
 $$;
 COMMENT ON FUNCTION etl._rollup_table(text, text) IS
     'Name of a table that belongs to a rollup, such as ''public.sales_pending'', from the name of the rollup.';
@@ -198,24 +202,27 @@ COMMENT ON FUNCTION etl._rollup(text) IS
 
 CREATE FUNCTION etl._lacking_part(relation regclass, columns name[], unique_columns name[])
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT l.part
-    FROM (
-        SELECT format('column "%s"', c) AS part, 1 AS turn FROM unnest(columns) AS c
-        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                          WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped)
-        UNION ALL
-        SELECT format('a unique index (%s) NULLS NOT DISTINCT', array_to_string(unique_columns, ', ')), 2
-        WHERE NOT EXISTS (
-            SELECT FROM pg_index AS i
-            WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indnullsnotdistinct
-              AND i.indpred IS NULL AND i.indnkeyatts = cardinality(unique_columns)
-              AND (SELECT array_agg(a.attname) @> unique_columns FROM pg_attribute AS a
-                   WHERE a.attrelid = relation AND a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])))
-    ) AS l
-    ORDER BY l.turn LIMIT 1
+BEGIN
+    RETURN (
+        SELECT l.part
+        FROM (
+            SELECT format('column "%s"', c) AS part, 1 AS turn FROM unnest(columns) AS c
+            WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                              WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped)
+            UNION ALL
+            SELECT format('a unique index (%s) NULLS NOT DISTINCT', array_to_string(unique_columns, ', ')), 2
+            WHERE NOT EXISTS (
+                SELECT FROM pg_index AS i
+                WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indnullsnotdistinct
+                  AND i.indpred IS NULL AND i.indnkeyatts = cardinality(unique_columns)
+                  AND (SELECT array_agg(a.attname) @> unique_columns FROM pg_attribute AS a
+                       WHERE a.attrelid = relation AND a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])))
+        ) AS l
+        ORDER BY l.turn LIMIT 1);
+END
 $$;
 COMMENT ON FUNCTION etl._lacking_part(regclass, name[], name[]) IS
     'What a table lacks of some columns and of a unique index over some of them; NULL where it has all.';

@@ -190,16 +190,19 @@ COMMENT ON FUNCTION etl._mark_source(etl.rollup_source) IS
 
 CREATE FUNCTION etl._bare_members(source etl.rollup_source, family text[])
 RETURNS text[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(
-        SELECT m FROM unnest(family) AS m
-        JOIN pg_class AS c ON c.oid = etl._named_relation(m)
-        JOIN etl._capture_events() AS e ON NOT e.for_partitioned OR c.relkind = 'p'
-        LEFT JOIN pg_trigger AS g
-            ON g.tgrelid = c.oid AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
-        GROUP BY m HAVING NOT bool_and(coalesce(g.tgenabled IN ('O', 'A'), false)) ORDER BY m)
+BEGIN
+    RETURN (
+        SELECT ARRAY(
+            SELECT m FROM unnest(family) AS m
+            JOIN pg_class AS c ON c.oid = etl._named_relation(m)
+            JOIN etl._capture_events() AS e ON NOT e.for_partitioned OR c.relkind = 'p'
+            LEFT JOIN pg_trigger AS g
+                ON g.tgrelid = c.oid AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+            GROUP BY m HAVING NOT bool_and(coalesce(g.tgenabled IN ('O', 'A'), false)) ORDER BY m));
+END
 $$;
 COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
     'Those of a source''s family that lack a trigger, or have one that is disabled.';
@@ -209,24 +212,28 @@ COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
 -- anew, or where its name was given to another one.
 CREATE FUNCTION etl._seals(source etl.rollup_source, members text[], columns jsonb DEFAULT '[]')
 RETURNS bigint[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(array_agg(m.seal ORDER BY m.seal), '{}')
-    FROM (
-        SELECT hashtextextended(string_agg(format('%s %s %s', g.oid, g.xmin, g.ctid), ',' ORDER BY g.oid), 0) AS seal
-        FROM unnest(members) AS m
-        CROSS JOIN etl._capture_events() AS e
-        JOIN pg_trigger AS g
-            ON g.tgrelid = etl._named_relation(m)
-               AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
-        GROUP BY m
-        UNION ALL
-        SELECT hashtextextended(string_agg(format('%s %s %s', a.attnum, a.xmin, a.ctid), ',' ORDER BY a.attname), 0)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND columns ? a.attname
-        HAVING count(*) > 0
-    ) AS m
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(m.seal ORDER BY m.seal), '{}')
+        FROM (
+            SELECT hashtextextended(string_agg(format('%s %s %s', g.oid, g.xmin, g.ctid), ',' ORDER BY g.oid), 0)
+                AS seal
+            FROM unnest(members) AS m
+            CROSS JOIN etl._capture_events() AS e
+            JOIN pg_trigger AS g
+                ON g.tgrelid = etl._named_relation(m)
+                   AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
+            GROUP BY m
+            UNION ALL
+            SELECT hashtextextended(string_agg(format('%s %s %s', a.attnum, a.xmin, a.ctid), ',' ORDER BY a.attname), 0)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = to_regclass(source.relation) AND a.attnum > 0 AND columns ? a.attname
+            HAVING count(*) > 0
+        ) AS m);
+END
 $$;
 COMMENT ON FUNCTION etl._seals(etl.rollup_source, text[], jsonb) IS
     'For each of some members of a source''s family a number that is another one after its triggers were altered, in '
