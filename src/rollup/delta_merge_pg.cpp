@@ -2,7 +2,7 @@
 //
 // It is one, so that all of it sees one snapshot. Its parts:
 //
-//   etl images   the log's rows, as rows of the fact with a sign
+//   etl images   the log's rows, as rows of the fact with a sign; not kept where they are read but once
 //   rows         what the query's FROM and WHERE make of them, as of now: keys, what the aggregates read, the sign
 //   parts        the same; and by group and value, the values of which there are more or fewer rows than before, where
 //                that matters; and the pending groups
@@ -254,7 +254,7 @@ const char* merge_text(const delta_merge& in, bool has_old)
     read_images(rows, in.fact);
     StringInfoData text;
     initStringInfo(&text);
-    append_step(&text, "WITH \"etl images\" AS MATERIALIZED (", images_text(in),
+    append_step(&text, "WITH \"etl images\" AS (", images_text(in),
                 " FROM etl._log_images(NULL::%4$s, %6$s) AS l)");
     append_step(&text, ",\nrows AS MATERIALIZED (", query_text(rows), ")");
     append_step(&text, ",\nparts AS (", parts_text(in, has_old), " FROM %5$s AS p)");
