@@ -254,8 +254,7 @@ const char* merge_text(const delta_merge& in, bool has_old)
     read_images(rows, in.fact);
     StringInfoData text;
     initStringInfo(&text);
-    append_step(&text, "WITH \"etl images\" AS (", images_text(in),
-                " FROM etl._log_images(NULL::%4$s, %6$s) AS l)");
+    append_step(&text, "WITH \"etl images\" AS (", images_text(in), " FROM etl._log_images(NULL::%4$s, %6$s) AS l)");
     append_step(&text, ",\nrows AS MATERIALIZED (", query_text(rows), ")");
     append_step(&text, ",\nparts AS (", parts_text(in, has_old), " FROM %5$s AS p)");
     append_step(&text, ",\nchanges AS (", changes_text(in, has_old), ")");
