@@ -3,6 +3,7 @@
 
 #include "pg/postgres.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
