@@ -309,7 +309,7 @@ ETL_FUNCTION(etl_top_values, args)
     }
     const Datum value = args.datum(0);
     const auto bytes = flat_bytes(value);
-    const top_kind& kind = kind_with_witness(args, top_n_reader{bytes}.header());
-    const read_top_n state{value, &kind, nullptr};
+    const top_n_reader reader{bytes};
+    const read_top_n state{value, &kind_with_witness(args, reader.header()), nullptr};
     return array_of(*state.object);
 }
