@@ -106,8 +106,8 @@ SELECT is((SELECT count(*) FROM etl.source_change), 0::bigint, 'and forgotten wh
 DELETE FROM sale WHERE hour = 3;
 
 -- Changes
-SELECT is(etl.alter_refresh_policy('hourly', schedule => '7 * * * *', timeout => '0'), (SELECT jobid FROM job LIMIT 1),
-          'alter returns the job');
+SELECT is(etl.alter_refresh_policy('hourly', schedule => '7 * * * *', timeout => '0'),
+          (SELECT jobid FROM job WHERE jobname = 'etl refresh public.hourly'), 'alter returns the job');
 SELECT is((SELECT schedule FROM job WHERE jobname = 'etl refresh public.hourly'), '7 * * * *',
           'which has the schedule');
 SELECT results_eq($$SELECT schedule, setting, skip_if_unchanged, lock_timeout, timeout, vacuum_after, with_dependencies
