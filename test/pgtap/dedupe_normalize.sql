@@ -44,9 +44,11 @@ SELECT is((SELECT count(*) FROM sample WHERE etl.normalize_name(etl.normalize_na
 SELECT is((SELECT count(*) FROM sample
            WHERE etl.normalize_address(etl.normalize_address(t)) <> etl.normalize_address(t)), 0::bigint,
           'address twice');
--- Cherokee is the one script whose small letters fold to capital ones.
+-- Cherokee is the one script whose small letters fold to capital ones. What was free for letters in Unicode 15 may be a
+-- capital one to a newer C library, and not yet to utf8proc.
 SELECT is((SELECT count(*) FROM sample, etl.normalize_text(t) AS form
-           WHERE form ~ '[[:upper:][:cntrl:]]|  |^ | $' AND form !~ '[Ꭰ-Ᏽ]'), 0::bigint,
+           WHERE form ~ '[[:upper:][:cntrl:]]|  |^ | $' AND form !~ '[Ꭰ-Ᏽ]'
+             AND form !~ '[\u1C89\uA7CB-\uA7CF\uA7D2\uA7D4\uA7DA-\uA7F1\U00010D40-\U00010D8F]'), 0::bigint,
           'no capital letters, control characters, needless blanks');
 -- Against PostgreSQL's own NFKC: it changes nothing either.
 SELECT is((SELECT count(*) FROM sample WHERE NOT etl.normalize_text(t) IS NFKC NORMALIZED), 0::bigint, 'NFKC');
