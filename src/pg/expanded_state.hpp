@@ -105,10 +105,13 @@ class expanded_state {
 
     static holder& of(ExpandedObjectHeader* header) { return *static_cast<holder*>(header); }
 
+    // Not in the context of the caller: a sort's, which may be one that frees no single piece of memory.
     static Size flat_size(ExpandedObjectHeader* header)
     {
         return boundary([header] {
             holder& made = of(header);
+            const scratch_context scratch{header->eoh_context};
+            const within_context inside{scratch.get()};
             made.flat.clear();
             made.object->write(made.flat);
             require_value_size(made.flat.size());

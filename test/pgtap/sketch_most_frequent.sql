@@ -1,6 +1,6 @@
 -- etl.most_frequent and etl.frequencies: against GROUP BY, merged in any split, within their bounds, forged.
 BEGIN;
-SELECT plan(57);
+SELECT plan(58);
 
 -- known answers
 SELECT is(etl.most_frequent(v, 2), '{b,a}'::text[], 'the most frequent first, of equal ones the lower')
@@ -48,6 +48,10 @@ SELECT set_eq('SELECT v.* FROM (SELECT etl.merge(s) AS s FROM parts) AS f, etl.m
               'counted', 'merge of a split is the whole');
 SELECT is(etl.merge(s)::text, (SELECT etl.frequencies(w)::text FROM words), 'to the byte') FROM parts;
 SELECT is(etl.merge(s::text::etl.frequency_state)::text, etl.merge(s)::text, 'the text form is whole') FROM parts;
+CREATE TABLE pairs AS SELECT part, etl.frequencies(row(part, w)::pair) AS s FROM words GROUP BY part;
+SELECT set_eq($$SELECT part, s::text FROM (SELECT part, etl.frequencies(row(part, w)::pair) AS s
+                                           FROM words GROUP BY part ORDER BY count(*)) AS t$$,
+              'SELECT part, s::text FROM pairs', 'what goes from the aggregate into a sort, too');
 SELECT current_setting('data_directory') || '/frequencies.bin' AS file \gset
 CREATE TABLE received (LIKE parts);
 COPY parts TO :'file' (FORMAT binary);

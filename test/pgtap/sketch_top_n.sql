@@ -1,7 +1,7 @@
 -- etl.top_n, etl.latest_n, etl.first_n, etl.latest, etl.first, their states, and etl.top_n_per_key: against window
 -- functions, merged in any split, forged, and in parallel.
 BEGIN;
-SELECT plan(84);
+SELECT plan(85);
 
 CREATE TABLE events AS
 SELECT i AS id, i * 7919 % 97 AS k, CASE WHEN i % 11 > 0 THEN (i * 31 % 400)::bigint END AS o,
@@ -173,6 +173,9 @@ SELECT set_eq('SELECT k, etl.merge(s)::text FROM parts GROUP BY k',
               'SELECT k, etl.latest_n_state(v, o, 20)::text FROM events GROUP BY k', 'to the byte');
 SELECT set_eq('SELECT k, etl.top_values(etl.merge(s::text::etl.top_n_state), NULL::text) FROM parts GROUP BY k',
               'top_expected', 'the text form is whole');
+SELECT set_eq($$SELECT k, part, f::text FROM (SELECT k, id % 7 AS part, etl.first_n_state(v, o::numeric, 20) AS f
+                                              FROM events GROUP BY 1, 2 ORDER BY count(*)) AS t$$,
+              'SELECT k, part, f::text FROM parts', 'what goes from the aggregate into a sort, too');
 SELECT current_setting('data_directory') || '/top_n_state.bin' AS file \gset
 CREATE TABLE received (LIKE parts);
 COPY parts TO :'file' (FORMAT binary);
