@@ -216,8 +216,9 @@ AS $$
 DECLARE
     state CONSTANT text := etl._rollup_table(rollup.name, '_state');
     same_group CONSTANT text := (
-        SELECT string_agg(format('(t.%1$I %2$s s.%1$I OR t.%1$I IS NULL AND s.%1$I IS NULL)', k ->> 'name',
-                                 coalesce(k ->> 'equal', '=')), ' AND ')
+        SELECT string_agg(format('(t.%1$I %2$s s.%1$I OR t.%1$I IS NOT DISTINCT FROM NULL '
+                                 'AND s.%1$I IS NOT DISTINCT FROM NULL)', k ->> 'name', coalesce(k ->> 'equal', '=')),
+                          ' AND ')
         FROM jsonb_array_elements(rollup.plan -> 'keys') AS k);
     deleted bigint;
 BEGIN

@@ -162,12 +162,12 @@ const char* add_extreme(delta_states& to, const Aggref* aggregate, const aggrega
         append_state(to, type, aggregate->inputcollid, {none, none, psprintf("%s(r.etl_m%d)", name, measure)});
     assign(to, psprintf("%s = %s(s.%s, excluded.%s)", kept, order.is_least ? "least" : "greatest", kept, kept));
     assign(to, psprintf("%s = NULL", gone));
-    to.extremes = lappend(to.extremes,
-                          psprintf("(excluded.%s IS NOT NULL AND (excluded.%s %s excluded.%s) IS NOT TRUE AND (s.%s %s "
-                                   "excluded.%s) IS NOT TRUE)",
-                                   gone, kept, order.sooner, gone, kept, order.sooner, gone));
-    to.new_extremes = lappend(
-        to.new_extremes, psprintf("(s.%s IS NOT NULL AND (s.%s %s s.%s) IS NOT TRUE)", gone, kept, order.sooner, gone));
+    to.extremes = lappend(
+        to.extremes, psprintf("(excluded.%s IS DISTINCT FROM NULL AND (excluded.%s %s excluded.%s) IS NOT TRUE AND "
+                              "(s.%s %s excluded.%s) IS NOT TRUE)",
+                              gone, kept, order.sooner, gone, kept, order.sooner, gone));
+    to.new_extremes = lappend(to.new_extremes, psprintf("(s.%s IS DISTINCT FROM NULL AND (s.%s %s s.%s) IS NOT TRUE)",
+                                                        gone, kept, order.sooner, gone));
     return kept;
 }
 

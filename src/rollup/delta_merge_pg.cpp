@@ -95,8 +95,8 @@ void append_measure(StringInfo to, const delta_merge& in, int number)
     appendStringInfoString(to, " UNION ALL ");
     append_part(to, in, {"r", number, false});
     appendStringInfo(to,
-                     " FROM (SELECT %s, %s AS etl_value, sum(r.etl_sign) AS etl_more FROM rows AS r WHERE %s IS NOT "
-                     "NULL%s%s GROUP BY %s, %s) AS r WHERE r.etl_more <> 0",
+                     " FROM (SELECT %s, %s AS etl_value, sum(r.etl_sign) AS etl_more FROM rows AS r WHERE %s IS "
+                     "DISTINCT FROM NULL%s%s GROUP BY %s, %s) AS r WHERE r.etl_more <> 0",
                      keys, measure->argument, measure->argument, measure->filter != nullptr ? " AND " : "",
                      measure->filter != nullptr ? measure->filter : "", keys, measure->argument);
 }

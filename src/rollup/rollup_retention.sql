@@ -114,8 +114,8 @@ AS $$
                   'WHERE (%4$s) AND ROW(%5$s)::record OPERATOR(pg_catalog.=) ROW(%6$s)::record AND %7$s))',
                   etl._rollup_table(rollup.name, '_frozen'),
                   string_agg(format('f.%1$I %3$s %2$s.%1$I', k.value ->> 'name', alias, k.value ->> 'equal'), ' AND '),
-                  string_agg(format('%2$s.%1$I IS NULL', k.value ->> 'name', alias), ' OR '),
-                  string_agg(format('f.%I IS NULL', k.value ->> 'name'), ' OR '),
+                  string_agg(format('%2$s.%1$I IS NOT DISTINCT FROM NULL', k.value ->> 'name', alias), ' OR '),
+                  string_agg(format('f.%I IS NOT DISTINCT FROM NULL', k.value ->> 'name'), ' OR '),
                   string_agg(format('f.%I', k.value ->> 'name'), ', ' ORDER BY k.ordinality),
                   string_agg(format('%2$s.%1$I', k.value ->> 'name', alias), ', ' ORDER BY k.ordinality), condition)
     FROM jsonb_array_elements(rollup.plan -> 'keys') WITH ORDINALITY AS k

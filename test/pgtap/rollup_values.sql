@@ -1,6 +1,6 @@
--- Keys that are not what they look like: of several types or collations, of domains and enums, and such as fail for
--- rows that the query leaves out.
-SELECT plan(21);
+-- Values that are not what they look like: keys of several types or collations, of domains, enums and composite types,
+-- and such as fail for rows that the query leaves out.
+SELECT plan(29);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -163,6 +163,45 @@ SELECT is(differences('by_day'), 0::bigint, 'clocks may go back over midnight');
 SELECT is(differences('by_zoned_day'), 0::bigint, 'in a zone that the query names');
 SELECT is(differences('by_date'), 0::bigint, 'for dates, too');
 SET timezone = 'UTC';
+
+-- NULL and a row of NULLs --------------------------------------------------------------------------------------------
+
+CREATE TYPE duo AS (a int, b text);
+CREATE TABLE pairs (k duo, v int);
+SELECT etl.create_rollup('public.merged_pairs', $$
+    SELECT k, count(*) AS n, sum(v) AS v FROM public.pairs GROUP BY k $$, '{k}', retention => 'freeze') > 0;
+SELECT etl.create_rollup('public.pair_lists', $$
+    SELECT k, count(*) AS n, string_agg(v::text, ',' ORDER BY v) AS v FROM public.pairs GROUP BY k $$, '{k}',
+    realtime => true) > 0;
+SELECT etl.create_rollup('public.pairs_of', $$
+    SELECT v, count(DISTINCT k) AS n FROM public.pairs GROUP BY v $$, '{v}') > 0;
+INSERT INTO pairs VALUES (NULL, 1), ('(,)', 2);
+CALL etl.refresh_all();
+INSERT INTO pairs VALUES ('(,)', 2);
+CALL etl.refresh_all();
+DELETE FROM pairs WHERE v = 1;
+SELECT results_eq('SELECT k::text, n, v FROM pair_lists_live', $$VALUES ('(,)', 2::bigint, '2,2')$$, 'the live view');
+CALL etl.refresh_all();
+SELECT results_eq('SELECT k::text, n, v FROM merged_pairs', $$VALUES ('(,)', 2::bigint, 4::bigint)$$,
+                  'of NULL and a row of NULLs one can vanish');
+SELECT results_eq('SELECT k::text, n, v FROM pair_lists', $$VALUES ('(,)', 2::bigint, '2,2')$$, 'computed anew, too');
+SELECT results_eq('SELECT v, n FROM pairs_of', 'VALUES (2, 1::bigint)', 'and a row of NULLs is a value');
+DELETE FROM pairs;
+INSERT INTO pairs VALUES ('(,)', 1), (NULL, 1);
+UPDATE pairs SET v = v + 1;
+CALL etl.refresh_all();
+SELECT set_eq('SELECT k::text, n, v FROM merged_pairs', $$VALUES ('(,)', 1::bigint, 2::bigint), (NULL, 1, 2)$$,
+              'both are there');
+SELECT set_eq('SELECT k::text, n, v FROM pair_lists', $$VALUES ('(,)', 1::bigint, '2'), (NULL, 1, '2')$$,
+              'computed anew, too');
+SET pg_etl.erasing = on;
+DELETE FROM pairs WHERE k IS NOT DISTINCT FROM NULL;
+RESET pg_etl.erasing;
+INSERT INTO pairs VALUES (NULL, 5), ('(,)', 5);
+CALL etl.refresh_rollup('merged_pairs');
+SELECT results_eq('SELECT k::text FROM merged_pairs_frozen', 'VALUES (NULL::text)', 'one can be frozen');
+SELECT is((SELECT count(*) FROM etl.verify_rollup('merged_pairs')), 0::bigint, 'without the other');
+SELECT etl.drop_rollup(r) FROM unnest('{merged_pairs,pair_lists,pairs_of}'::text[]) AS r \g /dev/null
 
 -- Names --------------------------------------------------------------------------------------------------------------
 
