@@ -95,7 +95,7 @@ BEGIN
         keys := format(E'SELECT k.* FROM (\n%s\n) AS k WHERE NOT %s%s', keys, etl._is_frozen(rollup, 'k'),
             CASE WHEN erased <> '[]' THEN format(
                 ' AND NOT EXISTS (SELECT FROM (%s) AS u WHERE ROW(%s)::record OPERATOR(pg_catalog.=) ROW(%s)::record)',
-                etl._noted_keys(rollup, erased), etl._key_list(rollup.plan -> 'keys', 'u'),
+                etl._noted_keys(rollup, erased), etl._key_list(rollup.plan -> 'keys', 'u', '%s.%I::%s'),
                 etl._key_list(rollup.plan -> 'keys', 'k')) END);
     END IF;
     RETURN keys;
@@ -201,7 +201,7 @@ BEGIN
     IF batch.whole OR batch.lists IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
             'SELECT r.* FROM etl._locked_rows(%L) AS r(%s)', etl._in_groups(rollup, format(
-                E'SELECT %s FROM (\n%s\n) AS q', etl._column_list(etl._rollup_columns(rollup)),
+                E'SELECT %s FROM (\n%s\n) AS q', etl._typed_columns(rollup, '', etl._rollup_columns(rollup), 'q'),
                 etl._restricted(rollup.plan -> 'recompute', rollup, batch)), batch),
             etl._live_columns(rollup));
     END IF;

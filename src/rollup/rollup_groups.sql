@@ -28,11 +28,11 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format(pattern, alias, k.value ->> 'name'), ', ' ORDER BY k.ordinality)
+    SELECT string_agg(format(pattern, alias, k.value ->> 'name', k.value ->> 'type'), ', ' ORDER BY k.ordinality)
     FROM jsonb_array_elements(keys) WITH ORDINALITY AS k
 $$;
 COMMENT ON FUNCTION etl._key_list(jsonb, text, text) IS
-    'The key columns of a plan, each as the pattern says of the alias and its name, with commas between them.';
+    'The key columns of a plan, each as the pattern says of the alias, its name and its type, with commas between.';
 
 -- Which groups -------------------------------------------------------------------------------------------------------
 
@@ -345,6 +345,21 @@ $$;
 COMMENT ON FUNCTION etl._column_pattern(name[], text) IS
     'The pattern, for format() with %1$I, of every column, with commas between them; NULL where there is none.';
 
+CREATE FUNCTION etl._typed_columns(rollup etl.rollup, suffix text, columns name[], alias text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s.%I%s AS %2$I', alias, c.name, '::' || t.type), ', ' ORDER BY c.position)
+    FROM unnest(columns) WITH ORDINALITY AS c(name, position)
+    LEFT JOIN jsonb_to_recordset(CASE suffix
+        WHEN '_state' THEN rollup.plan -> 'keys' || (rollup.plan -> 'delta' -> 'states')
+        ELSE rollup.plan -> 'columns' END) AS t(name name, type text) ON t.name = c.name
+$$;
+COMMENT ON FUNCTION etl._typed_columns(etl.rollup, text, name[], text) IS
+    'Columns of a query (alias), for the table of a rollup with that suffix, in the types that they have there: where '
+    'the query gives a domain, the table has what it is made of, and rows of the two could not be compared.';
+
 -- Only rows that differ are touched, bit by bit, as a concurrent refresh of a materialized view compares rows. The rows
 -- that are there are found by literals too, and joined by what can be hashed.
 CREATE FUNCTION etl._replace_groups(
@@ -367,7 +382,7 @@ BEGIN
         WITH batch AS MATERIALIZED (
             %1$s
         ), fresh AS MATERIALIZED (
-            SELECT %2$s FROM (
+            SELECT %13$s FROM (
                 %3$s
             ) AS q WHERE %4$s
         ), stored AS MATERIALIZED (
@@ -395,7 +410,9 @@ BEGIN
         etl._same_group(rollup, batch, 'f', 's'),
         CASE WHEN rest = '{}' THEN 'false' ELSE format(differs, etl._column_pattern(rest, 'f.%1$I'),
                                                        etl._column_pattern(rest, 's.%1$I')) END,
-        keys, on_conflict)) AS c(counts jsonb));
+        keys, on_conflict,
+        etl._typed_columns(rollup, CASE WHEN target = rollup.name THEN '' ELSE '_state' END, columns, 'q')))
+        AS c(counts jsonb));
 END
 $$;
 COMMENT ON FUNCTION etl._replace_groups(etl.rollup, text, name[], text, etl._rollup_batch) IS

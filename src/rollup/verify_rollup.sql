@@ -185,7 +185,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- The query as it was given owes nothing to its plan. Where it speaks of now(), the plan's has the moment instead.
     SELECT etl._in_groups(rollup, format(
-        E'SELECT %s FROM (\n%s\n) AS q', etl._column_list(etl._rollup_columns(rollup)),
+        E'SELECT %s FROM (\n%s\n) AS q', etl._typed_columns(rollup, '', etl._rollup_columns(rollup), 'q'),
         CASE WHEN batch.whole AND rollup.plan -> 'moving' = '[]' THEN rollup.query
              ELSE etl._restricted(rollup.plan -> 'recompute', rollup, batch) END), batch)
 $$;
@@ -229,7 +229,7 @@ AS $$
     SELECT etl._compared(
         rollup, etl._stored_rows(rollup, '_state', c.columns, batch),
         etl._in_groups(rollup, format(
-            E'SELECT %s FROM (\n%s\n) AS q', etl._column_list(c.columns),
+            E'SELECT %s FROM (\n%s\n) AS q', etl._typed_columns(rollup, '_state', c.columns, 'q'),
             etl._restricted(rollup.plan -> 'delta' -> 'states_query', rollup, batch)), batch),
         's.etl_rows IS DISTINCT FROM e.etl_rows', '''state''', condition)
     FROM (SELECT rollup.key_columns || 'etl_rows'::name) AS c(columns)

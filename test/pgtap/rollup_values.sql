@@ -1,6 +1,6 @@
 -- Values that are not what they look like: keys of several types or collations, of domains, enums and composite types,
 -- and such as fail for rows that the query leaves out.
-SELECT plan(29);
+SELECT plan(37);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -163,6 +163,34 @@ SELECT is(differences('by_day'), 0::bigint, 'clocks may go back over midnight');
 SELECT is(differences('by_zoned_day'), 0::bigint, 'in a zone that the query names');
 SELECT is(differences('by_date'), 0::bigint, 'for dates, too');
 SET timezone = 'UTC';
+
+-- Domains ------------------------------------------------------------------------------------------------------------
+
+-- The rollup has what they are made of, and its rows are compared with those of the query.
+CREATE DOMAIN amount AS int CHECK (VALUE <> 13);
+CREATE TABLE priced (k amount, v amount);
+INSERT INTO priced VALUES (1, 1), (2, 5);
+SELECT etl.create_rollup('public.first_price', $$
+    SELECT k, count(*) AS n, (array_agg(v ORDER BY v))[1] AS v FROM public.priced GROUP BY k $$, '{k}',
+    realtime => true) > 0;
+SELECT etl.create_rollup('public.prices', $$
+    SELECT k, count(*) AS n, max(v) AS v FROM public.priced GROUP BY k $$, '{k}', realtime => true,
+    retention => 'freeze') > 0;
+INSERT INTO priced VALUES (1, 0), (NULL, 3);
+SELECT set_eq('TABLE first_price_live', 'VALUES (1, 2::bigint, 0), (2, 1, 5), (NULL, 1, 3)', 'domains in a live view');
+SELECT set_eq('TABLE prices_live', 'VALUES (1, 2::bigint, 1), (2, 1, 5), (NULL, 1, 3)', 'in one of states');
+CALL etl.refresh_all();
+UPDATE priced SET v = 4 WHERE k = 2;
+CALL etl.refresh_all();
+SELECT set_eq('TABLE first_price', 'VALUES (1, 2::bigint, 0), (2, 1, 4), (NULL, 1, 3)', 'in a refresh');
+SELECT is((SELECT count(*) FROM etl.verify_rollup(r, sample)), 0::bigint, format('%s can be verified, %s', r, sample))
+FROM unnest('{first_price,prices}'::text[]) AS r, unnest('{NULL,5}'::int[]) AS sample;
+SET pg_etl.erasing = on;
+DELETE FROM priced WHERE k IS NULL OR k = 2;
+RESET pg_etl.erasing;
+INSERT INTO priced VALUES (1, 7);
+SELECT set_eq('TABLE prices_live', 'VALUES (1, 3::bigint, 7), (2, 1, 4), (NULL, 1, 3)', 'where rows were erased');
+SELECT etl.drop_rollup('prices'), etl.drop_rollup('first_price') \g /dev/null
 
 -- NULL and a row of NULLs --------------------------------------------------------------------------------------------
 
