@@ -1,5 +1,6 @@
 #include "core/locked_query_pg.hpp"
 
+#include "pg/held_query.hpp"
 #include "pg/role_lock.hpp"
 
 extern "C" {
@@ -19,16 +20,31 @@ ParamListInfo read_parameters(pg::arguments args, int first)
     return made;
 }
 
+namespace {
+
+struct execution {
+    const char* query;
+    SPIExecuteOptions options;
+    int outcome;
+};
+
+void execute(void* context)
+{
+    auto& what = *static_cast<execution*>(context);
+    pg::with_locked_role([&what] { what.outcome = SPI_execute_extended(what.query, &what.options); });
+}
+
+} // namespace
+
 void run_locked(const char* query, ParamListInfo parameters, bool read_only, DestReceiver* to)
 {
-    SPIExecuteOptions options = {};
-    options.params = parameters;
-    options.read_only = read_only;
-    options.dest = to;
-    int outcome = 0;
-    pg::with_locked_role([&] { outcome = SPI_execute_extended(query, &options); });
-    if (outcome < 0) {
-        const char* code = SPI_result_code_string(outcome);
+    execution what = {query, {}, 0};
+    what.options.params = parameters;
+    what.options.read_only = read_only;
+    what.options.dest = to;
+    pg::run_held(query, execute, &what);
+    if (what.outcome < 0) {
+        const char* code = SPI_result_code_string(what.outcome);
         throw error(sqlstate::feature_not_supported, "a command cannot be run within a function",
                     std::string{"It ended with "} + code + ".");
     }

@@ -3,6 +3,7 @@
 #include "pg/error_context.hpp"
 #include "pg/memory.hpp"
 #include "pg/role_lock.hpp"
+#include "pg/used_objects.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -36,7 +37,8 @@ struct expression_scope {
     const char* context;
     TupleDesc row;
     Oid relation;
-    Relation table; // of a value, which may be of any type; a condition is boolean
+    Relation table;            // of a value, which may be of any type; a condition is boolean
+    known_functions functions; // that a value may call
 };
 
 // Positions in the expression are none in the statement that the user has sent.
@@ -142,6 +144,17 @@ Node* with_computed_columns(Node* expression, [[maybe_unused]] Relation table)
 #endif
 }
 
+// Before the planner: it runs what has constant arguments.
+void require_known(Node* expression, known_functions functions)
+{
+    const char* unknown = unknown_function(expression, functions);
+    if (unknown != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("%s was not among those that were used when the expression was made", unknown),
+                        errdetail("It was not run.")));
+    }
+}
+
 CachedExpression* plan_expression(const expression_scope& scope)
 {
     ParseState* state = make_parsestate(nullptr);
@@ -155,6 +168,9 @@ CachedExpression* plan_expression(const expression_scope& scope)
     }
     assign_expr_collations(state, expression);
     free_parsestate(state);
+    if (scope.table != nullptr) {
+        require_known(expression, scope.functions);
+    }
     return GetCachedExpression(scope.table == nullptr ? expression : with_computed_columns(expression, scope.table));
 }
 
@@ -193,15 +209,24 @@ row_expression row_expression::condition(const std::string& sql, TupleDesc row, 
                                          const std::string& purpose)
 {
     std::string context = "condition \"" + sql + "\" of " + purpose;
-    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, relation, nullptr});
+    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, relation, nullptr, {}});
     return {planned, std::move(context)};
 }
 
-row_expression row_expression::value(const std::string& sql, Relation table, const std::string& purpose)
+row_expression row_expression::value(const std::string& sql, Relation table, const std::string& purpose,
+                                     const std::vector<std::string>& functions)
 {
     std::string context = "expression \"" + sql + "\" of " + purpose;
-    CachedExpression* planned =
-        plan({sql.c_str(), context.c_str(), RelationGetDescr(table), RelationGetRelid(table), table});
+    std::vector<const char*> names;
+    for (const std::string& name : functions) {
+        names.push_back(name.c_str());
+    }
+    CachedExpression* planned = plan({sql.c_str(),
+                                      context.c_str(),
+                                      RelationGetDescr(table),
+                                      RelationGetRelid(table),
+                                      table,
+                                      {names.data(), static_cast<int>(names.size())}});
     return {planned, std::move(context)};
 }
 

@@ -35,8 +35,10 @@ class row_expression {
 
     // An expression of any type over the columns of a table's rows as they are stored: columns that are computed
     // whenever they are read are computed here too. Read and refused as a condition is, in the context
-    // expression "a + b" of <purpose>.
-    static row_expression value(const std::string& sql, Relation table, const std::string& purpose);
+    // expression "a + b" of <purpose>; and refused, before anything of it runs, where it calls a function that is not
+    // among those that it may, by their names as pg::used_objects() gives them.
+    static row_expression value(const std::string& sql, Relation table, const std::string& purpose,
+                                const std::vector<std::string>& functions);
 
     row_expression(row_expression&& other) noexcept;
     row_expression& operator=(row_expression&& other) = delete;

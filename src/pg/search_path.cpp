@@ -15,6 +15,8 @@ pinned_search_path::pinned_search_path()
           const int level = NewGUCNestLevel();
           set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                             false);
+          set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
           return level;
       })},
       exceptions_{std::uncaught_exceptions()}

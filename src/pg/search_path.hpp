@@ -3,9 +3,10 @@
 
 namespace etl::pg {
 
-// search_path = pg_catalog, pg_temp for a scope. Whatever the SQL that runs there has set, of this and of all other
-// settings, ends with it, as PostgreSQL does for the functions of indexes: a stored text may be another role's. Where
-// an exception passes, the settings are left to the transaction's abort, as PostgreSQL's own functions leave them.
+// search_path = pg_catalog, pg_temp for a scope, in which names are quoted only where they must be. Whatever the SQL
+// that runs there has set, of this and of all other settings, ends with it, as PostgreSQL does for the functions of
+// indexes: a stored text may be another role's. Where an exception passes, the settings are left to the transaction's
+// abort, as PostgreSQL's own functions leave them.
 class pinned_search_path {
   public:
     pinned_search_path();

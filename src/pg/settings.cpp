@@ -13,6 +13,7 @@ namespace {
 
 char* as_of = nullptr;
 char* rollup_as_of = nullptr;
+char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
 int log_rows = 100'000;
@@ -55,6 +56,11 @@ std::size_t rollup_log_rows() noexcept
     return static_cast<std::size_t>(log_rows);
 }
 
+const char* rollup_uses() noexcept
+{
+    return rollup_uses_text == nullptr ? "" : rollup_uses_text;
+}
+
 bool is_erasing() noexcept
 {
     return erasing;
@@ -86,6 +92,10 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.rollup_as_of", "Moment that the refresh of a rollup speaks of.",
                                "Set by etl.refresh_rollup and read by filters of now(); empty means now.",
                                &rollup_as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
+                               "Set by the functions that run queries of a rollup: its name and the functions that its "
+                               "query used when it was made, as an array; empty means that nothing is checked.",
+                               &rollup_uses_text, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pg_etl");
 }
 

@@ -16,4 +16,7 @@ std::size_t sample_memory_bytes() noexcept;
 std::size_t rollup_log_rows() noexcept;
 bool is_erasing() noexcept;
 
+// The rollup that is at work, and what its queries may call, as the text of an array: see src/pg/held_query.hpp.
+const char* rollup_uses() noexcept;
+
 } // namespace etl::pg

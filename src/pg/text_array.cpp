@@ -4,6 +4,7 @@ extern "C" {
 #include <catalog/pg_type.h>
 #include <utils/array.h>
 #include <utils/builtins.h>
+#include <utils/lsyscache.h>
 }
 
 #include <vector>
@@ -52,6 +53,14 @@ std::vector<std::string> read_text_array(Datum array)
         }
     }
     return made;
+}
+
+Datum parse_text_array(const char* text)
+{
+    Oid input = InvalidOid;
+    Oid element = InvalidOid;
+    getTypeInputInfo(TEXTARRAYOID, &input, &element);
+    return OidInputFunctionCall(input, const_cast<char*>(text), element, -1);
 }
 
 } // namespace etl::pg

@@ -385,6 +385,9 @@ BEGIN
     END IF;
     IF query IS NOT NULL OR (wanted.key_columns, wanted.mode, wanted.affects)
                             <> (old.key_columns, old.mode, old.affects) THEN
+        IF query IS NULL THEN
+            PERFORM etl._require_same_uses(old);
+        END IF;
         wanted := etl._rebuild_rollup(old, wanted);
     ELSE
         PERFORM etl._apply_retention(old, wanted);
@@ -401,14 +404,16 @@ $$;
 COMMENT ON FUNCTION etl.alter_rollup(
     text, text, name[], text, jsonb, text, boolean, text, text, text) IS
     'Changes a rollup. What is NULL stays as it is; an empty text (schedule, retention, frozen_before, description) '
-    'takes away what there was. Waits for a refresh that is under way. query, also the same one, key_columns, mode and '
-    'affects: fills the rollup anew beside what it has, while others go on writing, and puts it in its place in this '
-    'transaction; the table stays the same, and where its columns do only rows that differ are written. The next '
+    'takes away what there was. Waits for a refresh that is under way. query, also the same one, key_columns, mode '
+    'and affects: fills the rollup anew beside what it has, while others go on writing, and puts it in its place in '
+    'this transaction; the table stays the same, and where its columns do only rows that differ are written. The next '
     'refresh computes all groups once more, for what was written meanwhile. To swap the triggers it waits for who '
-    'writes the tables, and later writers wait behind it: lock_timeout bounds that. retention: freeze keeps groups '
+    'writes the tables, and later writers wait behind it: lock_timeout bounds that. A query that is given takes the '
+    'functions that its names mean now; without one they must be those of before. retention: freeze keeps groups '
     'whose rows are erased as they are, follow computes them from what is left, and so those that were frozen; an '
     'empty text is refused while groups are frozen. Columns that somebody has added to the table stay. frozen_before: '
     'with freeze, groups whose first key is less are never computed again; says also that what is gone from the '
     'tables, as partitions that were dropped, is before it. '
-    'Errors: those of etl.create_rollup, 42704 no such rollup, 42P19 a rollup that would read itself, 55000 another '
-    'query, or no decision about erasures, for one with frozen groups, 2BP01 something depends on a column that goes.';
+    'Errors: those of etl.create_rollup, 42704 no such rollup, 42809 no query is given, and names in it have come to '
+    'mean something else, 42P19 a rollup that would read itself, 55000 another query, or no decision about erasures, '
+    'for one with frozen groups, 2BP01 something depends on a column that goes.';

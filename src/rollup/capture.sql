@@ -11,13 +11,14 @@ AS 'MODULE_PATHNAME', 'etl_capture';
 COMMENT ON FUNCTION etl._capture() IS
     'Trigger AFTER INSERT, UPDATE, DELETE or TRUNCATE … FOR EACH STATEMENT, with the old and new rows as transition '
     'tables, which logs for a rollup what a statement has changed; BEFORE UPDATE it only makes ready. Arguments: the '
-    'log as schema.table; its kind, keys, columns or images; the columns that the rollup reads, as an array; an '
-    'expression over the columns of the table for each column of the log after etl_op, etl_at and, for keys, etl_to. '
-    'The owner of the table must be allowed to insert into the log, whoever fires the trigger. Where a column in use '
-    'is gone or an expression does not compile any more, the log gets a row "a" and the writer goes on; where the '
-    'log is gone, that is a WARNING and a row in etl.rollup_missed. Errors: 39P01 '
-    'not called as such a trigger, 22023 other arguments, 42809 the log has more than columns, '
-    '42501 the owner may not insert into it, and what an expression raises for a row.';
+    'log as schema.table; its kind, keys, columns or images; the columns that the rollup reads, as an array; what '
+    'the expressions may call, as an array of names from etl._rollup_uses; an expression over the columns of the '
+    'table for each column of the log after etl_op, etl_at and, for keys, etl_to. The owner of the table must be '
+    'allowed to insert into the log, whoever fires the trigger. Where a column in use is gone, an expression does '
+    'not compile any more or would call another function, which is not run then, the log gets a row "a" and the '
+    'writer goes on; where the log is gone, that is a WARNING and a row in etl.rollup_missed. Errors: 39P01 not '
+    'called as such a trigger, 22023 other arguments, 42809 the log has more than columns, 42501 the owner may not '
+    'insert into it, and what an expression raises for a row.';
 
 CREATE FUNCTION etl._check_capture(source regclass, arguments text[])
 RETURNS void
@@ -277,13 +278,14 @@ COMMENT ON FUNCTION etl._create_capture_triggers(regclass, integer, integer, tex
     'any.';
 
 CREATE FUNCTION etl._create_capture(
-    source regclass, rollup_id integer, number integer, log_table text, kind text, used name[], expressions text[])
+    source regclass, rollup_id integer, number integer, log_table text, kind text, used name[], expressions text[],
+    functions text[] DEFAULT '{}')
 RETURNS SETOF regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    arguments text[] := ARRAY[log_table, kind, used::text] || expressions;
+    arguments text[] := ARRAY[log_table, kind, used::text, functions::text] || expressions;
     member regclass;
     owner name;
 BEGIN
@@ -304,13 +306,14 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION etl._create_capture(regclass, integer, integer, text, text, name[], text[]) IS
+COMMENT ON FUNCTION etl._create_capture(regclass, integer, integer, text, text, name[], text[], text[]) IS
     'Sees to it that the changes of a source are captured: gives every member of its family the triggers that it '
     'lacks, and the owners of these tables the right to insert into the log. Returns the members that had not been '
     'captured, or in another way: whatever changed in them before is not in the log. Waits for writers that are at '
     'work on them, so a snapshot taken later sees what they wrote. Arguments: source; rollup_id and number, which '
     'name the triggers; log_table, as schema.table; kind, keys, columns or images; used, the columns that the rollup '
-    'reads; expressions, one for each column of the log. Errors: 42809 a foreign or temporary table, 42501 no right, '
+    'reads; expressions, one for each column of the log; functions, what these may call beside PostgreSQL''s own, as '
+    'etl._rollup_uses tells it. Errors: 42809 a foreign or temporary table, 42501 no right, '
     '42804 and others the expressions do not fit.';
 
 CREATE FUNCTION etl._drop_capture(rollup_id integer, number integer DEFAULT NULL)

@@ -151,7 +151,7 @@ void capture_plan::compile(Relation table)
     const pg::pinned_search_path path;
     const std::string purpose = "log " + in_quotes(terms_->log);
     for (const std::string& sql : terms_->expressions) {
-        expressions_.push_back(pg::row_expression::value(sql, table, purpose));
+        expressions_.push_back(pg::row_expression::value(sql, table, purpose, terms_->functions));
         plain_.push_back(expressions_.back().plain_attribute());
     }
     TupleDesc shape = RelationGetDescr(table);
@@ -160,7 +160,7 @@ void capture_plan::compile(Relation table)
             continue;
         }
         const std::string quoted = pg::call([&name] { return quote_identifier(name.c_str()); });
-        computed_.push_back(pg::row_expression::value(quoted, table, purpose));
+        computed_.push_back(pg::row_expression::value(quoted, table, purpose, {}));
         for (int i = 0; i < shape->natts; ++i) {
             if (computed_.back().reads(i)) {
                 used_.push_back(i);

@@ -25,7 +25,7 @@ constexpr char insufficient_privilege[] = "42501";
 {
     throw error(sqlstate::invalid_parameter_value, message,
                 "A trigger that captures changes is given the log, the kind (keys, columns or images), the columns in "
-                "use and an expression for each column of the log.",
+                "use, the functions in use and an expression for each column of the log.",
                 log_made_by);
 }
 
@@ -67,12 +67,7 @@ void read_log_name(const char* text, capture_terms& to)
 
 std::vector<std::string> read_names(const char* text)
 {
-    return pg::read_text_array(pg::call([text] {
-        Oid input = InvalidOid;
-        Oid element = InvalidOid;
-        getTypeInputInfo(TEXTARRAYOID, &input, &element);
-        return OidInputFunctionCall(input, const_cast<char*>(text), element, -1);
-    }));
+    return pg::read_text_array(pg::call([text] { return pg::parse_text_array(text); }));
 }
 
 // By its name, whatever the current role may see. May raise.
@@ -124,14 +119,15 @@ void refuse_log(Relation log, const std::string& fault)
 
 capture_terms read_terms(std::span<char* const> texts)
 {
-    if (texts.size() < 3) {
-        refuse_terms("the trigger names no log, kind and columns");
+    if (texts.size() < 4) {
+        refuse_terms("the trigger names no log, kind, columns and functions");
     }
     capture_terms made{};
     read_log_name(texts[0], made);
     made.kind = read_kind(texts[1]);
     made.used = read_names(texts[2]);
-    made.expressions.assign(texts.begin() + 3, texts.end());
+    made.functions = read_names(texts[3]);
+    made.expressions.assign(texts.begin() + 4, texts.end());
     if (made.kind == log_kind::keys && made.expressions.empty()) {
         refuse_terms("the trigger names no key");
     }

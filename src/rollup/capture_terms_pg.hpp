@@ -25,7 +25,8 @@ struct capture_terms {
     std::string schema; // its parts
     std::string name;
     log_kind kind;
-    std::vector<std::string> used; // the columns of the table that the rollup reads
+    std::vector<std::string> used;      // the columns of the table that the rollup reads
+    std::vector<std::string> functions; // what the expressions may call, as pg::used_objects() names it
     std::vector<std::string> expressions;
 };
 

@@ -154,12 +154,13 @@ SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 DECLARE
     rollup CONSTANT etl.rollup := etl._live_rollup(name);
     batch etl._rollup_batch;
 BEGIN
-    PERFORM set_config('timezone', rollup.timezone, true), set_config('pg_etl.rollup_as_of', now()::text, true);
+    PERFORM etl._hold_to(rollup, now());
     batch := etl._live_batch(rollup);
     IF batch.whole THEN
         RETURN QUERY EXECUTE format('SELECT t.ctid FROM %s AS t', rollup.name);
@@ -191,14 +192,16 @@ SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 DECLARE
     rollup CONSTANT etl.rollup := etl._live_rollup(name);
     batch etl._rollup_batch;
 BEGIN
-    PERFORM set_config('timezone', rollup.timezone, true), set_config('pg_etl.rollup_as_of', now()::text, true);
+    PERFORM etl._hold_to(rollup, now());
     batch := etl._live_batch(rollup);
     IF batch.whole OR batch.lists IS NOT NULL THEN
+        PERFORM etl._require_same_uses(rollup);
         RETURN QUERY EXECUTE format(
             'SELECT r.* FROM etl._locked_rows(%L) AS r(%s)', etl._in_groups(rollup, format(
                 E'SELECT %s FROM (\n%s\n) AS q', etl._typed_columns(rollup, '', etl._rollup_columns(rollup), 'q'),

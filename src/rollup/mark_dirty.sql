@@ -53,6 +53,7 @@ SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 DECLARE
     marked CONSTANT etl.rollup := etl._rollup(rollup);
@@ -77,5 +78,5 @@ COMMENT ON FUNCTION etl.mark_dirty(text, text) IS
     'NULL for all. For what triggers do not see: writers with session_replication_role = replica, as logical '
     'replication has. Call it in the transaction of the change, or after it. condition: an expression over the key '
     'columns; NULL means all groups. Waits for no refresh, and none for it. Errors: 42704 no such rollup, 42P01, '
-    '42809, 42703, 42804 a table or column that it reads is gone or has become something else, and what PostgreSQL '
+    '42809, 42703, 42804 what its query reads or uses is gone or has become something else, and what PostgreSQL '
     'has against the condition.';

@@ -165,10 +165,10 @@ SET array_nulls = on
 SET quote_all_identifiers = off
 SET jit = off -- a query for few groups would wait for its own compilation
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 BEGIN
-    PERFORM set_config('timezone', r.timezone, true), set_config('pg_etl.rollup_as_of', progress.as_of::text, true)
-    FROM etl._rollup(progress.name) AS r;
+    PERFORM etl._hold_to(etl._rollup(progress.name), progress.as_of);
     LOOP
         progress := etl._refresh_batch(progress);
         EXIT WHEN progress.in_steps OR progress.done;
@@ -329,5 +329,5 @@ COMMENT ON PROCEDURE etl.refresh_rollup(text, integer, interval, boolean, text, 
     'run is recorded, with the counts. Called on its own it commits batch by batch, and a failure is recorded too; '
     'inside a transaction it does not, and a rollup that merges computes its groups and leaves them pending. '
     'Errors: 42704 no such rollup, 22023 bad argument, 0A000 mode delta where that cannot be, 42P01, 42809, 42703, '
-    '42804 a table or column that it reads is gone or has become something else, 55000 rows were erased and retention '
+    '42804 what its query reads or uses is gone or has become something else, 55000 rows were erased and retention '
     'is not decided, 42501 triggers are disabled on a table of another role''s, and whatever the query raises.';

@@ -22,13 +22,13 @@ CREATE FUNCTION etl._source_types(relation regclass, columns jsonb)
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
+    SELECT coalesce(jsonb_object_agg(a.attname, etl._type_identity(a.atttypid, a.atttypmod, a.attcollation)), '{}')
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND columns ? a.attname
 $$;
-COMMENT ON FUNCTION etl._source_types(regclass, jsonb) IS 'The types of some columns of a table, by their names.';
+COMMENT ON FUNCTION etl._source_types(regclass, jsonb) IS
+    'The types of some columns of a table, as etl._type_identity tells them, by their names.';
 
 CREATE FUNCTION etl._first_plan(rollup etl.rollup)
 RETURNS jsonb
@@ -107,6 +107,48 @@ END
 $$;
 COMMENT ON FUNCTION etl._planned_rollup(etl.rollup) IS
     'The plan of a rollup, with the types that the columns of its sources have now.';
+
+CREATE FUNCTION etl._require_same_uses(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(rollup.plan -> 'uses'));
+    used CONSTANT text[] := etl._rollup_uses(rollup.query, rollup.key_columns, rollup.affects);
+    other CONSTANT text := (SELECT min(u) FROM unnest(used) AS u WHERE u <> ALL (known));
+    gone CONSTANT text := (SELECT min(k) FROM unnest(known) AS k WHERE k <> ALL (used));
+BEGIN
+    IF other IS NOT NULL OR gone IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format(CASE WHEN other IS NULL THEN 'the query of rollup "%s" does not find %s any more'
+                                  ELSE 'the query of rollup "%s" would use %s, which it did not use when it was made'
+                             END, rollup.name, coalesce(other, gone)),
+            DETAIL = concat_ws(' ', CASE WHEN other IS NOT NULL THEN 'It used ' || gone || ' then.' END,
+                               'Nothing of it was run.'),
+            HINT = format('Mend that; or SELECT etl.alter_rollup(%L, query => …); with the query that is meant, which '
+                          'takes what it finds now and fills the rollup anew.', rollup.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_same_uses(etl.rollup) IS
+    'Raises (42809) where names in the query of a rollup do not mean the functions and types any more that they meant '
+    'when it was made: whoever may create in the schema of a function may add one that fits better, which would run '
+    'with the rights of who refreshes.';
+
+CREATE FUNCTION etl._hold_to(rollup etl.rollup, as_of timestamptz)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('timezone', rollup.timezone, true), set_config('pg_etl.rollup_as_of', as_of::text, true),
+           set_config('pg_etl.rollup_uses', (ARRAY[rollup.name] || ARRAY(
+               SELECT jsonb_array_elements_text(rollup.plan -> 'uses')))::text, true)
+$$;
+COMMENT ON FUNCTION etl._hold_to(etl.rollup, timestamptz) IS
+    'Sets what the queries of a rollup are run under: its time zone, the moment that they speak of, and the functions '
+    'that they may call. For a function that has these settings among its own, so that they end with it.';
 
 CREATE FUNCTION etl._btree_operator(class oid, strategy integer)
 RETURNS text

@@ -200,13 +200,14 @@ SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 DECLARE
     plan CONSTANT jsonb := rollup.plan;
     source text := etl._unrestricted(plan -> 'recompute', plan);
     filled bigint;
 BEGIN
-    PERFORM set_config('timezone', rollup.timezone, true), set_config('pg_etl.rollup_as_of', as_of::text, true);
+    PERFORM etl._hold_to(rollup, as_of);
     IF etl._is_delta(rollup) THEN
         PERFORM etl._fill_table(rollup, etl._rollup_table(rollup.name, '_state'), etl._state_columns(rollup),
                                 etl._unrestricted(plan -> 'delta' -> 'states_query', plan));

@@ -2,6 +2,8 @@
 #include "core/json.hpp"
 #include "pg/encoding.hpp"
 #include "pg/jsonb.hpp"
+#include "pg/text_array.hpp"
+#include "pg/used_objects.hpp"
 #include "rollup/affects_pg.hpp"
 #include "rollup/delta_plan_pg.hpp"
 #include "rollup/restrict_pg.hpp"
@@ -20,6 +22,7 @@ namespace {
 struct plan {
     const rollup_query* query;
     List* sources; // of source_plan*
+    List* uses;    // of char*: see pg/used_objects.hpp
     restricted_query restricted;
     delta_outcome delta;
 };
@@ -40,6 +43,21 @@ List* names_in(Datum array)
     return names;
 }
 
+// What the query uses, and what affects says. May raise.
+List* uses_of(const rollup_query& of, const List* rules)
+{
+    List* trees = list_make1(of.query);
+    ListCell* cell = nullptr;
+    foreach (cell, of.sources) {
+        const auto* source = static_cast<const rollup_source*>(lfirst(cell));
+        const affects_rule* rule = rule_for(rules, *source);
+        if (rule != nullptr) {
+            trees = lappend(trees, rule_query(*rule, of, *source));
+        }
+    }
+    return pg::used_objects(as_node(trees));
+}
+
 // May raise.
 plan make_plan(const char* text, List* key_columns, const List* rules, bool images)
 {
@@ -53,6 +71,7 @@ plan make_plan(const char* text, List* key_columns, const List* rules, bool imag
                                               nullptr};
     const imaged_source imaged = {images ? made.delta.fact : 0, made.delta.identity};
     made.sources = plan_sources(*made.query, rules, imaged);
+    made.uses = uses_of(*made.query, rules);
     made.restricted = restrict_groups(*made.query);
     return made;
 }
@@ -254,10 +273,20 @@ json moving_json(const plan& of, const moving_filter& filter)
         {"rows", numbers_json(query == nullptr ? NIL : planned->rows)}};
 }
 
+json texts_json(const List* texts)
+{
+    json made = json::array();
+    for (int i = 0; i < list_length(texts); ++i) {
+        made.push_back(text_or_null(static_cast<const char*>(list_nth(texts, i))));
+    }
+    return made;
+}
+
 json plan_json(const plan& of)
 {
     const rollup_query& query = *of.query;
     json made;
+    made["uses"] = texts_json(of.uses);
     made["columns"] = columns_json(query);
     made["keys"] = array_of<rollup_key>(query.keys, [&](const rollup_key& key) { return key_json(of, key); });
     made["sources"] =
@@ -285,6 +314,28 @@ ETL_FUNCTION(etl_rollup_plan, args)
     const List* rules = args.is_null(2) ? NIL : read_affects(pg::jsonb_text(args.datum(2)));
     const plan made = make_plan(query, key_columns, rules, args.get<bool>(3));
     return pg::make_jsonb(plan_json(made).dump());
+}
+
+ETL_FUNCTION(etl_rollup_uses, args)
+{
+    const char* query = text_to_cstring(DatumGetTextPP(args.given(0)));
+    List* key_columns = names_in(args.given(1));
+    const List* rules = read_affects(pg::jsonb_text(args.given(2)));
+    const rollup_query* read = read_rollup_query(query, key_columns, functions::any);
+    require_rules_of_sources(rules, *read);
+    const List* uses = uses_of(*read, rules);
+    std::vector<std::string> texts;
+    for (int i = 0; i < list_length(uses); ++i) {
+        texts.emplace_back(static_cast<const char*>(list_nth(uses, i)));
+    }
+    return pg::make_text_array(texts);
+}
+
+ETL_FUNCTION(etl_type_identity, args)
+{
+    const char* text =
+        pg::type_identity(DatumGetObjectId(args.datum(0)), args.get<std::int32_t>(1), DatumGetObjectId(args.datum(2)));
+    return args.result(std::string_view{text});
 }
 
 ETL_FUNCTION(etl_restriction, args)

@@ -295,14 +295,16 @@ const rollup_occurrence* occurrence_of(const rollup_query& of, const RangeTblEnt
     return nullptr;
 }
 
-rollup_query* read_rollup_query(const char* text, List* key_columns)
+rollup_query* read_rollup_query(const char* text, List* key_columns, functions used)
 {
     Query* query = analyse_statement(text, nullptr);
     require_plain_aggregate(query);
     make_plain(query);
     require_tables(query);
-    require_functions(query);
-    require_own_operators(query);
+    if (used == functions::fit) {
+        require_functions(query);
+        require_own_operators(query);
+    }
     require_keys(query, key_columns);
 
     auto* made = fresh<rollup_query>();

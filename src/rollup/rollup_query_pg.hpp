@@ -56,8 +56,9 @@ struct rollup_query {
 
 // Reads the query under the current search_path, with the role locked. The key columns are C strings. Throws etl::error
 // for what no rollup can be made of; raises PostgreSQL's own errors for what it cannot read. Only trivial locals may be
-// alive.
-rollup_query* read_rollup_query(const char* text, List* key_columns);
+// alive. Whether the functions that it uses are fit for a rollup is not asked where the question is which these are.
+enum class functions { fit, any };
+rollup_query* read_rollup_query(const char* text, List* key_columns, functions used = functions::fit);
 
 // One statement, analysed as such a query is; nullptr where the text is not one statement. `environment` knows names
 // beside the tables; nullptr for none.

@@ -117,7 +117,8 @@ AS $$
                   string_agg(format('%2$s.%1$I IS NOT DISTINCT FROM NULL', k.value ->> 'name', alias), ' OR '),
                   string_agg(format('f.%I IS NOT DISTINCT FROM NULL', k.value ->> 'name'), ' OR '),
                   string_agg(format('f.%I', k.value ->> 'name'), ', ' ORDER BY k.ordinality),
-                  string_agg(format('%2$s.%1$I', k.value ->> 'name', alias), ', ' ORDER BY k.ordinality), condition)
+                  string_agg(format('%2$s.%1$I::%3$s', k.value ->> 'name', alias, k.value ->> 'type'), ', '
+                             ORDER BY k.ordinality), condition)
     FROM jsonb_array_elements(rollup.plan -> 'keys') WITH ORDINALITY AS k
 $$;
 COMMENT ON FUNCTION etl._among_frozen(etl.rollup, text, text) IS
@@ -140,8 +141,21 @@ CREATE FUNCTION etl._freeze_detached(rollup etl.rollup, source etl.rollup_source
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
+SET array_nulls = on
+SET quote_all_identifiers = off
+SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 BEGIN
+    PERFORM etl._hold_to(rollup, now());
     PERFORM etl._note_groups(rollup, '_frozen', etl._keys_of_rows(
         rollup, source,
         format('SELECT %s FROM %s AS l', etl._logged_columns(source, etl._all_columns(source)), member)));

@@ -10,7 +10,8 @@ AS $$
         source.relation::regclass, source.rollup_id, source.number, source.log_table, p.described ->> 'kind',
         ARRAY(SELECT u::name FROM jsonb_array_elements_text(p.described -> 'used') AS u),
         ARRAY(SELECT l.value ->> 'expression'
-              FROM jsonb_array_elements(p.described -> 'log') WITH ORDINALITY AS l ORDER BY l.ordinality))
+              FROM jsonb_array_elements(p.described -> 'log') WITH ORDINALITY AS l ORDER BY l.ordinality),
+        ARRAY(SELECT jsonb_array_elements_text(rollup.plan -> 'uses')))
     FROM etl._plan_source(rollup.plan, source.number) AS p(described)
 $$;
 COMMENT ON FUNCTION etl._capture_source(etl.rollup, etl.rollup_source) IS
@@ -92,7 +93,6 @@ CREATE FUNCTION etl._require_source(rollup etl.rollup, source etl.rollup_source)
 RETURNS regclass
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off
 AS $$
 DECLARE
     relation CONSTANT regclass := etl._named_relation(source.relation, true);
@@ -115,11 +115,12 @@ BEGIN
             HINT = format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY; or SELECT etl.drop_rollup(%L);', source.relation,
                           rollup.name);
     END IF;
-    SELECT c.key AS name, c.value AS type, format_type(a.atttypid, a.atttypmod) AS found INTO wrong
+    SELECT c.key AS name, c.value AS type, t.found INTO wrong
     FROM jsonb_array_elements(rollup.plan -> 'sources') AS s
     CROSS JOIN LATERAL jsonb_each_text(s -> 'types') AS c
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.key AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE (s ->> 'number')::integer = source.number AND format_type(a.atttypid, a.atttypmod) IS DISTINCT FROM c.value
+    CROSS JOIN LATERAL etl._type_identity(a.atttypid, a.atttypmod, a.attcollation) AS t(found)
+    WHERE (s ->> 'number')::integer = source.number AND t.found IS DISTINCT FROM c.value
     LIMIT 1;
     IF wrong.name IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -140,8 +141,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_source(etl.rollup, etl.rollup_source) IS
     'The table of a source, locked (ACCESS SHARE) to the end of the transaction. 42P01 where it is gone, 42809 where '
-    'something else has taken its place, 42703 where a column that is read is gone, 42804 where one has another type, '
-    '0A000 where it has row security by now.';
+    'something else has taken its place, 42703 where a column that is read is gone, 42804 where one has another type '
+    'or collation, 0A000 where it has row security by now.';
 
 CREATE FUNCTION etl._family_names(relation regclass)
 RETURNS text[]
@@ -414,8 +415,9 @@ BEGIN
         PERFORM etl._rollup_relation(rollup, '_log_' || source.number);
         PERFORM etl._require_source(rollup, source);
     END LOOP;
+    PERFORM etl._require_same_uses(rollup);
 END
 $$;
 COMMENT ON FUNCTION etl._require_parts(etl.rollup) IS
-    'Checks, before anything is read, that the tables of a rollup and those that it reads are what they were: errors '
-    'of etl._rollup_relation and etl._require_source.';
+    'Checks, before anything is read, that the tables of a rollup, those that it reads and what its query uses are '
+    'what they were: errors of etl._rollup_relation, etl._require_source and etl._require_same_uses.';

@@ -311,6 +311,7 @@ SET lc_time = 'C'
 SET array_nulls = on
 SET quote_all_identifiers = off
 SET pg_etl.rollup_as_of = ''
+SET pg_etl.rollup_uses = ''
 AS $$
 DECLARE
     rollup CONSTANT etl.rollup := etl._rollup(name);
@@ -322,8 +323,7 @@ DECLARE
 BEGIN
     PERFORM etl._check_verify(sample, as_of, tolerance),
             etl._require_parts(rollup),
-            set_config('timezone', rollup.timezone, true),
-            set_config('pg_etl.rollup_as_of', coalesce(as_of, rollup.refreshed_as_of, now())::text, true);
+            etl._hold_to(rollup, coalesce(as_of, rollup.refreshed_as_of, now()));
     contents := coalesce(etl._log_contents(rollup), '[]');
     everything := etl._is_everything(rollup, contents);
     IF sample IS NOT NULL THEN
@@ -355,5 +355,5 @@ COMMENT ON FUNCTION etl.verify_rollup(text, integer, timestamptz, float8) IS
     'groups, at random: half of them of rows of a table that the query reads; leave it out to compare all, at the cost '
     'of the query. as_of: now() in a filter of the query; left out it is the moment of the last refresh. tolerance: '
     'the share by which two floats may differ: a sum of floats depends on the order in which they are added, so '
-    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42809, 42703, 42804 a table '
-    'or column that it reads is gone or has become something else, and whatever the query raises.';
+    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42809, 42703, 42804 what '
+    'its query reads or uses is gone or has become something else, and whatever the query raises.';

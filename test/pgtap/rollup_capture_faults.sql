@@ -85,14 +85,14 @@ SELECT is(ops('t_keys'), 'cc', 'and back');
 ALTER TABLE t DROP COLUMN tags;
 UPDATE t SET id = 8 WHERE id = 7;
 SELECT is(ops('t_keys'), 'a', 'a column in use is dropped');
-SELECT is((error_of($$SELECT etl._check_capture('t', '{public.t_keys,keys,"{name,twice,tags,duo}",
+SELECT is((error_of($$SELECT etl._check_capture('t', '{public.t_keys,keys,"{name,twice,tags,duo}","{}",
                                                       name,twice,tags,duo}')$$)).detail,
           'Column "tags" of table "public.t" does not exist.', 'who asks is told what is wrong');
 SELECT ops('t_images') \g /dev/null
 ALTER TABLE t DROP COLUMN twice, ALTER COLUMN id TYPE numeric;
 DELETE FROM t;
 SELECT is(ops('t_images'), 'a', 'a column in use has another type');
-SELECT is((error_of($$SELECT etl._check_capture('t', '{public.t_images,images,"{id,name}",id,name}')$$)).detail,
+SELECT is((error_of($$SELECT etl._check_capture('t', '{public.t_images,images,"{id,name}","{}",id,name}')$$)).detail,
           'Column "id" of the log is not of the type of id.', 'who asks is told what is wrong');
 SELECT etl._drop_capture(1) \g /dev/null
 
@@ -101,7 +101,8 @@ SELECT etl._drop_capture(1) \g /dev/null
 CREATE TABLE e (id int, at timestamptz);
 CREATE FUNCTION public.half(value int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT value / 2';
 SELECT etl._create_log_table('public.e_keys', 'keys', 'e', '{hundred,half}', '{100 / id,public.half(id)}') \g /dev/null
-SELECT etl._create_capture('e', 2, 1, 'public.e_keys', 'keys', '{id}', '{100 / id,public.half(id)}') \g /dev/null
+SELECT etl._create_capture('e', 2, 1, 'public.e_keys', 'keys', '{id}', '{100 / id,public.half(id)}',
+                           '{function public.half(integer)}') \g /dev/null
 SELECT is((error_of('INSERT INTO e VALUES (0)')).message, 'division by zero', 'an error of an expression');
 SELECT matches((error_of('INSERT INTO e VALUES (0)')).context, '^expression "100 / id" of log "public.e_keys"',
                'says which');
@@ -140,7 +141,8 @@ BEGIN
 END
 $$;
 SELECT etl._create_log_table('public.role_keys', 'keys', 'e', '{id}', '{id}') \g /dev/null
-SELECT etl._create_capture('e', 3, 1, 'public.role_keys', 'keys', '{id}', '{public.take_role(id)}') \g /dev/null
+SELECT etl._create_capture('e', 3, 1, 'public.role_keys', 'keys', '{id}', '{public.take_role(id)}',
+                           '{function public.take_role(integer)}') \g /dev/null
 SET LOCAL ROLE capture_writer;
 SELECT throws_ok('INSERT INTO e VALUES (6)', '42501',
                  'cannot set parameter "role" within security-definer function', 'an expression keeps to the role');
@@ -179,10 +181,11 @@ RESET ROLE;
 SET LOCAL ROLE capture_stranger;
 SELECT is((error_of($$SELECT etl._create_capture('t', 4, 2, 'hidden.log', 'keys', '{id}', '{id}')$$)).state, '42501',
           'no table of another''s is captured');
-SELECT is((error_of($$SELECT etl._check_capture('t', '{hidden.log,keys,"{id}",id}')$$)).state, '42501', 'nor checked');
+SELECT is((error_of($$SELECT etl._check_capture('t', '{hidden.log,keys,"{id}","{}",id}')$$)).state, '42501',
+          'nor checked');
 CREATE TABLE own (id int);
 CREATE TRIGGER forged AFTER INSERT ON own REFERENCING NEW TABLE AS n FOR EACH STATEMENT
-EXECUTE FUNCTION etl._capture('public.t_keys', 'keys', '{id}', 'id');
+EXECUTE FUNCTION etl._capture('public.t_keys', 'keys', '{id}', '{}', 'id');
 SELECT is((error_of('INSERT INTO own VALUES (1)')).state, '42501', 'no trigger writes to a log of another''s');
 RESET ROLE;
 
@@ -193,7 +196,7 @@ CREATE FUNCTION logs_to(log text, kind text DEFAULT 'columns') RETURNS text LANG
 BEGIN
     DROP TRIGGER IF EXISTS forged ON s;
     EXECUTE format('CREATE TRIGGER forged AFTER INSERT ON s REFERENCING NEW TABLE AS n FOR EACH STATEMENT '
-                   'EXECUTE FUNCTION etl._capture(%L, %L, ''{id}'', ''id'')', log, kind);
+                   'EXECUTE FUNCTION etl._capture(%L, %L, ''{id}'', ''{}'', ''id'')', log, kind);
     RETURN (SELECT concat_ws(' ', e.state, e.message) FROM error_of('INSERT INTO s VALUES (1)') AS e);
 END
 $$;
@@ -252,7 +255,7 @@ FROM (VALUES ('v'), ('p')) AS f(name);
 
 DROP TRIGGER forged ON s;
 CREATE TABLE fine (etl_op "char", etl_at timestamptz, id int);
-CREATE FUNCTION made(how text, arguments text DEFAULT $q$'public.fine', 'columns', '{id}', 'id'$q$) RETURNS text
+CREATE FUNCTION made(how text, arguments text DEFAULT $q$'public.fine', 'columns', '{id}', '{}', 'id'$q$) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
     DROP TRIGGER IF EXISTS forged ON s;
@@ -277,22 +280,22 @@ FROM (VALUES ('BEFORE INSERT ON s FOR EACH ROW'), ('AFTER INSERT ON s FOR EACH R
 SELECT matches(made('AFTER INSERT ON s REFERENCING NEW TABLE AS n FOR EACH STATEMENT', f.arguments), f.error,
                f.arguments)
 FROM (VALUES ('', '^22023 the trigger names no log'),
-             ($$'public.fine', 'keys', '{id}'$$, '^22023 the trigger names no key'),
-             ($$'public.fine', 'columns', '{id'$$, '^22P02 malformed array literal'),
-             ($$'public.fine', 'columns', '{NULL}', 'id'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', 'count(*)'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', 'id; DROP TABLE s'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', '(SELECT 1)'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', 'generate_series(1, id)'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', 's'$$, '^fine'),
-             ($$'public.fine', 'columns', '{id}', ''$$, '^fine')) AS f(arguments, error);
+             ($$'public.fine', 'keys', '{id}', '{}'$$, '^22023 the trigger names no key'),
+             ($$'public.fine', 'columns', '{id', '{}'$$, '^22P02 malformed array literal'),
+             ($$'public.fine', 'columns', '{NULL}', '{}', 'id'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', 'count(*)'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', 'id; DROP TABLE s'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', '(SELECT 1)'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', 'generate_series(1, id)'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', 's'$$, '^fine'),
+             ($$'public.fine', 'columns', '{id}', '{}', ''$$, '^fine')) AS f(arguments, error);
 SELECT is((SELECT string_agg(etl_op::text, '') FROM fine), 'aaaaaaa', 'what does not compile is anything');
 SELECT throws_ok('SELECT etl._capture()', '39P01', 'the function was not called as the trigger that it is made for',
                  'no trigger');
 
 CREATE TEMPORARY TABLE mine (id int);
 CREATE TRIGGER forged AFTER INSERT ON mine REFERENCING NEW TABLE AS n FOR EACH STATEMENT
-EXECUTE FUNCTION etl._capture('public.fine', 'columns', '{id}', 'id');
+EXECUTE FUNCTION etl._capture('public.fine', 'columns', '{id}', '{}', 'id');
 SELECT throws_ok($$SELECT etl._create_capture('mine', 1, 1, 'public.fine', 'columns', '{id}', '{id}')$$, '42809',
                  'table "mine" is temporary', 'a temporary table');
 CREATE FOREIGN DATA WRAPPER nowhere;

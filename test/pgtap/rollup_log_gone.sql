@@ -99,7 +99,7 @@ SELECT is(differences(), 0::bigint, 'and nothing is lost');
 CREATE TABLE other (k int);
 SELECT format('etl_rollup_%s_1_insert', rollup_id) AS forged FROM etl.rollup \gset
 CREATE TRIGGER :"forged" AFTER INSERT ON other REFERENCING NEW TABLE AS n FOR EACH STATEMENT
-EXECUTE FUNCTION etl._capture('rep.none', 'columns', '{k}', 'k');
+EXECUTE FUNCTION etl._capture('rep.none', 'columns', '{k}', '{}', 'k');
 INSERT INTO other VALUES (1);
 SELECT is((SELECT count(*) FROM etl._missed_notes(etl._rollup('rep.r'::text))), 0::bigint, 'a trigger by that name');
 DROP SCHEMA rep CASCADE;

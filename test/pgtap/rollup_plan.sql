@@ -564,7 +564,7 @@ CREATE TABLE shop.wide (n bigint PRIMARY KEY, name varchar(10) COLLATE "C" NOT N
 
 SELECT is(etl._rollup_plan('SELECT "K k", count(*) AS "n " FROM shop."we""ird" GROUP BY 1', '{K k}')
               #- '{delta_refused}' #- '{delta}',
-          '{"keys": [{"name": "K k", "type": "text", "collation": "\"C\"", "expression": "\"K k\""}],
+          '{"uses": [], "keys": [{"name": "K k", "type": "text", "collation": "\"C\"", "expression": "\"K k\""}],
             "columns": [{"name": "K k", "type": "text", "collation": "\"C\"", "key": true},
                         {"name": "n ", "type": "bigint", "collation": null, "key": false}],
             "sources": [{"number": 1, "relation": "shop.\"we\"\"ird\"", "alias": "we\"ird", "kind": "keys",

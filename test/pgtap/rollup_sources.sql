@@ -1,5 +1,5 @@
 -- Rollups whose sources change their shape or lose rows: partitions that come and go, and rows that are erased.
-SELECT plan(59);
+SELECT plan(61);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -206,7 +206,14 @@ SELECT lives_ok($$SELECT etl.alter_rollup('flat', query => 'SELECT date_trunc(''
 ALTER TABLE plain ALTER v TYPE bigint;
 SELECT throws_like('TABLE flat_live', 'column "v" of table "public.plain", which rollup "public.flat" reads, has '
                    'become bigint, and was integer', 'the live view says what has become of a column');
-SELECT etl.drop_rollup('upper') \g /dev/null
+ALTER TABLE plain ALTER v TYPE int, ADD label text;
+SELECT etl.create_rollup('public.labels', 'SELECT label, count(*) AS n FROM public.plain GROUP BY label', '{label}')
+\g /dev/null
+ALTER TABLE plain ALTER label TYPE text COLLATE "C";
+SELECT throws_ok(c.call, '42804', 'column "label" of table "public.plain", which rollup "public.labels" reads, has '
+                 'become text COLLATE "C", and was text', 'a column has another collation: ' || c.call)
+FROM unnest(ARRAY['CALL etl.refresh_rollup(''labels'')', 'SELECT etl.verify_rollup(''labels'')']) AS c(call);
+SELECT etl.drop_rollup('labels'), etl.drop_rollup('upper') \g /dev/null
 DROP FUNCTION flat_differences;
 SELECT lives_ok('SELECT etl.drop_rollup(''flat'')', 'who has no reader goes');
 

@@ -75,7 +75,9 @@ BEGIN
 END
 $$;
 SET ROLE analyst;
-CREATE TABLE "Shop"."Sale" (id int PRIMARY KEY, at timestamptz, wallet text, price numeric, "a b" int);
+CREATE DOMAIN "Shop"."Amount" AS int;
+CREATE FUNCTION "Shop"."Same"(x anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT x';
+CREATE TABLE "Shop"."Sale" (id int PRIMARY KEY, at timestamptz, wallet text, price numeric, "a b" "Shop"."Amount");
 CREATE TABLE "Shop".prediction (sale int, blocked boolean);
 INSERT INTO "Shop"."Sale"
 SELECT n, '2026-01-01'::timestamptz + n * interval '10 minutes', 'w' || nullif(n % 7, 0), n, n
@@ -89,8 +91,8 @@ SELECT etl.create_rollup('public.hourly', $$
     FROM "Shop"."Sale" AS s LEFT JOIN "Shop".prediction AS p ON p.sale = s.id GROUP BY 1 $$, '{hour}', 'recompute')
 \g /dev/null
 SELECT etl.create_rollup('public.wallets', $$
-    SELECT s.wallet, count(*) AS sales, sum(s.price) AS spent, max(s.at) AS latest
-    FROM "Shop"."Sale" AS s GROUP BY s.wallet $$, '{wallet}', 'delta')
+    SELECT "Shop"."Same"(s.wallet) AS wallet, count(*) AS sales, sum(s.price) AS spent, max(s.at) AS latest
+    FROM "Shop"."Sale" AS s GROUP BY 1 $$, '{wallet}', 'delta')
 \g /dev/null
 SELECT etl.create_rollup('public.daily', $$
     SELECT date_trunc('day', h.hour, 'UTC') AS day, sum(h.sales) AS sales
