@@ -173,7 +173,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_agg(k.value || jsonb_build_object(
                'equal', etl._btree_operator(x.class, 3), 'at_least', etl._btree_operator(x.class, 4),
-               'at_most', etl._btree_operator(x.class, 2), 'is_array', y.typcategory = 'A') ORDER BY k.ordinality)
+               'at_most', etl._btree_operator(x.class, 2), 'is_array', y.typcategory = 'A',
+               'is_read_in_array', y.typcategory <> 'A' AND y.typnamespace <> 'pg_catalog'::regnamespace)
+               ORDER BY k.ordinality)
     FROM jsonb_array_elements(keys) WITH ORDINALITY AS k
     JOIN pg_attribute AS a
         ON a.attrelid = unique_table AND a.attname = (k.value ->> 'name')::name AND NOT a.attisdropped
@@ -184,7 +186,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._key_operators(regclass, jsonb) IS
     'The key columns of a plan with the operators by which they are compared, those of the unique index of a table: '
-    'the search path may have others.';
+    'the search path may have others; with is_array, and is_read_in_array for types that are not PostgreSQL''s own.';
 
 CREATE FUNCTION etl._plan_source(plan jsonb, number integer)
 RETURNS jsonb

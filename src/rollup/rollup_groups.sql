@@ -309,13 +309,17 @@ COMMENT ON FUNCTION etl._is_cheaper_whole(etl.rollup, etl._rollup_batch, integer
 
 -- The change ---------------------------------------------------------------------------------------------------------
 
+-- Of another's type there may be a cast from text that is somebody's own; from an array of text there is none, and what
+-- an array reads is what the type reads.
 CREATE FUNCTION etl._batch_rows(rollup etl.rollup, batch etl._rollup_batch)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT %s FROM unnest(%s) AS b(%s)',
-                  string_agg(format('b.k%s::%s AS %I', k.ordinality, k.value ->> 'type', k.value ->> 'name'), ', '
+                  string_agg(format(CASE WHEN (k.value ->> 'is_read_in_array')::boolean
+                                         THEN '(ARRAY[b.k%s]::text::%s[])[1] AS %I' ELSE 'b.k%s::%s AS %I' END,
+                                    k.ordinality, k.value ->> 'type', k.value ->> 'name'), ', '
                              ORDER BY k.ordinality),
                   string_agg(format('%L::text[]', batch.lists[k.ordinality]), ', ' ORDER BY k.ordinality),
                   string_agg(format('k%s', k.ordinality), ', ' ORDER BY k.ordinality))

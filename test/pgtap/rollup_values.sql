@@ -196,6 +196,9 @@ SELECT etl.drop_rollup('prices'), etl.drop_rollup('first_price') \g /dev/null
 
 CREATE TYPE duo AS (a int, b text);
 CREATE TABLE pairs (k duo, v int);
+-- Keys are not read by it.
+CREATE FUNCTION other_duo(value text) RETURNS duo LANGUAGE sql IMMUTABLE AS 'SELECT ROW(0, value)::duo';
+CREATE CAST (text AS duo) WITH FUNCTION other_duo(text);
 SELECT etl.create_rollup('public.merged_pairs', $$
     SELECT k, count(*) AS n, sum(v) AS v FROM public.pairs GROUP BY k $$, '{k}', retention => 'freeze') > 0;
 SELECT etl.create_rollup('public.pair_lists', $$
