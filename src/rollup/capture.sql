@@ -123,22 +123,23 @@ COMMENT ON FUNCTION etl._describe_log(regclass, text, regclass, text) IS 'Commen
 -- The triggers -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._capture_events()
-RETURNS TABLE(event text, moment text, rows text, for_partitioned boolean)
+RETURNS TABLE(event text, moment text, rows text, for_partitioned boolean, kind int2)
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    VALUES ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS etl_new', false),
-           ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS etl_old NEW TABLE AS etl_new', false),
-           ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS etl_old', false),
-           ('truncate', 'AFTER TRUNCATE', '', false),
-           ('before', 'BEFORE UPDATE', '', true);
+    VALUES ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS etl_new', false, 4::int2),
+           ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS etl_old NEW TABLE AS etl_new', false, 16::int2),
+           ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS etl_old', false, 8::int2),
+           ('truncate', 'AFTER TRUNCATE', '', false, 32::int2),
+           ('before', 'BEFORE UPDATE', '', true, 18::int2);
 END
 $$;
 COMMENT ON FUNCTION etl._capture_events() IS
     'The triggers that capture changes, when they fire, how they see the rows, and whether partitioned tables alone '
-    'have them: there, a MERGE that is about to move rows must be known before its triggers fire.';
+    'have them: there, a MERGE that is about to move rows must be known before its triggers fire. kind is '
+    'pg_trigger.tgtype.';
 
 CREATE FUNCTION etl._capture_trigger(rollup_id integer, number integer, event text)
 RETURNS name
@@ -153,20 +154,38 @@ COMMENT ON FUNCTION etl._capture_trigger(integer, integer, text) IS
     'The name of the trigger that captures an event of source number … of a rollup.';
 
 CREATE FUNCTION etl._capture_triggers(
-    rollup_id integer, number integer, OUT relation regclass, OUT name name, OUT event text, OUT is_enabled boolean,
+    rollup_id integer, number integer, OUT relation regclass, OUT name name, OUT event text, OUT is_whole boolean,
     OUT arguments text[])
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT g.tgrelid::regclass, g.tgname, e.event, g.tgenabled IN ('O', 'A'), etl._trigger_arguments(g.tgargs)
+    SELECT g.tgrelid::regclass, g.tgname, e.event,
+           g.tgenabled IN ('O', 'A') AND g.tgtype = e.kind AND g.tgqual IS NULL AND g.tgattr = ''
+           AND (g.tgoldtable IS NOT NULL) = (e.rows LIKE '%etl_old%') AND coalesce(g.tgoldtable, 'etl_old') = 'etl_old'
+           AND (g.tgnewtable IS NOT NULL) = (e.rows LIKE '%etl_new%') AND coalesce(g.tgnewtable, 'etl_new') = 'etl_new',
+           etl._trigger_arguments(g.tgargs)
     FROM etl._capture_events() AS e
     JOIN pg_trigger AS g ON g.tgname = etl._capture_trigger(rollup_id, number, e.event)
     WHERE g.tgfoid = 'etl._capture'::regproc
 $$;
 COMMENT ON FUNCTION etl._capture_triggers(integer, integer) IS
     'The triggers that capture source number … of a rollup, whatever tables have them: a partition keeps its own when '
-    'it is detached. Not enabled ones are those that ALTER TABLE … DISABLE TRIGGER has switched off.';
+    'it is detached. Not whole are those that are disabled or were made anew in another way.';
+
+CREATE FUNCTION etl._stray_triggers(member regclass, rollup_id integer, number integer, log_table text)
+RETURNS SETOF name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT g.tgname FROM pg_trigger AS g
+    WHERE g.tgrelid = member AND g.tgfoid = 'etl._capture'::regproc
+      AND (etl._trigger_arguments(g.tgargs))[1] = log_table
+      AND g.tgname NOT IN (SELECT etl._capture_trigger(rollup_id, number, e.event) FROM etl._capture_events() AS e)
+$$;
+COMMENT ON FUNCTION etl._stray_triggers(regclass, integer, integer, text) IS
+    'Triggers of a table that write into the log of a source and have other names: somebody has renamed them, or made '
+    'more. What they log is logged twice.';
 
 CREATE FUNCTION etl._require_capturable(source regclass)
 RETURNS void
@@ -248,9 +267,16 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    stray name;
     lacking record;
     has_changed boolean := false;
 BEGIN
+    FOR stray IN SELECT etl._stray_triggers(member, rollup_id, number, arguments[1]) LOOP
+        has_changed := true;
+        PERFORM etl._require_trigger_owner(
+            member, rollup_id, number, (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = member));
+        EXECUTE format('DROP TRIGGER %I ON %s', stray, member);
+    END LOOP;
     FOR lacking IN
         SELECT etl._capture_trigger(rollup_id, number, e.event) AS name, e.moment, e.rows,
             t.name IS NOT NULL AS is_there, pg_get_userbyid(c.relowner) AS holder
@@ -258,7 +284,7 @@ BEGIN
         JOIN pg_class AS c ON c.oid = member
         LEFT JOIN etl._capture_triggers(rollup_id, number) AS t ON t.relation = member AND t.event = e.event
         WHERE (NOT e.for_partitioned OR etl._relation_kind(member) = 'partitioned table')
-          AND NOT coalesce(t.is_enabled AND t.arguments = _create_capture_triggers.arguments, false)
+          AND NOT coalesce(t.is_whole AND t.arguments = _create_capture_triggers.arguments, false)
     LOOP
         has_changed := true;
         IF lacking.is_there THEN
@@ -274,8 +300,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._create_capture_triggers(regclass, integer, integer, text[]) IS
-    'Gives one table the triggers that it lacks, that are disabled, or that have other arguments. Whether there were '
-    'any.';
+    'Gives one table the triggers that it lacks, that are disabled or otherwise made, or that have other arguments, '
+    'and drops strays. Whether there were any.';
+
+CREATE FUNCTION etl._capture_arguments(
+    log_table text, kind text, used name[], expressions text[], functions text[])
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY[log_table, kind, used::text, functions::text] || expressions
+$$;
+COMMENT ON FUNCTION etl._capture_arguments(text, text, name[], text[], text[]) IS
+    'The arguments of the triggers that capture a source: those of etl._create_capture.';
 
 CREATE FUNCTION etl._create_capture(
     source regclass, rollup_id integer, number integer, log_table text, kind text, used name[], expressions text[],
@@ -285,7 +322,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    arguments text[] := ARRAY[log_table, kind, used::text, functions::text] || expressions;
+    arguments text[] := etl._capture_arguments(log_table, kind, used, expressions, functions);
     member regclass;
     owner name;
 BEGIN

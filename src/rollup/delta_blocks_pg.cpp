@@ -148,7 +148,7 @@ const char* add_extreme(delta_states& to, const Aggref* aggregate, const aggrega
 {
     const char* name =
         quote_qualified_identifier(get_namespace_name(get_func_namespace(aggregate->aggfnoid)), parts.name);
-    const char* type = format_type_be_qualified(aggregate->aggtype);
+    const char* type = type_text(aggregate->aggtype, -1);
     const char* fill = psprintf("%s(%s)%s", name, parts.argument, filter_text(parts));
     if (const delta_state* known = find_state(to, type, aggregate->inputcollid, fill)) {
         return known->name;

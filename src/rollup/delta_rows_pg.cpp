@@ -1,5 +1,7 @@
 #include "rollup/delta_rows_pg.hpp"
 
+#include "rollup/raising_pg.hpp"
+
 extern "C" {
 #include <access/stratnum.h>
 #include <access/table.h>
@@ -231,6 +233,13 @@ Node* shown(Node* having)
     return as_node(test);
 }
 
+// An output, only of the groups that HAVING lets in where computing it of others might fail. CASE gives no domain.
+Node* shown_value(Node* output, Node* having)
+{
+    const bool may_be_left_out = having != nullptr && getBaseType(exprType(output)) == exprType(output);
+    return may_be_left_out && may_raise(output, raising::ever) ? only_where(shown(having), output) : output;
+}
+
 } // namespace
 
 List* aggregates_of(const Query* query)
@@ -285,14 +294,16 @@ Query* visible_query(const Query* query, const List* keys, const delta_states& s
     reference->rtindex = 1;
     made->jointree = makeFromExpr(list_make1(reference), nullptr);
     visible_walk walk = {keys, &states, nullptr};
+    Node* having = to_visible(query->havingQual, &walk);
     ListCell* cell = nullptr;
     foreach (cell, query->targetList) {
         const auto* target = lfirst_node(TargetEntry, cell);
         if (!target->resjunk) {
-            add_output(made, to_visible(as_node(target->expr), &walk), target->resname);
+            Node* output = to_visible(as_node(target->expr), &walk);
+            add_output(made, shown_value(output, having), target->resname);
         }
     }
-    add_output(made, shown(to_visible(query->havingQual, &walk)), "etl_shown");
+    add_output(made, shown(having), "etl_shown");
     if (with_place) {
         const auto place = static_cast<AttrNumber>(list_length(keys) + list_length(states.values) + 1);
         add_output(made, as_node(makeVar(1, place, TIDOID, -1, InvalidOid, 0)), "etl_place");

@@ -1,6 +1,8 @@
 #include "rollup/delta_states_pg.hpp"
 
 #include "rollup/delta_blocks_pg.hpp"
+#include "rollup/kept_types_pg.hpp"
+#include "rollup/raising_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -172,13 +174,32 @@ bool has_hash(Oid type)
     return OidIsValid(lookup_type_cache(type, TYPECACHE_HASH_PROC)->hash_proc);
 }
 
+const char* no_lasting_values(const aggregate_parts& parts)
+{
+    return psprintf("%s of type %s cannot be kept: a label that is renamed, or a dump, would make other values of "
+                    "the same.",
+                    parts.name, format_type_be(parts.argument_type));
+}
+
 const char* keep_distinct(delta_states& to, const Aggref* aggregate, const aggregate_parts& parts)
 {
     if (!has_hash(parts.argument_type)) {
         return psprintf("The set of distinct values of type %s cannot be kept: the type has no hash function.",
                         format_type_be(parts.argument_type));
     }
-    const delta_set* set = add_set(to, parts);
+    if (!outlasts_catalog(parts.argument_type)) {
+        return no_lasting_values(parts);
+    }
+    const Oid taken_as = type_in_set(parts.argument_type);
+    if (!OidIsValid(taken_as)) {
+        return psprintf("The set of distinct values of type %s cannot be kept: PostgreSQL takes it for a text.",
+                        format_type_be(parts.argument_type));
+    }
+    aggregate_parts plain = parts;
+    if (taken_as != parts.argument_type) {
+        plain.argument = psprintf("%s::%s", parts.argument, type_text(taken_as, -1));
+    }
+    const delta_set* set = add_set(to, plain);
     const bool is_set = aggregate->aggtype != INT8OID;
     keep(to, aggregate,
          is_set ? psprintf("etl._distinct_set_combine(s.%s, s.%s)", set->base, set->tail)
@@ -204,6 +225,9 @@ bool is_exact_state(string_view name, int arguments)
 
 const char* keep_state(delta_states& to, const Aggref* aggregate, const aggregate_parts& parts)
 {
+    if (!outlasts_catalog(parts.argument_type)) {
+        return no_lasting_values(parts);
+    }
     const char* type = format_type_be_qualified(aggregate->aggtype);
     const char* call = psprintf("etl.%s(%s)", quote_identifier(parts.name), parts.all_arguments);
     keep(to, aggregate, psprintf("s.%s", add_merged(to, parts, type, call)), "its state, merged by etl.merge",
@@ -250,6 +274,14 @@ int fixed_scale(Node* expression)
     return name == "*" ? left + right : name == "+" || name == "-" ? std::max(left, right) : -1;
 }
 
+// Only of the rows that FILTER lets in, where computing it of others might fail.
+Node* filtered(const Aggref* aggregate, Node* expression)
+{
+    return aggregate->aggfilter != nullptr && may_raise(expression, raising::ever)
+               ? only_where(as_node(aggregate->aggfilter), expression)
+               : expression;
+}
+
 aggregate_parts parts_of(delta_states& to, const Aggref* aggregate)
 {
     aggregate_parts parts = {};
@@ -265,7 +297,7 @@ aggregate_parts parts_of(delta_states& to, const Aggref* aggregate)
             continue;
         }
         Node* expression = as_node(target->expr);
-        const char* column = psprintf("r.%s", column_name(add_column(to, expression)));
+        const char* column = psprintf("r.%s", column_name(add_column(to, filtered(aggregate, expression))));
         if (parts.argument == nullptr) {
             parts.argument = column;
             parts.argument_type = exprType(expression);

@@ -127,7 +127,18 @@ BEGIN
     ELSIF everything AND rollup.retention IS DISTINCT FROM 'freeze' AND erased = '[]' THEN
         RETURN ROW(true, NULL::tid[], NULL::text[])::etl._rollup_batch;
     END IF;
-    batch := etl._batch_of(rollup, etl._live_keys(rollup, contents, erased, everything));
+    BEGIN
+        batch := etl._batch_of(rollup, etl._live_keys(rollup, contents, erased, everything));
+    EXCEPTION
+        WHEN data_exception OR integrity_constraint_violation OR feature_not_supported OR raise_exception THEN
+            -- A row of the log is at fault, perhaps one that is gone by now: so look at what is there.
+            IF erased <> '[]' THEN
+                RETURN NULL;
+            ELSIF rollup.retention = 'freeze' THEN
+                RETURN etl._batch_of(rollup, etl._live_keys(rollup, contents, erased, true));
+            END IF;
+            RETURN ROW(true, NULL::tid[], NULL::text[])::etl._rollup_batch;
+    END;
     IF cardinality(batch.lists[1]::text[]) > most AND rollup.retention IS DISTINCT FROM 'freeze' AND erased = '[]' THEN
         RETURN ROW(true, NULL::tid[], NULL::text[])::etl._rollup_batch;
     END IF;

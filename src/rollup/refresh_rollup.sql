@@ -290,7 +290,7 @@ BEGIN
     ELSIF NOT progress.done AND dry_run THEN
         progress := etl._rehearse_refresh(progress);
     ELSIF NOT progress.done THEN
-        progress := etl._refresh_batches(progress);
+        progress := etl._try_refresh_batches(progress);
     END IF;
     failure := progress.failure;
 END

@@ -139,6 +139,16 @@ COMMENT ON FUNCTION etl._lock_rollup(etl.rollup, boolean) IS
     'Takes the lock of the refresh of a rollup without waiting, for the session where it commits in between, or to the '
     'end of the transaction. False where another session has it.';
 
+CREATE FUNCTION etl._is_of_rows(sqlstate text, hint text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT sqlstate ~ '^(22|23|P0001)' AND coalesce(hint, '') = ''
+$$;
+COMMENT ON FUNCTION etl._is_of_rows(text, text) IS
+    'Whether an error is one of an expression of a query, for a row: those of our own have hints.';
+
 CREATE FUNCTION etl._refresh_error(
     sqlstate text, message text, detail text, hint text, rollup etl.rollup)
 RETURNS jsonb
@@ -148,12 +158,17 @@ AS $$
     SELECT jsonb_build_object('sqlstate', sqlstate, 'message', CASE
             WHEN sqlstate = '54000' AND message LIKE 'index row %' THEN
                 format('a key of rollup "%s" is too long: %s', rollup.name, message)
+            WHEN etl._is_of_rows(sqlstate, hint) THEN
+                format('rollup "%s" cannot be computed: %s', rollup.name, message)
             ELSE message END,
         'detail', coalesce(nullif(detail, ''), 'The failed refresh is recorded in etl.runs; what had changed is kept '
                                                'for the next.'),
         'hint', CASE WHEN sqlstate = '54000' AND message LIKE 'index row %' THEN
             format('Delete or shorten what has that key; or SELECT etl.alter_rollup(%L, query => …); with a shorter '
                    'key, as left(…, 200) or md5(…).', rollup.name)
+        WHEN etl._is_of_rows(sqlstate, hint) THEN
+            format('Mend or delete the row on which its query fails; or SELECT etl.alter_rollup(%L, query => …); with '
+                   'a query that takes it.', rollup.name)
         ELSE coalesce(nullif(hint, ''), CASE
             WHEN sqlstate LIKE '42%' AND sqlstate <> '42501' THEN
                 format('Something that the query uses is gone or another. SELECT etl.alter_rollup(%L, query => …); '

@@ -134,17 +134,7 @@ Node* guarded(const marking& to, const from_facts& from, Node* expression)
     if (has_subquery(as_node(conditions))) {
         return nullptr;
     }
-    auto* when = makeNode(CaseWhen);
-    when->expr = static_cast<Expr*>(copyObjectImpl(conjunction(conditions)));
-    when->result = static_cast<Expr*>(copyObjectImpl(expression));
-    when->location = -1;
-    auto* made = makeNode(CaseExpr);
-    made->casetype = exprType(expression);
-    made->casecollid = exprCollation(expression);
-    made->args = list_make1(when);
-    made->defresult = reinterpret_cast<Expr*>(null_of(made->casetype, exprTypmod(expression), made->casecollid));
-    made->location = -1;
-    return as_node(made);
+    return only_where(conjunction(conditions), expression);
 }
 
 // Puts the condition into the query's own WHERE.

@@ -129,7 +129,9 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 SET intervalstyle = 'postgres'
 AS $$
-    SELECT CASE
+    SELECT format('CASE WHEN k < %L::timestamp THEN %s ELSE ''infinity'' END',
+                  timestamp '294276-12-29' - upper::interval, e.later)
+    FROM (SELECT CASE
         WHEN type NOT LIKE 'timestamp%with time zone' OR upper::interval < interval '1 day' THEN
             format('k + %L::interval', upper)
         -- A calendar day has no fixed length. Until 1970 there were places that had one twice; that a row is of the
@@ -137,11 +139,11 @@ AS $$
         ELSE format('%s + CASE WHEN k < ''1970-01-02 00:00+00'' THEN interval ''1 day'' ELSE interval ''0'' END',
                     CASE WHEN zone IS NULL THEN format('k + %L::interval', upper)
                          ELSE format('((k AT TIME ZONE (%1$s)) + %2$L::interval) AT TIME ZONE (%1$s)', zone, upper) END)
-    END
+    END) AS e(later)
 $$;
 COMMENT ON FUNCTION etl._interval_end(text, text, text) IS
     'An expression over k, a moment to which a column was rounded down, for the moment below which the column lies: an '
-    'interval (upper) later, in a time zone where one is given.';
+    'interval (upper) later, in a time zone where one is given. Infinity near the last moment that there is.';
 
 CREATE FUNCTION etl._interval_start(type text, upper text)
 RETURNS text
@@ -149,17 +151,16 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 SET intervalstyle = 'postgres'
 AS $$
-    SELECT CASE
+    SELECT coalesce('CASE WHEN low > ''4713-01-01 BC'' THEN ' || CASE
         WHEN type = 'date' THEN 'low - 1'
         WHEN type LIKE 'timestamp%with time zone' AND upper::interval >= interval '1 day' THEN
             'low - interval ''24 hours'''
-        ELSE 'low'
-    END
+    END || ' ELSE ''-infinity'' END', 'low')
 $$;
 COMMENT ON FUNCTION etl._interval_start(text, text) IS
     'An expression over low, a moment to which a column was rounded, for the moment from which on the column lies. '
     'Where clocks go back over midnight, a day begins twice, and rows after its first beginning are rounded to its '
-    'second one. That a row is of the group is checked besides.';
+    'second one. That a row is of the group is checked besides. Minus infinity near the first moment that there is.';
 
 CREATE FUNCTION etl._interval_condition(key jsonb, list text, restriction jsonb, intervals integer DEFAULT 16)
 RETURNS text
@@ -176,7 +177,8 @@ BEGIN
             SELECT k, %2$s AS until, lag(%2$s) OVER (ORDER BY k) AS before
             FROM (SELECT DISTINCT v::%1$s AS k FROM unnest($1) AS v WHERE isfinite(v::%1$s)) AS d
         ), starts AS (
-            SELECT k FROM groups WHERE before IS NULL OR k > before ORDER BY k - before DESC NULLS FIRST LIMIT $3
+            SELECT k FROM groups WHERE before IS NULL OR k > before
+            ORDER BY extract(epoch FROM k) - extract(epoch FROM before) DESC NULLS FIRST LIMIT $3
         ), numbered AS (
             SELECT g.k, g.until, count(s.k) OVER (ORDER BY g.k) AS number
             FROM groups AS g LEFT JOIN starts AS s ON s.k = g.k
@@ -186,7 +188,7 @@ BEGIN
         )
         SELECT string_agg(format('%%1$s >= %%2$L::%%3$s AND %%1$s < %%4$L::%%5$s', $2, low, pg_typeof(low), high,
                                  pg_typeof(high)), ' OR ' ORDER BY low)
-        FROM intervals HAVING bool_and(isfinite(low))
+        FROM intervals
         $query$, type, upper, etl._interval_start(type, restriction ->> 'upper'))
         INTO condition USING list::text[], restriction ->> 'column', intervals;
     RETURN condition || CASE

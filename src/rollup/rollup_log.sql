@@ -231,7 +231,9 @@ DECLARE
     stage text;
 BEGIN
     -- Deleted first: what is committed from then on is in the log again, whether the query sees it or not.
-    PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
+    IF contents <> '[]' THEN
+        PERFORM etl._locked_command(format('WITH %s SELECT', etl._taken_notes(rollup, contents)));
+    END IF;
     IF at_once
        AND etl._estimate(etl._unrestricted(etl._group_query(rollup), rollup.plan), 'Plan Rows') <= max_groups THEN
         RETURN true;
@@ -243,8 +245,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._take_everything(etl.rollup, jsonb, integer, boolean) IS
-    'Takes what stands in the logs of a rollup, where it touches all groups: true where they are so few that they are '
-    'computed at once, by the caller in this transaction; otherwise they are pending.';
+    'Takes what stands in the logs of a rollup, where it may touch all groups: true where they are so few that they '
+    'are computed at once, by the caller in this transaction; otherwise they are pending.';
 
 CREATE FUNCTION etl._take_notes(rollup etl.rollup, contents jsonb, merge boolean)
 RETURNS jsonb
@@ -272,6 +274,28 @@ COMMENT ON FUNCTION etl._take_notes(etl.rollup, jsonb, boolean) IS
     'Takes what stands in the logs of a rollup and tells its groups: merges it, and returns what came of that, or adds '
     'the groups to the pending ones.';
 
+-- The log has rows that are gone by now, and such as the query would not compute anything of. Where they are at fault,
+-- there is a way that does not look at them; other errors are raised.
+CREATE FUNCTION etl._try_changes(rollup etl.rollup, contents jsonb, as_of timestamptz, merge boolean)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rollup.refreshed_as_of IS NOT NULL THEN
+        PERFORM etl._note_moved(rollup, as_of);
+    END IF;
+    RETURN coalesce(CASE WHEN contents <> '[]' THEN etl._take_notes(rollup, contents, merge) END, '{}');
+EXCEPTION
+    WHEN program_limit_exceeded OR data_exception OR integrity_constraint_violation OR feature_not_supported
+         OR raise_exception THEN
+        RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION etl._try_changes(etl.rollup, jsonb, timestamptz, boolean) IS
+    'etl._take_notes, and the groups that a moving filter touches. NULL, and nothing is done, where a row is at fault: '
+    'the query''s expressions fail on it, or its key is too long for an index.';
+
 CREATE FUNCTION etl._take_log(
     rollup etl.rollup, as_of timestamptz, max_groups integer, merge boolean, at_once boolean)
 RETURNS jsonb
@@ -285,22 +309,17 @@ DECLARE
     merged jsonb;
 BEGIN
     PERFORM etl._heed_erasures(rollup, contents);
-    IF rollup.refreshed_as_of IS NOT NULL THEN
-        PERFORM etl._note_moved(rollup, as_of);
-    END IF;
     IF rollup.retention = 'freeze' THEN
         RETURN jsonb_build_object('log_rows', coalesce(log_rows, 0), 'whole', false)
             || etl._take_beside_frozen(rollup, etl._notes_of(contents, '{a,b,c,+,-}'), merge, at_once);
-    ELSIF etl._is_everything(rollup, contents) THEN
+    ELSIF NOT etl._is_everything(rollup, contents) THEN
+        merged := etl._try_changes(rollup, contents, as_of, merge);
+        IF merged IS NULL AND merge THEN
+            merged := etl._try_changes(rollup, contents, as_of, false);
+        END IF;
+    END IF;
+    IF merged IS NULL THEN
         whole := etl._take_everything(rollup, contents, max_groups, at_once);
-    ELSIF contents <> '[]' THEN
-        BEGIN
-            merged := etl._take_notes(rollup, contents, merge);
-        EXCEPTION
-            WHEN program_limit_exceeded THEN
-                -- A key too long for an index, perhaps of rows that are gone by now: so look at what is there.
-                whole := etl._take_everything(rollup, contents, max_groups, at_once);
-        END;
     END IF;
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'log_rows', coalesce(log_rows, 0), 'whole', whole,
@@ -309,6 +328,6 @@ END
 $$;
 COMMENT ON FUNCTION etl._take_log(etl.rollup, timestamptz, integer, boolean, boolean) IS
     'Takes what stands in the logs of a rollup: merges it into the states (merge: the transaction has one snapshot), '
-    'or adds the groups that it touches to the pending ones, with those that a moving filter touches. Tells how many '
-    'rows of the logs there were, and (at_once: where it may) whether the caller is to compute all groups in this '
-    'transaction.';
+    'or adds the groups that it touches to the pending ones, with those that a moving filter touches. What cannot be '
+    'merged is computed anew, and where the log does not tell its groups, all are. Tells how many rows of the logs '
+    'there were, and (at_once: where it may) whether the caller is to compute all groups in this transaction.';

@@ -1,6 +1,22 @@
 -- The triggers that note what writers change in the tables that a rollup reads: four on each table and on each of its
 -- partitions or children. Partitions come and go between two refreshes, so every refresh looks.
 
+CREATE FUNCTION etl._source_arguments(rollup etl.rollup, source etl.rollup_source)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._capture_arguments(
+        source.log_table, p.described ->> 'kind',
+        ARRAY(SELECT u::name FROM jsonb_array_elements_text(p.described -> 'used') AS u),
+        ARRAY(SELECT l.value ->> 'expression'
+              FROM jsonb_array_elements(p.described -> 'log') WITH ORDINALITY AS l ORDER BY l.ordinality),
+        ARRAY(SELECT jsonb_array_elements_text(rollup.plan -> 'uses')))
+    FROM etl._plan_source(rollup.plan, source.number) AS p(described)
+$$;
+COMMENT ON FUNCTION etl._source_arguments(etl.rollup, etl.rollup_source) IS
+    'What the triggers of a source of a rollup are told.';
+
 CREATE FUNCTION etl._capture_source(rollup etl.rollup, source etl.rollup_source)
 RETURNS SETOF regclass
 LANGUAGE sql VOLATILE
@@ -83,11 +99,23 @@ BEGIN
             HINT = format('Give the table back its name, or SELECT etl.alter_rollup(%L, query => …) with a query over '
                           'tables.', rollup.name);
     END IF;
+    SELECT etl._relation_name(i.inhparent) INTO is_now
+    FROM pg_inherits AS i WHERE i.inhrelid = relation ORDER BY i.inhseqno LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('table "%s", which rollup "%s" reads, has become a part of table "%s"', source.relation,
+                             rollup.name, is_now),
+            DETAIL = 'What is written through that table is not noted for the rollup.',
+            HINT = format('SELECT etl.alter_rollup(%L, query => …); with a query over "%s" fills the rollup anew.',
+                          rollup.name, is_now);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._require_table_kind(etl.rollup, etl.rollup_source, regclass) IS
     'Raises (42809) where another kind of relation has taken the place of a source: a view would run what its owner '
-    'wishes, with the rights of who refreshes.';
+    'wishes, with the rights of who refreshes. 0A000 where it has become a partition or child: its own triggers do not '
+    'see what is written through the other table.';
 
 CREATE FUNCTION etl._require_source(rollup etl.rollup, source etl.rollup_source)
 RETURNS regclass
@@ -189,24 +217,29 @@ $$;
 COMMENT ON FUNCTION etl._mark_source(etl.rollup_source) IS
     'Notes in the log of a source that anything may have changed.';
 
-CREATE FUNCTION etl._bare_members(source etl.rollup_source, family text[])
+CREATE FUNCTION etl._bare_members(rollup etl.rollup, source etl.rollup_source, family text[])
 RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    wanted CONSTANT text[] := etl._source_arguments(rollup, source);
 BEGIN
     RETURN (
         SELECT ARRAY(
             SELECT m FROM unnest(family) AS m
             JOIN pg_class AS c ON c.oid = etl._named_relation(m)
             JOIN etl._capture_events() AS e ON NOT e.for_partitioned OR c.relkind = 'p'
-            LEFT JOIN pg_trigger AS g
-                ON g.tgrelid = c.oid AND g.tgname = etl._capture_trigger(source.rollup_id, source.number, e.event)
-            GROUP BY m HAVING NOT bool_and(coalesce(g.tgenabled IN ('O', 'A'), false)) ORDER BY m));
+            LEFT JOIN etl._capture_triggers(source.rollup_id, source.number) AS t
+                ON t.relation = c.oid AND t.event = e.event
+            GROUP BY m, c.oid
+            HAVING NOT bool_and(coalesce(t.is_whole AND t.arguments = wanted, false))
+                OR EXISTS (SELECT FROM etl._stray_triggers(c.oid, source.rollup_id, source.number, source.log_table))
+            ORDER BY m));
 END
 $$;
-COMMENT ON FUNCTION etl._bare_members(etl.rollup_source, text[]) IS
-    'Those of a source''s family that lack a trigger, or have one that is disabled.';
+COMMENT ON FUNCTION etl._bare_members(etl.rollup, etl.rollup_source, text[]) IS
+    'Those of a source''s family that lack a trigger, or have one that is disabled, otherwise made, or too many.';
 
 -- Who disables a trigger, writes, and enables it again, as pg_restore --disable-triggers does, leaves no note but this:
 -- the rows of pg_trigger are new ones. So are those of pg_attribute where ALTER TABLE … USING has computed a column
@@ -361,7 +394,7 @@ AS $$
 DECLARE
     relation CONSTANT regclass := etl._require_source(rollup, source);
     members CONSTANT text[] := etl._family_names(relation);
-    bare text[] := etl._bare_members(source, members);
+    bare text[] := etl._bare_members(rollup, source, members);
     adopted text[] := '{}';
     known CONSTANT bigint[] := etl._seals(
         source, ARRAY(SELECT m FROM unnest(members) AS m WHERE m <> ALL (bare)),

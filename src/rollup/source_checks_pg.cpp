@@ -9,6 +9,7 @@ extern "C" {
 #include <access/transam.h>
 #include <catalog/catalog.h>
 #include <catalog/pg_class.h>
+#include <catalog/pg_inherits.h>
 #include <catalog/pg_language.h>
 #include <catalog/pg_namespace.h>
 #include <catalog/pg_proc.h>
@@ -194,6 +195,7 @@ struct relation_facts {
     char kind;
     char persistence;
     bool row_security;
+    bool is_part;
 };
 
 relation_facts facts_of(Oid relation)
@@ -203,7 +205,7 @@ relation_facts facts_of(Oid relation)
         return {};
     }
     const auto* row = reinterpret_cast<Form_pg_class>(GETSTRUCT(found));
-    const relation_facts facts = {row->relkind, row->relpersistence, row->relrowsecurity};
+    const relation_facts facts = {row->relkind, row->relpersistence, row->relrowsecurity, has_superclass(relation)};
     ReleaseSysCache(found);
     return facts;
 }
@@ -254,6 +256,11 @@ void require_table(Oid relation)
         refuse("a rollup cannot follow table " + in_quotes(name) + ", which has row security",
                "Its rows are not the same for all roles, and those of a rollup are.",
                "ALTER TABLE " + std::string{name} + " DISABLE ROW LEVEL SECURITY; or take another table.");
+    }
+    if (facts.is_part) {
+        refuse("a rollup cannot follow table " + in_quotes(name) + ", which is a partition or child of another one",
+               "Statements on that other table change its rows, and its own triggers do not see them.",
+               "Name the other table in the query, with a condition that its rows fulfil.");
     }
 }
 

@@ -10,7 +10,6 @@ extern "C" {
 #include <catalog/pg_proc.h>
 #include <lib/stringinfo.h>
 #include <nodes/makefuncs.h>
-#include <parser/parsetree.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
 #include <utils/rel.h>
@@ -131,14 +130,6 @@ bool are_of_keys(const rollup_query& of, const List* expressions)
     return true;
 }
 
-// Whether the query computes its keys of all rows of the one table that it reads.
-bool is_unconditional(const Query* query)
-{
-    const FromExpr* from = query->jointree;
-    return from->quals == nullptr && list_length(from->fromlist) == 1 && IsA(linitial(from->fromlist), RangeTblRef) &&
-           rt_fetch(linitial_node(RangeTblRef, from->fromlist)->rtindex, query->rtable)->rtekind == RTE_RELATION;
-}
-
 // What a change of the source touches, in all of its occurrences. Kind keys needs a single one.
 affected_keys affected_anywhere(const planning& with, const rollup_source& source)
 {
@@ -158,10 +149,9 @@ affected_keys affected_anywhere(const planning& with, const rollup_source& sourc
         all.from = key_source::query;
         all.why = "Each row tells its group, by a value of another type than the key's.";
     }
-    if (all.from == key_source::own && !is_unconditional(with.of->query) &&
-        may_raise(as_node(all.expressions), raising::ever)) {
+    if (all.from == key_source::own && may_raise(as_node(all.expressions), raising::ever)) {
         all.from = key_source::query;
-        all.why = "Each row tells its group, in a way that may fail for rows that the query leaves out.";
+        all.why = "Each row tells its group, in a way that may fail for some rows.";
     }
     if (all.from == key_source::own && find_session(as_node(all.expressions), nullptr)) {
         all.from = key_source::query;

@@ -269,6 +269,21 @@ Node* null_of(Oid type, int32 modifier, Oid collation)
     return as_node(makeNullConst(base, modifier, collation));
 }
 
+Node* only_where(Node* condition, Node* expression)
+{
+    auto* when = makeNode(CaseWhen);
+    when->expr = static_cast<Expr*>(copyObjectImpl(condition));
+    when->result = static_cast<Expr*>(copyObjectImpl(expression));
+    when->location = -1;
+    auto* made = makeNode(CaseExpr);
+    made->casetype = exprType(expression);
+    made->casecollid = exprCollation(expression);
+    made->args = list_make1(when);
+    made->defresult = reinterpret_cast<Expr*>(null_of(made->casetype, exprTypmod(expression), made->casecollid));
+    made->location = -1;
+    return as_node(made);
+}
+
 Node* with_collation(Node* expression, Oid collation)
 {
     if (!OidIsValid(collation) || exprCollation(expression) == collation) {

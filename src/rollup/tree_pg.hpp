@@ -93,6 +93,9 @@ bool is_equality(Node* condition, equal_columns& found);
 // NULL, of the type that a domain is made of: the domain may refuse it.
 Node* null_of(Oid type, int32 modifier, Oid collation);
 
+// The expression, computed only where the condition is true and NULL elsewhere.
+Node* only_where(Node* condition, Node* expression);
+
 // The expression with that collation, where its type has any.
 Node* with_collation(Node* expression, Oid collation);
 

@@ -238,24 +238,41 @@ COMMENT ON FUNCTION etl._counts_differences(etl.rollup, etl._rollup_batch, text)
     'A query for the differences between the numbers of rows that the states of a rollup know of and what is there, '
     'in groups for which a condition (d) holds.';
 
-CREATE FUNCTION etl._tell_unverified(rollup etl.rollup, contents jsonb, everything boolean)
+CREATE FUNCTION etl._count_unrefreshed(rollup etl.rollup, contents jsonb)
+RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF etl._is_everything(rollup, contents) THEN
+        RETURN NULL;
+    END IF;
+    RETURN etl._locked_value(format('SELECT count(*) FROM (SELECT DISTINCT * FROM (%s) AS q) AS q',
+                                    etl._unrefreshed_keys(rollup, contents)), NULL::bigint);
+EXCEPTION
+    WHEN data_exception OR integrity_constraint_violation OR feature_not_supported OR raise_exception THEN
+        RETURN NULL; -- an expression fails on a row of the log, perhaps one that is gone by now
+END
+$$;
+COMMENT ON FUNCTION etl._count_unrefreshed(etl.rollup, jsonb) IS
+    'How many groups need a refresh by what stands in the logs of a rollup and by what is pending; NULL where it may '
+    'be all of them.';
+
+CREATE FUNCTION etl._tell_unverified(rollup etl.rollup, unrefreshed bigint)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    unrefreshed bigint;
     frozen bigint := 0;
 BEGIN
-    IF everything THEN
+    IF unrefreshed IS NULL THEN
         RAISE NOTICE USING
             MESSAGE = format('no group of rollup "%s" was compared with the query', rollup.name),
             DETAIL = 'What was noted since the last refresh may touch all of them.',
             HINT = format('CALL etl.refresh_rollup(%L); takes it in.', rollup.name);
         RETURN;
     END IF;
-    unrefreshed := etl._locked_value(format('SELECT count(*) FROM (SELECT DISTINCT * FROM (%s) AS q) AS q',
-                                            etl._unrefreshed_keys(rollup, contents)), NULL::bigint);
     IF rollup.retention = 'freeze' THEN
         frozen := etl._locked_value(format('SELECT count(*) FROM %s AS t WHERE %s', rollup.name,
                                            etl._is_frozen(rollup, 't')), NULL::bigint);
@@ -268,8 +285,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._tell_unverified(etl.rollup, jsonb, boolean) IS
-    'Tells (NOTICE) which groups etl.verify_rollup leaves out.';
+COMMENT ON FUNCTION etl._tell_unverified(etl.rollup, bigint) IS
+    'Tells (NOTICE) which groups etl.verify_rollup leaves out. unrefreshed: what etl._count_unrefreshed returns.';
 
 CREATE FUNCTION etl._check_verify(sample integer, as_of timestamptz, tolerance float8)
 RETURNS void
@@ -316,6 +333,7 @@ AS $$
 DECLARE
     rollup CONSTANT etl.rollup := etl._rollup(name);
     contents jsonb;
+    unrefreshed bigint;
     everything boolean;
     batch etl._rollup_batch := (true, NULL, NULL);
     condition text;
@@ -325,14 +343,15 @@ BEGIN
             etl._require_parts(rollup),
             etl._hold_to(rollup, coalesce(as_of, rollup.refreshed_as_of, now()));
     contents := coalesce(etl._log_contents(rollup), '[]');
-    everything := etl._is_everything(rollup, contents);
     IF sample IS NOT NULL THEN
         batch := etl._sample_groups(rollup, sample);
         IF batch IS NULL THEN
             RETURN;
         END IF;
     END IF;
-    PERFORM etl._tell_unverified(rollup, contents, everything);
+    unrefreshed := etl._count_unrefreshed(rollup, contents);
+    everything := unrefreshed IS NULL;
+    PERFORM etl._tell_unverified(rollup, unrefreshed);
     IF NOT everything THEN
         condition := etl._is_comparable(rollup, contents, 'd');
     END IF;

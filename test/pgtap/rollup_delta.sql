@@ -1,6 +1,6 @@
 -- Rollups whose changes are merged into states: what is merged, what is computed anew, and that both give what the
 -- query gives.
-SELECT plan(83);
+SELECT plan(87);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id int PRIMARY KEY, shop int, wallet text, price numeric(10, 2), free numeric, at timestamptz,
@@ -417,4 +417,37 @@ SELECT is((SELECT e.why FROM etl.explain_rollup('public.floats') AS e WHERE e.wh
     'sum of type double precision cannot be merged exactly: its result depends on the order of additions, or cannot be '
     'taken apart again.', 'and why changes are not merged');
 SELECT throws_ok('SELECT * FROM etl.explain_rollup(''public.none'')', '42704', NULL, 'of a rollup that there is');
+
+-- FILTER and HAVING keep out what cannot be computed ------------------------------------------------------------------
+
+CREATE TABLE guarded (id int, kind text, n int, m int, v text);
+SELECT etl.create_rollup('public.filtered', $$
+    SELECT g.kind AS k, avg(g.n / g.m) FILTER (WHERE g.m <> 0) AS mean, max(100 / g.m) FILTER (WHERE g.m <> 0) AS most,
+           sum(g.v::int) FILTER (WHERE g.kind = 'num') AS total,
+           count(DISTINCT g.v::int) FILTER (WHERE g.kind = 'num') AS different
+    FROM public.guarded AS g GROUP BY 1$$, '{k}', mode => 'delta');
+SELECT etl.create_rollup('public.had', $$
+    SELECT g.kind AS k, sum(g.n) / count(g.m) AS quotient, sum(g.n)::smallint AS small
+    FROM public.guarded AS g GROUP BY 1 HAVING count(g.m) > 0 AND sum(g.n) < 1000$$, '{k}', mode => 'delta');
+INSERT INTO guarded VALUES (1, 'a', 1, NULL, 'junk'), (2, 'b', 30000, 0, 'junk'), (3, 'num', 7, 2, '5'),
+    (4, 'c', 70000, 1, 'junk');
+CALL etl.refresh_rollup('public.filtered');
+CALL etl.refresh_rollup('public.had');
+SELECT results_eq('SELECT * FROM filtered ORDER BY k', $$VALUES
+    ('a', NULL::numeric, NULL::int, NULL::bigint, 0::bigint), ('b', NULL, NULL, NULL, 0), ('c', 70000, 100, NULL, 0),
+    ('num', 3, 50, 5, 1)$$, 'arguments are computed of the rows that FILTER lets in');
+SELECT results_eq('SELECT k, quotient, small FROM had', $$VALUES ('num', 7::bigint, 7::smallint)$$,
+    'and outputs of the groups that HAVING lets in');
+UPDATE guarded SET m = 1, n = 1 WHERE id IN (1, 2);
+CALL etl.refresh_rollup('public.had');
+SELECT results_eq('SELECT k, quotient FROM had ORDER BY k', $$VALUES ('a', 1::bigint), ('b', 1), ('num', 7)$$,
+    'also where a change lets them in');
+
+CREATE TABLE padded (id int, c char(5));
+SELECT etl.create_rollup('public.paddings',
+                         'SELECT p.id % 2 AS k, min(p.c) AS least FROM public.padded AS p GROUP BY 1',
+                         '{k}', mode => 'delta');
+INSERT INTO padded VALUES (1, 'abc'), (3, 'abb');
+CALL etl.refresh_rollup('public.paddings');
+SELECT results_eq('SELECT k, least::text FROM paddings', $$VALUES (1, 'abb')$$, 'a char(n) is kept in its length');
 SELECT * FROM finish();

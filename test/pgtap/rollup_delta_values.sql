@@ -1,5 +1,6 @@
--- What rollups make of their states: variances and deviations as PostgreSQL computes them, and sets in two parts.
-SELECT plan(15);
+-- What rollups make of their states: variances and deviations as PostgreSQL computes them, sets in two parts, and which
+-- values are kept.
+SELECT plan(29);
 SET client_min_messages = warning;
 SET extra_float_digits = 1;
 
@@ -56,4 +57,56 @@ SELECT is((SELECT count(*) FROM sets AS s CROSS JOIN generate_series(-3, 40) AS 
 SELECT ok(etl._set_tail(NULL, NULL, NULL) IS NULL, 'nothing is nothing');
 SELECT throws_ok('SELECT etl._set_tail(base, NULL, numbers) FROM sets WHERE n = 100000', '42804', NULL,
                  'sets of values of two types are an error');
+-- Values that the catalog gives their names --------------------------------------------------------------------------
+
+CREATE FUNCTION refused(query text) RETURNS text LANGUAGE sql AS $$
+    SELECT etl._rollup_plan(query, '{k}') ->> 'delta_refused'
+$$;
+CREATE TYPE state AS ENUM ('a', 'b');
+CREATE TYPE stated AS (s state, n integer);
+CREATE TYPE states AS RANGE (subtype = state);
+CREATE DOMAIN one_state AS state;
+CREATE TABLE event (id integer, e state, l state[], d one_state, r states, p stated[], c regclass, t text[]);
+INSERT INTO event VALUES (1, 'a');
+SELECT etl.create_rollup('public.stated_events', $$
+    SELECT id AS k, count(DISTINCT e) AS n FROM public.event GROUP BY 1 $$, '{k}', realtime => true) > 0;
+ALTER TYPE state RENAME VALUE 'a' TO 'c';
+INSERT INTO event VALUES (1, 'c');
+SELECT results_eq('TABLE stated_events_live', 'VALUES (1, 1::bigint)', 'a label that is renamed is still the same');
+CALL etl.refresh_rollup('stated_events');
+SELECT results_eq('TABLE stated_events', 'VALUES (1, 1::bigint)', 'in the rollup, too');
+SELECT matches(refused(format('SELECT id AS k, count(DISTINCT %s) AS n FROM public.event GROUP BY 1', c)),
+               '^count of type .* cannot be kept: a label that is renamed', c || ' is not kept')
+FROM unnest('{e,l,d,r,p,c}'::text[]) AS c;
+SELECT matches(refused('SELECT id AS k, etl.frequencies(e) AS n FROM public.event GROUP BY 1'),
+               'frequencies of type .* cannot be kept', 'nor is it in counters');
+SELECT is(refused('SELECT id AS k, count(DISTINCT t) AS n, count(DISTINCT id) AS i, count(DISTINCT c::oid) AS o, '
+                  'min(e) AS least FROM public.event GROUP BY 1'), NULL,
+          'others are, and what the table''s own columns hold');
+
+-- Texts of types that others have made -------------------------------------------------------------------------------
+
+CREATE EXTENSION citext;
+CREATE DOMAIN word AS varchar(20) CHECK (value <> '');
+CREATE DOMAIN tag AS char(5) NOT NULL;
+CREATE TABLE said (id integer PRIMARY KEY, c citext, w word, t tag, n word);
+INSERT INTO said VALUES (1, 'a', 'a', 'a', 'a');
+SELECT etl.create_rollup('public.words', $$
+    SELECT id % 2 AS k, count(DISTINCT w) AS w, count(DISTINCT t) FILTER (WHERE n <> 'x') AS t, count(DISTINCT n) AS n
+    FROM public.said GROUP BY 1 $$, '{k}', mode => 'delta') > 0;
+SELECT etl.create_rollup('public.in_any_case', $$
+    SELECT id % 2 AS k, count(DISTINCT c) AS c FROM public.said GROUP BY 1 $$, '{k}') > 0;
+INSERT INTO said VALUES (2, 'b', 'b', 'b', 'b'), (3, 'A', 'A', 'a    ', NULL), (4, 'B', 'b', 'ab', 'x');
+CALL etl.refresh_all();
+SELECT results_eq('TABLE words ORDER BY k', 'VALUES (0, 1::bigint, 1::bigint, 2::bigint), (1, 2, 1, 1)',
+                  'values of domains are those of what the domains are made of');
+DELETE FROM said WHERE id = 3;
+UPDATE said SET w = 'c', n = 'y' WHERE id = 4;
+CALL etl.refresh_all();
+SELECT results_eq('TABLE words ORDER BY k', 'VALUES (0, 2::bigint, 2::bigint, 2::bigint), (1, 1, 1, 1)',
+                  'whatever changes');
+SELECT is((SELECT count(*) FROM etl.verify_rollup('words')), 0::bigint, 'and rightly');
+SELECT results_eq('TABLE in_any_case ORDER BY k', 'VALUES (0, 1::bigint), (1, 1)',
+                  'a text that is not compared as one is not kept');
+
 SELECT * FROM finish();

@@ -1,6 +1,6 @@
 -- etl.refresh_rollup: whatever is done to the tables, after a refresh a rollup is what its query gives. No transaction
 -- around the file, because the procedure commits.
-SELECT plan(70);
+SELECT plan(80);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -329,5 +329,27 @@ CALL compare('torture');
 SELECT is_empty('SELECT * FROM subject WHERE wrong IS NOT NULL', 'whatever is done, a refresh makes it right');
 SELECT ok((SELECT count(*) > 100 AND bool_and(status = 'succeeded') FROM etl.runs
            WHERE run_id > (SELECT max(run_id) FROM etl.runs WHERE status = 'failed')), 'by many refreshes');
+
+-- The first and the last moments --------------------------------------------------------------------------------------
+
+CREATE TABLE ages (id int, at timestamp, zoned timestamptz, d date);
+SELECT etl.create_rollup('public.ages_' || n, format('SELECT %s AS k, max(id) AS n FROM public.ages GROUP BY 1', e),
+                         '{k}', mode => 'recompute', realtime => true)
+FROM (VALUES ('days', 'at::date'), ('hours', 'date_trunc(''hour'', at)'), ('years', 'date_trunc(''year'', d)::date'),
+             ('zoned', 'date_trunc(''day'', zoned, ''Asia/Tokyo'')')) AS r(n, e) \g /dev/null
+INSERT INTO ages VALUES
+    (1, '294276-12-31 23:59:59.999999', '294276-12-30 23:59:59.999999Z', '294276-12-31'),
+    (2, '294276-12-30 12:00', '294276-12-30 12:00Z', '294275-06-30'), (3, '2024-05-05', '2024-05-05', '2024-05-05'),
+    (4, '4714-11-24 00:00 BC', '4714-11-26 00:00Z BC', '4713-01-01 BC'), (5, 'infinity', '-infinity', 'infinity');
+SELECT is(n, 0::bigint, 'a live view knows them: ' || v) FROM (VALUES
+    ('days', (SELECT count(*) FROM (TABLE ages_days_live EXCEPT SELECT at::date, max(id) FROM ages GROUP BY 1) AS d)),
+    ('zoned', (SELECT count(*) FROM (TABLE ages_zoned_live
+        EXCEPT SELECT date_trunc('day', zoned, 'Asia/Tokyo'), max(id) FROM ages GROUP BY 1) AS d))) AS d(v, n);
+CALL etl.refresh_all();
+SELECT results_eq('SELECT n FROM ages_' || r || ' ORDER BY n', 'VALUES (1), (2), (3), (4), (5)',
+                  'so does a refresh: ' || r)
+FROM unnest('{days,hours,years,zoned}'::text[]) AS r;
+SELECT is((SELECT count(*) FROM etl.verify_rollup('ages_' || r)), 0::bigint, 'rightly: ' || r)
+FROM unnest('{days,hours,years,zoned}'::text[]) AS r;
 
 SELECT * FROM finish();

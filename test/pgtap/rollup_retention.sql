@@ -47,9 +47,8 @@ $$;
 SELECT made('daily', 'recompute'), made('totals', 'delta'), made('region', 'auto');
 SELECT is((SELECT string_agg(refresh, ',' ORDER BY name) FROM etl.rollups), 'recompute,delta,delta',
     'with and without states');
-SELECT etl.add_retention_policy(name => 'old_sales', relation => 'public.sale', time_column => 'at',
-    keep => interval '5 days',
-                                archive_to => 'public.sale_archive');
+SELECT etl.add_retention_policy('public.sale', 'at', keep => '5 days', name => 'old_sales',
+                                archive_to => 'public.sale_archive', on_unfresh_rollup => 'ignore');
 CALL etl.run_retention('old_sales', as_of => '2024-01-10 12:00+00');
 SELECT is((SELECT min(at) FROM sale), '2024-01-05 12:00+00', 'the policy takes rows out');
 SELECT is((SELECT string_agg(DISTINCT etl_op::text, ',') FROM daily_log_1), 'e', 'which are noted as erased');

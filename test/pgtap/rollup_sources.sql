@@ -1,5 +1,5 @@
 -- Rollups whose sources change their shape or lose rows: partitions that come and go, and rows that are erased.
-SELECT plan(61);
+SELECT plan(71);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -217,4 +217,69 @@ SELECT etl.drop_rollup('labels'), etl.drop_rollup('upper') \g /dev/null
 DROP FUNCTION flat_differences;
 SELECT lives_ok('SELECT etl.drop_rollup(''flat'')', 'who has no reader goes');
 
+
+-- A partition or child ------------------------------------------------------------------------------------------------
+
+CREATE TABLE whole_table (k int, v int) PARTITION BY LIST (k);
+CREATE TABLE whole_1 PARTITION OF whole_table FOR VALUES IN (1);
+CREATE TABLE ancestor (v int);
+CREATE TABLE heir () INHERITS (ancestor);
+SELECT throws_ok(format($$SELECT etl.create_rollup('public.of_part',
+    'SELECT p.v, count(*) AS n FROM public.%s AS p GROUP BY 1', '{v}')$$, t), '0A000',
+    format('a rollup cannot follow table "public.%s", which is a partition or child of another one', t),
+    t || ' is changed through another table')
+FROM unnest('{whole_1,heir}'::text[]) AS t;
+CREATE TABLE whole_2 (k int, v int);
+SELECT lives_ok($$SELECT etl.create_rollup('public.of_part',
+    'SELECT p.v, count(*) AS n FROM public.whole_2 AS p GROUP BY 1', '{v}', realtime => true)$$, 'a table of its own');
+ALTER TABLE whole_table ATTACH PARTITION whole_2 FOR VALUES IN (2);
+INSERT INTO whole_table VALUES (2, 1);
+SELECT throws_ok('CALL etl.refresh_rollup(''public.of_part'')', '0A000', NULL, 'that is attached later');
+SELECT throws_ok('SELECT * FROM public.of_part_live', '0A000',
+    'table "public.whole_2", which rollup "public.of_part" reads, has become a part of table "public.whole_table"',
+    'is not shown either');
+SELECT etl.alter_rollup('public.of_part', query => $$
+    SELECT p.v, count(*) AS n FROM public.whole_table AS p WHERE p.k = 2 GROUP BY 1$$);
+SELECT results_eq('SELECT v, n FROM of_part', 'VALUES (1, 1::bigint)', 'until the query names the whole table');
+
+-- Triggers that somebody has altered ----------------------------------------------------------------------------------
+
+CREATE TABLE tampered (k int, v int);
+SELECT etl.create_rollup('public.of_tampered',
+                         'SELECT t.k, count(*) AS n, sum(t.v) AS x FROM public.tampered AS t GROUP BY 1', '{k}',
+                         mode => 'delta') AS id \gset
+SELECT format('etl_rollup_%s_1_insert', :id) AS on_insert \gset
+CREATE FUNCTION pg_temp.as_the_query() RETURNS boolean LANGUAGE sql AS $$
+    WITH wanted AS (SELECT t.k, count(*), sum(t.v) FROM public.tampered AS t GROUP BY 1)
+    SELECT NOT EXISTS ((TABLE wanted EXCEPT TABLE public.of_tampered) UNION ALL
+                       (TABLE public.of_tampered EXCEPT TABLE wanted))
+$$;
+CREATE FUNCTION pg_temp.made_anew(more text, arguments text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    made record;
+BEGIN
+    SELECT t.tgname, split_part(pg_get_triggerdef(t.oid), 'EXECUTE FUNCTION etl._capture(', 2) AS called INTO made
+    FROM pg_trigger AS t WHERE t.tgrelid = 'public.tampered'::regclass AND t.tgname LIKE 'etl%insert';
+    EXECUTE format('DROP TRIGGER %I ON public.tampered', made.tgname);
+    EXECUTE format('CREATE TRIGGER %I AFTER INSERT ON public.tampered REFERENCING NEW TABLE AS etl_new '
+                   'FOR EACH STATEMENT %s EXECUTE FUNCTION etl._capture(%s', made.tgname, more,
+                   replace(made.called, '''v''', arguments));
+END $$;
+ALTER TRIGGER :"on_insert" ON tampered RENAME TO another_name;
+CALL etl.refresh_rollup('public.of_tampered');
+INSERT INTO tampered VALUES (1, 4);
+CALL etl.refresh_rollup('public.of_tampered');
+SELECT ok(pg_temp.as_the_query(), 'a renamed trigger does not log twice');
+SELECT pg_temp.made_anew('WHEN (false)', '''v''') \g /dev/null
+CALL etl.refresh_rollup('public.of_tampered');
+INSERT INTO tampered VALUES (1, 5);
+CALL etl.refresh_rollup('public.of_tampered');
+SELECT ok(pg_temp.as_the_query(), 'nor does one with a condition stay');
+SELECT pg_temp.made_anew('', '''v + 1''') \g /dev/null
+CALL etl.refresh_rollup('public.of_tampered');
+INSERT INTO tampered VALUES (2, 6);
+CALL etl.refresh_rollup('public.of_tampered');
+SELECT ok(pg_temp.as_the_query(), 'or one with other arguments');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.tampered'::regclass), 4::bigint,
+    'there is one for each event');
 SELECT * FROM finish();
