@@ -1,11 +1,13 @@
-// etl._locked_value and etl._locked_change: the one value of a query that is run with the role locked. And
-// etl._locked_command: how many rows such a command was about.
+// etl._locked_value, etl._latest_value and etl._locked_change: the one value of a query that is run with the role
+// locked. And etl._locked_command: how many rows such a command was about.
 #include "core/locked_query_pg.hpp"
 
 extern "C" {
+#include <access/xact.h>
 #include <executor/spi.h>
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
+#include <utils/snapmgr.h>
 }
 
 #include <cstdint>
@@ -42,6 +44,17 @@ using namespace etl;
 ETL_FUNCTION(etl_locked_value, args)
 {
     return locked_value(args, true);
+}
+
+// As the database is now, and not as the transaction has found it: under REPEATABLE READ too, and with what this
+// command has written so far.
+ETL_FUNCTION(etl_latest_value, args)
+{
+    CommandCounterIncrement();
+    PushActiveSnapshot(GetLatestSnapshot());
+    const Datum value = locked_value(args, true);
+    PopActiveSnapshot();
+    return value;
 }
 
 ETL_FUNCTION(etl_locked_change, args)

@@ -23,6 +23,14 @@ COMMENT ON FUNCTION etl._locked_value(text, anyelement) IS
     'suite or a table brings along (conditions, queries, the functions of types and views) can leave the current '
     'role: SET ROLE, SET SESSION AUTHORIZATION and their RESET are forbidden to the end of this call.';
 
+CREATE FUNCTION etl._latest_value(query text, type anyelement, VARIADIC parameters "any")
+RETURNS anyelement
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_latest_value';
+COMMENT ON FUNCTION etl._latest_value(text, anyelement, "any") IS
+    'etl._locked_value of a query that sees the database as it is now, in a transaction under REPEATABLE READ too: for '
+    'what was read after waiting for a lock.';
+
 CREATE FUNCTION etl._locked_rows(query text, VARIADIC parameters "any")
 RETURNS SETOF record
 LANGUAGE C STABLE

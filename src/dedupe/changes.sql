@@ -54,7 +54,7 @@ COMMENT ON FUNCTION etl._same_identity(regclass, text) IS
 
 CREATE FUNCTION etl._change_query(relation regclass, keys text[], changed text[], is_now text, shall_be text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format($query$
@@ -68,7 +68,7 @@ AS $$
             FROM c
             CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%3$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS n
             CROSS JOIN LATERAL (SELECT l.r FROM (SELECT c.%4$I AS "row") AS p CROSS JOIN LATERAL (%5$s) AS l) AS b
-            WHERE %6$s AND etl._row_as_texts(t.*) @> c.%3$I
+            WHERE %6$s AND etl._row_as_texts(t.*) @> c.%3$I%7$s
             RETURNING c.before, etl._row_as_texts(t.*) AS after, c.%4$I - $6 AS wished
         ), kept AS (
             INSERT INTO etl.dedupe_change (run_id, step, relation, before, after)
@@ -78,13 +78,15 @@ AS $$
                      (SELECT count(*) FROM changed AS g WHERE g.after @> g.wished)]
         $query$, relation,
         (SELECT string_agg(format('%1$I = (b.r).%1$I', x), ', ') FROM unnest(changed) AS x),
-        is_now, shall_be, etl._released_row(relation, keys), etl._same_identity(relation, is_now))
+        is_now, shall_be, etl._released_row(relation, keys), etl._same_identity(relation, is_now),
+        ' AND NOT ' || etl._held_condition(relation, 't'))
 $$;
 COMMENT ON FUNCTION etl._change_query(regclass, text[], text[], text, text) IS
     'A query that changes these columns of rows of a table from what is kept of them as JSON in one column of '
-    'etl.dedupe_change (is_now) to what is kept in the other, where they are still as it says: how many there should '
-    'be, how many there were, and how many took all these values (bigint[]). Parameters: run, relation as recorded '
-    'there, step, the keys of the JSON, whether what came of it is written down, and the columns that do not change.';
+    'etl.dedupe_change (is_now) to what is kept in the other, where they are still as it says and under no legal '
+    'hold: how many there should be, how many there were, and how many took all these values (bigint[]). Parameters: '
+    'run, relation as recorded there, step, the keys of the JSON, whether what came of it is written down, and the '
+    'columns that do not change.';
 
 CREATE FUNCTION etl._changed_columns(run bigint, relation regclass, name text)
 RETURNS TABLE(step bigint, keys text[], changed text[], unchanged text[])
@@ -105,5 +107,5 @@ AS $$
     ORDER BY s.step DESC
 $$;
 COMMENT ON FUNCTION etl._changed_columns(bigint, regclass, text) IS
-    'Which columns of a relation, which a run has recorded by this name, it changed in which step, the last one first; '
-    'and which not, or are generated.';
+    'Which columns of a relation, which a run has recorded by this name, it changed in which step, the last one '
+    'first; and which not, or are generated.';

@@ -1,15 +1,14 @@
 -- Exact deduplication of a table in place.
 --
--- All of it is one transaction's work, under a lock that keeps other writers out (etl._lock_deduplicated):
---   1. find the rows that are not kept, by place (losers.sql),
---   2. of so many at a time: look whether deleting them would carry rows of other tables away (etl._refuse_cascades),
---      point the rows of other tables at the row that is kept where that is wished (etl._repoint), delete them by
---      place, and write them down in the same statement (etl._remove_rows); where there are triggers on DELETE, look
---      whether the rows to keep are still there (etl._require_survivors).
--- Statements that reach rows of users run with the role locked: what a table brings along (triggers, policies,
--- defaults) may be another role's, and must not become who logged in.
--- The places wait in a cursor, which lies on disk past work_mem, so their number has no limit. They come table by table
--- and in their order, so that each page is visited once.
+-- All of it is one transaction's work, under a lock that keeps other writers out (etl._lock_deduplicated):   1. find
+-- the rows that are not kept, by place (losers.sql),   2. of so many at a time: look whether deleting them would carry
+-- rows of other tables away (etl._refuse_cascades),      point the rows of other tables at the row that is kept where
+-- that is wished (etl._repoint), delete them by      place, and write them down in the same statement
+-- (etl._remove_rows); where there are triggers on DELETE, look      whether the rows to keep are still there
+-- (etl._require_survivors). Statements that reach rows of users run with the role locked: what a table brings along
+-- (triggers, policies, defaults) may be another role's, and must not become who logged in. The places wait in a
+-- cursor, which lies on disk past work_mem, so their number has no limit. They come table by table and in their order,
+-- so that each page is visited once.
 
 -- Deleting ------------------------------------------------------------------------------------------------------------
 
@@ -60,8 +59,8 @@ AS $$
         ARRAY(SELECT unnest(guarded) EXCEPT SELECT unnest(etl._identity(target)))::text[])
 $$;
 COMMENT ON FUNCTION etl._remove_rows(bigint, regclass, oid, tid[], jsonb[], name[]) IS
-    'Moves the rows at these places of one table of the target to the audit of a run, in one statement, each with what '
-    'tells the row that was kept; returns how many went.';
+    'Moves the rows at these places of one table of the target to the audit of a run, in one statement, each with '
+    'what tells the row that was kept; returns how many went.';
 
 CREATE FUNCTION etl._remove_batch(
     run bigint, target regclass, audit bool, tab oid, places tid[], kept jsonb[], guarded name[])
@@ -280,21 +279,24 @@ AS $$
 DECLARE
     losers refcursor;
     guarded name[];
+    free_rows text; -- the condition, and that no legal hold stands on the row
     finished bool := false;
 BEGIN
     PERFORM etl._check_dedupe(target, keys, keep, order_by, nulls_equal, where_sql);
     PERFORM etl._check_removal(target, audit, batch_rows, dry_run, repoint);
     PERFORM etl._check_merge(target, keys, keep, order_by, rules);
     BEGIN
+        PERFORM etl._lock_holds();
         PERFORM etl._lock_deduplicated(target);
         PERFORM etl._lock_references(repoint);
+        free_rows := etl._free_rows(target, where_sql);
         guarded := etl._guarded_keys(target, keys);
         run := etl._start_dedupe(target, keys, keep, order_by, nulls_equal, where_sql, audit, repoint);
         IF keep = 'merge' THEN
-            PERFORM etl._start_merge(run, target, keys, order_by, nulls_equal, where_sql, rules);
+            PERFORM etl._start_merge(run, target, keys, order_by, nulls_equal, free_rows, rules);
         END IF;
         OPEN losers FOR
-            SELECT * FROM etl._losers(target, keys, keep, order_by, nulls_equal, where_sql,
+            SELECT * FROM etl._losers(target, keys, keep, order_by, nulls_equal, free_rows,
                                       etl._told_of_survivors(target, audit, guarded),
                                       repoint IS NOT NULL OR guarded <> '{}');
         SELECT r.groups, r.duplicates, r.removed INTO groups, duplicates, removed
@@ -304,6 +306,7 @@ BEGIN
             PERFORM etl._finish_merge(run, target, audit);
         END IF;
         PERFORM etl._finish_dedupe(run, groups, duplicates, removed);
+        PERFORM etl._tell_held(target, where_sql);
         finished := true;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';
@@ -337,11 +340,13 @@ COMMENT ON FUNCTION etl.dedupe(regclass, name[], text, name, bool, text, bool, i
     'included, and rolls it back, so the counts are those of a real run. repoint: tables whose foreign keys to rows '
     'that are deleted shall be pointed at the row that stays. rules: for keep => merge. Returns groups (keys with '
     'more than one row), duplicates (rows beyond the one to keep), removed (rows deleted), run (the number for '
-    'etl.undo_dedupe; NULL for a dry run). Locks the table against other writers (SHARE ROW EXCLUSIVE; EXCLUSIVE where '
-    'a foreign key to it has ON DELETE CASCADE, SET NULL or SET DEFAULT) to the end of the transaction; readers go on. '
-    'Errors: 42809 not a table, 42501 missing privilege, 22023 no key, more than 90, unknown keep or a NULL argument, '
-    '42703 unknown column, 42701 key given twice, 42883 values of a column''s type cannot be compared, 23503 a foreign '
-    'key points at a row to delete, or repoint would point at NULL, 23505 repoint breaks a unique key, 55000 repoint '
-    'of a table without a primary key, 0A000 repoint of the table itself, or a rule rewrites what shall be written '
-    'down, 09000 a trigger keeps a merged row from being stored, or takes the last row of a key away, 25000 isolation '
-    'level above READ COMMITTED; for where_sql the error of its text.';
+    'etl.undo_dedupe; NULL for a dry run). Locks the table against other writers (SHARE ROW EXCLUSIVE; EXCLUSIVE '
+    'where a foreign key to it has ON DELETE CASCADE, SET NULL or SET DEFAULT) to the end of the transaction; readers '
+    'go on. Rows under a legal hold take no part, and a notice says how many there are. Errors: 42809 not a table, '
+    '42501 missing privilege, 22023 no key, more than 90, unknown keep or a NULL argument, 42703 unknown column, '
+    '42701 key given twice, 42883 values of a column''s type cannot be compared, 23503 a foreign key points at a row '
+    'to delete, or repoint would point at NULL, 23505 repoint breaks a unique key, 55000 an immutable table, a row '
+    'under a legal hold that repoint would change, or repoint of a table without a primary key, 0A000 repoint of the '
+    'table itself, or a rule rewrites what shall be written down, 09000 a trigger keeps a merged row from being '
+    'stored, or takes the last row of a key away, 25000 isolation level above READ COMMITTED; for where_sql the error '
+    'of its text.';

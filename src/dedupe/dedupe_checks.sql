@@ -131,6 +131,7 @@ BEGIN
     PERFORM etl._require_latest_snapshots('etl.dedupe');
     PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']);
     PERFORM etl._require_no_foreign_children(target);
+    PERFORM etl._require_mutable(target);
     PERFORM etl._require_keys(target, keys);
     PERFORM etl._require_keep(keep);
     IF order_by IS NOT NULL THEN

@@ -46,6 +46,7 @@ DECLARE
     seed bigint;
 BEGIN
     PERFORM etl._check_duplicates(target, keys, nulls_equal, where_sql);
+    where_sql := etl._free_rows(target, where_sql);
     IF etl._are_hashable(etl._column_list(keys), target::text) THEN
         seed := etl._new_seed();
     END IF;
@@ -66,4 +67,4 @@ $$;
 COMMENT ON FUNCTION etl.duplicates(regclass, name[], bool, text) IS
     'Lists the groups that etl.dedupe would reduce to one row, the largest first, and changes nothing. Returns the '
     'key columns and their values as a jsonb object, and the number of rows of the group. Arguments and errors are '
-    'those of etl.dedupe; the caller needs SELECT.';
+    'those of etl.dedupe; the caller needs SELECT. Rows under a legal hold take no part.';

@@ -1,10 +1,10 @@
 -- The command of etl.load_deduplicated: one statement does a round.
 --
 -- The source is read once, its own duplicates fall out, what is left is compared with the table as it is now; new keys
--- are inserted, winners that differ are locked in the order of their keys, so that two loads do not wait for each other
--- in a circle, and updated. PostgreSQL looks at the newest version of a row when it updates it, and DO NOTHING passes
--- over a key that another session has inserted meanwhile. Rows that were overtaken in one of these ways are returned,
--- in parts, so that their number has no limit.
+-- are inserted, winners that differ are locked in the order of their keys, so that two loads do not wait for each
+-- other in a circle, and updated. PostgreSQL looks at the newest version of a row when it updates it, and DO NOTHING
+-- passes over a key that another session has inserted meanwhile. Rows that were overtaken in one of these ways are
+-- returned, in parts, so that their number has no limit.
 
 CREATE TYPE etl._load_round AS (
     inserted bigint, updated bigint, unchanged bigint, ignored bigint, null_keys bigint, overtaken jsonb
@@ -16,8 +16,8 @@ CREATE TYPE etl._load AS (
     target regclass, keys name[], keep text, order_by name, given name[], settable name[], by_index oid
 );
 COMMENT ON TYPE etl._load IS
-    'A checked call of etl.load_deduplicated: the columns that the source gives, those of them that an update may set, '
-    'and the unique index over the keys.';
+    'A checked call of etl.load_deduplicated: the columns that the source gives, those of them that an update may '
+    'set, and the unique index over the keys.';
 
 -- Pieces of the command -----------------------------------------------------------------------------------------------
 
@@ -45,8 +45,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._length_check(regclass, name) IS
     'The function that holds a column''s values, or the elements of its arrays, to their length and can tell an '
-    'assignment, which refuses what is too long, from a cast, which cuts it; the type that it takes, and the length as '
-    'a type modifier. No row where there is none: of such types both do the same.';
+    'assignment, which refuses what is too long, from a cast, which cuts it; the type that it takes, and the length '
+    'as a type modifier. No row where there is none: of such types both do the same.';
 
 CREATE FUNCTION etl._as_stored(target regclass, column_name name, value text)
 RETURNS text
@@ -68,8 +68,8 @@ AS $$
     LEFT JOIN etl._length_check(target, column_name) AS c ON true
 $$;
 COMMENT ON FUNCTION etl._as_stored(regclass, name, text) IS
-    'Expression that makes of a value what the column would store, to be compared as the column''s values are. What is '
-    'too long is refused, as in an assignment.';
+    'Expression that makes of a value what the column would store, to be compared as the column''s values are. What '
+    'is too long is refused, as in an assignment.';
 
 CREATE FUNCTION etl._same_key(by_index oid, a text, b text)
 RETURNS text
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION etl._null_count_of(name[], text) IS 'Expression that counts 
 
 CREATE FUNCTION etl._arrival_wins(load etl._load, t text, s text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- What arrives comes after what is there: of equal rows the last is the new one, and the first the old one.
@@ -136,7 +136,7 @@ AS $$
                WHEN 'first' THEN earlier
                ELSE format('(%1$s < %2$s OR %1$s = %2$s AND %3$s)', etl._null_count_of(load.given, s),
                            etl._null_count_of(load.given, t), later)
-           END
+           END || coalesce(' AND NOT ' || etl._held_condition(load.target, t), '')
     FROM (
         SELECT coalesce(format('(%1$s.%3$I IS NOT DISTINCT FROM NULL OR %2$s.%3$I IS DISTINCT FROM NULL AND NOT %4$s)',
                                t, s, load.order_by, etl._comes_before(load.target, load.order_by, s, t)), 'true'),
@@ -148,7 +148,8 @@ AS $$
     ) AS sides(later, earlier)
 $$;
 COMMENT ON FUNCTION etl._arrival_wins(etl._load, text, text) IS
-    'Condition that the arriving row (alias s) is to be kept rather than the row in the table (alias t).';
+    'Condition that the arriving row (alias s) is to be kept rather than the row in the table (alias t). It is not '
+    'where a legal hold stands on the latter.';
 
 CREATE FUNCTION etl._columns_of(columns name[], alias text)
 RETURNS text
@@ -192,7 +193,7 @@ COMMENT ON FUNCTION etl._survivor_order(etl._load, name) IS
 
 CREATE FUNCTION etl._load_update(load etl._load, is_update name)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN load.settable = '{}'
@@ -238,7 +239,7 @@ COMMENT ON FUNCTION etl._load_overtaken(etl._load, name, name, bigint) IS
 
 CREATE FUNCTION etl._load_command(load etl._load, query text, part_bytes bigint)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- catalog queries, which take a fraction of what compiling them would
 AS $$

@@ -4,8 +4,8 @@
 -- keys, keep and order_by: of each key stays the row that wins. What is no change is not written.
 --
 -- One statement does a round (load_command.sql) and returns the rows that were overtaken by another session; the next
--- round compares them with what is there now. So the counts are exact, also beside other writers, and every one of them
--- comes from what a command has done. What was overtaken waits in a tuplestore, on disk past work_mem.
+-- round compares them with what is there now. So the counts are exact, also beside other writers, and every one of
+-- them comes from what a command has done. What was overtaken waits in a tuplestore, on disk past work_mem.
 
 -- Checks of arguments -------------------------------------------------------------------------------------------------
 
@@ -103,8 +103,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_source_columns(regclass, name[], name[]) IS
-    'Checks that what the source returns are columns of the table (42703), each once (42701), and that those which are '
-    'needed are among them (42703).';
+    'Checks that what the source returns are columns of the table (42703), each once (42701), and that those which '
+    'are needed are among them (42703).';
 
 CREATE FUNCTION etl._check_load(
     query text, target regclass, keys name[], keep text, order_by name, dry_run bool)
@@ -221,6 +221,7 @@ DECLARE
     finished bool := false;
 BEGIN
     BEGIN
+        PERFORM etl._lock_holds();
         done := etl._load_rounds(load, query);
         finished := true;
         IF dry_run THEN
@@ -255,17 +256,17 @@ $$;
 COMMENT ON FUNCTION etl.load_deduplicated(text, regclass, name[], text, name, bool) IS
     'Loads the rows of a source into a table so that each key stands there once, and counts every row of the source: '
     'inserted (its key was new), updated (it took the place of the table''s row), unchanged (the table''s row has the '
-    'same values), ignored (it lost against the table''s row, or against another row of the source). The table ends '
-    'as if the rows had been appended and etl.dedupe had been called with the same keys, keep and order_by; a second '
-    'load of the same rows changes nothing, and what does not change is not written. source: a SELECT, which is run '
-    'once, or the name of a table; names outside pg_catalog need their schema. Columns go by their names; a column of '
-    'the table that the source lacks keeps its value or gets its default, and generated columns are computed. Values '
-    'are cast to the columns'' types; what is too long is refused. target: an ordinary or partitioned table with a '
-    'unique index on exactly the keys; the caller needs SELECT, INSERT and UPDATE. keep: last or first by order_by, '
-    'or most_complete (the fewest NULLs among the columns that the source gives, then the last). A NULL in order_by '
-    'loses against any value. In a tie, and without order_by, the row that arrives is the later one; within the '
-    'source the order of its rows decides. dry_run: does all of it and rolls it back. Errors: 42P10 no unique index, '
-    '42703 a column that the table or the source does not have, 42701 a column given twice, 23502 NULL in a key, '
-    '22023 no source, unknown keep or a NULL argument, 42883 keys or order_by that cannot be compared, 42501 missing '
-    'privilege, 42809 not a table, 40001 above READ COMMITTED, when another transaction has changed a row; for source '
-    'the error of its text.';
+    'same values), ignored (it lost against the table''s row, which one under a legal hold wins, or against another '
+    'row of the source). The table ends as if the rows had been appended and etl.dedupe had been called with the same '
+    'keys, keep and order_by; a second load of the same rows changes nothing, and what does not change is not '
+    'written. source: a SELECT, which is run once, or the name of a table; names outside pg_catalog need their '
+    'schema. Columns go by their names; a column of the table that the source lacks keeps its value or gets its '
+    'default, and generated columns are computed. Values are cast to the columns'' types; what is too long is '
+    'refused. target: an ordinary or partitioned table with a unique index on exactly the keys; the caller needs '
+    'SELECT, INSERT and UPDATE. keep: last or first by order_by, or most_complete (the fewest NULLs among the columns '
+    'that the source gives, then the last). A NULL in order_by loses against any value. In a tie, and without '
+    'order_by, the row that arrives is the later one; within the source the order of its rows decides. dry_run: does '
+    'all of it and rolls it back. Errors: 42P10 no unique index, 42703 a column that the table or the source does not '
+    'have, 42701 a column given twice, 23502 NULL in a key, 22023 no source, unknown keep or a NULL argument, 42883 '
+    'keys or order_by that cannot be compared, 42501 missing privilege, 42809 not a table, 40001 above READ '
+    'COMMITTED, when another transaction has changed a row; for source the error of its text.';

@@ -60,6 +60,7 @@ BEGIN
                 DETAIL = 'etl.undo_dedupe would not know which of its rows to point back.',
                 HINT = 'Add a primary key, or call with audit => false.';
         END IF;
+        PERFORM etl._require_mutable(referring);
         PERFORM etl._require_no_wider_children(referring);
         PERFORM etl._require_no_rule(referring, '2', 'To point its rows elsewhere,');
     END LOOP;
@@ -116,6 +117,30 @@ COMMENT ON FUNCTION etl._repoint_query(regclass, regclass, record) IS
     'Parameters: places, tables and places of the rows that are kept, the table of the places, whether to write down, '
     'run, the name of the table, step.';
 
+CREATE FUNCTION etl._require_free_references(
+    target regclass, referring regclass, condition text, tab oid, places tid[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held CONSTANT text := etl._held_condition(referring, 'referring');
+BEGIN
+    IF held IS NOT NULL AND etl._locked_value(
+        format('SELECT EXISTS (SELECT FROM %s AS loser JOIN %s AS referring ON %s WHERE %s AND loser.tableoid = $2 AND '
+               'loser.ctid = ANY ((SELECT $1)::tid[]))', target, referring, condition, held), NULL::bool, places, tab)
+    THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('a row of table "%s" that refers to a duplicate is under a legal hold', referring),
+            DETAIL = 'It cannot be pointed at the row to keep, for it must not change.',
+            HINT = 'Leave the row that it refers to out with where_sql; etl.legal_holds lists the holds.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_free_references(regclass, regclass, text, oid, tid[]) IS
+    'Raises (55000) when a row of a table that refers to one at these places is under a legal hold.';
+
 CREATE FUNCTION etl._repoint_reference(
     run bigint, target regclass, audit bool, referring regclass, reference record, tab oid, places tid[],
     kept_tables oid[], kept_places tid[])
@@ -160,6 +185,7 @@ DECLARE
 BEGIN
     FOREACH referring IN ARRAY coalesce(repoint, '{}') LOOP
         FOR reference IN SELECT * FROM etl._references(target, referring) LOOP
+            PERFORM etl._require_free_references(target, referring, reference.condition, tab, places);
             PERFORM etl._repoint_reference(run, target, audit, referring, reference, tab, places, kept_tables,
                                            kept_places);
         END LOOP;

@@ -148,7 +148,8 @@ BEGIN
                 ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('%s of %s rows of table "%s" are no longer as etl.dedupe left them',
                                  counts[1] - counts[2], counts[1], relation),
-                DETAIL = format('They were changed or deleted since run %s; nothing was undone.', run),
+                DETAIL = format('They were changed or deleted since run %s, or are under a legal hold; nothing was '
+                                'undone.', run),
                 HINT = format('SELECT * FROM etl.dedupe_changes WHERE run = %s; shows what they were. Delete from '
                               'etl.dedupe_change what shall stay as it is, and call again.', run);
         ELSIF counts[3] <> counts[2] THEN
@@ -238,6 +239,7 @@ DECLARE
 BEGIN
     PERFORM etl._require_flag(dry_run, 'dry_run');
     BEGIN
+        PERFORM etl._lock_holds();
         SELECT u.put_back, u.changed_back INTO put_back, changed_back FROM etl._undo_run(etl._undoable_run(run)) AS u;
         finished := true;
         IF dry_run THEN

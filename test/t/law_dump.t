@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The audit log, legal holds and immutable tables through pg_dump: what was recorded stands as it stood, the chain goes
+# on, holds hold and triggers refuse.
+set -uo pipefail
+. "$(dirname "$0")/../cluster.sh"
+
+tests=0
+is() {
+    tests=$((tests + 1))
+    if [ "$1" = "$2" ]; then
+        echo "ok $tests - $3"
+    else
+        echo "not ok $tests - $3"
+        printf '# have: %s\n# want: %s\n' "$1" "$2" >&2
+    fi
+}
+q() { psql -X -q -A -t "$@"; }
+
+dir=$(cluster_tmpdir)
+trap 'cluster_stop "$dir"' EXIT
+cluster_start "$dir" > /dev/null || exit 1
+cluster_env "$dir"
+
+createdb before
+q -d before <<'SQL' > /dev/null
+CREATE EXTENSION pg_etl;
+CREATE ROLE law_a;
+CREATE TABLE orders (id int PRIMARY KEY, at timestamptz, status text);
+INSERT INTO orders VALUES (1, '2024-01-01', 'paid'), (2, '2024-01-02', 'open');
+CREATE TABLE chain (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE chain_1 PARTITION OF chain FOR VALUES IN (1);
+INSERT INTO chain VALUES (1, 1);
+SELECT etl.set_immutable('chain');
+SET timezone = 'Asia/Kolkata';
+SET datestyle = 'SQL, DMY';
+SELECT etl.add_legal_hold('case 1', 'orders', 'at < ''02/01/2024''', 'File 1');
+SELECT etl.add_legal_hold('case 2', 'orders', NULL, 'File 2');
+SELECT etl.release_legal_hold('case 2', 'settled');
+SET ROLE law_a;
+SELECT etl._audit('said', 'x', '{"é": 1.50}') FROM generate_series(1, 20);
+SQL
+look() {
+    q -d "$1" -c 'SELECT * FROM etl.audit_log ORDER BY owner, seq' -c 'SELECT * FROM etl.legal_hold ORDER BY hold_id' \
+        -c 'SELECT * FROM etl.verify_audit()' -c 'SELECT * FROM etl.immutable_tables ORDER BY 1' \
+        -c "SELECT etl._held_condition('orders', 't')"
+}
+look before > "$dir/before"
+is "$(q -d before -c 'SELECT bool_and(is_whole), count(*) FROM etl.verify_audit()')" 't|2' 'two chains'
+for format in plain custom; do
+    createdb "$format"
+    pg_dump -d before -F "$format" -f "$dir/dump.$format"
+    if [ "$format" = plain ]; then
+        q -v ON_ERROR_STOP=1 -d plain -f "$dir/dump.plain" > /dev/null 2> "$dir/restored"
+    else
+        pg_restore -d custom -j 2 "$dir/dump.custom" 2> "$dir/restored"
+    fi
+    is "$(cat "$dir/restored")" '' "a $format dump is restored without a word"
+    is "$(look "$format" | diff "$dir/before" - | head -5)" '' 'log, holds and immutable tables are what they were'
+    q -d "$format" -c "SELECT etl.release_legal_hold('case 1', 'over')" > /dev/null
+    is "$(q -d "$format" -c 'SELECT bool_and(is_whole), max(rows) FROM etl.verify_audit()')" 't|20' 'the chain goes on'
+    is "$(q -d "$format" -c 'DELETE FROM chain' 2>&1 | head -1)" \
+        'ERROR:  table "public.chain_1" is immutable: DELETE is not allowed' 'what is immutable stays so'
+    is "$(q -d "$format" -c 'DELETE FROM etl.audit_log' 2>&1 | head -1)" \
+        'ERROR:  DELETE of table "etl.audit_log" is not allowed' 'and so does the log'
+done
+echo "1..$tests"
