@@ -1,5 +1,6 @@
 -- Retention policies: how they are defined and run, and what is refused. pg_cron is absent here.
 SET timezone = 'UTC';
+SET pg_etl.retention_batch_time = 0;
 SET datestyle = 'ISO, YMD';
 \set SHOW_CONTEXT never
 

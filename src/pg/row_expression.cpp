@@ -29,6 +29,35 @@ extern "C" {
 namespace etl::pg {
 namespace {
 
+bool is_star(const Node* node)
+{
+    return IsA(node, ColumnRef) && IsA(llast(reinterpret_cast<const ColumnRef*>(node)->fields), A_Star);
+}
+
+} // namespace
+
+// The text is parsed as PL/pgSQL parses its expressions: as what may follow SELECT, which can be more than one
+// expression.
+Node* parse_single_expression(const char* sql)
+{
+    const auto* raw = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_PLPGSQL_EXPR));
+    const auto* select = reinterpret_cast<const SelectStmt*>(raw->stmt);
+    const bool plain = IsA(raw->stmt, SelectStmt) && list_length(select->targetList) == 1 &&
+                       select->distinctClause == NIL && select->fromClause == NIL && select->whereClause == nullptr &&
+                       select->groupClause == NIL && select->havingClause == nullptr && select->windowClause == NIL &&
+                       select->sortClause == NIL && select->limitOffset == nullptr && select->limitCount == nullptr &&
+                       select->lockingClause == NIL && select->op == SETOP_NONE;
+    const auto* target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
+    if (!plain || target->name != nullptr || is_star(target->val)) {
+        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not one expression", sql),
+                        errhint("Write a boolean expression over the columns of the row, as it would stand after "
+                                "WHERE.")));
+    }
+    return target->val;
+}
+
+namespace {
+
 // Everything in this part may raise, and owns nothing.
 
 // What the parser knows while it reads an expression.
@@ -107,31 +136,6 @@ Node* resolve_column(ParseState* state, ColumnRef* reference, Node*)
         }
     }
     return nullptr;
-}
-
-bool is_star(const Node* node)
-{
-    return IsA(node, ColumnRef) && IsA(llast(reinterpret_cast<const ColumnRef*>(node)->fields), A_Star);
-}
-
-// The text is parsed as PL/pgSQL parses its expressions: as what may follow SELECT, which can be more than one
-// expression.
-Node* parse_single_expression(const char* sql)
-{
-    const auto* raw = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_PLPGSQL_EXPR));
-    const auto* select = reinterpret_cast<const SelectStmt*>(raw->stmt);
-    const bool plain = IsA(raw->stmt, SelectStmt) && list_length(select->targetList) == 1 &&
-                       select->distinctClause == NIL && select->fromClause == NIL && select->whereClause == nullptr &&
-                       select->groupClause == NIL && select->havingClause == nullptr && select->windowClause == NIL &&
-                       select->sortClause == NIL && select->limitOffset == nullptr && select->limitCount == nullptr &&
-                       select->lockingClause == NIL && select->op == SETOP_NONE;
-    const auto* target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
-    if (!plain || target->name != nullptr || is_star(target->val)) {
-        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not one expression", sql),
-                        errhint("Write a boolean expression over the columns of the row, as it would stand after "
-                                "WHERE.")));
-    }
-    return target->val;
 }
 
 // Columns that are computed whenever they are read, by what computes them.

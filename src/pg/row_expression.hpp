@@ -22,6 +22,9 @@ extern "C" {
 
 namespace etl::pg {
 
+// The tree of a text that is one expression, before any name in it is looked up (42601 where it is not one). May raise.
+Node* parse_single_expression(const char* sql);
+
 class row_expression {
   public:
     // A boolean expression as a user has written it, over the columns of `row`. Columns may be qualified by the name of

@@ -13,10 +13,12 @@ namespace {
 
 char* as_of = nullptr;
 char* rollup_as_of = nullptr;
+char* archives = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
 int log_rows = 100'000;
+int retention_batch_time = 250; // ms
 
 // In kB.
 int match_memory = 512 * 1024;
@@ -66,6 +68,11 @@ bool is_erasing() noexcept
     return erasing;
 }
 
+const char* archive_directory() noexcept
+{
+    return archives;
+}
+
 void define_settings()
 {
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
@@ -92,6 +99,13 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.rollup_as_of", "Moment that the refresh of a rollup speaks of.",
                                "Set by etl.refresh_rollup and read by filters of now(); empty means now.",
                                &rollup_as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_etl.retention_batch_time", "How long a batch of a retention policy should take.",
+                            "Batches get larger or smaller until they take so long; 0 leaves them as the policy says.",
+                            &retention_batch_time, retention_batch_time, 0, 60'000, PGC_USERSET, GUC_UNIT_MS, nullptr,
+                            nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
+                               "An absolute path on the server; empty means that there are no archive files.",
+                               &archives, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
                                "Set by the functions that run queries of a rollup: its name and the functions that its "
                                "query used when it was made, as an array; empty means that nothing is checked.",

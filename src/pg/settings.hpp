@@ -16,6 +16,8 @@ std::size_t sample_memory_bytes() noexcept;
 std::size_t rollup_log_rows() noexcept;
 bool is_erasing() noexcept;
 
+// Below it are the files of archives; empty where there shall be none.
+const char* archive_directory() noexcept;
 // The rollup that is at work, and what its queries may call, as the text of an array: see src/pg/held_query.hpp.
 const char* rollup_uses() noexcept;
 

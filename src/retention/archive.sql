@@ -1,144 +1,187 @@
--- The archive of a retention policy: found, checked against the hot table, made where it is missing.
+-- The archive tables of a retention policy: checked against the table whose rows they take, made where they are
+-- missing, and given the columns that the table has got.
 
-CREATE FUNCTION etl._retention_archive_name(relation regclass, archive_to text)
+CREATE FUNCTION etl._retention_missing_columns(source regclass, target regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(
+        format('ADD COLUMN %I %s', s.attname, format_type(s.atttypid, s.atttypmod))
+        || CASE WHEN s.attcollation <> t.typcollation THEN ' COLLATE ' || s.attcollation::regcollation ELSE '' END,
+        ', ' ORDER BY s.attnum)
+    FROM pg_attribute AS s
+    JOIN pg_type AS t ON t.oid = s.atttypid
+    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
+      AND NOT EXISTS (
+          SELECT FROM pg_attribute AS a
+          WHERE a.attrelid = target AND a.attname = s.attname AND a.attnum > 0 AND NOT a.attisdropped
+      )
+$$;
+COMMENT ON FUNCTION etl._retention_missing_columns(regclass, regclass) IS
+    'What ALTER TABLE has to add to an archive table so that it has all columns of a table; NULL where it has them.';
+
+CREATE FUNCTION etl._retention_columns(source regclass, archive regclass)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off -- the name is stored
 AS $$
 DECLARE
-    parts text[];
-    target text := regexp_replace(archive_to, '^table:', '');
+    missing text := etl._retention_missing_columns(source, archive);
+    differing record;
 BEGIN
-    IF archive_to IS NULL THEN
-        RETURN NULL;
-    ELSIF target ~ '^[a-z0-9]+:' THEN
+    IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'feature_not_supported',
-            MESSAGE = format('archive target "%s" is not supported', archive_to),
-            HINT = 'Name a table, as in ''archive.orders''.';
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('archive table "%s" lacks column "%s" of table "%s"', archive, (
+                                 SELECT s.attname FROM pg_attribute AS s
+                                 WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
+                                   AND s.attname NOT IN (SELECT a.attname FROM pg_attribute AS a
+                                                         WHERE a.attrelid = archive AND NOT a.attisdropped)
+                                 ORDER BY s.attnum LIMIT 1), source),
+            DETAIL = 'Its rows would lose what stands there.',
+            HINT = format('ALTER TABLE %s %s;', archive, missing);
     END IF;
-    BEGIN
-        parts := parse_ident(target);
-    EXCEPTION
-        WHEN invalid_parameter_value THEN
-            parts := NULL;
-    END;
-    IF parts IS NULL OR cardinality(parts) > 2 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('archive_to "%s" is not the name of a table', archive_to),
-            HINT = 'Write it as in SQL: orders_archive (in the schema of the table itself) or archive.orders.';
-    ELSIF cardinality(parts) = 1 THEN
-        parts := ARRAY[(SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                        WHERE c.oid = relation), parts[1]];
-    END IF;
-    RETURN format('%I.%I', parts[1], parts[2]);
-END
-$$;
-COMMENT ON FUNCTION etl._retention_archive_name(regclass, text) IS
-    'Qualified and quoted name of the archive table that archive_to means: a bare name lies in the schema of the table '
-    'that is archived. NULL for NULL.';
-
-CREATE FUNCTION etl._retention_check_archive(policy etl.retention_policy)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    privileges text[] := ARRAY['INSERT'];
-    relation regclass := policy.relation;
-    archive regclass := policy.archive_to;
-    problem text;
-BEGIN
-    IF policy.archive_keep IS NOT NULL THEN
-        privileges := ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
-    END IF;
-    PERFORM etl._require_table(archive, privileges);
-    PERFORM etl._require_permanent(archive);
-    IF policy.archive_keep IS NOT NULL THEN
-        PERFORM etl._require_no_foreign_children(archive);
-    END IF;
-    WITH RECURSIVE family(parent, member) AS (
-        SELECT i.inhparent, i.inhrelid FROM pg_inherits AS i
-        WHERE i.inhparent IN (relation, archive)
-        UNION
-        SELECT f.parent, i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.member
-    ), chain(target) AS (
-        SELECT policy.archive_to
-        UNION
-        SELECT p.archive_to FROM chain AS c JOIN etl.retention_policy AS p ON p.relation = c.target
-        WHERE p.archive_to IS NOT NULL
-    )
-    SELECT CASE
-               WHEN archive = relation THEN 'table "%1$s" cannot be its own archive'
-               WHEN (relation, archive) IN (SELECT f.parent, f.member FROM family AS f) THEN
-                   'archive table "%2$s" is a part of table "%1$s"'
-               WHEN (archive, relation) IN (SELECT f.parent, f.member FROM family AS f) THEN
-                   'table "%1$s" is a part of archive table "%2$s"'
-               WHEN EXISTS (SELECT FROM chain AS c WHERE c.target = policy.relation) THEN
-                   'archive table "%2$s" is archived into table "%1$s" by other policies'
-           END
-        INTO problem;
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format(problem, relation, archive),
-            HINT = 'Name another table in archive_to; where it is missing it is created.';
-    END IF;
-    PERFORM etl._retention_columns(relation, archive);
-END
-$$;
-COMMENT ON FUNCTION etl._retention_check_archive(etl.retention_policy) IS
-    'Checks that a policy''s archive can take its rows: a table other than its own (22023) that is not temporary '
-    '(42809), with the privileges (42501) and the columns (42703, 42804).';
-
-CREATE FUNCTION etl._retention_check_sharing(policy etl.retention_policy)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    other etl.retention_policy;
-BEGIN
-    SELECT p.* INTO other
-    FROM etl.retention_policy AS p
-    WHERE p.archive_to = policy.archive_to
-      AND (p.relation <> policy.relation
-           OR (p.filter IS NULL OR policy.filter IS NULL)
-              AND (p.archive_keep, p.time_column) IS DISTINCT FROM (policy.archive_keep, policy.time_column))
-    ORDER BY p.policy_id
+    SELECT s.attname, format_type(s.atttypid, s.atttypmod) AS wanted, format_type(a.atttypid, a.atttypmod) AS found
+        INTO differing
+    FROM pg_attribute AS s
+    JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND NOT a.attisdropped
+    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
+      AND (a.atttypid <> s.atttypid OR a.atttypmod NOT IN (s.atttypmod, -1))
+    ORDER BY s.attnum
     LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN;
-    ELSIF other.relation <> policy.relation THEN
+    IF FOUND THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('archive table "%s" belongs to retention policy "%s" of table "%s"', policy.archive_to,
-                             other.name, other.relation),
-            DETAIL = 'The archive_keep of one policy would delete the rows of the other table.',
-            HINT = 'Name another table in archive_to; where it is missing it is created.';
+            ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s" is of type %s in archive table "%s" and of type %s in table "%s"',
+                             differing.attname, differing.found, archive, differing.wanted, source),
+            DETAIL = 'A conversion could change what is archived.',
+            HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', archive, differing.attname, differing.wanted);
     END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('retention policy "%s" keeps the rows of archive table "%s" for another time', other.name,
-                         policy.archive_to),
-        DETAIL = format('There it is %s by column "%s", here %s by column "%s", and nothing tells their rows apart.',
-                        coalesce(other.archive_keep::text, 'for ever'), other.time_column,
-                        coalesce(policy.archive_keep::text, 'for ever'), policy.time_column),
-        HINT = 'Give the same archive_keep and time_column, another archive_to, or both policies a filter.';
+    RETURN (
+        SELECT string_agg(quote_ident(s.attname), ', ' ORDER BY s.attnum)
+        FROM pg_attribute AS s
+        JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND NOT a.attisdropped
+        -- An archive column that computes itself is left to do so.
+        WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped AND a.attgenerated = ''
+    );
 END
 $$;
-COMMENT ON FUNCTION etl._retention_check_sharing(etl.retention_policy) IS
-    'Checks that no other policy of the role deletes from the archive what this one keeps there, or the other way '
-    'round (22023): an archive is that of one table, and policies that share it agree how long or have filters.';
+COMMENT ON FUNCTION etl._retention_columns(regclass, regclass) IS
+    'Columns to carry from a table to its archive, quoted and separated by commas, after checking that the archive has '
+    'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it.';
+
+CREATE FUNCTION etl._retention_evolve(policy etl.retention_policy, source regclass, target regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text := etl._retention_missing_columns(source, target);
+BEGIN
+    IF missing IS NULL OR NOT policy.evolve THEN
+        RETURN; -- without leave etl._retention_columns says what to do
+    END IF;
+    PERFORM etl._require_table(target, '{}');
+    EXECUTE format('ALTER TABLE %s %s', target, missing);
+    RAISE NOTICE USING MESSAGE = format('archive table "%s" was changed: %s', target, missing);
+    PERFORM etl._audit('evolve archive', etl._relation_name(target),
+                       jsonb_build_object('policy', policy.name, 'alter_table', missing));
+END
+$$;
+COMMENT ON FUNCTION etl._retention_evolve(etl.retention_policy, regclass, regclass) IS
+    'Adds to an archive table the columns that the table has got since, as plain columns that may be NULL, where the '
+    'policy says so (42501 when the archive is another role''s).';
+
+CREATE FUNCTION etl._retention_require_fillable(source regclass, archive regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    needed name;
+BEGIN
+    SELECT a.attname INTO needed
+    FROM pg_attribute AS a
+    WHERE a.attrelid = archive AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+      AND NOT EXISTS (SELECT FROM pg_attribute AS s
+                      WHERE s.attrelid = source AND s.attname = a.attname AND s.attnum > 0 AND NOT s.attisdropped)
+    ORDER BY a.attnum
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'not_null_violation',
+            MESSAGE = format('archive table "%s" needs a value in column "%s", which table "%s" does not have', archive,
+                             needed, source),
+            HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL; or give it a default.', archive, needed);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_require_fillable(regclass, regclass) IS
+    'Raises (23502) when no row of the table fits the archive, because that has a column more which must not be NULL.';
+
+CREATE FUNCTION etl._retention_require_durable(archive regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fleeting regclass;
+BEGIN
+    PERFORM etl._require_permanent(archive), etl._require_no_foreign_children(archive);
+    SELECT c.oid INTO fleeting FROM pg_class AS c
+    WHERE c.oid IN (SELECT etl._family(archive)) AND c.relpersistence = 'u' ORDER BY c.oid LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('archive table "%s" is not logged', fleeting),
+            DETAIL = 'A crash of the server empties it.',
+            HINT = format('ALTER TABLE %s SET LOGGED;', fleeting);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_require_durable(regclass) IS
+    'Raises (42809) when rows of an archive could get lost: it is temporary or not logged, or a part of it is a '
+    'foreign table, which does not commit together with this database.';
+
+CREATE FUNCTION etl._retention_check_archive(source regclass, archive regclass, is_emptied boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_table(archive, CASE
+        WHEN is_emptied THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] ELSE ARRAY['SELECT', 'INSERT'] END);
+    PERFORM etl._retention_require_durable(archive);
+    PERFORM etl._require_no_rule(archive, '3', 'Let a trigger do what it does, or');
+    IF is_emptied THEN
+        PERFORM etl._retention_check_relation(archive, true);
+    END IF;
+    PERFORM etl._retention_columns(source, archive), etl._retention_require_fillable(source, archive);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_archive(regclass, regclass, boolean) IS
+    'Checks that an archive can take the rows of a table: it is a table that keeps them (42809) and has no rule on '
+    'INSERT (0A000), with the privileges (42501), the columns (42703, 42804) and no more that must be filled (23502). '
+    'The last argument says whether a later tier takes rows out of it.';
 
 CREATE FUNCTION etl._retention_make_archive(relation regclass, time_column name, archive text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    schema name := (parse_ident(archive))[1];
 BEGIN
+    IF NOT has_schema_privilege(schema, 'CREATE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('archive table "%s" does not exist, and role "%s" may not create it', archive,
+                             current_user),
+            HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or create the table like "%s".', schema, current_user,
+                          relation);
+    END IF;
     -- Values only: what was generated or numbered in the table stands in the archive as it was.
     EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING COMMENTS INCLUDING COMPRESSION INCLUDING STORAGE)', archive,
                    relation);
@@ -148,39 +191,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_make_archive(regclass, name, text) IS
-    'Creates an archive table with the columns of the table, and an index on its time column.';
-
-CREATE FUNCTION etl._retention_warn(relation regclass, time_column name)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    reference record;
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_index AS i
-        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        JOIN pg_class AS c ON c.oid = i.indexrelid
-        JOIN pg_am AS m ON m.oid = c.relam
-        WHERE i.indrelid = relation AND a.attname = time_column AND i.indisvalid AND i.indpred IS NULL
-          AND m.amname = 'btree'
-    ) THEN
-        RAISE WARNING USING
-            MESSAGE = format('table "%s" has no index on column "%s", so every batch reads the whole table', relation,
-                             time_column),
-            HINT = format('CREATE INDEX ON %s (%I);', relation, time_column);
-    END IF;
-    FOR reference IN SELECT c.name, c.child, c.action FROM etl._cascades(relation) AS c LOOP
-        RAISE WARNING USING
-            MESSAGE = format('a run fails where due rows of table "%s" are referenced from table "%s"', relation,
-                             reference.child),
-            DETAIL = format('Foreign key "%s" would %s with them, and nobody archives these.', reference.name,
-                            reference.action),
-            HINT = format('Let a policy of "%s" that runs before take its rows out first.', reference.child);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_warn(regclass, name) IS
-    'Warns of what makes a policy on a table slow (no index on its time column) or may stop it (foreign keys that '
-    'cascade).';
+    'Creates an archive table with the columns of the table, and an index on its time column (42501 where the role may '
+    'not).';

@@ -1,223 +1,4 @@
--- Retention policies: rows past their time move from a table to its archive, and from the archive into nothing.
---
--- run.sql runs them. A policy knows its tables by name, so that neither a restored dump nor a dropped table can turn it
--- on another table.
-
-CREATE TABLE etl.retention_policy (
-    policy_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL UNIQUE,
-    relation text NOT NULL,
-    time_column name NOT NULL,
-    keep interval NOT NULL CHECK (keep > interval '0'),
-    archive_to text,
-    archive_keep interval,
-    filter text,
-    batch_rows integer NOT NULL CHECK (batch_rows > 0),
-    schedule text,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    owner name NOT NULL DEFAULT current_user,
-    CHECK (archive_keep IS NULL OR archive_to IS NOT NULL AND archive_keep > keep)
-);
-COMMENT ON TABLE etl.retention_policy IS
-    'Retention policies, one row each; a role sees its own. Read them in etl.policies.';
-COMMENT ON SEQUENCE etl.retention_policy_policy_id_seq IS 'Numbers of retention policies.';
-ALTER TABLE etl.retention_policy ENABLE ROW LEVEL SECURITY;
-CREATE POLICY retention_policy_owner ON etl.retention_policy USING (owner = current_user);
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.retention_policy TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy', '');
-SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy_policy_id_seq', '');
-
-CREATE VIEW etl.policies WITH (security_invoker = true) AS
-SELECT p.name AS policy,
-       p.relation,
-       p.time_column,
-       p.keep,
-       p.archive_to,
-       p.archive_keep,
-       p.filter,
-       p.batch_rows,
-       p.schedule,
-       r.run_id AS last_run,
-       r.started_at AS last_started_at,
-       r.status AS last_status,
-       r.rows AS last_rows,
-       p.owner
-FROM etl.retention_policy AS p
-LEFT JOIN LATERAL (
-    SELECT u.run_id, u.started_at, u.status, u.rows
-    FROM etl.run AS u
-    WHERE u.kind = 'retention' AND u.name = p.name AND u.owner = p.owner
-    ORDER BY u.run_id DESC
-    LIMIT 1
-) AS r ON true;
-COMMENT ON VIEW etl.policies IS
-    'Retention policies with what each does, when it is run, and how its last run went. Define them with '
-    'etl.add_retention_policy.';
-GRANT SELECT ON etl.policies TO PUBLIC;
-
--- Checks of a definition ---------------------------------------------------------------------------------------------
-
-CREATE FUNCTION etl._retention_time_type(relation regclass, time_column name)
-RETURNS regtype
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    type regtype;
-BEGIN
-    PERFORM etl._require_column(relation, time_column);
-    SELECT a.atttypid INTO type
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = time_column AND NOT a.attisdropped;
-    IF type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s" of table "%s" is of type %s, which does not tell a row''s age', time_column,
-                             relation, type),
-            HINT = 'Name a column of type date, timestamp or timestamptz.';
-    END IF;
-    RETURN type;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_time_type(regclass, name) IS
-    'Type of a policy''s time column: date, timestamp or timestamptz (42804 when it is any other, 42703 when there is '
-    'no such column).';
-
-CREATE FUNCTION etl._retention_columns(source regclass, archive regclass)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    columns text;
-    missing text;
-    first_missing name;
-    differing record;
-BEGIN
-    SELECT string_agg(format('ADD COLUMN %I %s', s.attname, format_type(s.atttypid, s.atttypmod)), ', '
-                      ORDER BY s.attnum) FILTER (WHERE a.attname IS NULL),
-           (array_agg(s.attname ORDER BY s.attnum) FILTER (WHERE a.attname IS NULL))[1],
-           -- An archive column that computes itself is left to do so.
-           string_agg(quote_ident(s.attname), ', ' ORDER BY s.attnum) FILTER (WHERE a.attgenerated = '')
-        INTO missing, first_missing, columns
-    FROM pg_attribute AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND a.attnum > 0
-                               AND NOT a.attisdropped
-    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped;
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_column',
-            MESSAGE = format('archive table "%s" lacks column "%s" of table "%s"', archive, first_missing, source),
-            DETAIL = 'Its rows would lose what stands there.',
-            HINT = format('ALTER TABLE %s %s;', archive, missing);
-    END IF;
-    SELECT s.attname, format_type(s.atttypid, s.atttypmod) AS wanted, format_type(a.atttypid, a.atttypmod) AS found
-        INTO differing
-    FROM pg_attribute AS s
-    JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND NOT a.attisdropped
-    WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
-      AND (a.atttypid <> s.atttypid OR a.atttypmod NOT IN (s.atttypmod, -1))
-    ORDER BY s.attnum
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('column "%s" is of type %s in archive table "%s" and of type %s in table "%s"',
-                             differing.attname, differing.found, archive, differing.wanted, source),
-            DETAIL = 'A conversion could change what is archived.',
-            HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', archive, differing.attname, differing.wanted);
-    END IF;
-    RETURN columns;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_columns(regclass, regclass) IS
-    'Columns to carry from a table to its archive, quoted and separated by commas, after checking that the archive has '
-    'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it.';
-
-CREATE FUNCTION etl._retention_check_relation(relation regclass, archived boolean)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM etl._require_table(relation, ARRAY['SELECT', 'UPDATE', 'DELETE']);
-    PERFORM etl._require_permanent(relation);
-    PERFORM etl._require_no_foreign_children(relation);
-    IF archived THEN
-        PERFORM etl._require_no_wider_children(relation);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_check_relation(regclass, boolean) IS
-    'Checks that rows of a table can be deleted (and archived): an ordinary or partitioned table, neither temporary '
-    'nor with foreign partitions or children of more columns (42809), with the privileges (42501).';
-
-CREATE FUNCTION etl._retention_before(as_of timestamptz, span interval, argument text)
-RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    moment timestamptz;
-BEGIN
-    -- In UTC, so that days and months are the same wherever it is computed.
-    moment := (as_of AT TIME ZONE 'UTC' - span) AT TIME ZONE 'UTC';
-    IF moment >= as_of THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s "%s" does not reach back from as_of', argument, span),
-            HINT = 'Give a positive interval, such as ''90 days''.';
-    END IF;
-    RETURN moment;
-EXCEPTION
-    WHEN datetime_field_overflow THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s "%s" is too long', argument, span),
-            DETAIL = 'It reaches back to before 4714 BC, where timestamps begin.',
-            HINT = 'Give an interval of not more than some thousand years.';
-END
-$$;
-COMMENT ON FUNCTION etl._retention_before(timestamptz, interval, text) IS
-    'The moment that lies a span before another, computed in UTC; NULL for a span that is NULL. Raises 22023 when it '
-    'is none or not before; the last argument names the span in the error.';
-
-CREATE FUNCTION etl._retention_check_spans(keep interval, archive_to text, archive_keep interval, batch_rows integer)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM etl._require_positive(keep, 'keep');
-    IF archive_keep IS NOT NULL THEN
-        PERFORM etl._require_positive(archive_keep, 'archive_keep');
-    END IF;
-    PERFORM etl._retention_before('2000-01-01 00:00+00', keep, 'keep'),
-            etl._retention_before('2000-01-01 00:00+00', archive_keep, 'archive_keep');
-    IF archive_keep <= keep THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('archive_keep "%s" is not longer than keep "%s"', archive_keep, keep),
-            DETAIL = 'Both count from the time of the row: it leaves the table after keep and the archive after '
-                     'archive_keep.',
-            HINT = 'Give a longer archive_keep, or leave archive_to out so that rows are deleted at once.';
-    ELSIF archive_keep IS NOT NULL AND archive_to IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'archive_keep is given without archive_to',
-            HINT = 'Name the archive table in archive_to, or leave archive_keep out.';
-    ELSIF batch_rows IS NULL OR batch_rows < 1 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('batch_rows must be at least 1, not %s', coalesce(batch_rows::text, 'NULL')),
-            HINT = 'Give the number of rows that one transaction moves; the default is 5000.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_check_spans(interval, text, interval, integer) IS
-    'Checks the spans and the batch size of a policy (22023).';
-
--- Defining policies --------------------------------------------------------------------------------------------------
+-- Retention policies: defined, found and removed. run.sql carries them out.
 
 CREATE FUNCTION etl._retention_policy(name text, or_superuser boolean DEFAULT false)
 RETURNS etl.retention_policy
@@ -231,7 +12,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
-            MESSAGE = format('retention policy "%s" does not exist', name),
+            MESSAGE = CASE WHEN name IS NULL THEN 'no retention policy was given'
+                           ELSE format('retention policy "%s" does not exist', name) END,
             HINT = 'SELECT policy FROM etl.policies lists the policies of the current role; '
                    'etl.add_retention_policy(…) defines one.';
     END IF;
@@ -243,9 +25,63 @@ COMMENT ON FUNCTION etl._retention_policy(text, boolean) IS
     'The current role''s policy of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
 
-CREATE FUNCTION etl._retention_keep_existing(asked etl.retention_policy, if_not_exists boolean)
+CREATE FUNCTION etl._retention_definition(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'
+AS $$
+    SELECT to_jsonb(policy) - '{policy_id,name,paused_at,created_at}'::text[] || jsonb_object_agg(m.key, m.value)
+    FROM unnest(tiers) AS t
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.tier = 1 OR t.archive_to IS NULL THEN etl._retention_span_name(tiers, t.tier)
+                    ELSE format('after (tier %s)', t.tier) END,
+               t.after::text
+        UNION ALL
+        SELECT CASE t.tier WHEN 1 THEN 'archive_to' ELSE format('archive_to (tier %s)', t.tier) END, t.archive_to
+        WHERE t.tier = 1 OR t.archive_to IS NOT NULL
+        UNION ALL
+        SELECT format('format (tier %s)', t.tier), t.format
+        WHERE t.format IS NOT NULL
+    ) AS m(key, value)
+$$;
+COMMENT ON FUNCTION etl._retention_definition(etl.retention_policy, etl.retention_tier[]) IS
+    'What a policy says, one member for each thing that can be given.';
+
+CREATE FUNCTION etl._retention_differences(one jsonb, other jsonb)
+RETURNS TABLE(setting text, was jsonb, is_now jsonb)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT key, coalesce(a.value, 'null'), coalesce(b.value, 'null')
+    FROM jsonb_each(one) AS a
+    FULL JOIN jsonb_each(other) AS b USING (key)
+    WHERE a.value IS DISTINCT FROM b.value
+    ORDER BY key
+$$;
+COMMENT ON FUNCTION etl._retention_differences(jsonb, jsonb) IS 'Where two definitions differ.';
+
+CREATE FUNCTION etl._retention_schedule(policy etl.retention_policy)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF policy.schedule IS NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('retention', policy.name), policy.owner);
+    ELSE
+        PERFORM etl._cron_schedule(etl._cron_job_name('retention', policy.name), policy.schedule,
+                                   format('CALL etl.run_retention(%L)', policy.name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_schedule(etl.retention_policy) IS
+    'Gives the policy its pg_cron job in place of the one it may have, or takes that away when it has no schedule.';
+
+CREATE FUNCTION etl._retention_keep_existing(
+    asked etl.retention_policy, tiers etl.retention_tier[], if_not_exists boolean)
 RETURNS boolean
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -259,26 +95,145 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = format('retention policy "%s" already exists', asked.name),
-            HINT = format('Choose another name, or call etl.remove_retention_policy(%L) first.', asked.name);
+            HINT = format('Choose another name, or change it with etl.alter_retention_policy(%L, …).', asked.name);
     END IF;
-    SELECT string_agg(a.key, ', ' ORDER BY a.key) INTO differences
-    FROM jsonb_each(to_jsonb(asked) - 'policy_id' - 'created_at') AS a
-    JOIN jsonb_each(to_jsonb(stored)) AS s USING (key)
-    WHERE a.value <> s.value;
+    SELECT string_agg(d.setting, ', ') INTO differences
+    FROM etl._retention_differences(
+        etl._retention_definition(stored, ARRAY(SELECT etl._retention_tiers(stored))),
+        etl._retention_definition(asked, tiers)) AS d;
     IF differences IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('retention policy "%s" already exists, skipping', asked.name);
+        IF stored.schedule IS NOT NULL THEN
+            PERFORM etl._retention_schedule(stored); -- it may have been lost with a restore
+        END IF;
     ELSE
         RAISE WARNING USING
             MESSAGE = format('retention policy "%s" already exists and was not changed', asked.name),
             DETAIL = format('It differs from the definition that was given now in: %s.', differences),
-            HINT = format('To define it anew, call etl.remove_retention_policy(%L) first.', asked.name);
+            HINT = format('Change it with etl.alter_retention_policy(%1$L, …), etl.add_tier(%1$L, …) and '
+                          'etl.remove_tier(%1$L, …).', asked.name);
     END IF;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_keep_existing(etl.retention_policy, boolean) IS
+COMMENT ON FUNCTION etl._retention_keep_existing(etl.retention_policy, etl.retention_tier[], boolean) IS
     'True when a policy of that name exists and may stay (notice when it is the same, warning when it differs); 42710 '
     'when it exists and if_not_exists is false.';
+
+CREATE FUNCTION etl._retention_make_places(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source regclass := policy.relation;
+    target text;
+BEGIN
+    FOR n IN 1 .. cardinality(tiers) LOOP
+        target := etl._retention_table(policy.relation, tiers[n].archive_to);
+        EXIT WHEN target IS NULL;
+        IF to_regclass(target) IS NULL THEN
+            PERFORM etl._retention_make_archive(source, policy.time_column, target);
+        ELSE
+            PERFORM etl._retention_evolve(policy, source, target::regclass);
+        END IF;
+        source := target;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_make_places(etl.retention_policy, etl.retention_tier[]) IS
+    'Creates the archive tables of a policy that are missing, and where it evolves adds the columns that they lack.';
+
+CREATE FUNCTION etl._retention_check(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    step record;
+BEGIN
+    PERFORM etl._retention_check_relation(policy.relation::regclass, tiers[1].archive_to IS NOT NULL),
+            etl._retention_time_type(policy.relation::regclass, policy.time_column),
+            etl._retention_check_places(policy.relation, tiers);
+    FOR step IN SELECT * FROM etl._retention_steps(policy.relation, tiers) AS s ORDER BY s.tier LOOP
+        IF step.target IS NOT NULL THEN
+            PERFORM etl._retention_check_archive(step.source, step.target, is_emptied => step.later IS NOT NULL);
+        ELSIF tiers[step.tier].archive_to LIKE 'file:%' THEN
+            PERFORM etl._retention_require_file_rights();
+        END IF;
+    END LOOP;
+    PERFORM etl._retention_check_cycles(policy, tiers), etl._retention_check_sharing(policy, tiers);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check(etl.retention_policy, etl.retention_tier[]) IS
+    'Checks the tables of a policy, all of which are there: each alone, one against the other, and against what other '
+    'policies of the role do. Tables change, so a run does it as well.';
+
+CREATE FUNCTION etl._retention_put_tiers(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM etl.retention_tier AS t WHERE t.policy_id = (policy).policy_id;
+    INSERT INTO etl.retention_tier (policy_id, tier, after, archive_to, format)
+    SELECT (policy).policy_id, t.tier, t.after, t.archive_to, t.format FROM unnest(tiers) AS t;
+$$;
+COMMENT ON FUNCTION etl._retention_put_tiers(etl.retention_policy, etl.retention_tier[]) IS
+    'Stores the tiers of a policy in place of those that it has.';
+
+CREATE FUNCTION etl._retention_store(made etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO etl.retention_policy (
+        name, relation, kind, time_column, filter, method, batch_rows, max_runtime, pause, lock_timeout,
+        on_unfresh_rollup, follow_references, evolve, schedule)
+    VALUES (
+        made.name, made.relation, made.kind, made.time_column, made.filter, made.method, made.batch_rows,
+        made.max_runtime, made.pause, made.lock_timeout, made.on_unfresh_rollup, made.follow_references, made.evolve,
+        made.schedule)
+    RETURNING policy_id INTO made.policy_id;
+    PERFORM etl._retention_put_tiers(made, tiers);
+EXCEPTION
+    WHEN unique_violation THEN -- another role's, which row security hides, or one that was made this moment
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('retention policy "%s" already exists', made.name),
+            DETAIL = 'Names of policies are unique in the database, over all roles.',
+            HINT = 'Choose another name.';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_store(etl.retention_policy, etl.retention_tier[]) IS
+    'Writes a new policy and its tiers down; 42710 where another role has one of that name.';
+
+CREATE FUNCTION etl._retention_first_tiers(
+    relation regclass, keep interval, archive_to text, archive_keep interval)
+RETURNS etl.retention_tier[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target text := etl._retention_target(relation, archive_to);
+    tiers etl.retention_tier[] := ARRAY[etl._retention_tier(keep, target, etl._retention_format(target, NULL))];
+BEGIN
+    IF archive_keep IS NOT NULL AND archive_to IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'archive_keep is given without archive_to',
+            HINT = 'Name the archive in archive_to, or leave archive_keep out.';
+    ELSIF archive_keep IS NOT NULL THEN
+        tiers := tiers || etl._retention_tier(archive_keep, NULL, NULL);
+    END IF;
+    FOR n IN 1 .. cardinality(tiers) LOOP
+        tiers[n].tier := n;
+    END LOOP;
+    RETURN tiers;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_first_tiers(regclass, interval, text, interval) IS
+    'The one or two tiers that the arguments of etl.add_retention_policy mean.';
 
 CREATE FUNCTION etl.add_retention_policy(
     relation regclass,
@@ -288,9 +243,17 @@ CREATE FUNCTION etl.add_retention_policy(
     archive_to text DEFAULT NULL,
     archive_keep interval DEFAULT NULL,
     filter text DEFAULT NULL,
+    method text DEFAULT 'auto',
     batch_rows integer DEFAULT 5000,
+    max_runtime interval DEFAULT '10 min',
+    pause interval DEFAULT '0',
+    lock_timeout interval DEFAULT '1 s',
+    on_unfresh_rollup text DEFAULT 'freeze',
     schedule text DEFAULT NULL,
-    if_not_exists boolean DEFAULT false
+    if_not_exists boolean DEFAULT false,
+    kind text DEFAULT 'age',
+    follow_references boolean DEFAULT false,
+    evolve boolean DEFAULT false
 )
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -298,102 +261,64 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     made etl.retention_policy;
+    tiers etl.retention_tier[];
 BEGIN
-    PERFORM etl._retention_check_relation(relation, archive_to IS NOT NULL);
-    PERFORM etl._retention_time_type(relation, time_column);
-    PERFORM etl._retention_check_spans(keep, archive_to, archive_keep, batch_rows);
-    made.name := coalesce(name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
-    PERFORM etl._require_name(made.name, 'name');
+    PERFORM etl._retention_check_relation(relation, archive_to IS NOT NULL),
+            etl._retention_time_type(relation, time_column),
+            etl._require_flag(if_not_exists, 'if_not_exists');
+    made := (NULL, coalesce(name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation)),
+             etl._relation_name(relation), kind, time_column, filter, method, batch_rows, max_runtime, pause,
+             lock_timeout, on_unfresh_rollup, follow_references, evolve, lower(btrim(schedule)), NULL, NULL,
+             current_user);
+    PERFORM etl._retention_check_settings(made), etl._retention_check_schedule(made.schedule);
+    tiers := etl._retention_first_tiers(relation, keep, archive_to, archive_keep);
+    PERFORM etl._retention_check_spans(made, tiers);
     IF filter IS NOT NULL THEN
         PERFORM etl._require_condition(relation, filter, 'filter');
     END IF;
-    IF schedule IS NOT NULL THEN
-        PERFORM etl._require_schedule(schedule);
-        PERFORM etl._require_pg_cron();
-    END IF;
-    made.relation := etl._relation_name(relation);
-    made.time_column := time_column;
-    made.keep := keep;
-    made.archive_to := etl._retention_archive_name(relation, archive_to);
-    made.archive_keep := archive_keep;
-    made.filter := filter;
-    made.batch_rows := batch_rows;
-    made.schedule := lower(btrim(schedule));
-    made.owner := current_user;
-    IF etl._retention_keep_existing(made, if_not_exists) THEN
+    IF etl._retention_keep_existing(made, tiers, if_not_exists) THEN
         RETURN made.name;
     END IF;
 
-    IF archive_to IS NOT NULL THEN
-        IF to_regclass(made.archive_to) IS NULL THEN
-            PERFORM etl._retention_make_archive(relation, time_column, made.archive_to);
-        END IF;
-        PERFORM etl._retention_check_archive(made);
-        PERFORM etl._retention_check_sharing(made);
-    END IF;
-    PERFORM etl._retention_warn(relation, time_column);
-    IF archive_keep IS NOT NULL THEN
-        PERFORM etl._retention_warn(made.archive_to::regclass, time_column);
-    END IF;
-    BEGIN
-        INSERT INTO etl.retention_policy (name, relation, time_column, keep, archive_to, archive_keep, filter,
-                                          batch_rows, schedule)
-        VALUES (made.name, made.relation, made.time_column, made.keep, made.archive_to, made.archive_keep, made.filter,
-                made.batch_rows, made.schedule);
-    EXCEPTION
-        WHEN unique_violation THEN -- another role's, which row security hides
-            RAISE EXCEPTION USING
-                ERRCODE = 'duplicate_object',
-                MESSAGE = format('retention policy "%s" already exists', made.name),
-                DETAIL = 'Names of policies are unique in the database; this one belongs to another role.',
-                HINT = 'Choose another name.';
-    END;
+    PERFORM etl._retention_make_places(made, tiers);
+    PERFORM etl._retention_check(made, tiers);
+    PERFORM etl._retention_warn(made, tiers);
+    PERFORM etl._retention_store(made, tiers);
     IF schedule IS NOT NULL THEN
-        PERFORM etl._cron_schedule(etl._cron_job_name('retention', made.name), schedule,
-                                   format('CALL etl.run_retention(%L)', made.name));
+        PERFORM etl._retention_schedule(made);
     END IF;
+    PERFORM etl._audit('add policy', made.name, etl._retention_definition(made, tiers));
     RETURN made.name;
 END
 $$;
-COMMENT ON FUNCTION etl.add_retention_policy(regclass, name, interval, text, text, interval, text, integer, text,
-                                             boolean) IS
-$$Defines how long the rows of a table are kept, and returns the name of the policy. etl.run_retention carries it out.
+COMMENT ON FUNCTION etl.add_retention_policy(
+    regclass, name, interval, text, text, interval, text, text, integer, interval, interval, interval, text, text,
+    boolean, text, boolean, boolean) IS
+$$Defines how long the rows of a table are kept, and returns the name of the policy. etl.run_retention carries it out;
+etl.add_tier gives it further archives, etl.alter_retention_policy changes it.
 relation: an ordinary or partitioned table. time_column: its date, timestamp or timestamptz column from which a row's
 age counts; timestamps without time zone and dates are taken as UTC. keep: rows older than this leave the table.
 name: name of the policy, unique in the database (default: the name of the table).
-archive_to: table that takes the rows, created like the source where it is missing; a bare name lies in the schema of
-the source. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from
-the archive.
-filter: SQL condition; only rows for which it is true are touched, in the archive as well. batch_rows: rows per
-transaction.
+archive_to: where the rows go. A table, created like the source where it is missing ('orders_old', in the schema of the
+source, 'archive.orders' or 'table:archive.orders'); 'schema:archive', the table of the same name in that schema, into
+which whole partitions move as they are; or 'file:///directory', below pg_etl.archive_directory, for files of compressed
+NDJSON. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from the
+archive.
+filter: SQL condition; only rows for which it is true are touched, in the archives as well. Several policies may share a
+table when their filters exclude each other.
+method: partitions moves or drops whole partitions only, rows moves rows only, auto partitions where all their rows are
+due and else rows.
+batch_rows: rows per transaction to begin with, 1 to 1000000. max_runtime: a run ends after this and says what remains.
+pause: rest between two transactions. lock_timeout: longest wait for a lock, after which it is tried again later.
+on_unfresh_rollup: what a run does when a rollup of the table has not read all changes yet: freeze refreshes those that
+outlive their rows first, wait does nothing, ignore goes on.
 schedule: five cron fields (GMT) or a macro such as @daily, run by pg_cron. if_not_exists: an existing policy is left
-as it is.
-Errors: 42809 not a table, 42703 unknown column, 42804 column of another type, 22023 bad span, name or schedule, 42501
-missing privilege, 42710 name taken, 55000 schedule without pg_cron; a bad filter keeps the SQLSTATE of its parse
-error.$$;
-
-CREATE FUNCTION etl.remove_retention_policy(name text, if_exists boolean DEFAULT false)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    doomed etl.retention_policy;
-BEGIN
-    IF if_exists AND NOT EXISTS (
-        SELECT FROM etl.retention_policy AS p WHERE p.name = remove_retention_policy.name
-    ) THEN
-        RAISE NOTICE USING MESSAGE = format('retention policy "%s" does not exist, skipping', name);
-        RETURN;
-    END IF;
-    doomed := etl._retention_policy(name, or_superuser => true);
-    IF doomed.schedule IS NOT NULL THEN
-        PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name), doomed.owner);
-    END IF;
-    DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
-END
-$$;
-COMMENT ON FUNCTION etl.remove_retention_policy(text, boolean) IS
-    'Removes a retention policy and its schedule; the table, the archive and the record of its runs stay. if_exists: '
-    'only a notice when there is none. A superuser may remove another role''s. Errors: 42704 no such policy, 42501 '
-    'another role''s.';
+as it is, with a notice, or a warning that says where it differs.
+kind: age, or expiry, where time_column says when a row expires and keep how long it is kept after that, which may be 0.
+follow_references: rows of other tables that refer to due rows by foreign keys go with them; otherwise such due rows
+stay. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says how.
+Errors: 42809 not a table of one's own that keeps its rows, 0A000 a rule on it or an unknown kind of archive, 42703
+unknown column or one that the archive lacks, 42804 column of another type, 22023 bad span, name, setting or schedule,
+archives that lead back to the table or belong to another one, 23502 a column of the archive that nothing fills, 3F000
+no such schema, 42501 missing privilege, 42710 name taken, 55000 an immutable table, a schedule without pg_cron, or
+files without pg_etl.archive_directory; a bad filter keeps the SQLSTATE of its parse error.$$;

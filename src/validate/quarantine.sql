@@ -1,4 +1,5 @@
--- One row against a suite, and the rows that break it: etl.violations and etl.quarantine. The way back is in release.sql.
+-- One row against a suite, and the rows that break it: etl.violations and etl.quarantine. The way back is in
+-- release.sql.
 
 CREATE FUNCTION etl.violations(suite text, "row" record)
 RETURNS text[]
@@ -118,9 +119,10 @@ AS $$
 DECLARE
     document text;
     left_out text;
+    held text;
     moved bigint;
 BEGIN
-    PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']);
+    PERFORM etl._require_table(target, ARRAY['SELECT', 'DELETE']), etl._require_mutable(target);
     PERFORM etl._require_no_wider_children(target);
     document := etl._suite_document(suite);
     PERFORM etl._enforceable(target, suite, document, 'info', NULL);
@@ -129,22 +131,27 @@ BEGIN
         RAISE NOTICE 'quarantine tests each row alone and leaves out %', left_out
             USING HINT = 'etl.dedupe removes duplicates.';
     END IF;
+    PERFORM etl._lock_holds();
+    held := etl._held_condition(target, 't');
     PERFORM etl._refuse_quarantine_cascades(target, suite);
     EXECUTE format($sql$
         WITH broken AS (
-            DELETE FROM %s AS t WHERE etl.violations(%L, t.*) <> '{}'
+            DELETE FROM %s AS t WHERE etl.violations(%L, t.*) <> '{}'%s
             RETURNING etl._row_as_json(t.*) AS "row", etl.violations(%L, t.*) AS reasons
         )
         INSERT INTO etl.quarantined_rows (relation, suite, "row", reasons)
         SELECT %L, %L, b."row", b.reasons FROM broken AS b
-        $sql$, target, suite, suite, etl._relation_name(target), suite);
+        $sql$, target, suite, ' AND NOT ' || held, suite, etl._relation_name(target), suite);
     GET DIAGNOSTICS moved = ROW_COUNT;
     PERFORM etl._warn_held_back(target, suite);
+    PERFORM etl._tell_held(target, format('etl.violations(%L, %I.*) <> %L', suite, c.relname, '{}'))
+    FROM pg_class AS c WHERE c.oid = target;
     RETURN moved;
 END
 $$;
 COMMENT ON FUNCTION etl.quarantine(regclass, text) IS
-    'Moves the rows of a table that break a row-level expectation of a stored suite to etl.quarantined_rows, with '
-    'the reasons, in one statement: a row is in one place or the other. Returns how many. Uniqueness is left out '
-    'with a notice; etl.dedupe sees to that. Arguments: target, an ordinary or partitioned table; suite. Errors: as '
-    'etl.validate, and 42501 without DELETE on the table.';
+    'Moves the rows of a table that break a row-level expectation of a stored suite to etl.quarantined_rows, with the '
+    'reasons, in one statement: a row is in one place or the other. Returns how many. Uniqueness is left out with a '
+    'notice; etl.dedupe sees to that. Rows under a legal hold stay, with a notice. Arguments: target, an ordinary or '
+    'partitioned table; suite. Errors: as etl.validate, 42501 without DELETE on the table, and 55000 an immutable '
+    'table.';

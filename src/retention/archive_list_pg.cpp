@@ -1,0 +1,44 @@
+// etl._archive_list, _archive_remove, _require_archive_access.
+#include "retention/archive_list.hpp"
+#include "pg/result_set.hpp"
+#include "retention/archive_place_pg.hpp"
+#include "retention/archive_text_pg.hpp"
+
+#include <array>
+
+using namespace etl;
+
+namespace {
+
+// From 1970 to 2000, where PostgreSQL's time begins.
+constexpr std::int64_t epoch = std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
+
+} // namespace
+
+ETL_FUNCTION(etl_archive_list, args)
+{
+    pg::result_set result{args};
+    require_archive_access(archive_access::read);
+    const foreign_descriptors descriptors{2};
+    for (const listed_file& file : list_archive_files(archive_root(), pg::poll)) {
+        std::array values{pg::make_text("file://" + file.path), Int64GetDatum(static_cast<std::int64_t>(file.bytes)),
+                          TimestampTzGetDatum(file.changed - epoch)};
+        std::array nulls{false, false, false};
+        result.put(values, nulls);
+    }
+    return result.finish();
+}
+
+ETL_FUNCTION(etl_archive_remove, args)
+{
+    const auto location = args.get<std::string_view>(0);
+    require_archive_access(archive_access::write);
+    const foreign_descriptors descriptors{2};
+    return args.result(remove_archive_file(archive_path::parse(location, archive_root())));
+}
+
+ETL_FUNCTION(etl_require_archive_access, args)
+{
+    require_archive_access(args.get<bool>(0) ? archive_access::write : archive_access::read);
+    return args.null_result();
+}

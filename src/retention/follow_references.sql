@@ -1,0 +1,268 @@
+-- Rows that refer to rows which are past due go with them, where a policy says so (follow_references).
+--
+-- First it is decided, from the leaves of the foreign keys upward, which rows can go: not those under a legal hold, of
+-- an immutable table, or locked by others, nor anything that such a row refers to. Then those that refer are moved,
+-- the farthest first, each table's with the same proof as the rows of the policy. Tables that refer to each other in a
+-- circle, or to themselves, are followed once around; what a row of the same table refers to stays until that is gone.
+
+CREATE FUNCTION etl._not_referenced(part regclass, places tid[], reference record, tables oid[], except_places tid[])
+RETURNS tid[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    free tid[];
+BEGIN
+    EXECUTE format($query$
+        SELECT coalesce(array_agg(parent.ctid), '{}') FROM %1$s AS parent
+        WHERE parent.tableoid = %4$s AND parent.ctid = ANY ($1) AND NOT EXISTS (
+            SELECT FROM %2$s AS referring
+            WHERE %3$s AND NOT (referring.tableoid = parent.tableoid AND referring.ctid = parent.ctid)
+              AND NOT EXISTS (SELECT FROM unnest($2, $3) AS going(tab, place)
+                              WHERE going.tab = referring.tableoid AND going.place = referring.ctid))
+        $query$, part, reference.child, etl._reference_condition(reference.constraint_id, 'parent', 'referring'),
+        part::oid)
+    INTO free USING places, tables, except_places;
+    RETURN free;
+END
+$$;
+COMMENT ON FUNCTION etl._not_referenced(regclass, tid[], record, oid[], tid[]) IS
+    'Those of these places of a table to whose rows none refers by a foreign key (of etl._references) but the row '
+    'itself, and rows at other places.';
+
+CREATE FUNCTION etl._referring_rows(part regclass, parents tid[], reference record, free text)
+RETURNS TABLE(tab oid, places tid[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($query$
+        SELECT r.tab, array_agg(r.place) FROM (
+            SELECT referring.tableoid AS tab, referring.ctid AS place FROM %2$s AS referring
+            WHERE %4$s AND EXISTS (SELECT FROM %1$s AS parent
+                                   WHERE parent.tableoid = %5$s AND parent.ctid = ANY ($1) AND %3$s)
+            FOR UPDATE OF referring SKIP LOCKED
+        ) AS r GROUP BY r.tab
+        $query$, part, reference.child, etl._reference_condition(reference.constraint_id, 'parent', 'referring'), free,
+        part::oid)
+    USING parents;
+END
+$$;
+COMMENT ON FUNCTION etl._referring_rows(regclass, tid[], record, text) IS
+    'Locks the rows that refer by a foreign key to those at these places and meet a condition, and that nobody else '
+    'has locked, and returns where they are.';
+
+CREATE FUNCTION etl._is_followed(reference record, above oid[])
+RETURNS bool
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM etl._immutable_tables(reference.child))
+       AND NOT EXISTS (SELECT FROM etl._family(reference.child) AS f WHERE f::oid = ANY (above));
+END
+$$;
+COMMENT ON FUNCTION etl._is_followed(record, oid[]) IS
+    'Whether rows of the table of a foreign key go along: it may be changed, and none of these tables is part of it.';
+
+CREATE FUNCTION etl._followable_rows(part regclass, places tid[], above oid[])
+RETURNS tid[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference record;
+    referring record;
+    going tid[];
+    tables oid[];
+    going_places tid[];
+    free tid[] := places;
+BEGIN
+    PERFORM etl._require_visible_references(part);
+    FOR reference IN SELECT * FROM etl._references(part) LOOP
+        tables := '{}';
+        going_places := '{}';
+        IF etl._is_followed(reference, above || part::oid) THEN
+            PERFORM etl._require_table(reference.child, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+            FOR referring IN SELECT * FROM etl._referring_rows(
+                part, free, reference, coalesce('NOT ' || etl._held_condition(reference.child, 'referring'), 'true'))
+            LOOP
+                going := etl._followable_rows(referring.tab, referring.places, above || part::oid);
+                tables := tables || array_fill(referring.tab, ARRAY[cardinality(going)]);
+                going_places := going_places || going;
+            END LOOP;
+        END IF;
+        free := etl._not_referenced(part, free, reference, tables, going_places);
+    END LOOP;
+    RETURN free;
+END
+$$;
+COMMENT ON FUNCTION etl._followable_rows(regclass, tid[], oid[]) IS
+    'Those of these places, which the caller has locked, whose rows can go with all rows that refer to them, which '
+    'are locked, too. above: the tables by which the rows were reached. Errors: 42501 a table that refers to them may '
+    'not be read or changed.';
+
+CREATE FUNCTION etl._follow_open(policy etl.retention_policy, tier int, child regclass, target regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place CONSTANT text := etl._relation_name(target);
+BEGIN
+    IF NOT EXISTS (SELECT FROM etl.archive AS a WHERE a.location = place AND a.action IN ('archived', 'opening')) THEN
+        PERFORM etl._note_archive(
+            policy.name, tier::smallint, 'opening', NULL, place, NULL, NULL, NULL, etl._locked_value(
+                format('SELECT %s FROM %s AS t', etl._rows_hash_of_columns(etl._common_columns(child, target), 't'),
+                       target), NULL::etl.rows_hash));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._follow_open(etl.retention_policy, int, regclass, regclass) IS
+    'Notes in the ledger what stands in the archive of a table that refers to others before it takes the first rows.';
+
+CREATE FUNCTION etl._follow_target(policy etl.retention_policy, tier int, child regclass, column_name name)
+RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    archive CONSTANT text := etl._retention_place(policy, tier);
+    target text;
+BEGIN
+    IF archive IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT etl._retention_place(p, 1) INTO target FROM etl.retention_policy AS p
+    WHERE p.owner = current_user AND p.relation = etl._relation_name(child)
+      AND etl._retention_place(p, 1) NOT LIKE 'file:%'
+    ORDER BY p.policy_id LIMIT 1;
+    target := coalesce(target, format('%I.%I', (parse_ident(archive))[1], (
+        SELECT left(c.relname, 55) || '_archive' FROM pg_class AS c WHERE c.oid = child)));
+    IF to_regclass(target) IS NULL THEN
+        PERFORM etl._retention_make_archive(child, column_name, target);
+    END IF;
+    PERFORM etl._retention_check_archive(child, target::regclass, false);
+    PERFORM etl._follow_open(policy, tier, child, target::regclass);
+    RETURN target;
+END
+$$;
+COMMENT ON FUNCTION etl._follow_target(etl.retention_policy, int, regclass, name) IS
+    'Where a tier takes rows of a table that refers to the policy''s: to the archive of that table''s own policy, or '
+    'to its name with _archive in the schema of the tier''s archive, which is created with an index on a column. NULL '
+    'where the tier deletes.';
+
+CREATE FUNCTION etl._follow_note(columns name[], inserted bool, alias text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(CASE WHEN cardinality(columns) <= 95 THEN 'etl._note_row($1, %L, NULL, %L::text[], %s)'
+                       ELSE 'etl._note_row($1, %L, NULL, %L::text[], ROW(%s))' END,
+                  inserted, columns::text[],
+                  (SELECT string_agg(format('%s.%I', alias, c), ', ' ORDER BY n)
+                   FROM unnest(columns) WITH ORDINALITY AS u(c, n)))
+$$;
+COMMENT ON FUNCTION etl._follow_note(name[], bool, text) IS
+    'SQL that notes a row of a statement of etl._moved_rows, without a time, by its columns under an alias.';
+
+CREATE FUNCTION etl._follow_statement(child regclass, target regclass)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('WITH etl_gone AS (DELETE FROM %s AS referring '
+                  'WHERE referring.tableoid = $2 AND referring.ctid = ANY ($3) RETURNING %s) ', child,
+                  string_agg(format('referring.%I', c.name), ', ' ORDER BY c.n))
+        || CASE WHEN target IS NULL
+               THEN 'SELECT FROM etl_gone WHERE '
+                    || etl._follow_note(array_agg(c.name ORDER BY c.n), false, 'etl_gone')
+               ELSE format('INSERT INTO %s AS etl_kept (%s) OVERRIDING SYSTEM VALUE '
+                           'SELECT %2$s FROM etl_gone WHERE %3$s RETURNING %4$s',
+                           target, etl._retention_columns(child, target),
+                           etl._follow_note(array_agg(c.name ORDER BY c.n), false, 'etl_gone'),
+                           etl._follow_note(array_agg(c.name ORDER BY c.n), true, 'etl_kept')) END
+    FROM unnest(etl._columns_of(child)) WITH ORDINALITY AS c(name, n)
+$$;
+COMMENT ON FUNCTION etl._follow_statement(regclass, regclass) IS
+    'The statement for etl._moved_rows that deletes the rows at places of a table and inserts them into another, '
+    'where one is given.';
+
+CREATE FUNCTION etl._follow_move(
+    policy etl.retention_policy, tier int, run bigint, child regclass, target regclass, part oid, places tid[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET pg_etl.erasing = on -- rollups of the table may outlive its rows
+AS $$
+DECLARE
+    moved record;
+BEGIN
+    SELECT m.* INTO moved FROM etl._moved_rows(etl._follow_statement(child, target), part, places) AS m;
+    IF etl.row_count(moved."left") <> cardinality(places)
+       OR target IS NOT NULL AND moved.kept OPERATOR(etl.<>) moved."left" THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('rows of table "%s" that refer to rows past due were not moved as they are', child),
+            DETAIL = format('Of %s rows %s were deleted and %s inserted%s. Nothing of this batch was deleted.',
+                            cardinality(places), etl.row_count(moved."left"), etl.row_count(moved.kept),
+                            ' into ' || target::text),
+            HINT = 'A trigger, a rule or row security of one of them keeps rows back or changes them.';
+    END IF;
+    PERFORM etl._note_archive(
+        policy.name, tier::smallint, CASE WHEN target IS NULL THEN 'deleted' ELSE 'archived' END,
+        etl._relation_name(child), etl._relation_name(target), run, NULL, NULL, moved."left", moved.bytes);
+END
+$$;
+COMMENT ON FUNCTION etl._follow_move(etl.retention_policy, int, bigint, regclass, regclass, oid, tid[]) IS
+    'Moves the rows at places of one table, or deletes them where no target is given, and notes it in the ledger. '
+    'Raises 09000 unless what was inserted is what was deleted.';
+
+CREATE FUNCTION etl._move_referring(
+    policy etl.retention_policy, tier int, run bigint, part regclass, places tid[], above oid[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference record;
+    referring record;
+BEGIN
+    FOR reference IN SELECT * FROM etl._references(part) AS r WHERE etl._is_followed(r, above || part::oid) LOOP
+        FOR referring IN SELECT * FROM etl._referring_rows(part, places, reference, 'true') LOOP
+            PERFORM etl._move_referring(policy, tier, run, referring.tab, referring.places, above || part::oid);
+            PERFORM etl._follow_move(
+                policy, tier, run, reference.child,
+                etl._follow_target(policy, tier, reference.child, (
+                    SELECT a.attname FROM pg_constraint AS c
+                    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+                    WHERE c.oid = reference.constraint_id)),
+                referring.tab, referring.places);
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._move_referring(etl.retention_policy, int, bigint, regclass, tid[], oid[]) IS
+    'Moves all rows that refer to those at these places, of which etl._followable_rows has said that they can go.';
+
+CREATE FUNCTION etl._follow_references(policy etl.retention_policy, tier int, run bigint, part oid, places tid[])
+RETURNS tid[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    free CONSTANT tid[] := etl._followable_rows(part::regclass, places, '{}');
+BEGIN
+    IF free <> '{}' THEN
+        PERFORM etl._move_referring(policy, tier, run, part::regclass, free, '{}');
+    END IF;
+    RETURN free;
+END
+$$;
+COMMENT ON FUNCTION etl._follow_references(etl.retention_policy, int, bigint, oid, tid[]) IS
+    'Moves the rows that refer to those at places of one table (part), which the caller has locked, to archives of '
+    'their own, or deletes them where the tier does, and what refers to these before them. Returns the places to '
+    'which nothing refers any more; the others stay: a row that refers to them is held, locked, of an immutable '
+    'table, or of the same table. Errors: 42501 as etl._followable_rows, 09000 rows were not moved as they are, and '
+    'those of an archive that does not fit.';

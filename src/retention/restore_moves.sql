@@ -1,0 +1,182 @@
+-- How etl.restore_archive moves and copies: one statement for each place, with the hashes of what left and what arrived.
+
+CREATE FUNCTION etl._conflicts_of(asked etl._restore, alias text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(string_agg(format('EXISTS (SELECT FROM %s AS etl_target WHERE %s)', (asked).target,
+                                      etl._same_key(k, 'etl_target', alias)), ' OR '), 'false')
+    FROM etl._plain_keys((asked).target) AS k
+$$;
+COMMENT ON FUNCTION etl._conflicts_of(etl._restore, text) IS
+    'Condition that the key of a row, by any of the target''s, is in the target already.';
+
+CREATE FUNCTION etl._restore_taking(asked etl._restore)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    condition text := etl._restore_condition(asked);
+    list text := (SELECT string_agg(format('%I.%I', asked.alias, c), ', ' ORDER BY n)
+                  FROM unnest(asked.columns) WITH ORDINALITY AS u (c, n));
+BEGIN
+    IF asked.on_conflict = 'skip' THEN
+        condition := format('%s AND NOT (%s)', condition, etl._conflicts_of(asked, quote_ident(asked.alias)));
+    END IF;
+    IF asked.moves AND NOT etl._is_archive_file(asked.place) THEN
+        RETURN format('DELETE FROM %s WHERE %s RETURNING %s', etl._restore_source(asked), condition, list);
+    END IF;
+    RETURN format('SELECT %s FROM %s WHERE %s', list, etl._restore_source(asked), condition);
+END
+$$;
+COMMENT ON FUNCTION etl._restore_taking(etl._restore) IS
+    'SQL that returns the rows to restore: a DELETE where they leave a table. Conflict rule skip: without those whose '
+    'key is in the target.';
+
+CREATE FUNCTION etl._restore_storing(asked etl._restore)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored name[] := ARRAY(
+        SELECT u.c FROM unnest(asked.columns) WITH ORDINALITY AS u (c, n)
+        JOIN pg_attribute AS a ON a.attrelid = asked.target AND a.attname = u.c AND NOT a.attisdropped
+        WHERE a.attgenerated = '' ORDER BY u.n);
+    list text := etl._column_list(stored);
+    key oid := (SELECT k FROM etl._plain_keys(asked.target) AS k LIMIT 1);
+    rule text := '';
+BEGIN
+    IF asked.on_conflict = 'update' THEN
+        rule := format(' ON CONFLICT (%s) DO UPDATE SET %s',
+            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+             FROM pg_index AS i JOIN pg_attribute AS a
+               ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+             WHERE i.indexrelid = key),
+            (SELECT string_agg(format('%1$I = excluded.%1$I', u.c), ', ' ORDER BY u.n)
+             FROM unnest(stored) WITH ORDINALITY AS u (c, n)
+             JOIN pg_attribute AS a ON a.attrelid = asked.target AND a.attname = u.c AND a.attidentity <> 'a'));
+    END IF;
+    RETURN format('INSERT INTO %s AS etl_target (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM etl_taken%s RETURNING %s',
+                  asked.target, list, rule,
+                  (SELECT string_agg(format('etl_target.%I', c), ', ' ORDER BY n)
+                   FROM unnest(asked.columns) WITH ORDINALITY AS u (c, n)));
+END
+$$;
+COMMENT ON FUNCTION etl._restore_storing(etl._restore) IS
+    'SQL that stores the rows of etl_taken in the target, by the conflict rule, and returns what is stored.';
+
+CREATE FUNCTION etl._restore_command(asked etl._restore)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        E'WITH etl_taken AS %s (\n%s\n), etl_stored AS (\n%s\n)\nSELECT (SELECT %s FROM etl_taken),'
+        ' (SELECT %s FROM etl_stored), (SELECT %s FROM etl_taken), (SELECT %s FROM etl_taken), %s',
+        CASE WHEN NOT (asked).moves OR etl._is_archive_file((asked).place) THEN 'MATERIALIZED' ELSE '' END,
+        etl._restore_taking(asked), etl._restore_storing(asked),
+        etl._rows_hash_of_columns((asked).columns, 'etl_taken'),
+        etl._rows_hash_of_columns((asked).columns, 'etl_stored'),
+        etl._retention_moment(format('min(etl_taken.%I)', (asked).time_column), (asked).time_type),
+        etl._retention_moment(format('max(etl_taken.%I)', (asked).time_column), (asked).time_type),
+        CASE WHEN (asked).on_conflict = 'update' THEN
+            format('(SELECT count(*) FROM etl_taken WHERE EXISTS (SELECT FROM %s AS etl_target WHERE %s))',
+                   (asked).target, (SELECT etl._same_key(k, 'etl_target', 'etl_taken')
+                                    FROM etl._plain_keys((asked).target) AS k LIMIT 1))
+        ELSE '0::bigint' END)
+$$;
+COMMENT ON FUNCTION etl._restore_command(etl._restore) IS
+    'The statement that restores rows: returns the hashes of what was taken and of what is stored now, the times of '
+    'the first and the last, and how many rows of the target they have replaced.';
+
+CREATE FUNCTION etl._restore_rows(asked etl._restore, OUT taken etl.rows_hash, OUT first timestamptz,
+                                  OUT last timestamptz, OUT updated bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.rows_hash;
+    message text;
+    detail text;
+    state text;
+BEGIN
+    SELECT l.taken, l.stored, l.first, l.last, l.updated INTO STRICT taken, stored, first, last, updated
+    FROM etl._locked_changes(etl._restore_command(asked)) AS l (
+        taken etl.rows_hash, stored etl.rows_hash, first timestamptz, last timestamptz, updated bigint);
+    IF taken OPERATOR(etl.<>) stored THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('table "%s" did not store the archived rows as they are', asked.target),
+            DETAIL = format('Of %s rows %s were stored (%s instead of %s): a trigger, a rule, or the expression of a '
+                            'generated column changes them. Nothing was restored.', etl.row_count(taken),
+                            etl.row_count(stored), stored, taken),
+            HINT = 'Restore into another table, made by CREATE TABLE … (LIKE …), and copy from there.';
+    END IF;
+EXCEPTION
+    WHEN unique_violation OR exclusion_violation THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE;
+        RAISE EXCEPTION USING
+            ERRCODE = state,
+            MESSAGE = format('rows of archive %s are in table "%s" already: %s', asked.place, asked.target, message),
+            DETAIL = detail,
+            HINT = 'on_conflict => ''skip'' leaves rows whose key is there in the archive, '
+                   '''update'' lets them replace '
+                   'those in the table.';
+END
+$$;
+COMMENT ON FUNCTION etl._restore_rows(etl._restore) IS
+    'Restores rows of one place and proves that the target has stored what was taken (09000). 23505 where a key is in '
+    'the target already.';
+
+CREATE FUNCTION etl._restore_count(asked etl._restore, condition text)
+RETURNS etl.rows_hash
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT l.found
+    FROM etl._locked_rows(format('SELECT %s FROM %s WHERE %s',
+                                 etl._rows_hash_of_columns((asked).columns, (asked).alias), etl._restore_source(asked),
+                                 condition)) AS l (found etl.rows_hash)
+$$;
+COMMENT ON FUNCTION etl._restore_count(etl._restore, text) IS 'The rows of a place for which a condition is true.';
+
+CREATE FUNCTION etl._restore_skipped(asked etl._restore)
+RETURNS etl.rows_hash
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN (asked).on_conflict = 'skip' THEN
+            etl._restore_count(asked, format('%s AND (%s)', etl._restore_condition(asked),
+                                             etl._conflicts_of(asked, quote_ident((asked).alias))))
+        ELSE '0:00000000000000000000000000000000'
+    END
+$$;
+COMMENT ON FUNCTION etl._restore_skipped(etl._restore) IS
+    'The rows that the conflict rule leaves where they are, before anything is restored.';
+
+CREATE FUNCTION etl._require_taken(asked etl._restore, taken etl.rows_hash, expected etl.rows_hash)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF taken OPERATOR(etl.=) expected THEN
+        RETURN;
+    ELSIF etl._is_archive_file(asked.place) THEN
+        PERFORM etl._refuse_archive(asked.place, ROW(taken, expected, NULL));
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'triggered_action_exception',
+        MESSAGE = format('archive %s gave up %s of %s rows', asked.place, etl.row_count(taken),
+                         etl.row_count(expected)),
+        DETAIL = 'A trigger, a rule or a row security policy of the archive table keeps the rest. '
+                 'Nothing was restored.',
+        HINT = 'Let a role restore that may delete from the archive table, or copy into another table.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_taken(etl._restore, etl.rows_hash, etl.rows_hash) IS
+    'Checks that all rows that were found have been taken: XX001 for a file, 09000 for a table that kept some back.';
