@@ -41,7 +41,8 @@ configuration() {
     q -d "$1" <<'SQL'
 SELECT s FROM etl.suites AS s ORDER BY 1;
 SELECT e FROM etl.expectations AS e ORDER BY 1;
-SELECT p.policy, p.relation, p.time_column, p.keep, p.archive_to, p.archive_keep, p.filter FROM etl.policies AS p ORDER BY 1;
+SELECT p FROM etl.policies AS p ORDER BY p.policy;
+SELECT l FROM etl.audit_log AS l ORDER BY l.owner, l.seq;
 SELECT p.pipeline, p.steps FROM etl.pipelines AS p ORDER BY 1;
 SELECT s FROM etl.step AS s ORDER BY 1;
 SELECT r.run_id, r.kind, r.name, r.as_of, r.status, r.rows, r.detail FROM etl.runs AS r ORDER BY 1;

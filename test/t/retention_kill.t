@@ -20,6 +20,7 @@ fill() {
     sql <<SQL
 TRUNCATE hot, cold;
 DELETE FROM etl.run;
+DELETE FROM etl.archive;
 INSERT INTO hot
 SELECT n, '2025-01-01 00:00+00'::timestamptz + n * interval '1 second', md5(n::text)
 FROM generate_series(1, $rows) AS n;
@@ -37,11 +38,14 @@ SELECT format('the runs archived %s rows, the archive holds %s', said, held)
 FROM (SELECT coalesce(sum((detail ->> 'archived')::bigint), 0) AS said FROM etl.runs) AS r,
      (SELECT count(*) AS held FROM cold) AS c
 WHERE said <> held
+UNION ALL
+SELECT format('the ledger says %s, the archive holds %s', expected, found) FROM etl.verify_archive() WHERE NOT ok
 SQL
 }
 
 sql <<SQL
 CREATE EXTENSION pg_etl;
+ALTER DATABASE postgres SET pg_etl.retention_batch_time = 0; -- a hundred batches of 200 rows
 CREATE TABLE hot (id int PRIMARY KEY, at timestamptz, payload text);
 CREATE INDEX ON hot (at);
 CREATE TABLE cold (LIKE hot);
