@@ -193,14 +193,7 @@ COMMENT ON FUNCTION public.refresh_user_stats(timestamptz) IS
 
 -- How long rows are kept ----------------------------------------------------------------------------------------------
 
-SELECT etl.add_retention_policy('public.transactions', 'timestamp', keep => '90 days',
-           archive_to => 'public.transactions_archive', archive_keep => '2 years', if_not_exists => true),
-       etl.add_retention_policy('public.user_sessions', 'timestamp', keep => '30 days', if_not_exists => true),
-       etl.add_retention_policy('public.fraud_predictions', 'timestamp', keep => '180 days',
-           archive_to => 'public.fraud_predictions_archive', archive_keep => '5 years', if_not_exists => true),
-       etl.add_retention_policy('public.admin_audit_log', 'timestamp', keep => '1 year',
-           archive_to => 'public.admin_audit_log_archive', archive_keep => '7 years', if_not_exists => true)
-\g /dev/null
+\ir retention.sql
 
 -- Rollups -------------------------------------------------------------------------------------------------------------
 

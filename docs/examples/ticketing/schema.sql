@@ -153,6 +153,27 @@ CREATE INDEX admin_audit_log_timestamp_idx ON admin_audit_log ("timestamp");
 
 COMMENT ON TABLE admin_audit_log IS 'What administrators did, and to what.';
 
+CREATE UNLOGGED TABLE response_cache (
+    cache_key       text PRIMARY KEY,
+    response        jsonb NOT NULL,
+    expires_at      timestamptz NOT NULL
+);
+
+CREATE INDEX response_cache_expires_at_idx ON response_cache (expires_at);
+
+COMMENT ON TABLE response_cache IS 'Answers of other services, until they expire. It may be empty after a crash.';
+
+CREATE TABLE chain_transfers (
+    transaction_hash varchar(66) COLLATE "C" PRIMARY KEY,
+    block_number    bigint NOT NULL,
+    ticket_id       bigint NOT NULL,
+    from_wallet     varchar(42) COLLATE "C" NOT NULL,
+    to_wallet       varchar(42) COLLATE "C" NOT NULL,
+    "timestamp"     timestamptz NOT NULL
+);
+
+COMMENT ON TABLE chain_transfers IS 'Transfers as they stand on the blockchain: rows are added, and never changed.';
+
 -- Archives -----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE transactions_archive (
