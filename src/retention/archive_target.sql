@@ -126,44 +126,21 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('archive_to "%s" needs the setting pg_etl.archive_directory, which is empty', archive_to),
             DETAIL = 'Files are only written below the directory that it names.',
-            HINT = 'A superuser sets it: ALTER SYSTEM SET pg_etl.archive_directory = ''/…''; SELECT pg_reload_conf();';
+            HINT = format('A superuser sets it: ALTER DATABASE %I SET pg_etl.archive_directory = ''/…''; sessions that '
+                          'begin after that have it.', current_database());
     ELSIF path <> root AND NOT starts_with(path, root || '/') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('archive_to "%s" is not below the archive directory "%s"', archive_to, root),
             HINT = format('Name file://%s or a directory below it.', root);
     END IF;
-    PERFORM etl._retention_require_file_rights();
+    PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
     RETURN 'file://' || path;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_file_target(text, text) IS
     'A directory as a target, in the form that is stored: absolute and plain (22023), below pg_etl.archive_directory '
-    '(55000 when that is not set, 42501 when it is elsewhere).';
-
-CREATE FUNCTION etl._retention_require_file_rights()
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    missing text := (
-        SELECT string_agg(wanted, ', ' ORDER BY wanted)
-        FROM unnest(ARRAY['pg_read_server_files', 'pg_write_server_files']) AS wanted
-        WHERE NOT pg_has_role(wanted, 'USAGE'));
-BEGIN
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('role "%s" may not archive to files', current_user),
-            DETAIL = 'Files are written, and read again as a proof, with the rights of pg_write_server_files and '
-                     'pg_read_server_files.',
-            HINT = format('GRANT %s TO %I;', missing, current_user);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_require_file_rights() IS
-    'Checks that the current role may write and read files on the server (42501).';
+    '(55000 when that is not set, 42501 when it is elsewhere, or the role may not write and read files on the server).';
 
 CREATE FUNCTION etl._retention_target(relation regclass, archive_to text)
 RETURNS text

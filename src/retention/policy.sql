@@ -144,6 +144,24 @@ $$;
 COMMENT ON FUNCTION etl._retention_make_places(etl.retention_policy, etl.retention_tier[]) IS
     'Creates the archive tables of a policy that are missing, and where it evolves adds the columns that they lack.';
 
+CREATE FUNCTION etl._retention_require_no_followers(policy etl.retention_policy, archive_to text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF policy.follow_references THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('follow_references is not supported for archive_to "%s"', archive_to),
+            DETAIL = 'A file takes rows of one table, and those that refer to them are of another.',
+            HINT = 'Archive to a table, or give the other table a policy of its own and follow_references => false.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_require_no_followers(etl.retention_policy, text) IS
+    'Raises (0A000) where a policy that archives to files follows references.';
+
 CREATE FUNCTION etl._retention_check(policy etl.retention_policy, tiers etl.retention_tier[])
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -159,7 +177,8 @@ BEGIN
         IF step.target IS NOT NULL THEN
             PERFORM etl._retention_check_archive(step.source, step.target, is_emptied => step.later IS NOT NULL);
         ELSIF tiers[step.tier].archive_to LIKE 'file:%' THEN
-            PERFORM etl._retention_require_file_rights();
+            PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
+            PERFORM etl._retention_require_no_followers(policy, tiers[step.tier].archive_to);
         END IF;
     END LOOP;
     PERFORM etl._retention_check_cycles(policy, tiers), etl._retention_check_sharing(policy, tiers);
@@ -300,14 +319,12 @@ relation: an ordinary or partitioned table. time_column: its date, timestamp or 
 age counts; timestamps without time zone and dates are taken as UTC. keep: rows older than this leave the table.
 name: name of the policy, unique in the database (default: the name of the table).
 archive_to: where the rows go. A table, created like the source where it is missing ('orders_old', in the schema of the
-source, 'archive.orders' or 'table:archive.orders'); 'schema:archive', the table of the same name in that schema, into
-which whole partitions move as they are; or 'file:///directory', below pg_etl.archive_directory, for files of compressed
-NDJSON. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from the
+source, 'archive.orders' or 'table:archive.orders'); 'schema:archive', the table of the same name in that schema; or
+'file:///directory', below pg_etl.archive_directory, for files of compressed NDJSON. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from the
 archive.
 filter: SQL condition; only rows for which it is true are touched, in the archives as well. Several policies may share a
 table when their filters exclude each other.
-method: partitions moves or drops whole partitions only, rows moves rows only, auto partitions where all their rows are
-due and else rows.
+method: auto or rows; rows of partitioned tables move row by row, whichever partition has them, and partitions stay.
 batch_rows: rows per transaction to begin with, 1 to 1000000. max_runtime: a run ends after this and says what remains.
 pause: rest between two transactions. lock_timeout: longest wait for a lock, after which it is tried again later.
 on_unfresh_rollup: what a run does when a rollup of the table has not read all changes yet: freeze refreshes those that
@@ -316,7 +333,7 @@ schedule: five cron fields (GMT) or a macro such as @daily, run by pg_cron. if_n
 as it is, with a notice, or a warning that says where it differs.
 kind: age, or expiry, where time_column says when a row expires and keep how long it is kept after that, which may be 0.
 follow_references: rows of other tables that refer to due rows by foreign keys go with them; otherwise such due rows
-stay. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says how.
+stay; not for files. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says how.
 Errors: 42809 not a table of one's own that keeps its rows, 0A000 a rule on it or an unknown kind of archive, 42703
 unknown column or one that the archive lacks, 42804 column of another type, 22023 bad span, name, setting or schedule,
 archives that lead back to the table or belong to another one, 23502 a column of the archive that nothing fills, 3F000

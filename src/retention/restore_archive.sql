@@ -114,6 +114,7 @@ DECLARE
     skipped etl.rows_hash;
     restored record;
 BEGIN
+    PERFORM etl._require_archive_access(false);
     SELECT a.* INTO STRICT file FROM etl.archive AS a WHERE a.archive_id = asked.archive_id FOR UPDATE;
     IF file.status <> 'kept' THEN
         RAISE EXCEPTION USING

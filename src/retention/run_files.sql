@@ -132,9 +132,6 @@ BEGIN
     FOR part IN SELECT * FROM etl._retention_locked_places(policy, state, wanted) LOOP
         total.locked := total.locked + cardinality(part.places);
         total.last := greatest(total.last, part.last);
-        IF policy.follow_references THEN
-            PERFORM etl._follow_references(policy, state.tier, state.run_id, part.part, part.places);
-        END IF;
         part.places := etl._retention_still_free(policy, source, state.tier, part.part, part.places);
         CONTINUE WHEN part.places = '{}';
         conditions := conditions || format('%1$I.tableoid = %2$s AND %1$I.ctid = ANY (%3$L::tid[])', alias, part.part,

@@ -97,6 +97,7 @@ BEGIN
         verified.problem := 'The file was not finished: its rows are where they were.';
         RETURN verified;
     END IF;
+    PERFORM etl._require_archive_access(false);
     BEGIN
         SELECT c.* INTO STRICT there FROM etl._archive_check(file.location, file.format, file.columns) AS c;
     EXCEPTION

@@ -1,7 +1,7 @@
 -- Where a retention policy may send rows: targets as they are written and stored, archives that cannot take rows or
 -- would lose them, tiers, cycles, and archives that policies share. All in one transaction, which is rolled back.
 BEGIN;
-SELECT plan(131);
+SELECT plan(132);
 SET LOCAL client_min_messages = error;
 SET LOCAL intervalstyle = 'postgres';
 
@@ -94,12 +94,14 @@ SELECT pg_temp.refuses('file:///srv/archive/' || repeat('n', 256), '22023', NULL
 SELECT pg_temp.refuses('file:///srv/archive/' || repeat('n/', 500), '22023', NULL, 'a path of more than 900 bytes');
 SELECT lives_ok($$SELECT etl.add_retention_policy('shop.sale', 'at', '30 days', 'files', 'file:///srv/archive/sale',
                                                   '2 years')$$, 'a policy of files');
+SELECT throws_ok($$SELECT etl.alter_retention_policy('files', follow_references => true)$$, '0A000',
+    'follow_references is not supported for archive_to "file:///srv/archive/sale"', 'which follows no references');
 SELECT is(pg_temp.tiers('files'), '30 days: file:///srv/archive/sale ndjson.zst, 2 years: deleted', 'their format');
 CREATE ROLE etl_tap_place_ann;
 GRANT USAGE ON SCHEMA shop TO etl_tap_place_ann;
 GRANT SELECT, UPDATE, DELETE ON shop.sale TO etl_tap_place_ann;
 SET LOCAL ROLE etl_tap_place_ann;
-SELECT pg_temp.refuses('file:///srv/archive/a', '42501', 'role "etl_tap_place_ann" may not archive to files',
+SELECT pg_temp.refuses('file:///srv/archive/a', '42501', 'role "etl_tap_place_ann" may not write archive files',
                        'a role without the right');
 RESET ROLE;
 GRANT pg_write_server_files, pg_read_server_files TO etl_tap_place_ann;
