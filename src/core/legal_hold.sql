@@ -33,6 +33,7 @@ CREATE POLICY legal_hold_everybody ON etl.legal_hold USING (true);
 GRANT SELECT (hold_id, name, relation, relation_name, predicate, until, placed_at, released_at, owner)
     ON etl.legal_hold TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.legal_hold', '');
+GRANT SELECT ON SEQUENCE etl.legal_hold_hold_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.legal_hold_hold_id_seq', '');
 
 CREATE FUNCTION etl._plain_condition(relation regclass, condition text, alias text, portably bool)

@@ -25,6 +25,7 @@ ALTER TABLE etl.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY run_owner ON etl.run USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.run TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.run', '');
+GRANT SELECT ON SEQUENCE etl.run_run_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.run_run_id_seq', '');
 
 CREATE VIEW etl.runs WITH (security_invoker = true) AS

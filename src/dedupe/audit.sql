@@ -94,6 +94,7 @@ GRANT INSERT (relation, relation_id, repointed, repointed_ids, keys, keep, order
 GRANT INSERT (run_id, child, "row", survivor), UPDATE (child, "row", survivor) ON etl.removed_duplicate TO PUBLIC;
 GRANT INSERT (run_id, step, relation, before, after), UPDATE (before, after) ON etl.dedupe_change TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_run', '');
+GRANT SELECT ON SEQUENCE etl.dedupe_run_run_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_run_run_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.removed_duplicate', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.dedupe_change', '');

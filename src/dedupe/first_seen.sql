@@ -54,6 +54,7 @@ CREATE POLICY seen_key_owner ON etl.seen_key USING (owner = current_user) WITH C
     owner = current_user AND EXISTS (SELECT FROM etl.seen_scope AS s WHERE s.scope_id = seen_key.scope_id));
 GRANT SELECT, INSERT (scope_id, key, seen, newest), UPDATE (seen, newest, is_first), DELETE ON etl.seen_key TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_scope', '');
+GRANT SELECT ON SEQUENCE etl.seen_scope_scope_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_scope_scope_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.seen_key', '');
 

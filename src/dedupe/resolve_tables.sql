@@ -32,6 +32,7 @@ CREATE POLICY resolution_owner ON etl.resolution USING (owner = current_user);
 GRANT SELECT, INSERT (relation, id_column, runs, last_run_at),
       UPDATE (relation, id_column, runs, parts, last_run_at), DELETE ON etl.resolution TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.resolution', '');
+GRANT SELECT ON SEQUENCE etl.resolution_resolution_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.resolution_resolution_id_seq', '');
 
 CREATE TABLE etl.cluster_member (
@@ -85,6 +86,7 @@ GRANT SELECT,
               part_b),
       UPDATE (undone_at), DELETE ON etl.cluster_merge TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.cluster_merge', '');
+GRANT SELECT ON SEQUENCE etl.cluster_merge_merge_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.cluster_merge_merge_id_seq', '');
 
 CREATE TABLE etl.separation (
@@ -110,6 +112,7 @@ CREATE POLICY separation_owner ON etl.separation USING (owner = current_user)
 GRANT SELECT, INSERT (resolution_id, merge_id, id_a, id_b, part_a, part_b, since), DELETE
       ON etl.separation TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.separation', '');
+GRANT SELECT ON SEQUENCE etl.separation_separation_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.separation_separation_id_seq', '');
 
 -- What users read ----------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ GRANT SELECT,
       UPDATE (features, query, on_demand, ttl, keep_history, schedule, description, version),
       DELETE ON etl.feature_view TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view', '');
+GRANT SELECT ON SEQUENCE etl.feature_view_view_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.feature_view_view_id_seq', '');
 
 CREATE TABLE etl.feature_view_version (

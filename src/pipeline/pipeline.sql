@@ -16,6 +16,7 @@ ALTER TABLE etl.pipeline ENABLE ROW LEVEL SECURITY;
 CREATE POLICY pipeline_owner ON etl.pipeline USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.pipeline TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.pipeline', '');
+GRANT SELECT ON SEQUENCE etl.pipeline_pipeline_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.pipeline_pipeline_id_seq', '');
 
 -- The owner is part of the foreign keys here and in etl.step_run, so that nobody can slip a step into another role's
@@ -37,6 +38,7 @@ ALTER TABLE etl.step ENABLE ROW LEVEL SECURITY;
 CREATE POLICY step_owner ON etl.step USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.step', '');
+GRANT SELECT ON SEQUENCE etl.step_step_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.step_step_id_seq', '');
 
 CREATE TABLE etl.step_run (
@@ -69,6 +71,7 @@ ALTER TABLE etl.step_run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY step_run_owner ON etl.step_run USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.step_run TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.step_run', '');
+GRANT SELECT ON SEQUENCE etl.step_run_step_run_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.step_run_step_run_id_seq', '');
 
 CREATE VIEW etl.pipelines WITH (security_invoker = true) AS

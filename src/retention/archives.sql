@@ -51,6 +51,7 @@ ALTER TABLE etl.archive ENABLE ROW LEVEL SECURITY;
 CREATE POLICY archive_owner ON etl.archive USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.archive TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.archive', '');
+GRANT SELECT ON SEQUENCE etl.archive_archive_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.archive_archive_id_seq', '');
 
 CREATE FUNCTION etl._stamp_archive()

@@ -320,8 +320,8 @@ age counts; timestamps without time zone and dates are taken as UTC. keep: rows 
 name: name of the policy, unique in the database (default: the name of the table).
 archive_to: where the rows go. A table, created like the source where it is missing ('orders_old', in the schema of the
 source, 'archive.orders' or 'table:archive.orders'); 'schema:archive', the table of the same name in that schema; or
-'file:///directory', below pg_etl.archive_directory, for files of compressed NDJSON. NULL: rows are deleted. archive_keep: rows older than this, counted from the same time, are deleted from the
-archive.
+'file:///directory', below pg_etl.archive_directory, for files of compressed NDJSON. NULL: rows are deleted.
+archive_keep: rows older than this, counted from the same time, are deleted from the archive.
 filter: SQL condition; only rows for which it is true are touched, in the archives as well. Several policies may share a
 table when their filters exclude each other.
 method: auto or rows; rows of partitioned tables move row by row, whichever partition has them, and partitions stay.
@@ -333,7 +333,8 @@ schedule: five cron fields (GMT) or a macro such as @daily, run by pg_cron. if_n
 as it is, with a notice, or a warning that says where it differs.
 kind: age, or expiry, where time_column says when a row expires and keep how long it is kept after that, which may be 0.
 follow_references: rows of other tables that refer to due rows by foreign keys go with them; otherwise such due rows
-stay; not for files. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says how.
+stay; not for files. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says
+how.
 Errors: 42809 not a table of one's own that keeps its rows, 0A000 a rule on it or an unknown kind of archive, 42703
 unknown column or one that the archive lacks, 42804 column of another type, 22023 bad span, name, setting or schedule,
 archives that lead back to the table or belong to another one, 23502 a column of the archive that nothing fills, 3F000

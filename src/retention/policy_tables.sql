@@ -32,6 +32,7 @@ ALTER TABLE etl.retention_policy ENABLE ROW LEVEL SECURITY;
 CREATE POLICY retention_policy_owner ON etl.retention_policy USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.retention_policy TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy', '');
+GRANT SELECT ON SEQUENCE etl.retention_policy_policy_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.retention_policy_policy_id_seq', '');
 
 CREATE TABLE etl.retention_tier (

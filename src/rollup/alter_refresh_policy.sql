@@ -162,6 +162,31 @@ COMMENT ON FUNCTION etl._forget_lost_views() IS
     'Ends the noting of changes for views that are gone, of which nobody would take note again. Their policies stay, '
     'for a view that is created anew.';
 
+CREATE FUNCTION etl._tell_lost_views()
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost record;
+BEGIN
+    FOR lost IN
+        SELECT p.matview, etl._relation_kind(etl._named_relation(p.matview)) AS kind FROM etl.refresh_policy AS p
+        WHERE p.owner = current_user AND etl._named_relation(p.matview) IS NOT NULL
+          AND etl._relation_kind(etl._named_relation(p.matview)) <> 'materialized view'
+        ORDER BY p.matview
+    LOOP
+        RAISE WARNING USING
+            MESSAGE = format('"%s", for which there is a refresh policy, is a %s and not refreshed', lost.matview,
+                             lost.kind),
+            DETAIL = 'It has taken the name of the materialized view.',
+            HINT = format('SELECT etl.remove_refresh_policy(%L); where that is so for good.', lost.matview);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._tell_lost_views() IS
+    'Warns of refresh policies of the current role for what is no materialized view any more.';
+
 CREATE FUNCTION etl.remove_refresh_policy(matview text, if_exists boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -208,5 +208,5 @@ COMMENT ON FUNCTION etl.create_rollup(
     'zone of the session is the one that the query is computed in from then on. if_not_exists: leaves an existing one '
     'as it is, with a NOTICE, or a WARNING when it differs. '
     'Errors: 42602 a name without schema, 42622 too long, 22023 bad argument, 42710 the rollup exists, 42P07 a table '
-    'of a name that is needed exists, 0A000 a query that cannot be a rollup, or not with mode delta, 42501 no right to '
-    'read a table or to create triggers on it, 55000 a schedule without pg_cron.';
+    'of a name that is needed exists, 0A000 a query that cannot be a rollup, or not with mode delta, or a temporary '
+    'schema, 42501 no right to read a table or to create triggers on it, 55000 a schedule without pg_cron.';

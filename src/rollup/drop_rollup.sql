@@ -170,6 +170,8 @@ BEGIN
     END IF;
     SELECT string_agg(format('etl.alter_rollup(%L, schedule => %L)', r.name, r.schedule), ', ' ORDER BY r.name)
     INTO scheduled FROM etl.rollup AS r WHERE r.owner = old_owner AND r.schedule IS NOT NULL;
+    PERFORM etl._cron_unschedule(etl._cron_job_name('rollup', r.name), old_owner) FROM etl.rollup AS r
+    WHERE r.owner = old_owner AND r.schedule IS NOT NULL;
     UPDATE etl.rollup_source AS s SET owner = new_owner WHERE s.owner = old_owner;
     UPDATE etl.rollup AS r SET owner = new_owner, schedule = NULL WHERE r.owner = old_owner;
     GET DIAGNOSTICS reassigned = ROW_COUNT;
@@ -184,6 +186,7 @@ END
 $$;
 COMMENT ON FUNCTION etl.reassign_rollups(name, name) IS
     'Gives the rollups of a role to another, after REASSIGN OWNED has given it their tables, or to the new name of a '
-    'role that was renamed, and returns how many there were. The new owner can then refresh, alter and drop them. A '
-    'schedule has to be given again by the new owner; a NOTICE has the call. For superusers. Errors: 42501 others, '
-    '42704 no such new owner, 23505 it has a rollup of that name.';
+    'role that was renamed, and returns how many there were. The new owner can then refresh, alter and drop them, and '
+    'what the old one has written into them runs with the new one''s rights. Jobs of pg_cron are removed: a schedule '
+    'has to be given again by the new owner; a NOTICE has the call. For superusers. Errors: 42501 others, 42704 no '
+    'such new owner, 23505 it has a rollup of that name.';

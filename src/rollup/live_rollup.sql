@@ -176,6 +176,7 @@ BEGIN
     IF batch.whole THEN
         RETURN QUERY EXECUTE format('SELECT t.ctid FROM %s AS t', rollup.name);
     ELSIF batch.lists IS NOT NULL THEN
+        PERFORM etl._require_rollup_tables(rollup);
         RETURN QUERY SELECT p.place FROM etl._locked_rows(format(
             'WITH batch AS MATERIALIZED (%s) SELECT t.ctid FROM %s AS t WHERE (%s) AND %s',
             etl._batch_rows(rollup, batch), rollup.name, etl._stored_condition(rollup, batch, 't'),
@@ -212,7 +213,7 @@ BEGIN
     PERFORM etl._hold_to(rollup, now());
     batch := etl._live_batch(rollup);
     IF batch.whole OR batch.lists IS NOT NULL THEN
-        PERFORM etl._require_same_uses(rollup);
+        PERFORM etl._require_rollup_tables(rollup), etl._require_same_uses(rollup);
         RETURN QUERY EXECUTE format(
             'SELECT r.* FROM etl._locked_rows(%L) AS r(%s)', etl._in_groups(rollup, format(
                 E'SELECT %s FROM (\n%s\n) AS q', etl._typed_columns(rollup, '', etl._rollup_columns(rollup), 'q'),

@@ -62,6 +62,11 @@ BEGIN
         PERFORM etl._rollup_relation(marked, '_log_' || s.number) FROM etl._sources(marked) AS s;
         PERFORM etl._mark_all(marked);
         RETURN NULL;
+    ELSIF btrim(condition, E' \t\r\n') = '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'condition must not be empty',
+            HINT = 'Leave it out to mark all groups.';
     END IF;
     PERFORM etl._require_parts(marked);
     PERFORM set_config('timezone', marked.timezone, true),
@@ -77,6 +82,6 @@ COMMENT ON FUNCTION etl.mark_dirty(text, text) IS
     'Says of groups of a rollup that they are to be computed anew at the next refresh, and returns how many these are; '
     'NULL for all. For what triggers do not see: writers with session_replication_role = replica, as logical '
     'replication has. Call it in the transaction of the change, or after it. condition: an expression over the key '
-    'columns; NULL means all groups. Waits for no refresh, and none for it. Errors: 42704 no such rollup, 42P01, '
-    '42809, 42703, 42804 what its query reads or uses is gone or has become something else, and what PostgreSQL '
-    'has against the condition.';
+    'columns; NULL means all groups. Waits for no refresh, and none for it. Errors: 42704 no such rollup, 22023 an '
+    'empty condition, 42P01, 42809, 42703, 42804, 55000 what its query reads or uses, or a table of its own, is gone '
+    'or has become something else, and what PostgreSQL has against the condition.';

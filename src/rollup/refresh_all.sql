@@ -66,11 +66,17 @@ BEGIN
     IF max_runtime IS NOT NULL THEN
         PERFORM etl._require_positive(max_runtime, 'max_runtime');
     END IF;
+    IF max_runtime > interval '1000 years' THEN -- the end of time would be before it
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('max_runtime must not be longer than 1000 years, not "%s"', max_runtime),
+            HINT = 'Leave it out to have no limit.';
+    END IF;
     RETURN clock_timestamp() + max_runtime;
 END
 $$;
 COMMENT ON FUNCTION etl._deadline(interval) IS
-    'When a call that may take so long is over; 22023 unless it is positive.';
+    'When a call that may take so long is over; 22023 unless it is positive, and no longer than 1000 years.';
 
 CREATE FUNCTION etl._add_failure(failures jsonb, name text, failure jsonb)
 RETURNS jsonb
@@ -113,7 +119,7 @@ BEGIN
         EXIT WHEN etl._is_cancelled(failure);
     END LOOP;
     IF NOT etl._is_cancelled(failure) THEN
-        PERFORM etl._forget_lost_views();
+        PERFORM etl._forget_lost_views(), etl._tell_lost_views();
         FOREACH matview IN ARRAY etl._refresh_order() LOOP
             CALL etl._refresh_one(matview, false, failure);
             failures := etl._add_failure(failures, etl._relation_name(matview), failure);

@@ -122,7 +122,7 @@ DECLARE
     failure pg_catalog.jsonb;
     failures pg_catalog.jsonb := '[]';
 BEGIN
-    PERFORM etl._require_flag(force, 'force'), etl._forget_lost_views();
+    PERFORM etl._require_flag(force, 'force'), etl._forget_lost_views(), etl._tell_lost_views();
     FOREACH view IN ARRAY views LOOP
         CALL etl._refresh_one(view, force, failure);
         failures := etl._with_failure(failures, view, failure);

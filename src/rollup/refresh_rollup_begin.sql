@@ -44,9 +44,6 @@ AS $$
 BEGIN
     PERFORM etl._require_moment(as_of, 'as_of'), etl._require_flag(newest_first, 'newest_first'),
             etl._require_flag(dry_run, 'dry_run');
-    IF max_runtime IS NOT NULL THEN
-        PERFORM etl._require_positive(max_runtime, 'max_runtime');
-    END IF;
     IF max_groups IS NULL OR max_groups < 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -65,42 +62,16 @@ $$;
 COMMENT ON FUNCTION etl._check_refresh(etl.rollup, integer, interval, boolean, text, timestamptz, boolean) IS
     'Checks the arguments of a refresh (22023; 0A000 mode delta for a rollup without states).';
 
-CREATE FUNCTION etl._require_rollup_tables(rollup etl.rollup)
+CREATE FUNCTION etl._note_target(rollup etl.rollup)
 RETURNS void
-LANGUAGE plpgsql VOLATILE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation CONSTANT regclass := etl._rollup_relation(rollup, '');
-    part record;
-BEGIN
-    FOR part IN
-        SELECT p.suffix, etl._lacking_part(etl._rollup_relation(rollup, p.suffix), p.columns, p.unique_columns) AS lacks
-        FROM (
-            VALUES ('', etl._rollup_columns(rollup), rollup.key_columns, true),
-                   ('_pending', rollup.key_columns || 'etl_by'::name, rollup.key_columns || 'etl_by'::name, true),
-                   ('_state', etl._state_columns(rollup), rollup.key_columns, etl._is_delta(rollup)),
-                   ('_frozen', rollup.key_columns || '{etl_ignored,etl_closed}'::name[], rollup.key_columns,
-                    rollup.retention IS NOT DISTINCT FROM 'freeze')
-        ) AS p(suffix, columns, unique_columns, is_needed)
-        WHERE p.is_needed
-    LOOP
-        IF part.lacks IS NOT NULL THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('table "%s" of rollup "%s" lacks %s',
-                                 etl._rollup_table(rollup.name, part.suffix), rollup.name, part.lacks),
-                DETAIL = 'Somebody has dropped or renamed it.',
-                HINT = 'Give it back, or have it made anew: ' || etl._rebuild_call(rollup);
-        END IF;
-    END LOOP;
-    UPDATE etl.rollup AS r SET target = relation
-    WHERE r.rollup_id = rollup.rollup_id AND r.owner = current_user AND r.target <> relation;
-END
+    UPDATE etl.rollup AS r SET target = etl._named_relation(r.name)
+    WHERE r.rollup_id = rollup.rollup_id AND r.owner = current_user AND r.target <> etl._named_relation(r.name)
 $$;
-COMMENT ON FUNCTION etl._require_rollup_tables(etl.rollup) IS
-    'Raises, with the way out, where a table of a rollup is gone (42P01), another''s (42501), another one (42809) or '
-    'lacks a column or its unique index (55000).';
+COMMENT ON FUNCTION etl._note_target(etl.rollup) IS
+    'Notes which table the rollup has, where it is another one than before, as after a restore.';
 
 CREATE FUNCTION etl._has_changes(rollup etl.rollup, as_of timestamptz)
 RETURNS boolean
@@ -122,6 +93,20 @@ END
 $$;
 COMMENT ON FUNCTION etl._has_changes(etl.rollup, timestamptz) IS
     'Whether anything is in the logs of a rollup or pending, or a filter has moved.';
+
+CREATE FUNCTION etl._foreign_holder(rollup etl.rollup)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(' (process %s of role "%s")', a.pid, a.usename)
+    FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 'etl.rollup'::regclass
+      AND l.objid = rollup.rollup_id::oid AND a.datname = current_database() AND a.usename <> current_user
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION etl._foreign_holder(etl.rollup) IS
+    'Who has the lock of the refresh of a rollup, where it is not its owner: any role can take an advisory lock.';
 
 CREATE FUNCTION etl._lock_rollup(rollup etl.rollup, in_steps boolean)
 RETURNS boolean
@@ -197,7 +182,7 @@ BEGIN
     progress.retries := 0;
     progress.began := clock_timestamp();
     progress.spoke := progress.began;
-    progress.deadline := progress.began + max_runtime;
+    progress.deadline := etl._deadline(max_runtime);
     progress.done := false;
     progress.batches := 0;
     progress.log_rows := 0;
@@ -250,7 +235,8 @@ BEGIN
     progress.in_steps := in_steps AND NOT dry_run;
     IF NOT etl._lock_rollup(rollup, progress.in_steps) THEN
         RAISE NOTICE USING
-            MESSAGE = format('rollup "%s" is being refreshed by another session, nothing to do', rollup.name);
+            MESSAGE = format('rollup "%s" is being refreshed by another session%s, nothing to do', rollup.name,
+                             etl._foreign_holder(rollup));
         progress.done := true;
         RETURN progress;
     END IF;
@@ -258,7 +244,7 @@ BEGIN
     progress.run_id := etl._start_run('rollup', rollup.name, as_of);
     BEGIN
         PERFORM etl._require_parts(rollup);
-        PERFORM etl._require_rollup_tables(rollup);
+        PERFORM etl._note_target(rollup);
         PERFORM etl._take_missed(rollup);
         PERFORM etl._sync_source(rollup, s) FROM etl._sources(rollup) AS s;
         progress.done := NOT etl._has_changes(rollup, as_of);

@@ -13,6 +13,66 @@ END
 $$;
 COMMENT ON FUNCTION etl._sources(etl.rollup) IS 'The sources of a rollup in their order.';
 
+CREATE FUNCTION etl._require_rollup_tables(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN
+        SELECT p.suffix, etl._lacking_part(etl._rollup_relation(rollup, p.suffix), p.columns, p.unique_columns) AS lacks
+        FROM (
+            VALUES ('', etl._rollup_columns(rollup), rollup.key_columns, true),
+                   ('_pending', rollup.key_columns || 'etl_by'::name, rollup.key_columns || 'etl_by'::name, true),
+                   ('_state', etl._state_columns(rollup), rollup.key_columns, etl._is_delta(rollup)),
+                   ('_frozen', rollup.key_columns || '{etl_ignored,etl_closed}'::name[], rollup.key_columns,
+                    rollup.retention IS NOT DISTINCT FROM 'freeze')
+        ) AS p(suffix, columns, unique_columns, is_needed)
+        WHERE p.is_needed
+    LOOP
+        IF part.lacks IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = format('table "%s" of rollup "%s" lacks %s',
+                                 etl._rollup_table(rollup.name, part.suffix), rollup.name, part.lacks),
+                DETAIL = 'Somebody has dropped or renamed it.',
+                HINT = 'Give it back, or have it made anew: ' || etl._rebuild_call(rollup);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._require_rollup_tables(etl.rollup) IS
+    'Raises, with the way out, where a table of a rollup is gone (42P01), another''s (42501), another one (42809) or '
+    'lacks a column or its unique index (55000).';
+
+CREATE FUNCTION etl._require_column_types(rollup etl.rollup)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    altered record;
+BEGIN
+    SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS is_now, c ->> 'type' AS was INTO altered
+    FROM jsonb_array_elements(rollup.plan -> 'columns') AS c
+    JOIN pg_attribute AS a ON a.attrelid = etl._named_relation(rollup.name) AND a.attname = c ->> 'name'
+    WHERE a.atttypid IS DISTINCT FROM to_regtype(c ->> 'type')
+    ORDER BY a.attnum LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s" of rollup "%s" has become %s, and was %s', altered.name, rollup.name,
+                             altered.is_now, altered.was),
+            DETAIL = 'A rollup has the types that its query gives; values of others cannot be compared with them.',
+            HINT = 'Alter it back, or have it made anew: ' || etl._rebuild_call(rollup);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_column_types(etl.rollup) IS
+    'Raises (42804) where somebody has given a column of a rollup another type.';
+
 -- In a database that publishes all tables rows without an identity cannot be updated or deleted. Key columns may be
 -- NULL, so the unique indexes are none.
 CREATE FUNCTION etl._identify_rows(relation text)

@@ -46,6 +46,7 @@ GRANT SELECT,
               frozen_before, refreshed_as_of, description),
       DELETE ON etl.rollup TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup', '');
+GRANT SELECT ON SEQUENCE etl.rollup_rollup_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.rollup_rollup_id_seq', '');
 
 CREATE TABLE etl.rollup_source (
@@ -112,7 +113,13 @@ AS $$
 DECLARE
     stored text := etl._new_table_name(name, 'name');
 BEGIN
-    IF octet_length((parse_ident(stored))[2]) > 55 THEN
+    IF (parse_ident(stored))[1] ~ '^pg_temp(_[0-9]+)?$' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = format('rollup "%s" would be temporary', stored),
+            DETAIL = 'Other sessions, which write the tables that it reads, would not see its logs.',
+            HINT = 'Give the name of another schema, as in public.sales_hourly.';
+    ELSIF octet_length((parse_ident(stored))[2]) > 55 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'name_too_long',
             MESSAGE = format('name of a rollup has more than 55 bytes: "%s"', (parse_ident(stored))[2]),
@@ -123,8 +130,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._rollup_name(text) IS
-    'The name of a rollup as it is stored: with its schema, and quoted where it must be. 42602 without a schema, 42622 '
-    'where the names of its tables would be too long.';
+    'The name of a rollup as it is stored: with its schema, and quoted where it must be. 42602 without a schema, 0A000 '
+    'with that of temporary tables, 42622 where the names of its tables would be too long.';
 
 -- One definition -----------------------------------------------------------------------------------------------------
 

@@ -38,15 +38,20 @@ RETURNS TABLE(relation regclass, name name, holder name)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT t.relation, t.name, pg_get_userbyid(c.relowner)
-    FROM etl._capture_triggers(source.rollup_id, source.number) AS t
-    JOIN pg_class AS c ON c.oid = t.relation
-    WHERE t.arguments[1] = source.log_table AND (pg_get_userbyid(c.relowner) = source.owner
-        OR has_table_privilege(c.relowner, etl._named_relation(source.log_table), 'INSERT') IS NOT FALSE)
+    SELECT g.tgrelid::regclass, g.tgname, pg_get_userbyid(c.relowner)
+    FROM pg_trigger AS g
+    JOIN pg_class AS c ON c.oid = g.tgrelid
+    WHERE g.tgfoid = 'etl._capture'::regproc AND (etl._trigger_arguments(g.tgargs))[1] = source.log_table
+      -- Not those of a rollup of the same name, which another role has made.
+      AND (g.tgname IN (SELECT etl._capture_trigger(source.rollup_id, source.number, e.event)
+                        FROM etl._capture_events() AS e)
+           OR g.tgname !~ '^etl_rollup_[0-9]+_[0-9]+_[a-z]+$')
+      AND (pg_get_userbyid(c.relowner) = source.owner
+           OR has_table_privilege(c.relowner, etl._named_relation(source.log_table), 'INSERT') IS NOT FALSE)
 $$;
 COMMENT ON FUNCTION etl._source_triggers(etl.rollup_source) IS
-    'The triggers of a source of a rollup, whatever tables have them, and whose these are. One that somebody has given '
-    'such a name, and who cannot write the log, is none.';
+    'The triggers of a source of a rollup, whatever tables have them, and whose these are: those that write into its '
+    'log, renamed ones too. One that somebody has made who cannot write the log is none.';
 
 CREATE FUNCTION etl._drop_source_triggers(source etl.rollup_source, but_of text[] DEFAULT '{}')
 RETURNS void
@@ -320,7 +325,10 @@ DECLARE
     has_rows boolean;
 BEGIN
     FOR member IN SELECT etl._capture_source(rollup, source) LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', member) INTO has_rows;
+        has_rows := true; -- for all that is known of a partition that may be read through the whole table only
+        IF has_table_privilege(member, 'SELECT') THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', member) INTO has_rows;
+        END IF;
         -- A table that is known and has lost its triggers may have lost rows too.
         IF etl._relation_name(member) = ANY (source.family) THEN
             RAISE NOTICE USING
@@ -440,10 +448,7 @@ AS $$
 DECLARE
     source etl.rollup_source;
 BEGIN
-    PERFORM etl._rollup_relation(rollup, suffix)
-    FROM (VALUES ('', true), ('_pending', true), ('_state', etl._is_delta(rollup)),
-                 ('_frozen', rollup.retention = 'freeze')) AS t(suffix, is_needed)
-    WHERE t.is_needed;
+    PERFORM etl._require_rollup_tables(rollup), etl._require_column_types(rollup);
     FOR source IN SELECT * FROM etl._sources(rollup) LOOP
         PERFORM etl._rollup_relation(rollup, '_log_' || source.number);
         PERFORM etl._require_source(rollup, source);
@@ -453,4 +458,5 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_parts(etl.rollup) IS
     'Checks, before anything is read, that the tables of a rollup, those that it reads and what its query uses are '
-    'what they were: errors of etl._rollup_relation, etl._require_source and etl._require_same_uses.';
+    'what they were: errors of etl._require_rollup_tables, etl._require_column_types, etl._require_source and '
+    'etl._require_same_uses.';

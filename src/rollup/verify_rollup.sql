@@ -374,5 +374,6 @@ COMMENT ON FUNCTION etl.verify_rollup(text, integer, timestamptz, float8) IS
     'groups, at random: half of them of rows of a table that the query reads; leave it out to compare all, at the cost '
     'of the query. as_of: now() in a filter of the query; left out it is the moment of the last refresh. tolerance: '
     'the share by which two floats may differ: a sum of floats depends on the order in which they are added, so '
-    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42809, 42703, 42804 what '
-    'its query reads or uses is gone or has become something else, and whatever the query raises.';
+    'compare such with 1e-9. Errors: 42704 no such rollup, 22023 bad argument, 42P01, 42809, 42703, 42804, 55000 what '
+    'its query reads or uses, or a table of its own, is gone or has become something else, and whatever the query '
+    'raises.';

@@ -26,6 +26,7 @@ CREATE POLICY metric_history_owner ON etl.metric_history USING (owner = current_
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.metric_history TO PUBLIC;
 COMMENT ON SEQUENCE etl.metric_history_metric_id_seq IS 'Numbers of etl.metric_history.';
 SELECT pg_catalog.pg_extension_config_dump('etl.metric_history', '');
+GRANT SELECT ON SEQUENCE etl.metric_history_metric_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.metric_history_metric_id_seq', '');
 
 CREATE FUNCTION etl._require_measurable(relation regclass, tags jsonb, measured_at timestamptz)

@@ -43,6 +43,7 @@ CREATE POLICY quarantined_rows_owner ON etl.quarantined_rows USING (owner = curr
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.quarantined_rows TO PUBLIC;
 COMMENT ON SEQUENCE etl.quarantined_rows_quarantine_id_seq IS 'Numbers of etl.quarantined_rows.';
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows', '');
+GRANT SELECT ON SEQUENCE etl.quarantined_rows_quarantine_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantined_rows_quarantine_id_seq', '');
 
 CREATE FUNCTION etl._row_as_json("row" record)

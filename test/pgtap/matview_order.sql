@@ -1,6 +1,6 @@
 -- Materialized views that read each other: the order of their refreshes, and what a failure on the way leaves. And who
 -- may have changes noted. No transaction around the file, because the procedures commit.
-SELECT plan(31);
+SELECT plan(32);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (day int, price numeric);
@@ -84,6 +84,14 @@ SELECT throws_ok('CALL etl.refresh_matviews()', '22012', 'division by zero',
 SELECT throws_ok('CALL etl.refresh_matviews(NULL)', '22023', 'force must not be NULL', 'NULL is refused');
 SELECT throws_ok($$CALL etl.refresh_matview('alone', force => NULL)$$, '22023', 'force must not be NULL', 'here too');
 DELETE FROM sale WHERE price = 0;
+
+-- A table in the place of a view --------------------------------------------------------------------------------------
+
+DROP MATERIALIZED VIEW above, fragile;
+CREATE TABLE fragile (x int);
+CALL etl.refresh_matviews();
+SELECT matches(pg_read_file('../log'), 'WARNING:  "public.fragile", for which there is a refresh policy, is a table',
+               'is not passed over in silence');
 
 -- Another role --------------------------------------------------------------------------------------------------------
 

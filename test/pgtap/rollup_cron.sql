@@ -1,6 +1,6 @@
 -- etl.refresh_all: rollups in the order in which they read each other, then materialized views; what fails does not
 -- stop the rest. And rollups on a schedule of pg_cron.
-SELECT plan(22);
+SELECT plan(24);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -97,6 +97,13 @@ SELECT etl.create_rollup('public.timed', 'SELECT k, count(*) AS n FROM public.th
 SELECT is(jobs(), 'etl rollup public.timed | @hourly | CALL etl.refresh_rollup(''public.timed'')', 'made with one');
 SELECT etl.drop_rollup('timed');
 SELECT is(jobs(), NULL, 'and dropped with it');
+
+CREATE ROLE heir;
+SELECT etl.create_rollup('public.timed', 'SELECT k, count(*) AS n FROM public.third GROUP BY 1', '{k}',
+                         schedule => '@hourly');
+SELECT is(etl.reassign_rollups(current_user, 'heir'), 6::bigint, 'given to another role');
+SELECT is(jobs(), NULL, 'it leaves no job behind');
+SELECT etl.reassign_rollups('heir', current_user);
 
 CREATE ROLE without_cron;
 GRANT CREATE ON SCHEMA public TO without_cron;

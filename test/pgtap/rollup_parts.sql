@@ -1,6 +1,6 @@
 -- Rollups whose parts somebody has had a hand in: triggers that were off, tables that were dropped, replaced or given
 -- away, columns and indexes that are gone. Each is put right, or refused with the call that does.
-SELECT plan(37);
+SELECT plan(50);
 SET client_min_messages = warning;
 
 CREATE TABLE t (id int PRIMARY KEY, k text);
@@ -111,7 +111,30 @@ SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index WHERE indreli
 SELECT is(mend(), 0::bigint, 'that of the pending groups');
 ALTER TABLE r RENAME n TO m;
 SELECT is(mend(), 0::bigint, 'a column of the rollup');
+ALTER TABLE r ALTER n TYPE text;
+SELECT is(mend(), 0::bigint, 'the type of one');
 ALTER TABLE r DROP m;
+SELECT etl.alter_rollup('r', realtime => true);
+ALTER TABLE r RENAME n TO m;
+CREATE FUNCTION says(command text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT throws_ok(command, '55000', 'table "public.r" of rollup "public.r" lacks column "n"', command)
+$$;
+SELECT says('CALL etl.refresh_rollup(''r'')');
+SELECT says('SELECT etl.verify_rollup(''r'')');
+SELECT says('SELECT etl.mark_dirty(''r'', ''k = $$k1$$'')');
+INSERT INTO t VALUES (30, 'k1');
+SELECT says('TABLE r_live');
+ALTER TABLE r RENAME m TO n;
+SELECT etl.alter_rollup('r', realtime => false);
+ALTER TABLE r ALTER n TYPE integer;
+CREATE FUNCTION says_too(command text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT throws_ok(command, '42804', 'column "n" of rollup "public.r" has become integer, and was bigint', command)
+$$;
+SELECT says_too('CALL etl.refresh_rollup(''r'')');
+SELECT says_too('SELECT etl.verify_rollup(''r'')');
+ALTER TABLE r ALTER n TYPE bigint;
+CALL etl.refresh_rollup('r');
+SELECT is_empty($$SELECT etl.verify_rollup('r')$$, 'given back, it is as before');
 ALTER TABLE r ADD note text DEFAULT 'mine';
 UPDATE r SET note = 'yours' WHERE k = 'k1';
 SELECT etl.alter_rollup('r', query => 'SELECT s.k, count(*) AS n FROM public.t AS s GROUP BY 1');
@@ -212,7 +235,14 @@ CREATE TABLE r ();
 SELECT is(hint_of('SELECT make(''auto'')'),
           '42P07 Rename or drop that relation, or give the rollup another name.', 'a table that exists');
 DROP TABLE r;
+SELECT throws_ok($$SELECT etl.create_rollup('pg_temp.r', 'SELECT k, count(*) FROM public.t GROUP BY 1', '{k}')$$,
+                 '0A000', 'rollup "pg_temp.r" would be temporary', 'a temporary table');
 SELECT make('auto');
+SELECT throws_ok($$SELECT etl.mark_dirty('r', E' \n')$$, '22023', 'condition must not be empty', 'no condition');
+SELECT throws_ok($$CALL etl.refresh_rollup('r', max_runtime => '178000000 years')$$, '22023',
+                 'max_runtime must not be longer than 1000 years, not "178000000 years"', 'longer than time');
+SELECT throws_ok($$CALL etl.refresh_all(max_runtime => '178000000 years')$$, '22023', NULL, 'for all of them, too');
+SELECT lives_ok($$CALL etl.refresh_rollup('r', max_runtime => '1000 years')$$, 'long, but not too long');
 SELECT is_empty($$SELECT * FROM etl.verify_rollup('r', 2147483647)$$, 'a sample of all');
 SELECT etl.drop_rollup('r');
 

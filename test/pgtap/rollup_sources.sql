@@ -1,5 +1,5 @@
 -- Rollups whose sources change their shape or lose rows: partitions that come and go, and rows that are erased.
-SELECT plan(71);
+SELECT plan(75);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -282,4 +282,37 @@ CALL etl.refresh_rollup('public.of_tampered');
 SELECT ok(pg_temp.as_the_query(), 'or one with other arguments');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.tampered'::regclass), 4::bigint,
     'there is one for each event');
+ALTER TRIGGER :"on_insert" ON tampered RENAME TO another_name;
+SELECT etl.drop_rollup('public.of_tampered');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.tampered'::regclass), 0::bigint,
+    'a renamed one goes with the rollup');
+
+-- A partition of another owner ----------------------------------------------------------------------------------------
+
+CREATE ROLE rollup_parted;
+CREATE ROLE rollup_parter;
+CREATE SCHEMA parted AUTHORIZATION rollup_parted;
+SET ROLE rollup_parted;
+CREATE TABLE parted.whole (k int, v int) PARTITION BY LIST (k);
+SELECT etl.create_rollup('parted.of_whole', 'SELECT w.k, sum(w.v) AS v FROM parted.whole AS w GROUP BY 1', '{k}');
+RESET ROLE;
+CREATE TABLE parted.other PARTITION OF parted.whole FOR VALUES IN (1);
+ALTER TABLE parted.other OWNER TO rollup_parter;
+INSERT INTO parted.other VALUES (1, 2);
+SET ROLE rollup_parted;
+SELECT throws_ok($$CALL etl.refresh_rollup('parted.of_whole')$$, '42501', 'permission denied for table "parted.other"',
+                 'a partition on which there may be no triggers');
+RESET ROLE;
+GRANT TRIGGER ON parted.other TO rollup_parted;
+SET ROLE rollup_parted;
+CALL etl.refresh_rollup('parted.of_whole');
+SELECT results_eq('SELECT k, v FROM parted.of_whole', 'VALUES (1, 2::bigint)', 'it need not be readable by itself');
+RESET ROLE;
+INSERT INTO parted.other VALUES (1, 3);
+SET ROLE rollup_parted;
+CALL etl.refresh_rollup('parted.of_whole');
+SELECT results_eq('SELECT k, v FROM parted.of_whole', 'VALUES (1, 5::bigint)', 'nor when it is written to');
+RESET ROLE;
+DROP OWNED BY rollup_parted, rollup_parter;
+DROP ROLE rollup_parted, rollup_parter;
 SELECT * FROM finish();

@@ -232,6 +232,23 @@ sql -d after -c 'ALTER SUBSCRIPTION moved DISABLE' -c 'ALTER SUBSCRIPTION moved 
     -c 'DROP SUBSCRIPTION moved'
 sql -d before -c "SELECT pg_drop_replication_slot('moved')" > "$dir/out"
 
+# Another role's lock ------------------------------------------------------------------------------------------------
+
+sql -d after -c "SELECT pg_advisory_lock('etl.rollup'::regclass::oid::integer, rollup_id), pg_sleep(60)
+                 FROM etl.rollup WHERE name = 'public.daily'" > "$dir/out" 2>&1 &
+deadline=$((SECONDS + 30))
+until [ "$(sql -d after -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] ||
+    [ "$SECONDS" -gt "$deadline" ]; do
+    sleep 0.1
+done
+is "$(as_analyst after -c "CALL etl.refresh_rollup('daily')" 2>&1 | sed 's/process [0-9]*/process …/')" \
+    'NOTICE:  rollup "public.daily" is being refreshed by another session (process … of role "postgres"), nothing to do' \
+    'a refresh says who is in its way'
+is "$(as_analyst after -c "SET lock_timeout = '10 ms'" -c "SELECT etl.drop_rollup('daily')" 2>&1 | head -1)" \
+    'ERROR:  canceling statement due to lock timeout' 'and what waits for it obeys lock_timeout'
+sql -d after -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" > "$dir/out"
+wait
+
 # Without the extension -----------------------------------------------------------------------------------------------
 
 is "$(complaint after -c 'DROP EXTENSION pg_etl' | cut -c 1-5)" $'2BP01\nwith ' \
