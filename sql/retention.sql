@@ -172,6 +172,34 @@ INSERT INTO log VALUES ('2025-01-01');
 SELECT etl.remove_retention_policy('log');
 CALL etl.run_retention(as_of => '2025-05-15');
 
+-- Partitions ahead
+CREATE TABLE visit (at timestamptz NOT NULL, page text) PARTITION BY RANGE (at);
+SELECT etl.add_partition_policy('visit', '1 week', ahead => 2);
+CALL etl.create_partitions('visit', '2025-12-31', dry_run => true);
+CALL etl.create_partitions('visit', '2025-12-31');
+CALL etl.create_partitions('visit', '2025-12-31');
+SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'visit'::regclass ORDER BY c.relname;
+SELECT policy, relation, every, ahead, lock_timeout, schedule, last_status, last_created FROM etl.partition_policies;
+SELECT kind, name, rows, jsonb_pretty(detail) AS detail FROM etl.runs WHERE kind = 'partitions' ORDER BY run_id;
+SELECT etl.add_partition_policy('visit', '1 week', ahead => 3);
+SELECT etl.add_partition_policy('visit', '1 week', ahead => 3, if_not_exists => true);
+SELECT etl.add_partition_policy('visit', '1 week', ahead => 2, if_not_exists => true);
+SELECT etl.add_partition_policy('orders', '1 week');
+SELECT etl.add_partition_policy('visit', '36 hours');
+SELECT etl.alter_partition_policy('visit', ahead => 2);
+SELECT etl.alter_partition_policy('visit', ahead => 0);
+CALL etl.create_partitions('nowhere');
+CREATE TABLE visit_default PARTITION OF visit DEFAULT;
+INSERT INTO visit VALUES ('2026-01-20', '/');
+CALL etl.create_partitions('visit', '2026-01-10');
+CALL etl.create_partitions('visit', '2026-02-01');
+SELECT etl.remove_partition_policy('visit');
+SELECT etl.remove_partition_policy('visit');
+SELECT etl.remove_partition_policy('visit', if_exists => true);
+SELECT action, object, detail - '{run,owner}'::text[] AS detail
+FROM etl.audit_log WHERE action ~ 'partition' ORDER BY seq;
+
 -- Remove
 SELECT etl.remove_retention_policy('nowhere');
 SELECT etl.remove_retention_policy('nowhere', if_exists => true);

@@ -292,8 +292,9 @@ $$Carries out partition policies: creates the partitions that a table lacks for 
 it as the policy says. What is there already stays as it is: nothing overlaps, gaps are filled, and where partitions end
 between two bounds of the calendar, the next one begins there and ends at a bound (less than half a width goes with its
 neighbour). Each partition is a transaction of its own, so it cannot be called inside a transaction block (2D000). The
-table is locked in SHARE UPDATE EXCLUSIVE mode, which keeps nobody from reading or writing; a default partition is
-locked exclusively while PostgreSQL looks through it.
+table is locked in SHARE UPDATE EXCLUSIVE mode, which keeps nobody from reading or writing. A default partition is
+locked exclusively while PostgreSQL looks through it, and tables that foreign keys of the table refer to are locked
+against writing for as long as one partition takes.
 policy: name of one policy of the current role; NULL: all of them, one after the other; one that fails does not stop the
 rest. as_of: the moment that is the present (default: now). dry_run: creates each partition and rolls it back at once;
 only the run is recorded. since: partitions from this moment on are created as well, but none whose rows a retention

@@ -21,7 +21,7 @@ BEGIN
     days := extract(day FROM every);
     seconds := extract(epoch FROM every - make_interval(months => months, days => days));
     problem := CASE
-        WHEN sign(months) + sign(days) + sign(seconds) > 1 THEN 'It is made of months, days and time of day.'
+        WHEN sign(months) + sign(days) + sign(seconds) > 1 THEN 'It mixes months, days or hours.'
         WHEN every > interval '100 years' THEN 'It is longer than 100 years.'
         WHEN months > 12 AND months % 12 <> 0 THEN 'It is longer than a year, but no number of years.'
         WHEN months BETWEEN 1 AND 12 AND 12 % months <> 0 THEN 'The months of a year cannot be divided by it.'
@@ -33,7 +33,7 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('every must be a width that partitions can begin at the same times with, not "%s"', every),
+            MESSAGE = format('every "%s" does not fit the calendar', every),
             DETAIL = problem,
             HINT = 'Give years, 1, 2, 3, 4 or 6 months, weeks, days, or 1, 2, 3, 4, 6, 8 or 12 hours, such as '
                    '''1 month''.';

@@ -118,6 +118,26 @@ $$;
 COMMENT ON FUNCTION etl._partition_check_subpartitions(regclass) IS
     'Raises (0A000) where the subpartitions of a partition cannot be made for another one.';
 
+CREATE FUNCTION etl._partition_give(relation regclass, made regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation);
+    member regclass;
+BEGIN
+    IF owner <> current_user THEN
+        FOR member IN SELECT f FROM etl._family(made) AS f LOOP
+            EXECUTE format('ALTER TABLE %s OWNER TO %I', member, owner);
+        END LOOP;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._partition_give(regclass, regclass) IS
+    'Gives a new table and its partitions to the owner of another one. Before it is attached, so that indexes with '
+    'functions in them are built with the rights of that owner.';
+
 CREATE FUNCTION etl._partition_create_table(relation regclass, sibling regclass, new_name text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -146,10 +166,12 @@ BEGIN
                        etl._partition_fit(place[2], sub.suffix), new_name, sub.bound,
                        etl._partition_storage(sub.model, sibling));
     END LOOP;
+    PERFORM etl._partition_give(relation, new_name::regclass);
 END
 $$;
 COMMENT ON FUNCTION etl._partition_create_table(regclass, regclass, text) IS
-    'Creates a table that can be attached as a partition, with subpartitions _s0, _s1 … where its sibling has them.';
+    'Creates a table that can be attached as a partition, with subpartitions _s0, _s1 … where its sibling has them, '
+    'and gives it to the owner of the parent.';
 
 CREATE FUNCTION etl._partition_set_identity(model regclass, made regclass)
 RETURNS void
@@ -190,7 +212,6 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    owner CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation);
     sub record;
 BEGIN
     PERFORM etl._partition_set_identity(model, made);
@@ -208,15 +229,12 @@ BEGIN
     LOOP
         PERFORM etl._partition_finish(relation, sub.model, sub.made);
     END LOOP;
-    IF owner <> current_user THEN
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', made, owner);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._partition_finish(regclass, regclass, regclass) IS
-    'Gives a partition that is attached, and its subpartitions, the replica identity of its sibling and the owner of '
-    'its table. Row security is on where the table or the sibling has it on: without policies of its own the '
-    'partition shows nobody but its owner what the table hides.';
+    'Gives a partition that is attached, and its subpartitions, the replica identity of its sibling. Row security is '
+    'on where the table or the sibling has it on: without policies of its own the partition shows nobody but its owner '
+    'what the table hides.';
 
 -- Rows that are in the way --------------------------------------------------------------------------------------------
 

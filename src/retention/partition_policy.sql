@@ -60,10 +60,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    place CONSTANT regnamespace := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'pg_partman');
     config CONSTANT regclass := (
-        SELECT c.oid FROM pg_extension AS e
-        JOIN pg_class AS c ON c.relnamespace = e.extnamespace AND c.relname = 'part_config'
-        WHERE e.extname = 'pg_partman');
+        SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = place AND c.relname = 'part_config');
     -- As pg_partman writes names: without quotes.
     parent CONSTANT text := (
         SELECT format('%s.%s', n.nspname, c.relname)
@@ -72,11 +71,11 @@ DECLARE
 BEGIN
     IF config IS NULL THEN
         RETURN;
-    ELSIF NOT has_table_privilege(config, 'SELECT') THEN
+    ELSIF NOT (has_table_privilege(config, 'SELECT') AND has_schema_privilege(place, 'USAGE')) THEN
         RAISE WARNING USING
             MESSAGE = format('role "%s" may not read "%s", so whether pg_partman manages table "%s" is not known',
                              current_user, config, relation),
-            HINT = format('GRANT SELECT ON %s TO %I;', config, current_user);
+            HINT = format('GRANT USAGE ON SCHEMA %s TO %I; GRANT SELECT ON %s TO %2$I;', place, current_user, config);
         RETURN;
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c WHERE c.parent_table = $1)', config) INTO is_listed USING parent;

@@ -34,6 +34,8 @@ for file in schema data pipeline; do
         > "$dir/$file.out"
 done
 q -d before -c "CALL etl.run_pipeline('nightly', '2026-01-01 00:00:00+00')" > "$dir/run.out"
+q -d before -c 'CREATE TABLE visits (at date) PARTITION BY RANGE (at)' \
+    -c "SELECT etl.add_partition_policy('visits', '1 month', 1)" > "$dir/partitions.out"
 q -d before -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks')" > "$dir/seen.out"
 
 # All that a user has configured, and what has happened so far.
@@ -42,6 +44,7 @@ configuration() {
 SELECT s FROM etl.suites AS s ORDER BY 1;
 SELECT e FROM etl.expectations AS e ORDER BY 1;
 SELECT p FROM etl.policies AS p ORDER BY p.policy;
+SELECT p FROM etl.partition_policies AS p ORDER BY p.policy;
 SELECT l FROM etl.audit_log AS l ORDER BY l.owner, l.seq;
 SELECT p.pipeline, p.steps FROM etl.pipelines AS p ORDER BY 1;
 SELECT s FROM etl.step AS s ORDER BY 1;
@@ -63,6 +66,8 @@ is "$(q -d after -f "$dir/dump.sql" 2>&1 | grep -v '^[ 0-9]*$' || true)" '' 'the
 is "$(configuration after)" "$(cat "$dir/configuration")" \
     'suites, policies, pipelines, runs, quarantined rows, keys that were seen and removed duplicates are there'
 is "$(q -d after -c "SELECT etl.quarantine('transactions_raw', 'transactions')" 2> "$dir/notices")" 0 'and work'
+is "$(q -d after -c "CALL etl.create_partitions('visits', '2026-01-31')" -c "SELECT count(*) FROM pg_inherits WHERE inhparent = 'visits'::regclass" 2> "$dir/notices")" \
+    2 'and partitions are created'
 is "$(q -d after -c "INSERT INTO etl.run (kind, name, as_of) VALUES ('refresh', 'x', now()) RETURNING run_id > (SELECT max(run_id) FROM etl.runs)")" \
     t 'numbers go on where they were'
 is "$(q -d after -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks'), etl.first_seen('a', '2025-01-01', '1 day', 'new')")" \
