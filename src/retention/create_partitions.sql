@@ -125,11 +125,10 @@ DECLARE
 BEGIN
     PERFORM etl._partition_check_relation(relation), etl._partition_check_settings(policy);
     EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', relation);
-    SELECT m.lower_bound, m.upper_bound INTO piece
-    FROM etl._partitions_missing(relation, policy.every, policy.ahead, (state ->> 'as_of')::timestamptz, since) AS m
-    WHERE m.lower_bound >= coalesce((state ->> 'reached')::timestamp, '-infinity')
-    ORDER BY m.lower_bound LIMIT 1;
-    IF FOUND THEN
+    SELECT m.* INTO piece FROM etl._partition_missing(
+        relation, policy.every, policy.ahead, (state ->> 'as_of')::timestamptz, since,
+        (state ->> 'reached')::timestamp) AS m;
+    IF piece.lower_bound IS NOT NULL THEN
         RETURN to_jsonb(piece);
     END IF;
     FOR gap IN
@@ -307,5 +306,6 @@ Each policy adds a row to etl.runs (kind partitions), whose rows is the number o
 created (partition, from, to) and failures.
 Errors: 42704 no such policy, 42501 another role's, 22023 bad as_of or since, 55P03 another session is running it, or
 locks of others were in the way five times, 23514 the default partition has rows of a new one (the hint has the SQL that
-moves them), 42P07 the name is taken, 0A000 subpartitions that cannot be made again, 54000 more than 1000 partitions are
-missing, and those of etl.add_partition_policy; what stopped a policy is raised at the end under its own SQLSTATE.$$;
+moves them), 42P07 the name is taken, 0A000 subpartitions that cannot be made again, 54000 since lies more than 1000
+partitions before as_of, and those of etl.add_partition_policy; what stopped a policy is raised at the end under its own
+SQLSTATE.$$;

@@ -59,24 +59,6 @@ $$;
 COMMENT ON FUNCTION etl._partition_floor(timestamp, interval) IS
     'The last bound of the grid of a width that is not after a time, from the year 1 on.';
 
-CREATE FUNCTION etl._partition_moment(bound text)
-RETURNS timestamp
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'
-SET datestyle = 'ISO, YMD'
-AS $$
-    SELECT CASE
-               WHEN bound = 'MINVALUE' THEN '-infinity'
-               WHEN bound = 'MAXVALUE' THEN 'infinity'
-               WHEN bound ~ '^''\d{6}' THEN 'infinity' -- dates go further than timestamps
-               ELSE btrim(bound, '''')::timestamptz::timestamp
-           END
-$$;
-COMMENT ON FUNCTION etl._partition_moment(text) IS
-    'A bound of a partition, as pg_get_expr() has it in UTC, as a timestamp; what is later than the year 99999 is '
-    'infinity.';
-
 CREATE FUNCTION etl._partition_literal(bound timestamp, type regtype)
 RETURNS text
 LANGUAGE sql STABLE
@@ -99,11 +81,18 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO, YMD'
 AS $$
-    SELECT c.oid::regclass, etl._partition_moment(b.bounds[1]), etl._partition_moment(b.bounds[2])
+    -- Infinity is also what is later than the year 99999: dates go further than timestamps.
+    SELECT c.oid::regclass, m.moments[1], m.moments[2]
     FROM pg_inherits AS i
     JOIN pg_class AS c ON c.oid = i.inhrelid
     CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid),
                                     '^FOR VALUES FROM \(([^,]*)\) TO \(([^,]*)\)$') AS b(bounds)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(CASE WHEN u.bound = 'MINVALUE' THEN '-infinity'
+                              WHEN u.bound = 'MAXVALUE' OR u.bound ~ '^''\d{6}' THEN 'infinity'
+                              ELSE btrim(u.bound, '''')::timestamptz::timestamp END ORDER BY u.place)
+        FROM unnest(b.bounds) WITH ORDINALITY AS u(bound, place)
+    ) AS m(moments)
     WHERE i.inhparent = relation AND b.bounds IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._partition_ranges(regclass) IS
@@ -171,13 +160,17 @@ BEGIN
         first := etl._partition_floor(greatest(begins, etl._partition_cutoff(relation, as_of)), every);
         SELECT r.upper_bound INTO holder FROM etl._partition_ranges(relation) AS r
         WHERE at >= r.lower_bound AND at < r.upper_bound;
-        IF holder >= '10000-01-01' THEN -- nothing is ahead of it
-            last := etl._partition_floor(at, every);
-            RETURN;
-        END IF;
-        last := etl._partition_floor(coalesce(holder - interval '1 microsecond', at), every) + every * (ahead + 1);
+        last := CASE
+            WHEN holder >= '10000-01-01' THEN etl._partition_floor(at, every) -- nothing is ahead of it
+            ELSE etl._partition_floor(coalesce(holder - interval '1 microsecond', at), every) + every * (ahead + 1)
+        END;
     END IF;
-    IF last <= '10000-01-01' THEN
+    IF at - first > every * 1000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'program_limit_exceeded',
+            MESSAGE = format('since (%s) lies more than 1000 partitions of %s before as_of (%s)', since, every, as_of),
+            HINT = 'Give a later moment in since; or an earlier one in as_of as well, and call it several times.';
+    ELSIF last <= '10000-01-01' THEN
         RETURN;
     END IF;
     RAISE EXCEPTION USING
@@ -190,7 +183,7 @@ $$;
 COMMENT ON FUNCTION etl._partition_horizon(regclass, interval, integer, timestamptz, timestamptz) IS
     'Between which two bounds of the grid a table shall have no gap: from the bound before as_of, or before since, but '
     'not before what a retention policy would take at once, to as many widths as are wanted after the partition that '
-    'holds as_of, or would hold it (22023 beyond the years 1 to 9999).';
+    'holds as_of, or would hold it (22023 beyond the years 1 to 9999, 54000 where since is too long ago).';
 
 CREATE FUNCTION etl._partition_end(at timestamp, every interval, free_until timestamp)
 RETURNS timestamp
@@ -213,46 +206,37 @@ COMMENT ON FUNCTION etl._partition_end(timestamp, interval, timestamp) IS
     'Where a partition ends that begins at a time, when there is room until another: at the next bound of the grid. A '
     'rest of less than half a width, before or behind it, goes with it.';
 
-CREATE FUNCTION etl._partitions_missing(
-    relation regclass, every interval, ahead integer, as_of timestamptz, since timestamptz)
-RETURNS TABLE(lower_bound timestamp, upper_bound timestamp)
+CREATE FUNCTION etl._partition_missing(
+    relation regclass, every interval, ahead integer, as_of timestamptz, since timestamptz, reached timestamp,
+    OUT lower_bound timestamp, OUT upper_bound timestamp)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     horizon record;
     taken record;
-    found integer := 0;
 BEGIN
     SELECT h.first, h.last INTO horizon FROM etl._partition_horizon(relation, every, ahead, as_of, since) AS h;
-    lower_bound := horizon.first;
+    lower_bound := greatest(horizon.first, reached);
     FOR taken IN
         SELECT r.lower_bound AS first, r.upper_bound AS last FROM etl._partition_ranges(relation) AS r
-        WHERE r.upper_bound > horizon.first AND r.lower_bound < horizon.last
+        WHERE r.upper_bound > _partition_missing.lower_bound AND r.lower_bound < horizon.last
         UNION ALL
         SELECT horizon.last, horizon.last
         ORDER BY first, last
     LOOP
-        WHILE lower_bound < taken.first LOOP
+        IF lower_bound < taken.first THEN
             upper_bound := etl._partition_end(lower_bound, every, taken.first);
-            found := found + 1;
-            IF found > 1000 THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'program_limit_exceeded',
-                    MESSAGE = format('table "%s" lacks more than 1000 partitions of %s from %s on', relation, every,
-                                     horizon.first),
-                    HINT = 'Give a later moment in since, a greater width, or fewer partitions ahead.';
-            END IF;
-            RETURN NEXT;
-            lower_bound := upper_bound;
-        END LOOP;
+            RETURN;
+        END IF;
         lower_bound := greatest(lower_bound, taken.last);
     END LOOP;
+    lower_bound := NULL;
 END
 $$;
-COMMENT ON FUNCTION etl._partitions_missing(regclass, interval, integer, timestamptz, timestamptz) IS
-    'The partitions that a table lacks, in order: what is free of etl._partition_horizon, cut at the bounds of the '
-    'grid (54000 for more than 1000).';
+COMMENT ON FUNCTION etl._partition_missing(regclass, interval, integer, timestamptz, timestamptz, timestamp) IS
+    'The first partition that a table lacks, from the time that was reached on: what is free of '
+    'etl._partition_horizon, cut at the bounds of the grid. NULL when none is missing.';
 
 CREATE FUNCTION etl._partition_gaps(
     relation regclass, every interval, ahead integer, as_of timestamptz, since timestamptz)

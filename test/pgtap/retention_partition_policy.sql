@@ -258,8 +258,8 @@ SELECT throws_ok(pg_temp.call(quote_literal('leap') || ', ' || quote_literal(m))
 FROM unnest(ARRAY['9999-11-01 00:00+00', '12000-01-01 00:00+00', '294276-12-31 00:00+00', '0001-12-31 00:00+00 BC',
                   '4714-11-24 00:00+00 BC']) AS m;
 SELECT is(pg_temp.last_run('status', 'rows'), 'status failed, rows 0', 'and nothing is created');
-SELECT throws_ok(pg_temp.call('''weeks'', since => ''1990-01-01'''), '54000', NULL, 'more than a thousand partitions');
-SELECT is(count(*), 2::bigint, 'are none') FROM pg_temp.parts('weeks');
+SELECT throws_ok(pg_temp.call('''weeks'', since => ''1990-01-01'''), '54000', NULL, 'more than a thousand weeks');
+SELECT is(count(*), 2::bigint, 'create none') FROM pg_temp.parts('weeks');
 CALL etl.create_partitions('weeks', '9999-12-01 00:00+00');
 SELECT is(count(*), 4::bigint, 'the last year that there is') FROM pg_temp.parts('weeks');
 CALL etl.create_partitions('weeks', '0001-01-01 00:00+00');
