@@ -6,34 +6,29 @@ RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    fields text[] := regexp_split_to_array(btrim(schedule), '\s+');
-    problem text;
 BEGIN
-    IF lower(btrim(schedule)) ~ '^@(yearly|annually|monthly|weekly|daily|midnight|hourly|reboot)$' THEN
-        RETURN;
-    END IF;
-    problem := CASE
-        WHEN schedule IS NULL THEN 'schedule must not be NULL'
-        WHEN btrim(schedule) = '' THEN 'schedule must not be empty'
-        WHEN left(btrim(schedule), 1) = '@' THEN format('schedule "%s" is not known', schedule)
-        WHEN cardinality(fields) <> 5 THEN
-            format('schedule "%s" has %s fields instead of five', schedule, cardinality(fields))
-        WHEN EXISTS (SELECT FROM unnest(fields) AS f WHERE f !~* '^[0-9a-z*,/-]+$') THEN
-            format('schedule "%s" has a field that cron does not understand', schedule)
-    END;
-    IF problem IS NOT NULL THEN
+    IF schedule IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = problem,
+            MESSAGE = 'schedule must not be NULL',
             HINT = 'Give minute, hour, day of month, month and day of week, as in ''0 2 * * *'' for 02:00 GMT every '
-                   'day, or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot.';
+                   'day.';
+    ELSIF lower(btrim(schedule)) = '@reboot' THEN
+        RETURN;
+    END IF;
+    PERFORM etl._schedule_words(schedule);
+    IF schedule ~* '[-0-9 ,]l' THEN -- but for july and the like, which begin with other letters
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('schedule "%s" has L, which pg_cron does not know', schedule),
+            HINT = 'Give the days by their numbers.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._require_schedule(text) IS
-    'Checks that a schedule has cron''s five fields or is a macro such as @hourly (22023). pg_cron takes a sixth field '
-    'without complaint and then runs the job at the wrong times.';
+    'Checks that pg_cron will understand a schedule, cron''s five fields or a macro such as @hourly (22023). pg_cron '
+    'takes a sixth field without complaint and then runs the job at the wrong times, and a range that ends before it '
+    'begins, and then never runs it.';
 
 CREATE FUNCTION etl._require_pg_cron()
 RETURNS void

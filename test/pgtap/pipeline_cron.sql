@@ -62,7 +62,7 @@ SELECT command FROM job \gexec
 SELECT is((SELECT count(*) FROM log), 1::bigint, 'the command of the job carries it out');
 SELECT throws_ok($$SELECT etl.add_retention_policy('log', 'at', '30 days', 'p', archive_to => 'log_old',
                                                    schedule => '0 25 * * *')$$, '22023',
-                 'schedule "0 25 * * *" is not understood by pg_cron', 'a schedule that pg_cron refuses');
+                 'hour "25" of schedule "0 25 * * *" is not between 0 and 23', 'a schedule that is none');
 SELECT is((SELECT count(*) FROM etl.policies), 1::bigint, 'leaves no policy');
 SELECT is(to_regclass('log_old'), NULL, 'and no archive');
 SELECT etl.remove_retention_policy('log') \g /dev/null

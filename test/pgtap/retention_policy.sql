@@ -133,7 +133,7 @@ FROM (VALUES
     ('name', '''a'' || chr(10)', E'name is not a valid name: "a\n"'),
     ('name', 'repeat(''n'', 64)', 'name is not a valid name: "' || repeat('n', 64) || '"'),
     ('schedule', '''''', 'schedule must not be empty'),
-    ('schedule', '''daily''', 'schedule "daily" has 1 fields instead of five')
+    ('schedule', '''daily''', 'schedule "daily" has 1 field instead of five')
 ) AS s(argument, value, message);
 SELECT pg_temp.refuses('schedule => ''@daily''', '55000',
                        format('pg_cron is not installed in database "%s"', current_database()), 'no pg_cron');

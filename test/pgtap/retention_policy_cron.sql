@@ -18,7 +18,7 @@ SELECT results_eq('SELECT schedule FROM job', $$VALUES ('5 4 * * *')$$, 'and ano
 SELECT etl.alter_retention_policy('log', keep => '31 days') \g /dev/null
 SELECT results_eq('SELECT schedule FROM job', $$VALUES ('5 4 * * *')$$, 'which stays when something else is altered');
 SELECT throws_ok($$SELECT etl.alter_retention_policy('log', schedule => '0 25 * * *')$$, '22023',
-                 'schedule "0 25 * * *" is not understood by pg_cron', 'a schedule that pg_cron refuses');
+                 'hour "25" of schedule "0 25 * * *" is not between 0 and 23', 'a schedule that is none');
 SELECT results_eq('SELECT j.schedule, p.schedule FROM job AS j, etl.policies AS p',
                   $$VALUES ('5 4 * * *', '5 4 * * *')$$, 'leaves the one that is there');
 SELECT etl.pause_retention_policy('log'), etl.resume_retention_policy('log') \g /dev/null

@@ -1,8 +1,8 @@
 // Time zones of the server, as the core asks for them.
 #pragma once
 
+#include "core/schedule.hpp"
 #include "pg/postgres.hpp"
-#include "pipeline/schedule.hpp"
 
 #include <string_view>
 
@@ -10,7 +10,7 @@ extern "C" {
 #include <pgtime.h>
 }
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 class server_zone final : public zone {
   public:
@@ -23,4 +23,4 @@ class server_zone final : public zone {
     pg_tz* zone_; // the server keeps it
 };
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 // Seconds as a clock on the wall counts them: those since 1970-01-01 00:00 as if there were no time zones.
 using local_seconds = std::int64_t;
@@ -60,4 +60,4 @@ struct cron {
 // Whether a text is one of cron's: a macro, or five words.
 bool looks_like_cron(std::string_view text);
 
-} // namespace etl::pipeline
+} // namespace etl::clock

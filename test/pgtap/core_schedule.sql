@@ -79,7 +79,7 @@ SELECT is((SELECT count(*) FROM etl.preview_schedule('*/7 3,4 * * *', 'Europe/Be
 SELECT throws_ok($$SELECT etl.preview_schedule('61 * * * *')$$, '22023',
                  'minute "61" of schedule "61 * * * *" is not between 0 and 59');
 SELECT throws_ok($$SELECT etl.preview_schedule('0 2 * * * *')$$, '22023',
-                 'schedule "0 2 * * * *" has 6 fields instead of five');
+                 'schedule "0 2 * * * *" is neither five fields of cron nor an interval');
 SELECT throws_ok($$SELECT etl.preview_schedule('0 0 30 2 *')$$, '22023', 'schedule "0 0 30 2 *" never comes');
 SELECT throws_ok($$SELECT etl.preview_schedule('-5 minutes')$$, '22023',
                  'schedule "-5 minutes" is no span that can repeat');
@@ -102,7 +102,7 @@ SELECT is(etl.explain_schedule('0 0 */14 * *'),
           'interval ''14 days'' does not.', 'and a warning');
 SELECT is(etl.explain_schedule('15 minutes'), 'every 15 mins, counted from 2000-01-03 00:00 (UTC)', 'an interval');
 SELECT throws_ok($$SELECT etl.explain_schedule('often')$$, '22023',
-                 'schedule "often" has 1 field instead of five');
+                 'schedule "often" is neither five fields of cron nor an interval');
 
 SELECT * FROM finish();
 ROLLBACK;

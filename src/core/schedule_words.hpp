@@ -1,12 +1,12 @@
 // A schedule in words, and what those who wrote it may not have meant.
 #pragma once
 
-#include "pipeline/cron.hpp"
+#include "core/cron.hpp"
 
 #include <string>
 #include <vector>
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 // As in "at 02:00, on Monday to Friday, in January".
 std::string words_of(const cron& fields);
@@ -16,4 +16,4 @@ std::string words_of(const cron& fields);
 // of week of which either is enough.
 std::vector<std::string> warnings_of(const cron& fields);
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -1,8 +1,8 @@
 // Any text as a schedule: refused, or times that grow, that its fields allow and that the way back agrees with. Clocks
 // are set forward and back, by hours that the input's first two bytes choose.
 #include "core/error.hpp"
-#include "pipeline/schedule.hpp"
-#include "pipeline/schedule_words.hpp"
+#include "core/schedule.hpp"
+#include "core/schedule_words.hpp"
 
 #include <cstdlib>
 #include <limits>
@@ -10,9 +10,9 @@
 
 namespace {
 
-using etl::pipeline::cron;
-using etl::pipeline::moment;
-using etl::pipeline::schedule;
+using etl::clock::cron;
+using etl::clock::moment;
+using etl::clock::schedule;
 
 void demand(bool truth)
 {
@@ -25,16 +25,16 @@ constexpr moment begin = 1'774'000'000; // in March 2026
 constexpr moment set_at = begin + 400'000;
 constexpr moment set_back_at = begin + 17'000'000;
 
-class two_changes final : public etl::pipeline::zone {
+class two_changes final : public etl::clock::zone {
   public:
     two_changes(std::int64_t first, std::int64_t second) : first_{first}, second_{second} {}
-    etl::pipeline::clock_offset at(moment when) const override
+    etl::clock::clock_offset at(moment when) const override
     {
         if (when < set_at) {
             return {first_, set_at};
         }
-        return when < set_back_at ? etl::pipeline::clock_offset{second_, set_back_at}
-                                  : etl::pipeline::clock_offset{first_, std::numeric_limits<moment>::max()};
+        return when < set_back_at ? etl::clock::clock_offset{second_, set_back_at}
+                                  : etl::clock::clock_offset{first_, std::numeric_limits<moment>::max()};
     }
 
   private:
@@ -56,11 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const std::string_view text{reinterpret_cast<const char*>(data) + 2, size - 2};
     const two_changes zone{offset_of(data[0]), offset_of(data[1])};
-    etl::pipeline::looks_like_cron(text);
+    etl::clock::looks_like_cron(text);
     try {
         const auto fields = cron::parse(text);
-        demand(!etl::pipeline::words_of(fields).empty());
-        etl::pipeline::warnings_of(fields);
+        demand(!etl::clock::words_of(fields).empty());
+        etl::clock::warnings_of(fields);
         const schedule times{fields};
         auto after = begin;
         for (int n = 0; n < 20; ++n) {

@@ -1,4 +1,4 @@
-#include "pipeline/cron.hpp"
+#include "core/cron.hpp"
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -12,7 +12,7 @@
 
 #include "core/cpp_only.hpp"
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 namespace {
 
@@ -57,8 +57,8 @@ constexpr std::array<macro, 7> macros = {{{"@yearly", "0 0 1 1 *"},
                                           {"@hourly", "0 * * * *"}}};
 
 constexpr char format_hint[] =
-    "Give minute, hour, day of month, month and day of week, as in '0 2 * * *' for 02:00 every day; or @hourly, "
-    "@daily, @weekly, @monthly, @yearly; or an interval such as '15 minutes'.";
+    "Give minute, hour, day of month, month and day of week, as in '0 2 * * *' for 02:00 every day; or one of @hourly, "
+    "@daily, @weekly, @monthly, @yearly.";
 
 constexpr std::int64_t minutes_of_day = seconds_of_day / seconds_of_minute;
 
@@ -199,10 +199,7 @@ class field_reader {
 
     std::int32_t end_of(std::string_view text, std::string_view item, std::int32_t first) const
     {
-        auto end = value(text, item);
-        if (number_ == weekday_field && end == 0 && first > 0) {
-            end = 7; // fri-sun
-        }
+        const auto end = value(text, item);
         if (end < first) {
             refuse(item, "ends before it begins",
                    "Give two ranges, as in '" + std::string{item.substr(0, item.find('-'))} + "-" +
@@ -341,4 +338,4 @@ std::optional<local_seconds> cron::next(local_seconds after) const noexcept
     return {};
 }
 
-} // namespace etl::pipeline
+} // namespace etl::clock

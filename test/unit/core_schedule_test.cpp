@@ -1,7 +1,7 @@
 // Known times of schedules, with clocks that are set forward and back; and any fields against a search minute by minute.
 #include "core/error.hpp"
-#include "pipeline/schedule.hpp"
-#include "pipeline/schedule_words.hpp"
+#include "core/schedule.hpp"
+#include "core/schedule_words.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,10 +11,10 @@
 
 namespace {
 
-using etl::pipeline::cron;
-using etl::pipeline::every;
-using etl::pipeline::moment;
-using etl::pipeline::schedule;
+using etl::clock::cron;
+using etl::clock::every;
+using etl::clock::moment;
+using etl::clock::schedule;
 
 // "2026-03-29 02:30" as seconds since 1970.
 std::int64_t at(const std::string& text)
@@ -31,7 +31,7 @@ std::int64_t at(const std::string& text)
 }
 
 // Clocks that are set at given moments.
-class set_clocks final : public etl::pipeline::zone {
+class set_clocks final : public etl::clock::zone {
   public:
     struct change {
         moment from;
@@ -39,7 +39,7 @@ class set_clocks final : public etl::pipeline::zone {
     };
     set_clocks(std::int64_t offset, std::vector<change> changes) : offset_{offset}, changes_{std::move(changes)} {}
 
-    etl::pipeline::clock_offset at(moment when) const override
+    etl::clock::clock_offset at(moment when) const override
     {
         auto offset = offset_;
         for (const auto& c : changes_) {
@@ -64,7 +64,7 @@ const set_clocks half_hour{37800, {{at("2026-04-04 15:00"), 37800}, {at("2026-10
 // A day is left out, as on Samoa at the end of 2011: 30 December was none.
 const set_clocks samoa{-36000, {{at("2011-12-30 10:00"), 50400}}};
 
-std::vector<std::int64_t> times(const schedule& of, const etl::pipeline::zone& in, moment from, std::size_t count)
+std::vector<std::int64_t> times(const schedule& of, const etl::clock::zone& in, moment from, std::size_t count)
 {
     std::vector<std::int64_t> made;
     for (auto next = of.next(from, in); next && made.size() < count; next = of.next(*next, in)) {
@@ -87,7 +87,7 @@ schedule fields(std::string_view text)
     return schedule{cron::parse(text)};
 }
 
-TEST(pipeline_schedule, fields_of_cron)
+TEST(core_schedule, fields_of_cron)
 {
     EXPECT_EQ(times(fields("*/15 * * * *"), utc, at("2026-01-01 00:00"), 3),
               all({"2026-01-01 00:15", "2026-01-01 00:30", "2026-01-01 00:45"}));
@@ -112,7 +112,7 @@ TEST(pipeline_schedule, fields_of_cron)
               all({"2026-05-11 00:00", "2026-06-01 00:00"}));
 }
 
-TEST(pipeline_schedule, before_the_epoch_and_the_ends)
+TEST(core_schedule, before_the_epoch_and_the_ends)
 {
     EXPECT_EQ(times(fields("0 0 * * *"), utc, at("1969-12-30 12:00"), 2),
               all({"1969-12-31 00:00", "1970-01-01 00:00"}));
@@ -120,7 +120,7 @@ TEST(pipeline_schedule, before_the_epoch_and_the_ends)
     EXPECT_EQ(fields("0 0 1 1 *").next(at("9998-12-31 23:00"), utc), at("9999-01-01 00:00"));
 }
 
-TEST(pipeline_schedule, skipped_and_doubled_times_come_once)
+TEST(core_schedule, skipped_and_doubled_times_come_once)
 {
     // 02:30 is skipped on 29 March: it comes at 03:00, which is 01:00 UTC.
     EXPECT_EQ(times(fields("30 2 * * *"), berlin, at("2026-03-28 00:00"), 3),
@@ -137,7 +137,7 @@ TEST(pipeline_schedule, skipped_and_doubled_times_come_once)
               all({"2011-12-29 10:00", "2011-12-30 10:00", "2011-12-31 10:00"}));
 }
 
-TEST(pipeline_schedule, what_comes_in_every_hour_follows_the_clock)
+TEST(core_schedule, what_comes_in_every_hour_follows_the_clock)
 {
     EXPECT_EQ(times(fields("*/30 * * * *"), berlin, at("2026-03-29 00:00"), 4),
               all({"2026-03-29 00:30", "2026-03-29 01:00", "2026-03-29 01:30", "2026-03-29 02:00"}));
@@ -145,7 +145,7 @@ TEST(pipeline_schedule, what_comes_in_every_hour_follows_the_clock)
               all({"2026-10-25 00:30", "2026-10-25 01:30", "2026-10-25 02:30"}));
 }
 
-TEST(pipeline_schedule, spans)
+TEST(core_schedule, spans)
 {
     EXPECT_EQ(times(schedule{every{0, 0, 900, at("2026-01-01 00:05")}}, berlin, at("2026-01-01 00:20"), 2),
               all({"2026-01-01 00:35", "2026-01-01 00:50"}));
@@ -162,7 +162,7 @@ TEST(pipeline_schedule, spans)
               all({"2001-01-31 06:00", "2001-04-30 06:00"}));
 }
 
-TEST(pipeline_schedule, previous)
+TEST(core_schedule, previous)
 {
     EXPECT_EQ(fields("0 2 * * *").previous(at("2026-01-02 02:00"), utc), at("2026-01-01 02:00"));
     EXPECT_EQ(fields("0 2 * * *").previous(at("2026-01-02 02:00") + 1, utc), at("2026-01-02 02:00"));
@@ -183,7 +183,7 @@ void expect_refused(std::string_view text, std::string_view message)
     }
 }
 
-TEST(pipeline_schedule, what_is_refused)
+TEST(core_schedule, what_is_refused)
 {
     expect_refused("", "schedule must not be empty");
     expect_refused("@noon", R"(schedule "@noon" is not known)");
@@ -207,9 +207,9 @@ TEST(pipeline_schedule, what_is_refused)
                    R"(minute "99999999999" of schedule "99999999999 * * * *" is not between 0 and 59)");
 }
 
-TEST(pipeline_schedule, words)
+TEST(core_schedule, words)
 {
-    const auto words = [](std::string_view text) { return etl::pipeline::words_of(cron::parse(text)); };
+    const auto words = [](std::string_view text) { return etl::clock::words_of(cron::parse(text)); };
     EXPECT_EQ(words("* * * * *"), "every minute");
     EXPECT_EQ(words("*/15 * * * *"), "every 15 minutes");
     EXPECT_EQ(words("0 2 * * *"), "at 02:00 every day");
@@ -221,9 +221,9 @@ TEST(pipeline_schedule, words)
     EXPECT_EQ(words("0 0 * * 5L"), "at 00:00, on the last Friday of the month");
 }
 
-TEST(pipeline_schedule, warnings)
+TEST(core_schedule, warnings)
 {
-    const auto warnings = [](std::string_view text) { return etl::pipeline::warnings_of(cron::parse(text)); };
+    const auto warnings = [](std::string_view text) { return etl::clock::warnings_of(cron::parse(text)); };
     EXPECT_TRUE(warnings("*/15 */6 * * *").empty());
     EXPECT_EQ(
         warnings("0 0 */14 * *"),
@@ -268,7 +268,7 @@ random_field make_field(std::mt19937& random, int low, int high)
     return made;
 }
 
-TEST(pipeline_schedule, agrees_with_a_search_minute_by_minute)
+TEST(core_schedule, agrees_with_a_search_minute_by_minute)
 {
     std::mt19937 random{20261130};
     int compared = 0;
@@ -303,7 +303,7 @@ TEST(pipeline_schedule, agrees_with_a_search_minute_by_minute)
 }
 
 // Whatever is before or after a moment is so in every zone: times only grow, and nothing lies between.
-TEST(pipeline_schedule, next_and_previous_agree)
+TEST(core_schedule, next_and_previous_agree)
 {
     std::mt19937 random{7};
     for (const auto* text : {"30 2 * * *", "0,20,40 1-3 * * *", "*/10 * * * *", "0 0 * * 0", "* 2 * * *"}) {

@@ -1,11 +1,11 @@
-#include "pipeline/schedule_words.hpp"
+#include "core/schedule_words.hpp"
 
 #include <array>
 #include <bit>
 
 #include "core/cpp_only.hpp"
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 namespace {
 
@@ -210,4 +210,4 @@ std::vector<std::string> warnings_of(const cron& fields)
     return warnings;
 }
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -6,13 +6,13 @@
 // hours, minutes or seconds. (Vixie cron tells the two kinds apart in the same way.)
 #pragma once
 
-#include "pipeline/cron.hpp"
+#include "core/cron.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <variant>
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 // Seconds since 1970-01-01 00:00 UTC.
 using moment = std::int64_t;
@@ -62,4 +62,4 @@ class schedule {
     std::variant<cron, every> times_;
 };
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -1,4 +1,4 @@
-#include "pipeline/zone_pg.hpp"
+#include "core/zone_pg.hpp"
 
 #include "core/text.hpp"
 #include "pg/boundary.hpp"
@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 server_zone::server_zone(std::string_view name) : zone_{nullptr}
 {
@@ -35,4 +35,4 @@ clock_offset server_zone::at(moment when) const
     return {offset, found == 0 ? std::numeric_limits<moment>::max() : boundary};
 }
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -1,11 +1,11 @@
-#include "pipeline/schedule.hpp"
+#include "core/schedule.hpp"
 
 #include <algorithm>
 #include <chrono>
 
 #include "core/cpp_only.hpp"
 
-namespace etl::pipeline {
+namespace etl::clock {
 
 namespace {
 
@@ -126,4 +126,4 @@ std::optional<moment> schedule::previous(moment before, const zone& in) const
     return {};
 }
 
-} // namespace etl::pipeline
+} // namespace etl::clock

@@ -16,6 +16,20 @@ COMMENT ON FUNCTION etl._schedule_words(text) IS
     'A schedule of cron''s in words, and after it warnings, one sentence or two each. Errors: 22023 names the field '
     'that is not understood.';
 
+CREATE FUNCTION etl._cron_values(schedule text, field integer)
+RETURNS integer[]
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_cron_values';
+COMMENT ON FUNCTION etl._cron_values(text, integer) IS
+    'The numbers that one of the five fields of a schedule allows, of the day of week with 0 for Sunday; L is none.';
+
+CREATE FUNCTION etl._cron_either_day(schedule text)
+RETURNS boolean
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'etl_cron_either_day';
+COMMENT ON FUNCTION etl._cron_either_day(text) IS
+    'Whether a day needs to be only one of both, among the days of month or among those of week.';
+
 CREATE FUNCTION etl._schedule_next(
     cron text, every interval, anchor timestamptz, timezone text, after timestamptz)
 RETURNS timestamptz
@@ -76,7 +90,11 @@ BEGIN
         span := schedule::interval;
     EXCEPTION
         WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
-            PERFORM etl._schedule_words(schedule); -- tells what is wrong with it as fields
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('schedule "%s" is neither five fields of cron nor an interval', schedule),
+                HINT = 'Give minute, hour, day of month, month and day of week, as ''0 2 * * *'' for 02:00 every day; '
+                       'or @hourly, @daily, @weekly, @monthly, @yearly; or an interval, as ''15 minutes''.';
     END;
     seconds := extract(epoch FROM span - date_trunc('day', span));
     months := extract(year FROM span) * 12 + extract(month FROM span);

@@ -1,9 +1,14 @@
-// When schedules come, for SQL: etl._schedule_next, etl._schedule_previous, etl._schedule_words.
-#include "pipeline/schedule.hpp"
+// When schedules come, for SQL: etl._schedule_next and etl._schedule_previous; what they say: etl._schedule_words,
+// etl._cron_values.
+#include "core/schedule.hpp"
+#include "core/schedule_words.hpp"
+#include "core/zone_pg.hpp"
 #include "pg/function.hpp"
+#include "pg/number_array.hpp"
 #include "pg/text_array.hpp"
-#include "pipeline/schedule_words.hpp"
-#include "pipeline/zone_pg.hpp"
+
+#include <array>
+#include <vector>
 
 extern "C" {
 #include <utils/timestamp.h>
@@ -11,20 +16,20 @@ extern "C" {
 
 namespace {
 
+using etl::clock::cron;
+using etl::clock::every;
+using etl::clock::moment;
+using etl::clock::schedule;
+using etl::clock::server_zone;
 using etl::pg::arguments;
-using etl::pipeline::cron;
-using etl::pipeline::every;
-using etl::pipeline::moment;
-using etl::pipeline::schedule;
-using etl::pipeline::server_zone;
 
 constexpr std::int64_t epoch_difference =
-    std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * etl::pipeline::seconds_of_day;
+    std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * etl::clock::seconds_of_day;
 
 // Down to the second.
 moment to_moment(TimestampTz time)
 {
-    return etl::pipeline::floor_divide(time, USECS_PER_SEC) + epoch_difference;
+    return etl::clock::floor_divide(time, USECS_PER_SEC) + epoch_difference;
 }
 
 TimestampTz to_timestamp(moment time)
@@ -97,5 +102,28 @@ ETL_FUNCTION(etl_schedule_words, args)
 
 ETL_FUNCTION(etl_looks_like_cron, args)
 {
-    return args.result(etl::pipeline::looks_like_cron(args.get<std::string_view>(0)));
+    return args.result(etl::clock::looks_like_cron(args.get<std::string_view>(0)));
+}
+
+ETL_FUNCTION(etl_cron_values, args)
+{
+    const auto fields = cron::parse(args.get<std::string_view>(0));
+    const std::array<const etl::clock::cron_field*, 5> all = {&fields.minutes, &fields.hours, &fields.days,
+                                                              &fields.months, &fields.weekdays};
+    const auto number = args.get<std::int32_t>(1);
+    if (number < 1 || number > 5) {
+        return args.null_result();
+    }
+    std::vector<std::int32_t> values;
+    for (std::int32_t value = 0; value < 60; ++value) {
+        if (all[static_cast<std::size_t>(number) - 1]->has(static_cast<unsigned>(value))) {
+            values.push_back(value);
+        }
+    }
+    return etl::pg::make_numbers(values);
+}
+
+ETL_FUNCTION(etl_cron_either_day, args)
+{
+    return args.result(cron::parse(args.get<std::string_view>(0)).either_day());
 }
