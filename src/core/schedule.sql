@@ -122,8 +122,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The first of a month, or a Monday
-    SELECT coalesce(start_at, CASE WHEN span >= interval '1 month' AND extract(day FROM span) = 0
-                                    AND span = date_trunc('month', span)
+    SELECT coalesce(start_at, CASE WHEN extract(year FROM span) + extract(month FROM span) > 0
                                    THEN timestamp '2000-01-01' ELSE timestamp '2000-01-03' END AT TIME ZONE timezone)
 $$;
 COMMENT ON FUNCTION etl._schedule_anchor(interval, text, timestamptz) IS
