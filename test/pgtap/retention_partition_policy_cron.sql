@@ -18,7 +18,7 @@ SELECT results_eq('SELECT schedule FROM job', $$VALUES ('5 4 * * *')$$, 'another
 SELECT etl.alter_partition_policy('log', ahead => 5) \g /dev/null
 SELECT results_eq('SELECT schedule FROM job', $$VALUES ('5 4 * * *')$$, 'and stays when something else is altered');
 SELECT throws_ok($$SELECT etl.alter_partition_policy('log', schedule => '0 25 * * *')$$, '22023',
-                 'schedule "0 25 * * *" is not understood by pg_cron', 'a schedule that pg_cron refuses');
+                 'hour "25" of schedule "0 25 * * *" is not between 0 and 23', 'a schedule that is none');
 SELECT results_eq('SELECT j.schedule, p.schedule FROM job AS j, etl.partition_policies AS p',
                   $$VALUES ('5 4 * * *', '5 4 * * *')$$, 'leaves the one that is there');
 
