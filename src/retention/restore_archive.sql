@@ -6,6 +6,7 @@
 -- are counted. Into any other table rows are copied, and the ledger stays as it is.
 --
 -- Before, what is in the archive is compared with what was moved there; after it, what was stored with what was taken.
+-- A row under a legal hold neither leaves its archive nor is replaced.
 
 CREATE FUNCTION etl._restore_from_table(asked etl._restore, whole boolean)
 RETURNS etl._restored
@@ -38,7 +39,7 @@ BEGIN
     ELSE
         PERFORM etl._require_proven_range(asked, there);
     END IF;
-    PERFORM etl._require_restore_columns(asked);
+    PERFORM etl._require_restore_columns(asked), etl._require_no_hold(asked);
     skipped := etl._restore_skipped(asked);
     restored := etl._restore_rows(asked);
     PERFORM etl._require_taken(asked, restored.taken, there OPERATOR(etl.-) skipped);
@@ -135,6 +136,7 @@ BEGIN
     IF asked.moves THEN
         PERFORM etl._require_whole_file(asked, file, skipped);
     END IF;
+    PERFORM etl._require_no_hold(asked);
     restored := etl._restore_rows(asked);
     PERFORM etl._require_taken(asked, restored.taken, there OPERATOR(etl.-) skipped);
     IF asked.moves THEN
@@ -162,7 +164,8 @@ BEGIN
     asked.tier := archive.tier;
     asked.archive_id := archive.archive_id;
     asked.place := archive.location;
-    asked.target := coalesce(target, to_regclass(archive.relation));
+    asked.origin := to_regclass(archive.relation);
+    asked.target := coalesce(target, asked.origin);
     IF asked.target IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table',
@@ -281,28 +284,42 @@ $$;
 COMMENT ON FUNCTION etl._finish_restore(text, etl._restored[], jsonb) IS
     'Records in the audit log what was restored, and says that the policy is still at work.';
 
-CREATE FUNCTION etl.restore_archive(
-    archive_id bigint, target regclass DEFAULT NULL, on_conflict text DEFAULT 'error', dry_run boolean DEFAULT false)
+CREATE FUNCTION etl._carry_out_restore(
+    policy text, archive_id bigint, from_time timestamptz, to_time timestamptz, target regclass, on_conflict text,
+    dry_run boolean)
 RETURNS SETOF etl._restored
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored etl.archive := etl._require_archive(archive_id);
     restored etl._restored[];
 BEGIN
-    BEGIN
-        restored := ARRAY(SELECT etl._restore_archive(archive_id, target, on_conflict));
-        IF dry_run THEN
-            RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'end of the dry run';
-        END IF;
-        PERFORM etl._finish_restore(stored.policy, restored, jsonb_build_object('policy', stored.policy));
-    EXCEPTION
-        WHEN SQLSTATE 'ETLDR' THEN
-            NULL;
-    END;
+    PERFORM etl._require_flag(dry_run, 'dry_run'), etl._lock_holds();
+    restored := CASE WHEN archive_id IS NULL
+                         THEN ARRAY(SELECT etl._restore_range(policy, from_time, to_time, target, on_conflict))
+                     ELSE ARRAY(SELECT etl._restore_archive(archive_id, target, on_conflict)) END;
+    IF dry_run THEN
+        RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'end of the dry run';
+    END IF;
+    PERFORM etl._finish_restore(policy, restored, jsonb_strip_nulls(jsonb_build_object(
+        'policy', policy, 'from_time', from_time, 'to_time', to_time)));
     RETURN QUERY SELECT r.* FROM unnest(restored) AS r;
+EXCEPTION
+    WHEN SQLSTATE 'ETLDR' THEN
+        RETURN QUERY SELECT r.* FROM unnest(restored) AS r;
 END
+$$;
+COMMENT ON FUNCTION etl._carry_out_restore(text, bigint, timestamptz, timestamptz, regclass, text, boolean) IS
+    'Restores one archive, or without a number the range of a policy; a dry run does it and rolls it back.';
+
+CREATE FUNCTION etl.restore_archive(
+    archive_id bigint, target regclass DEFAULT NULL, on_conflict text DEFAULT 'error', dry_run boolean DEFAULT false)
+RETURNS SETOF etl._restored
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.* FROM etl._require_archive(archive_id) AS a
+    CROSS JOIN LATERAL etl._carry_out_restore(a.policy, a.archive_id, NULL, NULL, target, on_conflict, dry_run) AS r
 $$;
 CREATE FUNCTION etl.restore_archive(
     policy text, from_time timestamptz, to_time timestamptz, target regclass DEFAULT NULL,
@@ -311,22 +328,10 @@ RETURNS SETOF etl._restored
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    restored etl._restored[];
 BEGIN
     PERFORM etl._require_archives_of(policy);
-    BEGIN
-        restored := ARRAY(SELECT etl._restore_range(policy, from_time, to_time, target, on_conflict));
-        IF dry_run THEN
-            RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'end of the dry run';
-        END IF;
-        PERFORM etl._finish_restore(policy, restored, jsonb_build_object('policy', policy, 'from_time', from_time,
-                                                                         'to_time', to_time));
-    EXCEPTION
-        WHEN SQLSTATE 'ETLDR' THEN
-            NULL;
-    END;
-    RETURN QUERY SELECT r.* FROM unnest(restored) AS r;
+    RETURN QUERY
+        SELECT r.* FROM etl._carry_out_restore(policy, NULL, from_time, to_time, target, on_conflict, dry_run) AS r;
 END
 $$;
 CREATE FUNCTION etl.restore_archive(
@@ -349,8 +354,9 @@ COMMENT ON FUNCTION etl.restore_archive(bigint, regclass, text, boolean) IS
     'it, what was stored with what was taken (09000): nothing is restored unless both are the same rows. dry_run: '
     'does it, and rolls it back. All in one transaction; the archive table takes no other writes meanwhile. Errors: '
     '42704 no such archive, 42501 another role''s, 55000 nothing is left of it, or other rows lie in the archive '
-    'table in the same time, 42703 and 42804 the target lacks a column or has it in another type, 23505 a key is '
-    'there already, 0A000 a part of a file, 22023 bad on_conflict.';
+    'table in the same time, or rows that would leave it or be replaced are under a legal hold, 42703 and 42804 the '
+    'target lacks a column or has it in another type, 23505 a key is there already, 0A000 a part of a file, 22023 bad '
+    'on_conflict or dry_run.';
 COMMENT ON FUNCTION etl.restore_archive(text, timestamptz, timestamptz, regclass, text, boolean) IS
     'Brings back what a policy has archived of a range of time, from_time (NULL: the first row) to to_time exclusive '
     '(NULL: the last), from all its archives, as etl.restore_archive of one archive does; one row of the result for '

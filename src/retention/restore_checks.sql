@@ -15,13 +15,14 @@ CREATE TYPE etl._restore AS (
     last_time timestamptz,
     before timestamptz,
     target regclass,
+    origin regclass,
     on_conflict text,
     moves boolean
 );
 COMMENT ON TYPE etl._restore IS
     'Rows that are to be restored from one place (a table or a file) into a target: those from first_time to '
-    'last_time, or before a moment, and of the filter, whose alias for the place is given. moves: they leave the '
-    'place.';
+    'last_time, or before a moment, and of the filter, whose alias for the place is given. origin: the table that they '
+    'were taken from first. moves: they leave the place.';
 
 CREATE TYPE etl._restored AS (
     archive bigint,

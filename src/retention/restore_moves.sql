@@ -12,19 +12,28 @@ $$;
 COMMENT ON FUNCTION etl._conflicts_of(etl._restore, text) IS
     'Condition that the key of a row, by any of the target''s, is in the target already.';
 
+CREATE FUNCTION etl._restore_taken(asked etl._restore)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._restore_condition(asked)
+        || CASE WHEN (asked).on_conflict = 'skip'
+               THEN format(' AND NOT (%s)', etl._conflicts_of(asked, quote_ident((asked).alias))) ELSE '' END
+$$;
+COMMENT ON FUNCTION etl._restore_taken(etl._restore) IS
+    'SQL condition of the rows that are restored. Conflict rule skip: without those whose key is in the target.';
+
 CREATE FUNCTION etl._restore_taking(asked etl._restore)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    condition text := etl._restore_condition(asked);
-    list text := (SELECT string_agg(format('%I.%I', asked.alias, c), ', ' ORDER BY n)
-                  FROM unnest(asked.columns) WITH ORDINALITY AS u (c, n));
+    condition CONSTANT text := etl._restore_taken(asked);
+    list CONSTANT text := (SELECT string_agg(format('%I.%I', asked.alias, c), ', ' ORDER BY n)
+                           FROM unnest(asked.columns) WITH ORDINALITY AS u (c, n));
 BEGIN
-    IF asked.on_conflict = 'skip' THEN
-        condition := format('%s AND NOT (%s)', condition, etl._conflicts_of(asked, quote_ident(asked.alias)));
-    END IF;
     IF asked.moves AND NOT etl._is_archive_file(asked.place) THEN
         RETURN format('DELETE FROM %s WHERE %s RETURNING %s', etl._restore_source(asked), condition, list);
     END IF;
@@ -32,8 +41,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._restore_taking(etl._restore) IS
-    'SQL that returns the rows to restore: a DELETE where they leave a table. Conflict rule skip: without those whose '
-    'key is in the target.';
+    'SQL that returns the rows to restore: a DELETE where they leave a table.';
 
 CREATE FUNCTION etl._restore_storing(asked etl._restore)
 RETURNS text
@@ -157,6 +165,59 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._restore_skipped(etl._restore) IS
     'The rows that the conflict rule leaves where they are, before anything is restored.';
+
+CREATE FUNCTION etl._refuse_held(rows bigint, place text, hint text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rows > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format(CASE rows WHEN 1 THEN '%s row in %s is under a legal hold'
+                                       ELSE '%s rows in %s are under a legal hold' END, rows, place),
+            DETAIL = 'A held row is neither moved nor changed. Nothing was restored.',
+            HINT = hint || ' SELECT * FROM etl.legal_holds; lists the holds.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_held(bigint, text, text) IS
+    'Raises (55000) where rows that would be moved or changed are under a legal hold.';
+
+CREATE FUNCTION etl._require_no_hold(asked etl._restore)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    leaving CONSTANT text := CASE
+        WHEN NOT asked.moves THEN NULL
+        WHEN NOT etl._is_archive_file(asked.place)
+            THEN etl._held_condition(asked.place::regclass, asked.alias::text, asked.origin)
+        WHEN asked.origin IS NOT NULL THEN etl._held_condition(asked.origin, asked.alias::text, in_file => true) END;
+    replaced CONSTANT text := CASE
+        WHEN asked.on_conflict = 'update' THEN etl._held_condition(asked.target, 'etl_target') END;
+BEGIN
+    IF leaving IS NOT NULL THEN
+        PERFORM etl._refuse_held(
+            etl.row_count(etl._restore_count(asked, format('%s AND %s', etl._restore_taken(asked), leaving))),
+            asked.place, 'Restore into another table, which copies.');
+    END IF;
+    IF replaced IS NOT NULL THEN
+        PERFORM etl._refuse_held(
+            etl._locked_value(format(
+                'SELECT count(*) FROM %s AS etl_target WHERE %s AND EXISTS (SELECT FROM %s WHERE %s AND %s)',
+                asked.target, replaced, etl._restore_source(asked), etl._restore_taken(asked),
+                etl._same_key((SELECT k FROM etl._plain_keys(asked.target) AS k LIMIT 1), 'etl_target',
+                              quote_ident(asked.alias))), NULL::bigint),
+            format('table "%s"', asked.target), 'Use on_conflict => ''skip'', or restore into another table.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_no_hold(etl._restore) IS
+    'Checks that no row which would leave its archive, or be replaced in the target, is under a legal hold (55000). '
+    'The caller keeps holds from being placed meanwhile.';
 
 CREATE FUNCTION etl._require_taken(asked etl._restore, taken etl.rows_hash, expected etl.rows_hash)
 RETURNS void

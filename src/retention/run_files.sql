@@ -73,12 +73,9 @@ DECLARE
 BEGIN
     SELECT w.* INTO made
     FROM etl.archive AS a,
-         etl._archive_write(a.location, a.format, (
-             SELECT format('SELECT %s FROM %s AS %I WHERE %s',
-                           string_agg(format('%I.%I', alias, c.attname), ', ' ORDER BY c.attnum), hot, alias,
-                           condition)
-             FROM pg_attribute AS c
-             WHERE c.attrelid = hot AND c.attnum > 0 AND NOT c.attisdropped)) AS w
+         etl._archive_write(a.location, a.format, format(
+             'SELECT %s FROM %s AS %I WHERE %s', etl._columns_of(etl._ledger_columns(hot), quote_ident(alias)), hot,
+             alias, condition)) AS w
     WHERE a.archive_id = archive;
     UPDATE etl.archive AS a
     SET rows = made.rows, bytes = made.bytes, contents = made.contents, sha256 = made.sha256, columns = made.columns
@@ -259,7 +256,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
-    held CONSTANT text := etl._held_condition(policy.relation::regclass, alias::text);
+    held CONSTANT text := etl._held_condition(policy.relation::regclass, alias::text, in_file => true);
     is_held boolean := false;
 BEGIN
     IF held IS NOT NULL THEN
@@ -267,6 +264,12 @@ BEGIN
             INTO is_held;
     END IF;
     RETURN is_held;
+EXCEPTION
+    WHEN undefined_file THEN
+        IF file.status <> 'removing' THEN
+            RAISE;
+        END IF;
+        RETURN false; -- a run that crashed has removed it
 END
 $$;
 COMMENT ON FUNCTION etl._is_file_held(etl.retention_policy, etl.archive) IS
@@ -335,7 +338,8 @@ BEGIN
     LIMIT 1;
     IF file.archive_id IS NULL THEN
         state.stage := NULL;
-    ELSIF etl._is_file_held(policy, file) AND file.status = 'kept' THEN
+    ELSIF etl._is_file_held(policy, file) THEN
+        UPDATE etl.archive AS a SET status = 'kept' WHERE a.archive_id = file.archive_id AND a.status = 'removing';
         state.block := file.archive_id;
     ELSIF file.status = 'kept' AND NOT state.dry_run THEN
         UPDATE etl.archive AS a SET status = 'removing' WHERE a.archive_id = file.archive_id;
@@ -380,6 +384,5 @@ COMMENT ON FUNCTION etl.remove_orphan(bigint) IS
 $$Removes an archive file that holds copies only: a run that ended before it had deleted the rows left it (status orphan
 in etl.archives), or its rows were restored. Runs never do so by themselves: after a recovery to a point in time the
 file may belong to another history. Returns whether there was such a file; it is removed at once, whatever becomes of
-the
-transaction.
+the transaction.
 Errors: 42704 no such archive, 55000 it is no orphan, 42501 a role without the privileges of pg_write_server_files.$$;
