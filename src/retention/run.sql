@@ -95,16 +95,25 @@ COMMENT ON FUNCTION etl._retention_report(etl.retention_policy, etl._retention_s
 
 CREATE FUNCTION etl._retention_rest(policy etl.retention_policy, state etl._retention_state)
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- 0.05 s and twice as long each time for a batch that is tried again.
-    SELECT pg_sleep(CASE WHEN (state).attempts > 1 THEN 0.05 * 2 ^ ((state).attempts - 1)
-                         ELSE extract(epoch FROM (policy).pause) END)
-    WHERE (state).attempts > 1 OR (policy).pause > interval '0'
+    IF state.attempts > 1 THEN
+        PERFORM pg_sleep(0.05 * 2 ^ (state.attempts - 1));
+    ELSIF policy.pause > interval '0' THEN
+        PERFORM pg_sleep(extract(epoch FROM policy.pause));
+    END IF;
+EXCEPTION
+    WHEN query_canceled THEN
+        PERFORM etl._unlock_run('etl.retention_policy', policy.policy_id);
+        RAISE;
+END
 $$;
 COMMENT ON FUNCTION etl._retention_rest(etl.retention_policy, etl._retention_state) IS
-    'Waits between two batches as long as the policy says, or before one is tried again.';
+    'Waits between two batches as long as the policy says, or before one is tried again. A cancel, which ends the run '
+    'here, leaves no lock on the policy.';
 
 CREATE FUNCTION etl._retention_failure(policy etl.retention_policy, run bigint)
 RETURNS jsonb
@@ -117,12 +126,18 @@ AS $$
                     'detail', r.detail ->> 'error_detail', 'hint', r.detail ->> 'error_hint')
          FROM etl.run AS r
          WHERE r.run_id = run),
-        jsonb_build_object('policy', policy.name, 'sqlstate', '55P03', 'message', 'another session is running it',
-                           'detail', 'Nothing was changed by this call.',
-                           'hint', 'Wait for it to end; etl.runs shows how far it is.'))
+        (SELECT jsonb_build_object('policy', policy.name, 'sqlstate', '55P03',
+                                   'message', 'another session is running it',
+                                   'detail', 'Nothing was changed by this call.',
+                                   'hint', 'Wait for it to end; etl.runs shows how far it is.')
+         FROM etl.retention_policy AS p
+         WHERE p.policy_id = policy.policy_id),
+        jsonb_build_object('policy', policy.name, 'sqlstate', '42704', 'message', 'it was removed before its turn came',
+                           'detail', 'Nothing was changed by it.'))
 $$;
 COMMENT ON FUNCTION etl._retention_failure(etl.retention_policy, bigint) IS
-    'What went wrong with a policy: the error recorded with the run, or with no run, that another session runs it.';
+    'What went wrong with a policy: the error recorded with the run, or with no run, that another session runs it or '
+    'has removed it.';
 
 CREATE FUNCTION etl._retention_raise(failures jsonb)
 RETURNS void
@@ -199,6 +214,7 @@ BEGIN
     END IF;
     began := clock_timestamp();
     spoke := began;
+    policy := etl._retention_as_stored(policy);
     LOOP
         PERFORM etl._lock_role();
         state := etl._retention_step(policy, run);

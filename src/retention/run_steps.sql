@@ -6,6 +6,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF policy.evolve AND state.stage IS NOT NULL THEN
+        PERFORM etl._retention_evolve_again(policy);
+    END IF;
     state := etl._retention_advance(policy, state);
     RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'end of the dry run';
 EXCEPTION
@@ -155,6 +158,28 @@ $$;
 COMMENT ON FUNCTION etl._retention_fail(etl.retention_policy, bigint, jsonb) IS
     'Ends a run with what kept a rollup from being refreshed.';
 
+CREATE FUNCTION etl._retention_take_step(
+    policy etl.retention_policy, before etl._retention_state)
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    state etl._retention_state;
+BEGIN
+    IF before.dry_run THEN
+        state := etl._retention_rehearse(policy, before);
+    ELSE
+        state := etl._retention_advance(policy, before);
+    END IF;
+    state := etl._retention_record(policy, state, NULL);
+    PERFORM etl._retention_audit(policy, before, state); -- the last: others wait for its lock
+    RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_take_step(etl.retention_policy, etl._retention_state) IS
+    'One batch of a run, or the rehearsal of one, with its record in etl.run and in the audit log.';
+
 CREATE FUNCTION etl._retention_step(policy etl.retention_policy, run bigint)
 RETURNS etl._retention_state
 LANGUAGE plpgsql VOLATILE
@@ -165,13 +190,12 @@ DECLARE
     state etl._retention_state := before;
     message text;
 BEGIN
+    IF etl._retention_may_not_go_on(policy, before) THEN
+        RETURN etl._retention_cut_short(policy, before, 'paused');
+    END IF;
     PERFORM etl._retention_set_locks(policy);
     BEGIN
-        IF state.dry_run THEN
-            state := etl._retention_rehearse(policy, state);
-        ELSE
-            state := etl._retention_advance(policy, state);
-        END IF;
+        RETURN etl._retention_take_step(policy, before);
     EXCEPTION
         WHEN OTHERS OR query_canceled OR assert_failure THEN
             GET STACKED DIAGNOSTICS
@@ -190,15 +214,13 @@ BEGIN
                 PERFORM etl._retention_give_up_file(before);
             END IF;
     END;
-    state := etl._retention_record(policy, state, message);
-    PERFORM etl._retention_audit(policy, before, state); -- the last: others wait for its lock
-    RETURN state;
+    RETURN etl._retention_record(policy, state, message);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_step(etl.retention_policy, bigint) IS
     'One transaction of a run: a batch, or the rehearsal of one, and its record in etl.run. An error ends the run as '
     'failed and is recorded, not raised; where somebody else''s locks were in the way, the batch is tried again, with '
-    'care. The tier of the state is NULL when the run has ended.';
+    'care. A policy that was paused meanwhile ends it. The tier of the state is NULL when the run has ended.';
 
 CREATE FUNCTION etl._retention_state_of(run bigint)
 RETURNS etl._retention_state
@@ -217,6 +239,38 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_state_of(bigint) IS 'How far a run is.';
 
+CREATE FUNCTION etl._retention_left_over(state etl._retention_state)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT greatest(coalesce(((state).action ->> 'due')::bigint - ((state).action ->> 'rows')::bigint, 0), 0)
+$$;
+COMMENT ON FUNCTION etl._retention_left_over(etl._retention_state) IS
+    'How many rows the tier that a run is at has not come to yet.';
+
+CREATE FUNCTION etl._retention_cut_short(policy etl.retention_policy, state etl._retention_state, reason text)
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    left_over CONSTANT bigint := etl._retention_left_over(state);
+BEGIN
+    state.stopped := reason;
+    IF state.action IS NOT NULL THEN
+        state.action := state.action || jsonb_build_object('remaining', left_over);
+    END IF;
+    IF state.tier = 1 THEN
+        state.remaining := left_over;
+    END IF;
+    state.tier := NULL;
+    RETURN etl._retention_record(policy, state, NULL);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_cut_short(etl.retention_policy, etl._retention_state, text) IS
+    'Ends a run before its end for a reason that is recorded, with how many rows remain.';
+
 CREATE FUNCTION etl._retention_stop(policy etl.retention_policy, run bigint, began timestamptz)
 RETURNS etl._retention_state
 LANGUAGE plpgsql VOLATILE
@@ -225,17 +279,9 @@ AS $$
 DECLARE
     state etl._retention_state := etl._retention_state_of(run);
     took CONSTANT numeric := extract(epoch FROM clock_timestamp() - began);
-    done CONSTANT bigint := coalesce((state.action ->> 'rows')::bigint, 0);
-    left_over CONSTANT bigint := greatest(coalesce((state.action ->> 'due')::bigint - done, 0), 0);
+    left_over CONSTANT bigint := etl._retention_left_over(state);
 BEGIN
-    state.stopped := format('max_runtime (%s)', policy.max_runtime);
-    state.seconds_left := ceil(left_over * took / nullif(done, 0));
-    IF state.action IS NOT NULL THEN
-        state.action := state.action || jsonb_build_object('remaining', left_over);
-    END IF;
-    IF state.tier = 1 THEN
-        state.remaining := left_over;
-    END IF;
+    state.seconds_left := ceil(left_over * took / nullif((state.action ->> 'rows')::bigint, 0));
     RAISE NOTICE USING
         MESSAGE = format('retention policy "%s" stopped after %s: %s of %s rows of "%s" remain', policy.name,
                          policy.max_runtime, left_over, coalesce(state.action ->> 'due', '?'),
@@ -244,12 +290,49 @@ BEGIN
                         coalesce(state.seconds_left::text, 'unknown number of')),
         HINT = format('The next run goes on; SELECT etl.alter_retention_policy(%L, max_runtime => …) lets it run '
                       'longer.', policy.name);
-    state.tier := NULL;
-    RETURN etl._retention_record(policy, state, NULL);
+    RETURN etl._retention_cut_short(policy, state, format('max_runtime (%s)', policy.max_runtime));
 END
 $$;
 COMMENT ON FUNCTION etl._retention_stop(etl.retention_policy, bigint, timestamptz) IS
     'Ends a run that has reached its max_runtime, and says what remains and how long that will take.';
+
+CREATE FUNCTION etl._retention_may_not_go_on(policy etl.retention_policy, state etl._retention_state)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A file that is being written is brought to its end: until then it holds copies.
+    IF state.dry_run OR state.file IS NOT NULL OR NOT EXISTS (
+        SELECT FROM etl.retention_policy AS p WHERE p.policy_id = policy.policy_id AND p.paused_at IS NOT NULL
+    ) THEN
+        RETURN false;
+    END IF;
+    RAISE NOTICE USING
+        MESSAGE = format('retention policy "%s" was paused: %s of %s rows of "%s" remain', policy.name,
+                         etl._retention_left_over(state), coalesce(state.action ->> 'due', '?'),
+                         etl._retention_place(policy, state.tier - 1)),
+        HINT = format('SELECT etl.resume_retention_policy(%L); lets it go on with the next run.', policy.name);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_may_not_go_on(etl.retention_policy, etl._retention_state) IS
+    'Whether a policy was paused after its run had begun, which the client is told; not while a file is half done.';
+
+CREATE FUNCTION etl._retention_as_stored(policy etl.retention_policy)
+RETURNS etl.retention_policy
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored etl.retention_policy;
+BEGIN
+    SELECT p.* INTO stored FROM etl.retention_policy AS p WHERE p.policy_id = policy.policy_id;
+    RETURN CASE WHEN FOUND THEN stored ELSE policy END;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_as_stored(etl.retention_policy) IS
+    'A policy as it is once the session has locked it: another one may have changed it since it was read.';
 
 CREATE FUNCTION etl._retention_begin(policy etl.retention_policy, as_of timestamptz, dry_run boolean)
 RETURNS bigint
@@ -269,6 +352,9 @@ BEGIN
     state.bytes := 0;
     IF NOT etl._lock_run('etl.retention_policy', policy.policy_id) THEN
         RETURN NULL;
+    ELSIF NOT EXISTS (SELECT FROM etl.retention_policy AS p WHERE p.policy_id = policy.policy_id) THEN
+        PERFORM etl._unlock_run('etl.retention_policy', policy.policy_id);
+        RETURN NULL;
     END IF;
     PERFORM etl._close_lost_runs('retention', policy.name);
     run := etl._start_run('retention', policy.name, as_of);
@@ -277,5 +363,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_begin(etl.retention_policy, timestamptz, boolean) IS
-    'Locks a policy for this session and records the run that begins; NULL when another session is running it.';
+    'Locks a policy for this session and records the run that begins; NULL when another session is running it, or has '
+    'removed it.';
 

@@ -317,6 +317,11 @@ SELECT throws_ok(pg_temp.call($$etl.run_retention('busy', '2025-06-01')$$), '55P
 SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'running', 'the run is seen while it runs');
 
 -- A cancelled run says so, and lets go of its lock.
+-- Not in its first wait, which is short.
+DO $$ BEGIN WHILE NOT EXISTS (
+    SELECT FROM pg_locks AS l
+    WHERE l.locktype = 'advisory' AND NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.1 s'
+) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT pg_cancel_backend(l.pid) FROM pg_locks AS l WHERE l.locktype = 'advisory' AND NOT l.granted \g /dev/null
 SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
 SELECT matches(dblink_error_message('other'), 'retention policy "busy" failed: canceling statement due to user request',
