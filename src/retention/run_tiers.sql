@@ -13,6 +13,31 @@ $$;
 COMMENT ON FUNCTION etl._retention_cutoff(etl.retention_policy, integer, timestamptz) IS
     'The moment before which rows are due for a tier; NULL where there is no such tier.';
 
+CREATE FUNCTION etl._retention_evolve_places(policy etl.retention_policy)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._retention_evolve(policy, s.source, s.target)
+    FROM etl._retention_steps((policy).relation, ARRAY(SELECT etl._retention_tiers(policy))) AS s
+    WHERE s.target IS NOT NULL
+    ORDER BY s.tier
+$$;
+COMMENT ON FUNCTION etl._retention_evolve_places(etl.retention_policy) IS
+    'Adds to the archive tables of a policy that evolves the columns that they lack, the first one first.';
+
+CREATE FUNCTION etl._retention_evolve_again(policy etl.retention_policy)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+    SELECT etl._retention_evolve_places(policy)
+$$;
+COMMENT ON FUNCTION etl._retention_evolve_again(etl.retention_policy) IS
+    'etl._retention_evolve_places for a batch of a dry run, which finds the columns rolled back by the one before, and '
+    'of which the client has been told.';
+
 CREATE FUNCTION etl._retention_check_places_of(policy etl.retention_policy)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -20,16 +45,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tiers CONSTANT etl.retention_tier[] := ARRAY(SELECT etl._retention_tiers(policy));
-    step record;
 BEGIN
     PERFORM etl._retention_find(policy, policy.relation);
     PERFORM etl._retention_find(policy, etl._retention_table(policy.relation, t.archive_to)) FROM unnest(tiers) AS t;
     PERFORM etl._require_mutable(policy.relation::regclass);
-    FOR step IN SELECT * FROM etl._retention_steps(policy.relation, tiers) AS s ORDER BY s.tier LOOP
-        IF step.target IS NOT NULL THEN
-            PERFORM etl._retention_evolve(policy, step.source, step.target);
-        END IF;
-    END LOOP;
+    PERFORM etl._retention_evolve_places(policy);
     PERFORM etl._retention_check(policy, tiers);
 END
 $$;
@@ -148,6 +168,7 @@ AS $$
 DECLARE
     rows CONSTANT bigint := etl.row_count(moved.contents);
     more_here CONSTANT boolean := moved.locked = wanted.most;
+    stayed CONSTANT bigint := moved.locked - CASE WHEN state.dry_run THEN 0 ELSE rows END;
 BEGIN
     IF rows > 0 THEN
         state := etl._retention_add(policy, state, rows, moved.bytes);
@@ -158,13 +179,12 @@ BEGIN
     END IF;
     state.careful := false;
     state.attempts := 0;
-    IF more_here THEN
-        IF state.stage = 'again' THEN
-            state.reached := moved.last;
-        END IF;
-        IF state.dry_run THEN
-            state.skipped := state.skipped + moved.locked;
-        END IF;
+    IF more_here AND state.stage = 'again' AND (moved.last > state.reached) IS NOT FALSE THEN
+        state.reached := moved.last;
+        state.skipped := 0;
+    ELSIF more_here THEN
+        -- All of one time: those that stay are passed over, or they would be all that is ever looked at.
+        state.skipped := state.skipped + stayed;
     ELSE
         state.skipped := 0;
         state.stage := wanted.stage;
