@@ -84,7 +84,7 @@ $$;
 COMMENT ON FUNCTION etl._is_archive_file(text) IS
     'Whether a source or location is a file and no table. No quoted name of a table begins as these do.';
 
-CREATE FUNCTION etl._hashed_columns(relation regclass)
+CREATE FUNCTION etl._hashed_columns(relation regclass, columns name[])
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -92,10 +92,10 @@ AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod))
                               ORDER BY a.attnum), '[]')
     FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = relation AND a.attname = ANY (columns) AND a.attnum > 0 AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION etl._hashed_columns(regclass) IS
-    'The columns of a table as the ledger notes them: those that the hashes of its rows are made of.';
+COMMENT ON FUNCTION etl._hashed_columns(regclass, name[]) IS
+    'Columns of a table, of which the hashes of its rows are made, as the ledger notes them.';
 
 CREATE FUNCTION etl._all_columns(noted jsonb, others jsonb)
 RETURNS jsonb
@@ -122,12 +122,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     hot record;
+    left_table regclass;
     new_columns jsonb;
     noted bigint;
 BEGIN
     SELECT p.relation, p.time_column INTO hot FROM etl.retention_policy AS p WHERE p.name = policy;
-    new_columns := etl._hashed_columns(to_regclass(
-        CASE WHEN source IS NULL OR etl._is_archive_file(source) THEN hot.relation ELSE source END));
+    left_table := to_regclass(
+        CASE WHEN source IS NULL OR etl._is_archive_file(source) THEN hot.relation ELSE source END);
+    new_columns := etl._hashed_columns(left_table, etl._ledger_columns(left_table));
     UPDATE etl.archive AS a
     SET first_time = least(a.first_time, first),
         last_time = greatest(a.last_time, last),
@@ -154,8 +156,8 @@ COMMENT ON FUNCTION etl._note_archive(text, smallint, text, text, text, bigint, 
                                       bigint) IS
     'Notes rows that the current transaction has moved by a policy: action archived, deleted, restored or opening; the '
     'table or file that they left and the one where they are (NULL: nowhere), as etl._relation_name writes it; the run '
-    '(NULL: none); the times of the first and the last; their etl.rows_hash over the columns of the table that they '
-    'left; their size. Adds to what the same run has noted before, and returns its archive_id.';
+    '(NULL: none); the times of the first and the last; their etl.rows_hash over etl._ledger_columns of the table that '
+    'they left; their size. Adds to what the same run has noted before, and returns its archive_id.';
 
 CREATE FUNCTION etl._common_columns(relation regclass, archive regclass)
 RETURNS name[]

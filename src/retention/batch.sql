@@ -58,14 +58,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
-    columns CONSTANT name[] := ARRAY(
-        SELECT a.attname FROM pg_attribute AS a
-        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum);
-    list CONSTANT text := etl._column_list(columns);
+    columns CONSTANT name[] := etl._ledger_columns(source);
     gone CONSTANT text := format(
         'WITH etl_gone AS (DELETE FROM %s AS %I WHERE %s RETURNING %s)', source, alias, condition,
-        (SELECT string_agg(format('%I.%I', alias, c), ', ' ORDER BY n)
-         FROM unnest(columns) WITH ORDINALITY AS u (c, n)));
+        etl._columns_of(etl._columns_of(source), quote_ident(alias)));
     noted CONSTANT text := etl._retention_note(policy, columns, false, 'etl_gone');
     target_name CONSTANT text := (SELECT quote_ident(c.relname) FROM pg_class AS c WHERE c.oid = target);
     inserted text;

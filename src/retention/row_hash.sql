@@ -206,10 +206,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._rows_hash_of_columns(
-        ARRAY(SELECT a.attname FROM pg_attribute AS a
-              WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-              ORDER BY a.attnum), alias)
+    SELECT etl._rows_hash_of_columns(etl._columns_of(relation), alias)
 $$;
 COMMENT ON FUNCTION etl._rows_hash_of(regclass, text) IS
     'SQL of the etl.rows_hash of all columns of a table. The alias names what has them in the query: the table, or '

@@ -17,10 +17,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT ARRAY(
         SELECT c.value ->> 'name'
-        FROM etl.archive AS a CROSS JOIN LATERAL jsonb_array_elements(a.columns) AS c
-        WHERE place IN (a.source, a.location) AND a.columns IS NOT NULL
+        FROM (
+            SELECT a.columns, min(a.archive_id) AS since FROM etl.archive AS a
+            WHERE place IN (a.source, a.location) AND a.columns IS NOT NULL
+            GROUP BY a.columns
+        ) AS lists
+        CROSS JOIN LATERAL jsonb_array_elements(lists.columns) AS c
         GROUP BY c.value ->> 'name'
-        ORDER BY min(a.archive_id), c.value ->> 'name')
+        ORDER BY min(lists.since), c.value ->> 'name')
 $$;
 COMMENT ON FUNCTION etl._archive_columns(text) IS
     'The columns of an archive table that the hashes of its rows are made of: those of all rows that were moved there. '
@@ -38,6 +42,21 @@ AS $$
         ORDER BY u.n)
 $$;
 COMMENT ON FUNCTION etl._columns_there(text, name[]) IS 'Those of the columns that a table has.';
+
+CREATE FUNCTION etl._ledger_columns(relation regclass)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._is_archive_table(t.name)
+                THEN ARRAY(SELECT c FROM unnest(t.columns) WITH ORDINALITY AS u (c, n)
+                           WHERE c = ANY ((SELECT etl._archive_columns(t.name))::name[]) ORDER BY n)
+                ELSE t.columns END
+    FROM (SELECT etl._relation_name(relation) AS name, etl._columns_of(relation) AS columns) AS t
+$$;
+COMMENT ON FUNCTION etl._ledger_columns(regclass) IS
+    'The columns of a table that the ledger hashes when rows leave it: all of them, but of an archive those that came '
+    'with the rows, so that what goes out is counted as it came in.';
 
 CREATE TYPE etl._verified AS (found etl.rows_hash, expected etl.rows_hash, problem text);
 COMMENT ON TYPE etl._verified IS 'What was found in an archive, what should be there, and what else is wrong.';
