@@ -148,7 +148,8 @@ COMMENT ON FUNCTION etl.set_immutable(regclass, bool) IS
 
 CREATE VIEW etl.immutable_tables WITH (security_invoker = true) AS
 SELECT etl._relation_name(t.tgrelid) AS relation,
-       bool_and(t.tgenabled = 'A') AND bool_or(t.tgtype & 32 = 32) AS is_protected,
+       -- From TRUNCATE by one trigger, from DELETE and UPDATE by another.
+       bool_and(t.tgenabled = 'A') AND bool_or(t.tgtype & 32 = 32) AND bool_or(t.tgtype & 24 = 24) AS is_protected,
        pg_get_userbyid(c.relowner) AS owner
 FROM pg_trigger AS t
 JOIN pg_class AS c ON c.oid = t.tgrelid
@@ -156,6 +157,6 @@ WHERE t.tgfoid = 'etl._refuse_change'::regproc
 GROUP BY t.tgrelid, c.relowner;
 COMMENT ON VIEW etl.immutable_tables IS
     'Tables and partitions that etl.set_immutable keeps as they are. is_protected: all its triggers are there and at '
-    'work; where not, the owner has disabled one, or it is a partition that came later, which etl.set_immutable of '
-    'its parent protects from TRUNCATE, too.';
+    'work; where not, the owner has disabled or dropped one, or it is a partition that came later, which '
+    'etl.set_immutable of its parent protects from TRUNCATE, too.';
 GRANT SELECT ON etl.immutable_tables TO PUBLIC;

@@ -92,11 +92,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE etl._retention_time_type((policy).relation::regclass, (policy).time_column)
-               WHEN 'timestamptz'::regtype THEN value
-               -- Not past the ends of timestamptz, which are those of timestamp; and a date may lie behind them.
-               ELSE format('%s::timestamp AT TIME ZONE ''UTC''', value)
-           END
+    SELECT etl._retention_moment(value, etl._retention_time_type((policy).relation::regclass, (policy).time_column))
 $$;
 COMMENT ON FUNCTION etl._retention_moment(etl.retention_policy, text) IS
     'SQL of the moment that a value of the time column is.';

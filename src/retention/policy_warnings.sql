@@ -6,14 +6,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_index AS i
-        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        JOIN pg_class AS c ON c.oid = i.indexrelid
-        JOIN pg_am AS m ON m.oid = c.relam
-        WHERE i.indrelid = relation AND a.attname = time_column AND i.indisvalid AND i.indpred IS NULL
-          AND m.amname = 'btree'
-    ) THEN
+    IF NOT etl._has_time_index(relation, time_column) THEN
         RAISE WARNING USING
             MESSAGE = format('table "%s" has no index on column "%s", so every run reads the whole table', relation,
                              time_column),
@@ -22,7 +15,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_warn_index(regclass, name) IS
-    'Warns when a table has no index that leads with the time column of a policy.';
+    'Warns when a table, or a part of it, has no index that leads with the time column of a policy.';
 
 CREATE FUNCTION etl._retention_warn_security(relation regclass)
 RETURNS void

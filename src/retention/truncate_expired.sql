@@ -59,20 +59,21 @@ CREATE FUNCTION etl._truncate_part(part regclass, time_column name, as_of timest
                                    OUT truncated bool)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC' -- what has no time zone is taken as UTC
 AS $$
 DECLARE
-    expired CONSTANT text := format('cache.%I < $1 AND isfinite(cache.%1$I)%s', time_column, ' AND NOT ' || held);
+    expired CONSTANT text := format(
+        'cache.%1$I < %2$s AND isfinite(cache.%1$I)%3$s', time_column,
+        etl._retention_literal(as_of, etl._retention_time_type(part, time_column)), ' AND NOT ' || held);
     rows bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', part);
     EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %s) FROM ONLY %s AS cache', expired, part)
-    INTO rows, removed USING as_of;
+    INTO rows, removed;
     truncated := removed = rows AND rows > 0;
     IF truncated THEN
         PERFORM etl._locked_command(format('TRUNCATE ONLY %s', part));
     ELSIF removed > 0 THEN
-        PERFORM etl._locked_command(format('DELETE FROM ONLY %s AS cache WHERE %s', part, expired), as_of);
+        PERFORM etl._locked_command(format('DELETE FROM ONLY %s AS cache WHERE %s', part, expired));
     END IF;
 END
 $$;
@@ -116,9 +117,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.truncate_expired(regclass, name, timestamptz, bool) IS
-    'Removes what has expired from a cache, an UNLOGGED table: rows whose time_column lies before as_of. Where all '
-    'rows of the table, or of one of its partitions, have expired, by TRUNCATE, which takes no longer for many rows '
-    'than for few and leaves nothing to vacuum; otherwise by DELETE. A row without a time, or with an infinite one, '
+    'Removes what has expired from a cache, an UNLOGGED table: rows whose time_column lies before as_of (of a date: '
+    'whose day is over; what has no time zone is in UTC). Where all rows of the table, or of one of its partitions, '
+    'have expired, by TRUNCATE, which takes no longer for many rows than for few and leaves nothing to vacuum; '
+    'otherwise by DELETE. A row without a time, or with an infinite one, '
     'never expires; one under a legal hold stays. The table is locked against all others to the end of the '
     'transaction: call it in one of its own. dry_run: counts only. Returns one row for each table that has rows of '
     'its own: how many were removed, and whether by TRUNCATE. Errors: 42809 not an UNLOGGED table, 42501 without '

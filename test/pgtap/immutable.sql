@@ -1,5 +1,5 @@
 -- Immutable tables: what etl.set_immutable refuses, in tables, partitions and children, and who may end it.
-SELECT plan(53);
+SELECT plan(54);
 SET client_min_messages = warning;
 CREATE ROLE immutable_owner;
 CREATE ROLE immutable_writer;
@@ -98,6 +98,8 @@ SELECT throws_ok('SELECT etl.set_immutable(''chain.log_2'', false)', '55000', NU
 ALTER TABLE chain.log DETACH PARTITION chain.log_2;
 SELECT throws_ok('SELECT etl._require_mutable(''chain.log_2'')', '55000', NULL,
           'a partition that was detached is no policy''s either');
+SELECT ok(NOT is_protected, 'and not protected, as the trigger of its parent has left it')
+FROM etl.immutable_tables WHERE relation = 'chain.log_2';
 SELECT lives_ok('SELECT etl.set_immutable(''chain.log'', false); SELECT etl._require_mutable(''chain.log'')',
           'the end of it');
 SELECT lives_ok('DELETE FROM chain.log', 'goes for all parts');

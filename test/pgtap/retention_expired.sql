@@ -1,5 +1,5 @@
 -- etl.truncate_expired: caches that are emptied at once where all of their rows have expired.
-SELECT plan(22);
+SELECT plan(23);
 SET client_min_messages = error;
 SET timezone = 'Asia/Kolkata';
 CREATE UNLOGGED TABLE cache (id int GENERATED ALWAYS AS IDENTITY, expires_at timestamptz);
@@ -34,6 +34,11 @@ INSERT INTO parted VALUES ('2024-01-05'), ('2024-02-01'), ('2024-03-01');
 SELECT results_eq($$ SELECT * FROM etl.truncate_expired('parted', 'at', '2024-02-02 00:00+00') $$,
                   $$ VALUES ('public.parted_1', 1::bigint, true), ('public.parted_2', 1, false) $$,
                             'partition by partition');
+TRUNCATE parted;
+INSERT INTO parted VALUES ('2024-01-05'), ('2024-01-06');
+SELECT results_eq($$ SELECT * FROM etl.truncate_expired('parted', 'at', '2024-01-06 23:59+00') $$,
+                  $$ VALUES ('public.parted_1', 1::bigint, false), ('public.parted_2', 0, false) $$,
+                  'a date has expired when its day is over');
 
 CREATE TABLE logged (at timestamptz);
 SELECT throws_ok($$ SELECT etl.truncate_expired('logged', 'at') $$, '42809', 'table "public.logged" is not UNLOGGED',
