@@ -209,26 +209,28 @@ COMMENT ON FUNCTION etl._retention_count(etl.retention_policy, integer, timestam
 
 -- Walking ------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._has_time_index(relation regclass, time_column name)
-RETURNS boolean
+CREATE FUNCTION etl._without_time_index(relation regclass, time_column name)
+RETURNS regclass
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT NOT EXISTS (
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_class AS r WHERE r.oid = relation AND r.relkind = 'p') THEN relation
+                ELSE (array_agg(f ORDER BY f <> relation, f))[1] END
+    FROM etl._family(relation) AS f
+    JOIN pg_class AS t ON t.oid = f AND t.relkind = 'r'
+    WHERE NOT EXISTS (
         SELECT
-        FROM etl._family(relation) AS f
-        JOIN pg_class AS t ON t.oid = f AND t.relkind = 'r'
-        WHERE NOT EXISTS (
-            SELECT
-            FROM pg_index AS i
-            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-            JOIN pg_class AS c ON c.oid = i.indexrelid
-            JOIN pg_am AS m ON m.oid = c.relam
-            WHERE i.indrelid = t.oid AND a.attname = time_column AND i.indisvalid AND i.indpred IS NULL
-              AND m.amname = 'btree'))
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = c.relam
+        WHERE i.indrelid = t.oid AND a.attname = time_column AND i.indisvalid AND i.indpred IS NULL
+          AND m.amname = 'btree')
+    HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION etl._has_time_index(regclass, name) IS
-    'Whether a table, and each of its parts, has an index that leads with a column.';
+COMMENT ON FUNCTION etl._without_time_index(regclass, name) IS
+    'Where an index is missing that leads with a column: the table itself or a part of it, but of a partitioned table '
+    'always the table, whose indexes are those of its parts. NULL where all have one.';
 
 CREATE FUNCTION etl._retention_blocks(relation regclass)
 RETURNS bigint

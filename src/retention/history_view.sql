@@ -151,12 +151,7 @@ DECLARE
     parts text[] := parse_ident(stored.relation);
     view_name text;
 BEGIN
-    IF to_regclass(stored.relation) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('table "%s" of retention policy "%s" does not exist', stored.relation, policy),
-            HINT = 'It was dropped or renamed after the policy had been defined.';
-    END IF;
+    PERFORM etl._retention_require_relation(stored);
     view_name := CASE
         WHEN name IS NULL THEN format('%I.%I', parts[1], left(parts[2], 55) || '_history')
         WHEN cardinality(parse_ident(name)) = 1 THEN format('%I.%I', parts[1], (parse_ident(name))[1])

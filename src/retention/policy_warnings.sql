@@ -5,12 +5,14 @@ RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    slow CONSTANT regclass := etl._without_time_index(relation, time_column);
 BEGIN
-    IF NOT etl._has_time_index(relation, time_column) THEN
+    IF slow IS NOT NULL THEN
         RAISE WARNING USING
-            MESSAGE = format('table "%s" has no index on column "%s", so every run reads the whole table', relation,
+            MESSAGE = format('table "%s" has no index on column "%s", so every run reads the whole table', slow,
                              time_column),
-            HINT = format('CREATE INDEX ON %s (%I);', relation, time_column);
+            HINT = format('CREATE INDEX ON %s (%I);', slow, time_column);
     END IF;
 END
 $$;

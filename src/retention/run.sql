@@ -295,7 +295,7 @@ as_of: the moment from which ages count (default: now). A row is due when its ti
 in UTC; a time that is NULL or infinite never is. dry_run: does each batch and rolls it back at once; only the run is
 recorded.
 Each policy adds a row to etl.runs, whose detail has due, archived, deleted_from_hot, deleted_from_archive, remaining,
-batches, bytes, for each tier actions (rows, bytes, oldest, held, referenced, locked, remaining), and stopped and
-seconds_left where max_runtime ended it.
-Errors: 42704 no such policy, 42501 another role's, 55P03 another session is running it, 22023 bad as_of; what stopped
-a policy is raised at the end under its own SQLSTATE.$$;
+batches, bytes, for each tier actions (rows, bytes, oldest, held, referenced, locked, remaining), and where max_runtime,
+a pause or a rollup ended it stopped, with seconds_left.
+Errors: 42704 no such policy, or it was removed before its turn came, 42501 another role's, 55P03 another session is
+running it, 22023 bad as_of; what stopped a policy is raised at the end under its own SQLSTATE.$$;

@@ -106,12 +106,9 @@ BEGIN
     source := etl._retention_source(policy, state.tier);
     counted := etl._retention_count(policy, state.tier, state.cutoff);
     passing := etl._retention_passing(policy, state);
-    state.stage := CASE WHEN etl._has_time_index(source, policy.time_column) THEN 'keys' ELSE 'blocks' END;
+    state.stage := CASE WHEN etl._without_time_index(source, policy.time_column) IS NULL THEN 'keys' ELSE 'blocks' END;
     IF state.stage = 'blocks' AND counted.due > 0 THEN
-        RAISE WARNING USING
-            MESSAGE = format('table "%s" has no index on column "%s", so the whole of it is read', source,
-                             policy.time_column),
-            HINT = format('CREATE INDEX CONCURRENTLY ON %s (%I);', source, policy.time_column);
+        PERFORM etl._retention_warn_index(source, policy.time_column);
     END IF;
     state.reached := NULL;
     state.block := 0;

@@ -1,6 +1,6 @@
 -- A retention policy that is altered, paused, resumed, removed, while it is run as well; what is said of it; roles.
 CREATE EXTENSION dblink;
-SELECT plan(69);
+SELECT plan(72);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET intervalstyle = 'postgres';
@@ -105,6 +105,21 @@ CREATE TABLE bare_part () INHERITS (bare);
 SELECT results_eq($$SELECT pg_temp.messages('SELECT etl.add_retention_policy(''bare'', ''at'', ''1 day'')')$$,
                   $$VALUES ('WARNING:  table "public.bare" has no index on column "at", so every run reads the whole '
                             'table')$$, 'no index');
+CREATE INDEX ON bare (at);
+SELECT results_eq($$SELECT pg_temp.messages('SELECT etl.alter_retention_policy(''bare'', keep => ''2 days'')')$$,
+                  $$VALUES ('WARNING:  table "public.bare_part" has no index on column "at", so every run reads the '
+                            'whole table')$$, 'none on a child');
+CREATE TABLE parted (at date, who text) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE parted_2 PARTITION OF parted DEFAULT;
+CREATE INDEX ON parted_1 (at);
+SELECT results_eq($$SELECT pg_temp.messages('SELECT etl.add_retention_policy(''parted'', ''at'', ''1 day'')')$$,
+                  $$VALUES ('WARNING:  table "public.parted" has no index on column "at", so every run reads the whole '
+                            'table')$$, 'none on a partition');
+CREATE INDEX ON parted_2 (at);
+SELECT is_empty($$SELECT pg_temp.messages('SELECT etl.alter_retention_policy(''parted'', keep => ''2 days'')')$$,
+                'one on each will do');
+SELECT etl.remove_retention_policy('parted') \g /dev/null
 CREATE INDEX ON bare_part (at);
 SELECT results_eq($$SELECT pg_temp.messages('SELECT etl.add_retention_policy(''bare_part'', ''at'', ''1 day'')')$$,
                   $$VALUES ('WARNING:  retention policy "bare_part" takes the same rows as "bare"')$$,
