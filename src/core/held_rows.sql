@@ -87,7 +87,7 @@ COMMENT ON FUNCTION etl._part_condition(regclass, regclass, text) IS
     'where they can be told.';
 
 CREATE FUNCTION etl._held_condition(
-    relation regclass, alias text, origin regclass DEFAULT NULL, in_file boolean DEFAULT false)
+    relation regclass, alias text, origin regclass DEFAULT NULL, are_there boolean DEFAULT true)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -95,7 +95,7 @@ AS $$
 DECLARE
     hold record;
     conditions text[] := '{}';
-    family CONSTANT oid[] := ARRAY(SELECT etl._family(relation));
+    family CONSTANT oid[] := ARRAY(SELECT f FROM etl._family(relation) AS f WHERE are_there);
     whole CONSTANT oid[] := ARRAY(
         SELECT w.member FROM unnest(ARRAY[relation, origin]) AS r(of)
         CROSS JOIN LATERAL (SELECT r.of UNION ALL SELECT etl._ancestors(r.of)) AS w(member)
@@ -106,12 +106,12 @@ BEGIN
         CONTINUE WHEN hold.relation::oid <> ALL (whole || family || parts_of_origin);
         conditions := conditions || concat_ws(' AND ',
             CASE WHEN hold.relation::oid = ANY (whole) THEN NULL
-                 WHEN hold.relation::oid = ANY (family) AND NOT in_file THEN
+                 WHEN hold.relation::oid = ANY (family) THEN
                      format('%I.tableoid = ANY (%L::oid[])', alias, ARRAY(SELECT etl._family(hold.relation))::oid[])
                  ELSE etl._part_condition(hold.relation, relation, alias) END,
             etl._hold_condition(hold.name, relation, hold.predicate, alias));
     END LOOP;
-    IF cardinality(family) > 1 AND NOT in_file AND EXISTS (SELECT FROM etl._active_holds()) THEN
+    IF cardinality(family) > 1 AND EXISTS (SELECT FROM etl._active_holds()) THEN
         -- What becomes a part of it from now on may come with a hold of its own.
         conditions := conditions || format('%I.tableoid <> ALL (%L::oid[])', alias, family);
     END IF;
@@ -122,8 +122,9 @@ COMMENT ON FUNCTION etl._held_condition(regclass, text, regclass, boolean) IS
     'A condition, never NULL, that a legal hold stands on a row of the relation under an alias; NULL where no hold is '
     'about it. Holds on the relation itself, on what it is part of, and on its parts count, and, for an archive, '
     'those on the table whose rows it has (origin) and that one''s family. A row of a part that was not there yet '
-    'counts as held. in_file: the rows have left the relation for a file, and only their values tell of which part '
-    'they were. Errors, which name the hold: one whose condition does not fit the table any more.';
+    'counts as held. are_there: false for rows of the relation that are not in it, but in a file; from which part they '
+    'are is told by the bounds of its partitions, given as origin again. Errors, which name the hold: one whose '
+    'condition does not fit the table any more.';
 
 CREATE FUNCTION etl._free_rows(relation regclass, condition text)
 RETURNS text

@@ -195,7 +195,8 @@ DECLARE
         WHEN NOT asked.moves THEN NULL
         WHEN NOT etl._is_archive_file(asked.place)
             THEN etl._held_condition(asked.place::regclass, asked.alias::text, asked.origin)
-        WHEN asked.origin IS NOT NULL THEN etl._held_condition(asked.origin, asked.alias::text, in_file => true) END;
+        WHEN asked.origin IS NOT NULL
+            THEN etl._held_condition(asked.origin, asked.alias::text, asked.origin, are_there => false) END;
     replaced CONSTANT text := CASE
         WHEN asked.on_conflict = 'update' THEN etl._held_condition(asked.target, 'etl_target') END;
 BEGIN

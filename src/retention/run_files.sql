@@ -256,7 +256,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
-    held CONSTANT text := etl._held_condition(policy.relation::regclass, alias::text, in_file => true);
+    hot CONSTANT regclass := policy.relation;
+    held CONSTANT text := etl._held_condition(hot, alias::text, origin => hot, are_there => false);
     is_held boolean := false;
 BEGIN
     IF held IS NOT NULL THEN
