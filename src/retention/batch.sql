@@ -227,9 +227,10 @@ BEGIN
             part.places := etl._follow_references(policy, state.tier, state.run_id, part.part, part.places);
         END IF;
         part.places := etl._retention_still_free(policy, source, state.tier, part.part, part.places);
+        -- The condition of the window, which these rows meet, spares the planner the partitions of other times.
         batch := etl._retention_move(policy, source, target,
-                                     format('%1$I.tableoid = $2 AND %1$I.ctid = ANY ($3)', alias), part.part,
-                                     part.places);
+                                     format('%1$I.tableoid = $2 AND %1$I.ctid = ANY ($3) AND %2$s', alias,
+                                            wanted.condition), part.part, part.places);
         total.contents := total.contents OPERATOR(etl.+) batch.contents;
         total.bytes := total.bytes + batch.bytes;
         total.first := least(total.first, batch.first);
