@@ -5,6 +5,7 @@
 #include "core/text.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,9 @@ namespace {
 // How many bytes may be on their way to the disk before the system is asked to bring them there, so that there is
 // little to wait for at the end.
 constexpr std::uint64_t flush_after = 8 * 1024 * 1024;
+
+// What is appended to a name, with 16 digits between.
+constexpr std::string_view unfinished_ending = ".tmp";
 
 std::string temporary_name(const std::string& name)
 {
@@ -57,6 +61,16 @@ int rename_without_replacing(int folder, const char* from, const char* to) noexc
 
 } // namespace
 
+bool is_temporary_name(std::string_view name, std::string_view final_name) noexcept
+{
+    constexpr std::size_t digits = 16;
+    if (name.size() != final_name.size() + 1 + digits + unfinished_ending.size() || !name.starts_with(final_name) ||
+        name[final_name.size()] != '.' || !name.ends_with(unfinished_ending)) {
+        return false;
+    }
+    return name.substr(final_name.size() + 1, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 new_archive_file::new_archive_file(archive_path path, poll_fn poll)
     : path_{std::move(path)}, poll_{poll}, folder_{open_folder(path_, missing_folders::make)}
 {
@@ -69,6 +83,7 @@ new_archive_file::new_archive_file(archive_path path, poll_fn poll)
     if (file_.get() < 0) {
         refuse_file("create the archive file", path_.text(), errno);
     }
+    flock(file_.get(), LOCK_EX | LOCK_NB); // says that it is being written, as long as this process lives
     present_ = std::move(name);
 }
 

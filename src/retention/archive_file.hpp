@@ -17,8 +17,8 @@
 
 namespace etl {
 
-// The ending of a temporary name.
-inline constexpr std::string_view unfinished_ending = ".tmp";
+// Whether a file of this name is one that is, or was, being written to get the other name.
+bool is_temporary_name(std::string_view name, std::string_view final_name) noexcept;
 
 // A file that is being written. It goes away again unless it is kept.
 class new_archive_file final : public byte_sink {

@@ -61,6 +61,18 @@ COMMENT ON FUNCTION etl._archive_remove(text) IS
 REVOKE EXECUTE ON FUNCTION etl._archive_remove(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION etl._archive_remove(text) TO pg_write_server_files;
 
+CREATE FUNCTION etl._archive_sweep(location text)
+RETURNS boolean
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_archive_sweep';
+COMMENT ON FUNCTION etl._archive_sweep(text) IS
+    'Removes what a process that was killed while it wrote an archive file has left of it under temporary names, and '
+    'never one that somebody is writing, nor the file itself. True where nothing of it is there after that. 42501 for '
+    'a role without the privileges of pg_write_server_files, or a location outside of pg_etl.archive_directory; 58P01 '
+    'where its directory is not there.';
+REVOKE EXECUTE ON FUNCTION etl._archive_sweep(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION etl._archive_sweep(text) TO pg_write_server_files;
+
 CREATE FUNCTION etl._archive_list(OUT location text, OUT bytes bigint, OUT changed_at timestamptz)
 RETURNS SETOF record
 LANGUAGE C VOLATILE

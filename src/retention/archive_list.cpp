@@ -1,10 +1,13 @@
 #include "retention/archive_list.hpp"
 
+#include "retention/archive_file.hpp"
 #include "retention/archive_folder.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -79,6 +82,17 @@ class lister {
     poll_fn poll_;
 };
 
+// Whoever writes a file holds a lock on it. False where somebody does, or it cannot be told.
+bool remove_unless_locked(const file_descriptor& folder, const std::string& name) noexcept
+{
+    const file_descriptor file = open_at(folder, name, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    if (file.get() < 0) {
+        return errno == ENOENT;
+    }
+    return flock(file.get(), LOCK_EX | LOCK_NB) == 0 &&
+           (unlinkat(folder.get(), name.c_str(), 0) == 0 || errno == ENOENT);
+}
+
 } // namespace
 
 std::vector<listed_file> list_archive_files(const std::string& root, poll_fn poll)
@@ -91,6 +105,23 @@ std::vector<listed_file> list_archive_files(const std::string& root, poll_fn pol
         found.look_into(next);
     }
     return std::move(found.files);
+}
+
+bool sweep_archive_file(const archive_path& path, poll_fn poll)
+{
+    const file_descriptor folder = open_folder(path, missing_folders::refuse);
+    archive_path here = path;
+    here.name.clear();
+    lister found{poll};
+    found.look_into(here);
+    bool is_clean = true;
+    for (const listed_file& file : found.files) {
+        const std::string name = file.path.substr(file.path.rfind('/') + 1);
+        const bool is_left =
+            name == path.name || (is_temporary_name(name, path.name) && !remove_unless_locked(folder, name));
+        is_clean = is_clean && !is_left;
+    }
+    return is_clean;
 }
 
 } // namespace etl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "retention/archive_path.hpp"
 
 #include <cstdint>
 #include <string>
@@ -18,5 +19,10 @@ struct listed_file {
 // Every regular file below the directory. Links are not followed, and what goes away meanwhile is left out. Throws
 // where a folder cannot be read.
 std::vector<listed_file> list_archive_files(const std::string& root, poll_fn poll);
+
+// Removes what a process that was killed while it wrote a file has left of it under temporary names, and not what
+// somebody is writing now. True where nothing is there after that, neither under these names nor under its own. Throws
+// where there is not even its folder.
+bool sweep_archive_file(const archive_path& path, poll_fn poll);
 
 } // namespace etl

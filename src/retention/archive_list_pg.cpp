@@ -1,4 +1,4 @@
-// etl._archive_list, _archive_remove, _require_archive_access.
+// etl._archive_list, _archive_remove, _archive_sweep, _require_archive_access.
 #include "retention/archive_list.hpp"
 #include "pg/result_set.hpp"
 #include "retention/archive_place_pg.hpp"
@@ -35,6 +35,14 @@ ETL_FUNCTION(etl_archive_remove, args)
     require_archive_access(archive_access::write);
     const foreign_descriptors descriptors{2};
     return args.result(remove_archive_file(archive_path::parse(location, archive_root())));
+}
+
+ETL_FUNCTION(etl_archive_sweep, args)
+{
+    const auto location = args.get<std::string_view>(0);
+    require_archive_access(archive_access::write);
+    const foreign_descriptors descriptors{3};
+    return args.result(sweep_archive_file(archive_path::parse(location, archive_root()), pg::poll));
 }
 
 ETL_FUNCTION(etl_require_archive_access, args)

@@ -8,6 +8,10 @@
 -- A movement counts from the moment when it has happened (happened_at). A file whose rows have not been deleted from
 -- the table yet, or never were, holds copies and not rows.
 --
+-- Rows that went along because they refer to others (follow_references) are noted as rows of their own table, without a
+-- time column. Where they went to a file, follows is the archive of the rows to which they refer, and they share its
+-- times: what becomes of that file when it is old becomes of theirs.
+--
 -- Tables are known by name, as they are to policies.
 
 CREATE TABLE etl.archive (
@@ -28,6 +32,7 @@ CREATE TABLE etl.archive (
     contents etl.rows_hash,
     sha256 bytea,
     columns jsonb,
+    follows bigint,
     run_id bigint,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     happened_at timestamptz,
@@ -115,7 +120,8 @@ COMMENT ON FUNCTION etl._all_columns(jsonb, jsonb) IS
 
 CREATE FUNCTION etl._note_archive(
     policy text, tier smallint, action text, source text, location text, run bigint,
-    first timestamptz, last timestamptz, contents etl.rows_hash, bytes bigint DEFAULT NULL)
+    first timestamptz, last timestamptz, contents etl.rows_hash, bytes bigint DEFAULT NULL,
+    follower text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -126,7 +132,9 @@ DECLARE
     new_columns jsonb;
     noted bigint;
 BEGIN
-    SELECT p.relation, p.time_column INTO hot FROM etl.retention_policy AS p WHERE p.name = policy;
+    SELECT coalesce(follower, p.relation) AS relation, CASE WHEN follower IS NULL THEN p.time_column END AS time_column
+        INTO hot
+    FROM etl.retention_policy AS p WHERE p.name = policy;
     left_table := to_regclass(
         CASE WHEN source IS NULL OR etl._is_archive_file(source) THEN hot.relation ELSE source END);
     new_columns := etl._hashed_columns(left_table, etl._ledger_columns(left_table));
@@ -153,11 +161,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._note_archive(text, smallint, text, text, text, bigint, timestamptz, timestamptz, etl.rows_hash,
-                                      bigint) IS
+                                      bigint, text) IS
     'Notes rows that the current transaction has moved by a policy: action archived, deleted, restored or opening; the '
     'table or file that they left and the one where they are (NULL: nowhere), as etl._relation_name writes it; the run '
     '(NULL: none); the times of the first and the last; their etl.rows_hash over etl._ledger_columns of the table that '
-    'they left; their size. Adds to what the same run has noted before, and returns its archive_id.';
+    'they left; their size; the table whose rows they are, where it is not the policy''s (follower). Adds to what the '
+    'same run has noted before, and returns its archive_id.';
 
 CREATE FUNCTION etl._common_columns(relation regclass, archive regclass)
 RETURNS name[]
@@ -264,6 +273,7 @@ SELECT a.archive_id,
        a.bytes,
        a.contents,
        a.sha256,
+       a.follows,
        a.run_id,
        a.created_at,
        a.happened_at,
@@ -273,8 +283,9 @@ FROM etl.archive AS a;
 COMMENT ON VIEW etl.archives IS
     'The manifest of what retention policies moved: from where (source) to where (location; NULL: deleted for good), '
     'times of the first and the last row, how many rows and bytes, what they were (contents, an etl.rows_hash; of a '
-    'file also its sha256), and in which run. action opening is what stood in an archive table before, restored what '
-    'etl.restore_archive took back. status is kept where the rows are or were there; of a file also writing (its rows '
-    'are still in the table), orphan (the same, but the run is over: the file holds copies only, and '
-    'etl.remove_orphan removes it), removing and removed. etl.verify_archive checks it.';
+    'file also its sha256), and in which run. follows: the archive of the rows to which these refer, where they went '
+    'to a file for that reason; their times are those of that archive. action opening is what stood in an archive '
+    'table before, restored what etl.restore_archive took back. status is kept where the rows are or were there; of a '
+    'file also writing (its rows are still in the table), orphan (the same, but the run is over: the file holds '
+    'copies only, and etl.remove_orphan removes it), removing and removed. etl.verify_archive checks it.';
 GRANT SELECT ON etl.archives TO PUBLIC;

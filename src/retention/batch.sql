@@ -5,6 +5,9 @@
 -- moment; then the batch is done with care: it locks those rows of the window that nobody has locked, looks at them
 -- again, and deletes exactly these. So are all batches of a table where a deletion could do what is not seen from the
 -- rows that it returns: where other tables refer to it, or a trigger or a policy keeps rows back.
+--
+-- What an INSERT returns is the row as it was stored. Where the archive has triggers that come after that, the rows are
+-- read again when all of them have run, the deferred ones too.
 
 CREATE FUNCTION etl._note_row(
     statement bigint, inserted boolean, moment timestamptz, names text[], VARIADIC "values" "any")
@@ -16,6 +19,13 @@ COMMENT ON FUNCTION etl._note_row(bigint, boolean, timestamptz, text[], "any") I
     'deleted, its time (of a deleted one; or NULL), the names of its columns, and these or ROW(…) of them. True. 0A000 '
     'where it is called from elsewhere.';
 
+CREATE FUNCTION etl._note_place(statement bigint, part oid, place tid)
+RETURNS boolean
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_note_place';
+COMMENT ON FUNCTION etl._note_place(bigint, oid, tid) IS
+    'Notes where a row was inserted, as etl._note_row notes what it is. True; 0A000 as there.';
+
 CREATE FUNCTION etl._moved_rows(
     statement text,
     part oid,
@@ -24,13 +34,116 @@ CREATE FUNCTION etl._moved_rows(
     OUT kept etl.rows_hash,
     OUT bytes bigint,
     OUT first timestamptz,
-    OUT last timestamptz
+    OUT last timestamptz,
+    OUT kept_parts oid[],
+    OUT kept_places tid[]
 )
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_moved_rows';
 COMMENT ON FUNCTION etl._moved_rows(text, oid, tid[]) IS
     'Runs a statement, with the role locked, that calls etl._note_row($1, …) for each row; $2 and $3 are the other '
-    'arguments. Returns what was deleted, what was inserted, and the size, the first and the last time of the former.';
+    'arguments. Returns what was deleted, what was inserted, the size, the first and the last time of the former, and '
+    'where the latter was put (NULL unless etl._note_place was called).';
+
+-- What triggers do after the row was stored ---------------------------------------------------------------------------
+
+CREATE FUNCTION etl._has_late_triggers(archive regclass)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_trigger AS t JOIN etl._family(archive) AS f ON f = t.tgrelid
+        -- AFTER INSERT: neither BEFORE (2) nor INSTEAD OF (64)
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::integer & 70 = 4)
+$$;
+COMMENT ON FUNCTION etl._has_late_triggers(regclass) IS
+    'Whether a table has triggers that may change rows of it after they have been stored and hashed.';
+
+CREATE FUNCTION etl._note_kept(archive regclass, alias text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._has_late_triggers(archive) THEN
+        format(', etl._note_place($1, %1$s.tableoid, %1$s.ctid)', alias) ELSE '' END
+$$;
+COMMENT ON FUNCTION etl._note_kept(regclass, text) IS
+    'What RETURNING has besides of rows that a statement of etl._moved_rows inserts: SQL that notes where they are, if '
+    'they are to be read again.';
+
+CREATE TYPE etl._retention_kept AS (
+    target regclass,
+    columns name[],
+    contents etl.rows_hash,
+    parts oid[],
+    places tid[]
+);
+COMMENT ON TYPE etl._retention_kept IS
+    'Rows that were put into an archive whose triggers may change them after that: what they were, in these columns, '
+    'and where.';
+
+CREATE FUNCTION etl._retention_reread(kept etl._retention_kept)
+RETURNS etl.rows_hash
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    place record;
+    found etl.rows_hash;
+    total etl.rows_hash := '0:00000000000000000000000000000000';
+BEGIN
+    FOR place IN
+        SELECT u.part, array_agg(u.place) AS places FROM unnest(kept.parts, kept.places) AS u (part, place) GROUP BY 1
+    LOOP
+        EXECUTE format('SELECT %s FROM %s AS t WHERE t.tableoid = $1 AND t.ctid = ANY ($2)',
+                       etl._rows_hash_of_columns(kept.columns, 't'), kept.target)
+            INTO found USING place.part, place.places;
+        total := total OPERATOR(etl.+) found;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_reread(etl._retention_kept) IS 'What stands where rows were put into an archive.';
+
+CREATE FUNCTION etl._retention_require_kept(kept etl._retention_kept[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proof etl._retention_kept;
+    found etl.rows_hash;
+BEGIN
+    FOREACH proof IN ARRAY coalesce(kept, '{}') LOOP
+        found := etl._retention_reread(proof);
+        IF found OPERATOR(etl.<>) proof.contents THEN
+            -- A trigger may fill in a column that only the archive has: then the row has moved on to a new version.
+            proof.places := ARRAY(
+                SELECT currtid2(u.part::regclass::text, u.place)
+                FROM unnest(proof.parts, proof.places) WITH ORDINALITY AS u (part, place, n) ORDER BY u.n);
+            found := etl._retention_reread(proof);
+        END IF;
+        IF found OPERATOR(etl.<>) proof.contents THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = format('triggers of archive table "%s" change or delete rows that it was given',
+                                 proof.target),
+                DETAIL = format('Of %s rows that were inserted %s are there as they were. Nothing of this batch was '
+                                'deleted.', etl.row_count(proof.contents),
+                                CASE WHEN etl.row_count(found) = etl.row_count(proof.contents) THEN 'not all'
+                                     ELSE etl.row_count(found)::text END),
+                HINT = 'Let the triggers that come AFTER INSERT leave the archived columns as they are.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_require_kept(etl._retention_kept[]) IS
+    'Checks, when all triggers have run, that rows stand in the archive as they were inserted (09000).';
+
+-- Moving --------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._retention_note(
     policy etl.retention_policy, columns name[], inserted boolean, alias text)
@@ -71,7 +184,8 @@ BEGIN
     END IF;
     inserted := etl._retention_columns(source, target);
     RETURN format('%s INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM etl_gone WHERE %4$s RETURNING %5$s',
-                  gone, target, inserted, noted, etl._retention_note(policy, columns, true, target_name));
+                  gone, target, inserted, noted,
+                  etl._retention_note(policy, columns, true, target_name) || etl._note_kept(target, target_name));
 END
 $$;
 COMMENT ON FUNCTION etl._retention_statement(etl.retention_policy, regclass, regclass, text) IS
@@ -83,10 +197,26 @@ CREATE TYPE etl._retention_moved AS (
     bytes bigint,
     first timestamptz,
     last timestamptz,
-    locked bigint
+    locked bigint,
+    followed bigint,
+    kept etl._retention_kept[]
 );
 COMMENT ON TYPE etl._retention_moved IS
-    'What a batch has moved, and how many rows it had locked for it (NULL: it locked none before).';
+    'What a batch has moved, how many rows it had locked for it (NULL: it locked none before), how many rows of other '
+    'tables went along, and what has to be read again.';
+
+CREATE FUNCTION etl._retention_kept_by(
+    target regclass, source regclass, contents etl.rows_hash, parts oid[], places tid[])
+RETURNS etl._retention_kept[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN places IS NOT NULL THEN
+        ARRAY[(target, etl._common_columns(source, target), contents, parts, places)::etl._retention_kept]
+    END
+$$;
+COMMENT ON FUNCTION etl._retention_kept_by(regclass, regclass, etl.rows_hash, oid[], tid[]) IS
+    'What has to be read again of rows that were moved from one table to another; NULL where nothing has.';
 
 CREATE FUNCTION etl._retention_move(
     policy etl.retention_policy, source regclass, target regclass, condition text,
@@ -129,7 +259,9 @@ BEGIN
                             moved.kept),
             HINT = 'Let the trigger leave the rows as they are, and the column be an ordinary one.';
     END IF;
-    RETURN (moved."left", moved.bytes, moved.first, moved.last, expected);
+    RETURN (moved."left", moved.bytes, moved.first, moved.last, expected, NULL,
+            etl._retention_kept_by(target, source, moved.kept, moved.kept_parts, moved.kept_places)
+           )::etl._retention_moved;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_move(etl.retention_policy, regclass, regclass, text, oid, tid[]) IS
@@ -203,6 +335,85 @@ COMMENT ON FUNCTION etl._retention_locked_places(
     'Locks the rows of a window that may go and that nobody else has locked: their places, one row for each table, and '
     'the time of the last.';
 
+CREATE TYPE etl._retention_going AS (
+    constraint_id oid,
+    child regclass,
+    part oid,
+    places tid[]
+);
+COMMENT ON TYPE etl._retention_going IS
+    'Rows of a batch, locked, in one table (part) of a relation (child): of a policy''s table, or, where a foreign key '
+    'is given, rows that refer by it to others of the batch.';
+
+CREATE FUNCTION etl._retention_going(
+    policy etl.retention_policy, state etl._retention_state, wanted etl._retention_window,
+    OUT going etl._retention_going[], OUT locked bigint, OUT last timestamptz)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source CONSTANT regclass := etl._retention_source(policy, state.tier);
+    part record;
+BEGIN
+    going := '{}';
+    locked := 0;
+    FOR part IN SELECT * FROM etl._retention_locked_places(policy, state, wanted) LOOP
+        locked := locked + cardinality(part.places);
+        last := greatest(last, part.last);
+        IF policy.follow_references THEN
+            part.places := etl._followable_rows(part.part::regclass, part.places, '{}');
+            going := etl._with_referring(going, part.part::regclass, part.places, '{}');
+        END IF;
+        part.places := etl._retention_still_free(policy, source, state.tier, part.part, part.places);
+        IF part.places <> '{}' THEN
+            going := going || (NULL, source, part.part, part.places)::etl._retention_going;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_going(
+    etl.retention_policy, etl._retention_state, etl._retention_window) IS
+    'Locks the rows of a window that nobody else has locked, and what goes with them: what of it can go, in the order '
+    'in which it is to be deleted, how many rows of the policy''s table were locked, and the time of the last.';
+
+CREATE FUNCTION etl._retention_take(
+    policy etl.retention_policy, going etl._retention_going, target regclass, wanted etl._retention_window)
+RETURNS etl._retention_moved
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF going.constraint_id IS NOT NULL THEN
+        RETURN etl._follow_move(going, target);
+    END IF;
+    RETURN etl._retention_move(
+        policy, going.child, target,
+        -- The condition of the window, which these rows meet, spares the planner the partitions of other times.
+        format('%1$I.tableoid = $2 AND %1$I.ctid = ANY ($3) AND %2$s', etl._retention_alias(policy),
+               wanted.condition), going.part, going.places);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_take(
+    etl.retention_policy, etl._retention_going, regclass, etl._retention_window) IS
+    'Moves rows of a batch, which it took from a window, to a table, or deletes them where none is given.';
+
+CREATE FUNCTION etl._retention_total(
+    going etl._retention_going[], taken etl._retention_moved[], locked bigint, last timestamptz)
+RETURNS etl._retention_moved
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl.merge(t.contents) FILTER (WHERE g.constraint_id IS NULL),
+           coalesce(sum(t.bytes) FILTER (WHERE g.constraint_id IS NULL), 0)::bigint,
+           min(t.first), _retention_total.last, _retention_total.locked,
+           coalesce(sum(etl.row_count(t.contents)) FILTER (WHERE g.constraint_id IS NOT NULL), 0)::bigint,
+           (SELECT array_agg(k) FROM unnest(taken) AS m CROSS JOIN LATERAL unnest(m.kept) AS k)
+    FROM unnest(going) WITH ORDINALITY AS g (constraint_id, child, part, places, n)
+    JOIN unnest(taken) WITH ORDINALITY AS t (contents, bytes, first, last, locked, followed, kept, n) USING (n)
+$$;
+COMMENT ON FUNCTION etl._retention_total(etl._retention_going[], etl._retention_moved[], bigint, timestamptz) IS
+    'What a batch has moved, by what became of each part of it; number and last time of the rows that it has locked.';
+
 CREATE FUNCTION etl._retention_careful_batch(
     policy etl.retention_policy, state etl._retention_state, wanted etl._retention_window)
 RETURNS etl._retention_moved
@@ -210,38 +421,26 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    alias CONSTANT name := etl._retention_alias(policy);
-    source CONSTANT regclass := etl._retention_source(policy, state.tier);
-    target CONSTANT regclass := etl._retention_table_place(policy, state.tier);
-    part record;
-    batch etl._retention_moved;
-    total etl._retention_moved;
+    batch CONSTANT record := etl._retention_going(policy, state, wanted);
+    rows etl._retention_going;
+    target regclass;
+    taken etl._retention_moved[] := '{}';
 BEGIN
-    total.contents := '0:00000000000000000000000000000000';
-    total.bytes := 0;
-    total.locked := 0;
-    FOR part IN SELECT * FROM etl._retention_locked_places(policy, state, wanted) LOOP
-        total.locked := total.locked + cardinality(part.places);
-        total.last := greatest(total.last, part.last);
-        IF policy.follow_references THEN
-            part.places := etl._follow_references(policy, state.tier, state.run_id, part.part, part.places);
+    FOREACH rows IN ARRAY batch.going LOOP
+        target := CASE WHEN rows.constraint_id IS NULL THEN etl._retention_table_place(policy, state.tier)
+                       ELSE etl._follow_target(policy, state.tier, rows) END;
+        taken := taken || etl._retention_take(policy, rows, target, wanted);
+        IF rows.constraint_id IS NOT NULL THEN
+            PERFORM etl._follow_noted(policy, state, rows, target, taken[cardinality(taken)]);
         END IF;
-        part.places := etl._retention_still_free(policy, source, state.tier, part.part, part.places);
-        -- The condition of the window, which these rows meet, spares the planner the partitions of other times.
-        batch := etl._retention_move(policy, source, target,
-                                     format('%1$I.tableoid = $2 AND %1$I.ctid = ANY ($3) AND %2$s', alias,
-                                            wanted.condition), part.part, part.places);
-        total.contents := total.contents OPERATOR(etl.+) batch.contents;
-        total.bytes := total.bytes + batch.bytes;
-        total.first := least(total.first, batch.first);
     END LOOP;
-    RETURN total;
+    RETURN etl._retention_total(batch.going, taken, batch.locked, batch.last);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_careful_batch(
     etl.retention_policy, etl._retention_state, etl._retention_window) IS
     'A batch that locks its rows first, leaves out what others have locked, and deletes exactly those that it has '
-    'locked.';
+    'locked, and what refers to them before them.';
 
 CREATE FUNCTION etl._retention_batch(
     policy etl.retention_policy, state etl._retention_state, wanted etl._retention_window)
@@ -264,6 +463,7 @@ BEGIN
         PERFORM set_config('lock_timeout', waits, true);
     END IF;
     SET CONSTRAINTS ALL IMMEDIATE; -- what would only fail at the commit fails here, where it is recorded
+    PERFORM etl._retention_require_kept(moved.kept);
     IF etl.row_count(moved.contents) > 0 AND NOT state.dry_run THEN
         PERFORM etl._note_archive(
             policy.name, state.tier::smallint, CASE WHEN target IS NULL THEN 'deleted' ELSE 'archived' END,

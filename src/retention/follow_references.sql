@@ -1,9 +1,10 @@
 -- Rows that refer to rows which are past due go with them, where a policy says so (follow_references).
 --
 -- First it is decided, from the leaves of the foreign keys upward, which rows can go: not those under a legal hold, of
--- an immutable table, or locked by others, nor anything that such a row refers to. Then those that refer are moved,
--- the farthest first, each table's with the same proof as the rows of the policy. Tables that refer to each other in a
--- circle, or to themselves, are followed once around; what a row of the same table refers to stays until that is gone.
+-- an immutable table, or locked by others, nor anything that such a row refers to. Then those that refer are collected,
+-- the farthest first, and moved in this order, each table's with the same proof as the rows of the policy: to an
+-- archive table of their own, or to a file of their own (run_files.sql). Tables that refer to each other in a circle,
+-- or to themselves, are followed once around; what a row of the same table refers to stays until that is gone.
 
 CREATE FUNCTION etl._not_referenced(part regclass, places tid[], reference record, tables oid[], except_places tid[])
 RETURNS tid[]
@@ -83,7 +84,8 @@ BEGIN
         tables := '{}';
         going_places := '{}';
         IF etl._is_followed(reference, above || part::oid) THEN
-            PERFORM etl._require_table(reference.child, ARRAY['SELECT', 'UPDATE', 'DELETE']);
+            PERFORM etl._require_table(reference.child, ARRAY['SELECT', 'UPDATE', 'DELETE']),
+                    etl._require_no_wider_children(reference.child);
             FOR referring IN SELECT * FROM etl._referring_rows(
                 part, free, reference, coalesce('NOT ' || etl._held_condition(reference.child, 'referring'), 'true'))
             LOOP
@@ -99,8 +101,41 @@ END
 $$;
 COMMENT ON FUNCTION etl._followable_rows(regclass, tid[], oid[]) IS
     'Those of these places, which the caller has locked, whose rows can go with all rows that refer to them, which '
-    'are locked, too. above: the tables by which the rows were reached. Errors: 42501 a table that refers to them may '
-    'not be read or changed.';
+    'are locked, too; the others stay: a row that refers to them is held, locked, of an immutable table, or of the '
+    'same table. above: the tables by which the rows were reached. Errors: 42501 a table that refers to them may not '
+    'be read or changed, 42809 it has children with columns of their own.';
+
+CREATE FUNCTION etl._with_referring(
+    going etl._retention_going[], part regclass, places tid[], above oid[])
+RETURNS etl._retention_going[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference record;
+    referring record;
+BEGIN
+    FOR reference IN
+        SELECT * FROM etl._references(part) AS r WHERE places <> '{}' AND etl._is_followed(r, above || part::oid)
+    LOOP
+        FOR referring IN SELECT * FROM etl._referring_rows(part, places, reference, 'true') LOOP
+            going := etl._with_referring(going, referring.tab, referring.places, above || part::oid);
+            -- A row that refers to others in two ways is there already.
+            referring.places := ARRAY(
+                SELECT unnest(referring.places)
+                EXCEPT SELECT unnest(g.places) FROM unnest(going) AS g WHERE g.part = referring.tab);
+            IF referring.places <> '{}' THEN
+                going := going || (reference.constraint_id, reference.child, referring.tab,
+                                   referring.places)::etl._retention_going;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN going;
+END
+$$;
+COMMENT ON FUNCTION etl._with_referring(etl._retention_going[], regclass, tid[], oid[]) IS
+    'Rows that go, and besides all that refer to those at these places, of which etl._followable_rows has said that '
+    'they can go: the farthest first, each once. above: the tables by which the rows were reached.';
 
 CREATE FUNCTION etl._follow_open(policy etl.retention_policy, tier int, child regclass, target regclass)
 RETURNS void
@@ -114,14 +149,14 @@ BEGIN
         PERFORM etl._note_archive(
             policy.name, tier::smallint, 'opening', NULL, place, NULL, NULL, NULL, etl._locked_value(
                 format('SELECT %s FROM %s AS t', etl._rows_hash_of_columns(etl._common_columns(child, target), 't'),
-                       target), NULL::etl.rows_hash));
+                       target), NULL::etl.rows_hash), NULL, etl._relation_name(child));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._follow_open(etl.retention_policy, int, regclass, regclass) IS
     'Notes in the ledger what stands in the archive of a table that refers to others before it takes the first rows.';
 
-CREATE FUNCTION etl._follow_target(policy etl.retention_policy, tier int, child regclass, column_name name)
+CREATE FUNCTION etl._follow_target(policy etl.retention_policy, tier int, going etl._retention_going)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -130,27 +165,30 @@ DECLARE
     archive CONSTANT text := etl._retention_place(policy, tier);
     target text;
 BEGIN
-    IF archive IS NULL THEN
+    IF archive IS NULL OR etl._is_archive_file(archive) THEN
         RETURN NULL;
     END IF;
     SELECT etl._retention_place(p, 1) INTO target FROM etl.retention_policy AS p
-    WHERE p.owner = current_user AND p.relation = etl._relation_name(child)
+    WHERE p.owner = current_user AND p.relation = etl._relation_name(going.child)
       AND etl._retention_place(p, 1) NOT LIKE 'file:%'
     ORDER BY p.policy_id LIMIT 1;
     target := coalesce(target, format('%I.%I', (parse_ident(archive))[1], (
-        SELECT left(c.relname, 55) || '_archive' FROM pg_class AS c WHERE c.oid = child)));
+        SELECT left(c.relname, 55) || '_archive' FROM pg_class AS c WHERE c.oid = going.child)));
     IF to_regclass(target) IS NULL THEN
-        PERFORM etl._retention_make_archive(child, column_name, target);
+        PERFORM etl._retention_make_archive(going.child, (
+            SELECT a.attname FROM pg_constraint AS c
+            JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+            WHERE c.oid = going.constraint_id), target);
     END IF;
-    PERFORM etl._retention_check_archive(child, target::regclass, false);
-    PERFORM etl._follow_open(policy, tier, child, target::regclass);
+    PERFORM etl._retention_check_archive(going.child, target::regclass, false);
+    PERFORM etl._follow_open(policy, tier, going.child, target::regclass);
     RETURN target;
 END
 $$;
-COMMENT ON FUNCTION etl._follow_target(etl.retention_policy, int, regclass, name) IS
+COMMENT ON FUNCTION etl._follow_target(etl.retention_policy, int, etl._retention_going) IS
     'Where a tier takes rows of a table that refers to the policy''s: to the archive of that table''s own policy, or '
-    'to its name with _archive in the schema of the tier''s archive, which is created with an index on a column. NULL '
-    'where the tier deletes.';
+    'to its name with _archive in the schema of the tier''s archive, which is created with an index on the column that '
+    'refers. NULL where the tier deletes, or writes files.';
 
 CREATE FUNCTION etl._follow_note(columns name[], inserted bool, alias text)
 RETURNS text
@@ -181,16 +219,16 @@ AS $$
                            'SELECT %2$s FROM etl_gone WHERE %3$s RETURNING %4$s',
                            target, etl._retention_columns(child, target),
                            etl._follow_note(array_agg(c.name ORDER BY c.n), false, 'etl_gone'),
-                           etl._follow_note(array_agg(c.name ORDER BY c.n), true, 'etl_kept')) END
+                           etl._follow_note(array_agg(c.name ORDER BY c.n), true, 'etl_kept')
+                           || etl._note_kept(target, 'etl_kept')) END
     FROM unnest(etl._columns_of(child)) WITH ORDINALITY AS c(name, n)
 $$;
 COMMENT ON FUNCTION etl._follow_statement(regclass, regclass) IS
     'The statement for etl._moved_rows that deletes the rows at places of a table and inserts them into another, '
     'where one is given.';
 
-CREATE FUNCTION etl._follow_move(
-    policy etl.retention_policy, tier int, run bigint, child regclass, target regclass, part oid, places tid[])
-RETURNS void
+CREATE FUNCTION etl._follow_move(going etl._retention_going, target regclass)
+RETURNS etl._retention_moved
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
@@ -199,70 +237,39 @@ AS $$
 DECLARE
     moved record;
 BEGIN
-    SELECT m.* INTO moved FROM etl._moved_rows(etl._follow_statement(child, target), part, places) AS m;
-    IF etl.row_count(moved."left") <> cardinality(places)
+    SELECT m.* INTO moved
+    FROM etl._moved_rows(etl._follow_statement(going.child, target), going.part, going.places) AS m;
+    IF etl.row_count(moved."left") <> cardinality(going.places)
        OR target IS NOT NULL AND moved.kept OPERATOR(etl.<>) moved."left" THEN
         RAISE EXCEPTION USING
             ERRCODE = 'triggered_action_exception',
-            MESSAGE = format('rows of table "%s" that refer to rows past due were not moved as they are', child),
+            MESSAGE = format('rows of table "%s" that refer to rows past due were not moved as they are', going.child),
             DETAIL = format('Of %s rows %s were deleted and %s inserted%s. Nothing of this batch was deleted.',
-                            cardinality(places), etl.row_count(moved."left"), etl.row_count(moved.kept),
+                            cardinality(going.places), etl.row_count(moved."left"), etl.row_count(moved.kept),
                             ' into ' || target::text),
             HINT = 'A trigger, a rule or row security of one of them keeps rows back or changes them.';
     END IF;
-    PERFORM etl._note_archive(
-        policy.name, tier::smallint, CASE WHEN target IS NULL THEN 'deleted' ELSE 'archived' END,
-        etl._relation_name(child), etl._relation_name(target), run, NULL, NULL, moved."left", moved.bytes);
+    RETURN (moved."left", moved.bytes, NULL, NULL, NULL, NULL,
+            etl._retention_kept_by(target, going.child, moved.kept, moved.kept_parts, moved.kept_places)
+           )::etl._retention_moved;
 END
 $$;
-COMMENT ON FUNCTION etl._follow_move(etl.retention_policy, int, bigint, regclass, regclass, oid, tid[]) IS
-    'Moves the rows at places of one table, or deletes them where no target is given, and notes it in the ledger. '
-    'Raises 09000 unless what was inserted is what was deleted.';
+COMMENT ON FUNCTION etl._follow_move(etl._retention_going, regclass) IS
+    'Moves rows that refer to others, or deletes them where no target is given. Raises 09000 unless all were deleted '
+    'and what was inserted is what was deleted.';
 
-CREATE FUNCTION etl._move_referring(
-    policy etl.retention_policy, tier int, run bigint, part regclass, places tid[], above oid[])
+CREATE FUNCTION etl._follow_noted(
+    policy etl.retention_policy, state etl._retention_state, going etl._retention_going, target regclass,
+    moved etl._retention_moved)
 RETURNS void
-LANGUAGE plpgsql VOLATILE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    reference record;
-    referring record;
-BEGIN
-    FOR reference IN SELECT * FROM etl._references(part) AS r WHERE etl._is_followed(r, above || part::oid) LOOP
-        FOR referring IN SELECT * FROM etl._referring_rows(part, places, reference, 'true') LOOP
-            PERFORM etl._move_referring(policy, tier, run, referring.tab, referring.places, above || part::oid);
-            PERFORM etl._follow_move(
-                policy, tier, run, reference.child,
-                etl._follow_target(policy, tier, reference.child, (
-                    SELECT a.attname FROM pg_constraint AS c
-                    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-                    WHERE c.oid = reference.constraint_id)),
-                referring.tab, referring.places);
-        END LOOP;
-    END LOOP;
-END
+    SELECT etl._note_archive(
+        (policy).name, (state).tier::smallint, CASE WHEN target IS NULL THEN 'deleted' ELSE 'archived' END,
+        etl._relation_name((going).child), etl._relation_name(target), (state).run_id, NULL, NULL, (moved).contents,
+        (moved).bytes, etl._relation_name((going).child))
 $$;
-COMMENT ON FUNCTION etl._move_referring(etl.retention_policy, int, bigint, regclass, tid[], oid[]) IS
-    'Moves all rows that refer to those at these places, of which etl._followable_rows has said that they can go.';
-
-CREATE FUNCTION etl._follow_references(policy etl.retention_policy, tier int, run bigint, part oid, places tid[])
-RETURNS tid[]
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    free CONSTANT tid[] := etl._followable_rows(part::regclass, places, '{}');
-BEGIN
-    IF free <> '{}' THEN
-        PERFORM etl._move_referring(policy, tier, run, part::regclass, free, '{}');
-    END IF;
-    RETURN free;
-END
-$$;
-COMMENT ON FUNCTION etl._follow_references(etl.retention_policy, int, bigint, oid, tid[]) IS
-    'Moves the rows that refer to those at places of one table (part), which the caller has locked, to archives of '
-    'their own, or deletes them where the tier does, and what refers to these before them. Returns the places to '
-    'which nothing refers any more; the others stay: a row that refers to them is held, locked, of an immutable '
-    'table, or of the same table. Errors: 42501 as etl._followable_rows, 09000 rows were not moved as they are, and '
-    'those of an archive that does not fit.';
+COMMENT ON FUNCTION etl._follow_noted(
+    etl.retention_policy, etl._retention_state, etl._retention_going, regclass, etl._retention_moved) IS
+    'Notes in the ledger rows that went along with others, to a table or for good.';

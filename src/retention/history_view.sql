@@ -4,6 +4,8 @@
 -- under one snapshot, in which a row is where the ledger says, once, whatever a run is moving meanwhile. The planner
 -- pushes conditions down to each table, so that a range of time reads the indexes.
 --
+-- Rows of other tables that went along because they refer to the policy's (follow_references) are not in it.
+--
 -- Which tables and columns there are is known when the view is made. Where a policy gets another tier, a partition
 -- becomes an archive table of its own, or other columns are archived, the view is made anew in the same transaction.
 
@@ -37,7 +39,7 @@ BEGIN
     RETURN QUERY
         SELECT a.* FROM etl.archive AS a
         WHERE a.policy = _history_files.policy AND a.owner = _history_files.owner AND a.action = 'archived'
-          AND a.status = 'kept' AND etl._is_archive_file(a.location)
+          AND a.status = 'kept' AND a.follows IS NULL AND etl._is_archive_file(a.location)
         ORDER BY a.archive_id;
 END
 $$;
@@ -59,7 +61,7 @@ AS $$
         SELECT a.tier, CASE WHEN etl._is_archive_file(a.location) THEN 'file:///' ELSE a.location END
         FROM etl.archive AS a
         WHERE a.policy = (_history_places.policy).name AND a.owner = (_history_places.policy).owner
-          AND a.action IN ('archived', 'opening')
+          AND a.relation = (_history_places.policy).relation AND a.action IN ('archived', 'opening')
     ), known AS (
         SELECT p.name, min(p.tier) AS tier, to_regclass(CASE WHEN p.name <> 'file:///' THEN p.name END) AS relation
         FROM place AS p WHERE p.name IS NOT NULL GROUP BY p.name

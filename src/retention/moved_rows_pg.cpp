@@ -3,7 +3,8 @@
 //
 // etl._moved_rows runs the statement. It calls etl._note_row for each row that a DELETE returned, and for each that an
 // INSERT returned (so after the triggers that may change it), with the number of the statement, which is $1: a call
-// from elsewhere, be it from a trigger, adds to no sum.
+// from elsewhere, be it from a trigger, adds to no sum. Where triggers come after that, the statement calls
+// etl._note_place as well, so that the rows can be read again when they have run.
 #include "core/locked_query_pg.hpp"
 #include "retention/row_hash_pg.hpp"
 
@@ -33,6 +34,9 @@ struct moved_rows {
     std::int64_t bytes;
     TimestampTz first;
     TimestampTz last;
+    MemoryContext context; // of the arrays
+    ArrayBuildState* parts;
+    ArrayBuildState* places;
 };
 
 moved_rows current = {};
@@ -153,9 +157,14 @@ Datum moved_result(FunctionCallInfo fcinfo, const moved_rows& moved)
     TupleDesc row = nullptr;
     get_call_result_type(fcinfo, nullptr, &row);
     const bool none = moved.left.count == 0;
-    std::array<Datum, 5> values{rows_hash_datum(moved.left), rows_hash_datum(moved.kept), Int64GetDatum(moved.bytes),
+    const bool no_places = moved.places == nullptr;
+    std::array<Datum, 7> values{rows_hash_datum(moved.left), rows_hash_datum(moved.kept), Int64GetDatum(moved.bytes),
                                 TimestampTzGetDatum(moved.first), TimestampTzGetDatum(moved.last)};
-    std::array<bool, 5> nulls{false, false, false, none, none};
+    std::array<bool, 7> nulls{false, false, false, none, none, no_places, no_places};
+    if (!no_places) {
+        values[5] = makeArrayResult(moved.parts, moved.context);
+        values[6] = makeArrayResult(moved.places, moved.context);
+    }
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values.data(), nulls.data()));
 }
 
@@ -189,12 +198,24 @@ ETL_FUNCTION(etl_note_row, args)
     return args.result(true);
 }
 
+ETL_FUNCTION(etl_note_place, args)
+{
+    moved_rows& moved = current;
+    if (args.get<std::int64_t>(0) != moved.number || moved.number == 0) {
+        throw error(sqlstate::feature_not_supported, "etl._note_place was called outside of its statement");
+    }
+    moved.parts = accumArrayResult(moved.parts, args.datum(1), args.is_null(1), OIDOID, moved.context);
+    moved.places = accumArrayResult(moved.places, args.datum(2), args.is_null(2), TIDOID, moved.context);
+    return args.result(true);
+}
+
 ETL_FUNCTION(etl_moved_rows, args)
 {
     const char* statement = text_to_cstring(DatumGetTextPP(args.given(0)));
     const moved_rows outer = current; // this one may be run by a trigger
     current = {};
     current.number = ++statements;
+    current.context = CurrentMemoryContext;
     ParamListInfo parameters = makeParamList(3);
     parameters->params[0] = {Int64GetDatum(current.number), false, PARAM_FLAG_CONST, INT8OID};
     parameters->params[1] = {args.datum(1), args.is_null(1), PARAM_FLAG_CONST, OIDOID};

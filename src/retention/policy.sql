@@ -144,24 +144,6 @@ $$;
 COMMENT ON FUNCTION etl._retention_make_places(etl.retention_policy, etl.retention_tier[]) IS
     'Creates the archive tables of a policy that are missing, and where it evolves adds the columns that they lack.';
 
-CREATE FUNCTION etl._retention_require_no_followers(policy etl.retention_policy, archive_to text)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF policy.follow_references THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'feature_not_supported',
-            MESSAGE = format('follow_references is not supported for archive_to "%s"', archive_to),
-            DETAIL = 'A file takes rows of one table, and those that refer to them are of another.',
-            HINT = 'Archive to a table, or give the other table a policy of its own and follow_references => false.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_require_no_followers(etl.retention_policy, text) IS
-    'Raises (0A000) where a policy that archives to files follows references.';
-
 CREATE FUNCTION etl._retention_check(policy etl.retention_policy, tiers etl.retention_tier[])
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -178,7 +160,6 @@ BEGIN
             PERFORM etl._retention_check_archive(step.source, step.target, is_emptied => step.later IS NOT NULL);
         ELSIF tiers[step.tier].archive_to LIKE 'file:%' THEN
             PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
-            PERFORM etl._retention_require_no_followers(policy, tiers[step.tier].archive_to);
         END IF;
     END LOOP;
     PERFORM etl._retention_check_cycles(policy, tiers), etl._retention_check_sharing(policy, tiers);
@@ -332,9 +313,9 @@ outlive their rows first, wait does nothing, ignore goes on.
 schedule: five cron fields (GMT) or a macro such as @daily, run by pg_cron. if_not_exists: an existing policy is left
 as it is, with a notice, or a warning that says where it differs.
 kind: age, or expiry, where time_column says when a row expires and keep how long it is kept after that, which may be 0.
-follow_references: rows of other tables that refer to due rows by foreign keys go with them; otherwise such due rows
-stay; not for files. evolve: columns that the table gets are added to its archive tables; otherwise a run stops and says
-how.
+follow_references: rows of other tables that refer to due rows by foreign keys go with them, to tables or files of their
+own; otherwise such due rows stay. evolve: columns that the table gets are added to its archive tables; otherwise a run
+stops and says how.
 Errors: 42809 not a table of one's own that keeps its rows, 0A000 a rule on it or an unknown kind of archive, 42703
 unknown column or one that the archive lacks, 42804 column of another type, 22023 bad span, name, setting or schedule,
 archives that lead back to the table or belong to another one, 23502 a column of the archive that nothing fills, 3F000

@@ -91,3 +91,25 @@ COMMENT ON FUNCTION etl._referenced_condition(regclass, text) IS
     'A condition that a row of the relation under an alias is referenced by another row through a foreign key, '
     'whatever its ON DELETE says; NULL where no foreign key points at the relation. Errors: 42501 the current role '
     'may not read a table that refers to it, or not all of its rows.';
+
+CREATE FUNCTION etl._reference_levels(relations regclass[])
+RETURNS TABLE(relation regclass, level int)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE reference AS MATERIALIZED (
+        SELECT t.parent, r.child
+        FROM unnest(relations) AS t (parent) CROSS JOIN LATERAL etl._references(t.parent) AS r
+        WHERE r.child = ANY (relations) AND r.child <> t.parent
+    ), step(relation, level) AS (
+        SELECT t.relation, 0 FROM unnest(relations) AS t (relation) WHERE t.relation IS NOT NULL
+        UNION
+        SELECT r.child, s.level + 1
+        FROM step AS s JOIN reference AS r ON r.parent = s.relation
+        WHERE s.level < cardinality(relations) -- foreign keys may go in a circle
+    )
+    SELECT s.relation, max(s.level) FROM step AS s GROUP BY s.relation
+$$;
+COMMENT ON FUNCTION etl._reference_levels(regclass[]) IS
+    'Tables in the order of the foreign keys among them: the level of each is greater than that of the tables that it '
+    'refers to, unless they refer to each other in a circle.';

@@ -5,6 +5,9 @@
 -- holds are copies from then on, and its archive is marked as removing. So each row is counted once wherever archives
 -- are counted. Into any other table rows are copied, and the ledger stays as it is.
 --
+-- Rows that went to files of their own because they refer to others go back to the table that they left, after those: a
+-- range is restored batch by batch, the last that was archived first, so that each step undoes one that was.
+--
 -- Before, what is in the archive is compared with what was moved there; after it, what was stored with what was taken.
 -- A row under a legal hold neither leaves its archive nor is replaced.
 
@@ -181,7 +184,8 @@ BEGIN
     asked.time_column := archive.time_column;
     asked.time_type := to_regtype(etl._restore_type(asked, archive.time_column));
     SELECT CASE WHEN NOT is_file THEN p.filter END INTO asked.filter
-    FROM etl.retention_policy AS p WHERE p.name = archive.policy AND p.owner = current_user;
+    FROM etl.retention_policy AS p
+    WHERE p.name = archive.policy AND p.owner = current_user AND p.relation = archive.relation;
     asked.alias := (parse_ident(archive.relation))[2]; -- which a filter may use
     asked.on_conflict := on_conflict;
     asked.moves := etl._relation_name(asked.target) = archive.relation
@@ -222,6 +226,35 @@ END
 $$;
 COMMENT ON FUNCTION etl._restore_archive(bigint, regclass, text) IS 'etl.restore_archive of one archive.';
 
+CREATE FUNCTION etl._archives_of_range(
+    policy text, from_time timestamptz, to_time timestamptz, with_followers boolean)
+RETURNS SETOF etl.archive
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH wanted AS (
+        SELECT DISTINCT ON (a.location) a AS archive
+        FROM etl.archive AS a
+        WHERE a.policy = _archives_of_range.policy AND a.owner = current_user AND a.action IN ('archived', 'opening')
+          AND a.status = 'kept' AND (a.time_column IS NOT NULL OR with_followers AND a.follows IS NOT NULL)
+          AND NOT (etl._is_archive_file(a.location)
+                   AND (a.last_time < coalesce(from_time, '-infinity')
+                        OR a.first_time >= coalesce(to_time, 'infinity')))
+        ORDER BY a.location, a.archive_id
+    ), followers AS (
+        SELECT l.relation, l.level
+        FROM etl._reference_levels(ARRAY(SELECT DISTINCT to_regclass((w.archive).relation) FROM wanted AS w
+                                         WHERE (w.archive).follows IS NOT NULL)) AS l
+    )
+    SELECT (w.archive).*
+    FROM wanted AS w
+    LEFT JOIN followers AS f ON (w.archive).follows IS NOT NULL AND f.relation = to_regclass((w.archive).relation)
+    ORDER BY coalesce((w.archive).follows, (w.archive).archive_id) DESC, f.level NULLS FIRST
+$$;
+COMMENT ON FUNCTION etl._archives_of_range(text, timestamptz, timestamptz, boolean) IS
+    'The archives of a policy that may have rows of a range of time, one for each place, in the order in which they '
+    'can be restored; those of other tables whose rows went along, too, if they are wanted and have files.';
+
 CREATE FUNCTION etl._restore_range(
     policy text, from_time timestamptz, to_time timestamptz, target regclass, on_conflict text)
 RETURNS SETOF etl._restored
@@ -233,15 +266,7 @@ DECLARE
     asked etl._restore;
     restored etl._restored;
 BEGIN
-    FOR stored IN
-        SELECT DISTINCT ON (a.location) a.* FROM etl.archive AS a
-        WHERE a.policy = _restore_range.policy AND a.owner = current_user AND a.action IN ('archived', 'opening')
-          AND a.status = 'kept'
-          AND NOT (etl._is_archive_file(a.location)
-                   AND (a.last_time < coalesce(from_time, '-infinity')
-                        OR a.first_time >= coalesce(to_time, 'infinity')))
-        ORDER BY a.location, a.archive_id
-    LOOP
+    FOR stored IN SELECT * FROM etl._archives_of_range(policy, from_time, to_time, target IS NULL) LOOP
         asked := etl._restore_of(stored, target, on_conflict);
         CONTINUE WHEN asked.place = etl._relation_name(asked.target);
         PERFORM etl._require_restore_target(asked.target, on_conflict);
@@ -360,7 +385,9 @@ COMMENT ON FUNCTION etl.restore_archive(bigint, regclass, text, boolean) IS
 COMMENT ON FUNCTION etl.restore_archive(text, timestamptz, timestamptz, regclass, text, boolean) IS
     'Brings back what a policy has archived of a range of time, from_time (NULL: the first row) to to_time exclusive '
     '(NULL: the last), from all its archives, as etl.restore_archive of one archive does; one row of the result for '
-    'each table or file that had such rows. Rows of a policy with a filter are those of the filter.';
+    'each table or file that had such rows. Rows of a policy with a filter are those of the filter. Without a target, '
+    'rows of other tables that went to files with those of the range (follow_references) go back to their tables, too; '
+    'those that went to tables have no time by which they could be told, and stay there.';
 
 COMMENT ON FUNCTION etl.restore_archive(text, text, text, regclass, text, boolean) IS
     'etl.restore_archive of a range whose ends are given as literals without a type, as in '

@@ -21,8 +21,8 @@ CREATE TYPE etl._restore AS (
 );
 COMMENT ON TYPE etl._restore IS
     'Rows that are to be restored from one place (a table or a file) into a target: those from first_time to '
-    'last_time, or before a moment, and of the filter, whose alias for the place is given. origin: the table that they '
-    'were taken from first. moves: they leave the place.';
+    'last_time, or before a moment, and of the filter, whose alias for the place is given; all of them where they have '
+    'no time_column. origin: the table that they were taken from first. moves: they leave the place.';
 
 CREATE TYPE etl._restored AS (
     archive bigint,
@@ -41,13 +41,13 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT concat_ws(' AND ',
-        format('isfinite(%s)', c.moment),
+    SELECT coalesce(nullif(concat_ws(' AND ',
+        'isfinite(' || c.moment || ')',
         c.moment || ' >= ' || etl._retention_literal((asked).first_time, (asked).time_type),
         c.moment || ' <= ' || etl._retention_literal((asked).last_time, (asked).time_type),
         c.moment || ' < ' || etl._retention_literal((asked).before, (asked).time_type),
-        E'(\n' || (asked).filter || E'\n)')
-    FROM (SELECT format('%I.%I', (asked).alias, (asked).time_column) AS moment) AS c
+        E'(\n' || (asked).filter || E'\n)'), ''), 'true')
+    FROM (SELECT quote_ident((asked).alias) || '.' || quote_ident((asked).time_column) AS moment) AS c
 $$;
 COMMENT ON FUNCTION etl._restore_condition(etl._restore) IS 'SQL condition of the rows that are to be restored.';
 
@@ -267,11 +267,14 @@ BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'object_not_in_prerequisite_state',
         MESSAGE = format('archive %s cannot be told from others in table %s', asked.archive_id, asked.place),
-        DETAIL = format('From %s to %s there are %s rows, of which the archive brought %s; others came in, or some '
-                        'went out again.', asked.first_time, asked.last_time, etl.row_count(there),
-                        etl.row_count(expected)),
-        HINT = format('SELECT * FROM etl.restore_archive(%L, %L, %L) restores all that lie in that time.', asked.policy,
-                      asked.first_time, asked.last_time + interval '1 microsecond');
+        DETAIL = format('%s there are %s rows, of which the archive brought %s; others came in, or some went out '
+                        'again.',
+                        coalesce('From ' || asked.first_time || ' to ' || asked.last_time, 'In all'),
+                        etl.row_count(there), etl.row_count(expected)),
+        HINT = CASE
+            WHEN asked.time_column IS NULL THEN 'Copy those that are wanted out of the table with SQL.'
+            ELSE format('SELECT * FROM etl.restore_archive(%L, %L, %L) restores all that lie in that time.',
+                        asked.policy, asked.first_time, asked.last_time + interval '1 microsecond') END;
 END
 $$;
 COMMENT ON FUNCTION etl._require_whole_archive(etl._restore, etl.rows_hash) IS

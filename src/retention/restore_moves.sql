@@ -76,6 +76,19 @@ $$;
 COMMENT ON FUNCTION etl._restore_storing(etl._restore) IS
     'SQL that stores the rows of etl_taken in the target, by the conflict rule, and returns what is stored.';
 
+CREATE FUNCTION etl._restore_bound(asked etl._restore, aggregate text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN (asked).time_column IS NULL THEN aggregate || '(NULL::timestamptz)'
+        ELSE etl._retention_moment(format('%s(etl_taken.%I)', aggregate, (asked).time_column), (asked).time_type)
+    END
+$$;
+COMMENT ON FUNCTION etl._restore_bound(etl._restore, text) IS
+    'SQL of the first (min) or last (max) time of the rows that are taken; NULL where they have no time column.';
+
 CREATE FUNCTION etl._restore_command(asked etl._restore)
 RETURNS text
 LANGUAGE sql STABLE
@@ -88,8 +101,7 @@ AS $$
         etl._restore_taking(asked), etl._restore_storing(asked),
         etl._rows_hash_of_columns((asked).columns, 'etl_taken'),
         etl._rows_hash_of_columns((asked).columns, 'etl_stored'),
-        etl._retention_moment(format('min(etl_taken.%I)', (asked).time_column), (asked).time_type),
-        etl._retention_moment(format('max(etl_taken.%I)', (asked).time_column), (asked).time_type),
+        etl._restore_bound(asked, 'min'), etl._restore_bound(asked, 'max'),
         CASE WHEN (asked).on_conflict = 'update' THEN
             format('(SELECT count(*) FROM etl_taken WHERE EXISTS (SELECT FROM %s AS etl_target WHERE %s))',
                    (asked).target, (SELECT etl._same_key(k, 'etl_target', 'etl_taken')
@@ -133,6 +145,17 @@ EXCEPTION
             HINT = 'on_conflict => ''skip'' leaves rows whose key is there in the archive, '
                    '''update'' lets them replace '
                    'those in the table.';
+    WHEN foreign_key_violation THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('rows of archive %s refer to rows that are not there: %s', asked.place, message),
+            DETAIL = detail,
+            HINT = coalesce(
+                (SELECT format('They left with those of archive %1$s, which SELECT * FROM etl.restore_archive(%1$s) '
+                               'restores.', a.follows)
+                 FROM etl.archive AS a WHERE a.archive_id = asked.archive_id AND a.follows IS NOT NULL),
+                'Restore first what they refer to, or restore into another table.');
 END
 $$;
 COMMENT ON FUNCTION etl._restore_rows(etl._restore) IS

@@ -8,7 +8,10 @@
 -- between, T2 comes to nothing: the file is removed, and the rows are exported again, locked this time and deleted in
 -- the same transaction. What a crash leaves is a file that the ledger shows as an orphan.
 --
--- The tier after files deletes: whole files, all of whose rows are past.
+-- Rows that others refer to are locked at once: T1 and T2 are one transaction. Where the rows that refer to them go
+-- along (follow_references), these have files of their own, one for each table. All of them are written while all rows
+-- are locked, then the rows are deleted, each table's proven against its file, and all files are marked as kept, or
+-- none. Such batches follow pg_etl.retention_batch_time, as those between tables do.
 
 CREATE FUNCTION etl._is_file_tier(policy etl.retention_policy, tier integer)
 RETURNS boolean
@@ -19,7 +22,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._is_file_tier(etl.retention_policy, integer) IS 'Whether a tier moves rows to files.';
 
-CREATE FUNCTION etl._retention_new_file(policy etl.retention_policy, state etl._retention_state)
+CREATE FUNCTION etl._retention_follows(policy etl.retention_policy, source regclass)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (policy).follow_references AND EXISTS (SELECT FROM etl._references(source))
+$$;
+COMMENT ON FUNCTION etl._retention_follows(etl.retention_policy, regclass) IS
+    'Whether rows of other tables may go along with those that a policy takes from a table.';
+
+CREATE FUNCTION etl._retention_new_file(
+    policy etl.retention_policy, state etl._retention_state, source text, follows bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -27,38 +41,100 @@ AS $$
 DECLARE
     tier etl.retention_tier;
     made etl.archive;
+    name text := policy.name;
 BEGIN
     SELECT t.* INTO tier FROM etl._retention_tiers(policy) AS t WHERE t.tier = state.tier;
-    INSERT INTO etl.archive AS a (policy, tier, action, relation, time_column, source, location, format, status, run_id)
-    VALUES (policy.name, state.tier, 'archived', policy.relation, policy.time_column,
-            etl._retention_place(policy, state.tier - 1), tier.archive_to, tier.format, 'writing', state.run_id)
+    IF follows IS NOT NULL THEN
+        name := name || '_' || (parse_ident(source))[2];
+    END IF;
+    INSERT INTO etl.archive AS a (
+        policy, tier, action, relation, time_column, source, location, format, status, follows, run_id)
+    VALUES (
+        policy.name, state.tier, 'archived', CASE WHEN follows IS NULL THEN policy.relation ELSE source END,
+        CASE WHEN follows IS NULL THEN policy.time_column END, source, tier.archive_to, tier.format, 'writing', follows,
+        state.run_id)
     RETURNING a.* INTO made;
     UPDATE etl.archive AS a
     SET location = format('%s/%s-%s.%s', tier.archive_to,
-                          left(trim(BOTH '_' FROM regexp_replace(policy.name, '[^A-Za-z0-9]+', '_', 'g')), 60),
+                          left(trim(BOTH '_' FROM regexp_replace(name, '[^A-Za-z0-9]+', '_', 'g')), 60),
                           made.archive_id, tier.format)
     WHERE a.archive_id = made.archive_id;
     RETURN made.archive_id;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_new_file(etl.retention_policy, etl._retention_state) IS
-    'Notes in the ledger that a file is about to be written, under a name that no other has; returns its archive_id.';
+COMMENT ON FUNCTION etl._retention_new_file(etl.retention_policy, etl._retention_state, text, bigint) IS
+    'Notes in the ledger that a file is about to be written, under a name that no other has, for rows of a table that '
+    'refer to those of another archive, if one is given; returns its archive_id.';
 
-CREATE FUNCTION etl._retention_discard_file(archive bigint)
+CREATE FUNCTION etl._retention_file_of(state etl._retention_state, relation regclass)
+RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ((state).file -> 'files' ->> etl._relation_name(relation))::bigint
+$$;
+COMMENT ON FUNCTION etl._retention_file_of(etl._retention_state, regclass) IS
+    'The archive whose file takes the rows of a table in the batch that a state is at; NULL where there is none.';
+
+CREATE FUNCTION etl._retention_add_files(
+    policy etl.retention_policy, state etl._retention_state, relations text[])
+RETURNS etl._retention_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation text;
+BEGIN
+    FOREACH relation IN ARRAY relations LOOP
+        state.file := jsonb_set(state.file, ARRAY['files', relation], to_jsonb(etl._retention_new_file(
+            policy, state, relation, etl._retention_file_of(state, etl._retention_source(policy, state.tier)))));
+    END LOOP;
+    RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_add_files(etl.retention_policy, etl._retention_state, text[]) IS
+    'Notes files for the batch that a state is at, one for each of these tables.';
+
+CREATE FUNCTION etl._retention_discard_files(state etl._retention_state)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    doomed record;
 BEGIN
-    PERFORM etl._archive_remove(a.location) FROM etl.archive AS a WHERE a.archive_id = archive AND a.status = 'writing';
-    UPDATE etl.archive AS a SET status = 'removed' WHERE a.archive_id = archive AND a.status = 'writing';
+    FOR doomed IN
+        SELECT a.archive_id, a.location FROM etl.archive AS a
+        WHERE a.archive_id IN (SELECT f.value::bigint FROM jsonb_each_text(state.file -> 'files') AS f)
+          AND a.status = 'writing'
+    LOOP
+        BEGIN
+            PERFORM etl._archive_remove(doomed.location);
+        EXCEPTION
+            WHEN undefined_file THEN
+                NULL; -- not even its directory was made
+        END;
+        UPDATE etl.archive AS a SET status = 'removed' WHERE a.archive_id = doomed.archive_id;
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_discard_file(bigint) IS
-    'Removes a file whose rows are still in the table, and notes that.';
+COMMENT ON FUNCTION etl._retention_discard_files(etl._retention_state) IS
+    'Removes the files of the batch that a state is at, whose rows are still in their tables, and notes that.';
 
-CREATE FUNCTION etl._retention_export(
-    policy etl.retention_policy, state etl._retention_state, condition text)
+CREATE FUNCTION etl._retention_forget_files(state etl._retention_state, but_for regclass[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM etl.archive AS a
+    USING jsonb_each_text((state).file -> 'files') AS f
+    WHERE a.archive_id = f.value::bigint AND a.status = 'writing'
+      AND f.key <> ALL (ARRAY(SELECT etl._relation_name(r) FROM unnest(but_for) AS r))
+$$;
+COMMENT ON FUNCTION etl._retention_forget_files(etl._retention_state, regclass[]) IS
+    'Takes back from the ledger the files of a batch that were not begun, as none of their tables had rows in it.';
+
+CREATE FUNCTION etl._retention_export(archive bigint, exported regclass, alias text, condition text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -66,37 +142,33 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    alias CONSTANT name := etl._retention_alias(policy);
-    hot CONSTANT regclass := etl._retention_source(policy, state.tier);
-    archive CONSTANT bigint := (state.file ->> 'archive')::bigint;
     made record;
 BEGIN
     SELECT w.* INTO made
     FROM etl.archive AS a,
          etl._archive_write(a.location, a.format, format(
-             'SELECT %s FROM %s AS %I WHERE %s', etl._columns_of(etl._ledger_columns(hot), quote_ident(alias)), hot,
-             alias, condition)) AS w
+             'SELECT %s FROM %s AS %I WHERE %s', etl._columns_of(etl._ledger_columns(exported), quote_ident(alias)),
+             exported, alias, condition)) AS w
     WHERE a.archive_id = archive;
     UPDATE etl.archive AS a
     SET rows = made.rows, bytes = made.bytes, contents = made.contents, sha256 = made.sha256, columns = made.columns
     WHERE a.archive_id = archive;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_export(etl.retention_policy, etl._retention_state, text) IS
-    'Writes the rows of a condition into the file of a state, and notes in the ledger what it holds.';
+COMMENT ON FUNCTION etl._retention_export(bigint, regclass, text, text) IS
+    'Writes the rows of a table for which a condition on an alias is true into the file of an archive, and notes in '
+    'the ledger what it holds.';
 
 CREATE FUNCTION etl._retention_keep_file(
-    state etl._retention_state, deleted etl._retention_moved)
+    archive bigint, deleted etl.rows_hash, first timestamptz, last timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    archive CONSTANT bigint := (state.file ->> 'archive')::bigint;
 BEGIN
     UPDATE etl.archive AS a
-    SET status = 'kept', first_time = deleted.first, last_time = deleted.last
-    WHERE a.archive_id = archive AND a.status = 'writing' AND a.contents OPERATOR(etl.=) deleted.contents;
+    SET status = 'kept', first_time = first, last_time = last
+    WHERE a.archive_id = archive AND a.status = 'writing' AND a.contents OPERATOR(etl.=) deleted;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'serialization_failure',
@@ -106,51 +178,82 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_keep_file(etl._retention_state, etl._retention_moved) IS
-    'Notes in the ledger that a file has taken the place of rows, where what was deleted is what it holds; else 40001.';
+COMMENT ON FUNCTION etl._retention_keep_file(bigint, etl.rows_hash, timestamptz, timestamptz) IS
+    'Notes in the ledger that a file has taken the place of rows, and the times of the first and the last, where what '
+    'was deleted is what it holds; else 40001.';
 
-CREATE FUNCTION etl._retention_careful_file(
+CREATE FUNCTION etl._retention_export_going(state etl._retention_state, going etl._retention_going[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._retention_export(
+        etl._retention_file_of(state, g.child), g.child, 'going',
+        string_agg(format('going.tableoid = %s AND going.ctid = ANY (%L::tid[])', g.part, g.places), ' OR '))
+    FROM unnest(going) AS g
+    GROUP BY g.child
+$$;
+COMMENT ON FUNCTION etl._retention_export_going(etl._retention_state, etl._retention_going[]) IS
+    'Writes rows of a batch, which the caller has locked, into its files: those of each table into its own.';
+
+CREATE FUNCTION etl._retention_keep_files(
+    state etl._retention_state, going etl._retention_going[], taken etl._retention_moved[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._retention_keep_file(etl._retention_file_of(state, b.child), b.contents, b.first, b.last)
+    FROM (
+        SELECT g.child, etl.merge(t.contents) AS contents, min(min(t.first)) OVER () AS first,
+               max(max(t.last)) OVER () AS last
+        FROM unnest(going) WITH ORDINALITY AS g (constraint_id, child, part, places, n)
+        JOIN unnest(taken) WITH ORDINALITY AS t (contents, bytes, first, last, locked, followed, kept, n) USING (n)
+        GROUP BY g.child
+    ) AS b
+$$;
+COMMENT ON FUNCTION etl._retention_keep_files(etl._retention_state, etl._retention_going[], etl._retention_moved[]) IS
+    'Notes in the ledger that the files of a batch have taken the place of what was deleted, each that of its table: '
+    'all under the times of the first and the last row of the policy''s own table.';
+
+CREATE FUNCTION etl._retention_careful_files(
     policy etl.retention_policy, state etl._retention_state, wanted etl._retention_window)
-RETURNS etl._retention_moved
+RETURNS etl._retention_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    alias CONSTANT name := etl._retention_alias(policy);
-    source CONSTANT regclass := etl._retention_source(policy, state.tier);
-    part record;
-    batch etl._retention_moved;
-    total etl._retention_moved;
-    conditions text[] := '{}';
+    began CONSTANT timestamptz := clock_timestamp();
+    batch CONSTANT record := etl._retention_going(policy, state, wanted);
+    tables CONSTANT regclass[] := ARRAY(SELECT DISTINCT g.child FROM unnest(batch.going) AS g);
+    missing CONSTANT text[] := ARRAY(SELECT etl._relation_name(t) FROM unnest(tables) AS t
+                                     WHERE etl._retention_file_of(state, t) IS NULL);
+    rows etl._retention_going;
+    taken etl._retention_moved[] := '{}';
 BEGIN
-    total.contents := '0:00000000000000000000000000000000';
-    total.bytes := 0;
-    total.locked := 0;
-    FOR part IN SELECT * FROM etl._retention_locked_places(policy, state, wanted) LOOP
-        total.locked := total.locked + cardinality(part.places);
-        total.last := greatest(total.last, part.last);
-        part.places := etl._retention_still_free(policy, source, state.tier, part.part, part.places);
-        CONTINUE WHEN part.places = '{}';
-        conditions := conditions || format('%1$I.tableoid = %2$s AND %1$I.ctid = ANY (%3$L::tid[])', alias, part.part,
-                                           part.places);
-    END LOOP;
-    IF conditions = '{}' THEN
-        RETURN total;
+    IF missing <> '{}' THEN -- the ledger has to tell of them before there are any
+        RETURN etl._retention_add_files(policy, state, missing);
     END IF;
-    PERFORM etl._retention_export(policy, state, '(' || array_to_string(conditions, ' OR ') || ')');
-    FOR n IN 1 .. cardinality(conditions) LOOP
-        batch := etl._retention_move(policy, source, NULL, conditions[n]);
-        total.contents := total.contents OPERATOR(etl.+) batch.contents;
-        total.bytes := total.bytes + batch.bytes;
-        total.first := least(total.first, batch.first);
+    PERFORM etl._retention_export_going(state, batch.going);
+    FOREACH rows IN ARRAY batch.going LOOP
+        taken := taken || etl._retention_take(policy, rows, NULL, wanted);
     END LOOP;
-    PERFORM etl._retention_keep_file(state, total);
-    RETURN total;
+    PERFORM etl._retention_keep_files(state, batch.going, taken), etl._retention_forget_files(state, tables);
+    SET CONSTRAINTS ALL IMMEDIATE;
+    state.followers := ARRAY(SELECT DISTINCT etl._relation_name(g.child) FROM unnest(batch.going) AS g
+                             WHERE g.constraint_id IS NOT NULL);
+    state.file := NULL;
+    IF wanted.most IS NULL AND etl._retention_follows(policy, etl._retention_source(policy, state.tier)) THEN
+        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began);
+    END IF;
+    RETURN etl._retention_after_batch(policy, state, wanted,
+                                      etl._retention_total(batch.going, taken, batch.locked, batch.last));
 END
 $$;
-COMMENT ON FUNCTION etl._retention_careful_file(
+COMMENT ON FUNCTION etl._retention_careful_files(
     etl.retention_policy, etl._retention_state, etl._retention_window) IS
-    'Locks rows, writes them into the file of a state and deletes them, in one transaction.';
+    'Locks rows and all that refers to them, writes them into files, those of each table into its own, and deletes '
+    'them, in one transaction. Where the ledger lacks a file for one of the tables, it is noted there and nothing is '
+    'done yet.';
 
 CREATE FUNCTION etl._retention_begin_file(
     policy etl.retention_policy, state etl._retention_state)
@@ -171,13 +274,17 @@ BEGIN
         RETURN etl._retention_after_batch(policy, state, wanted, nothing);
     END IF;
     state.file := jsonb_build_object(
-        'archive', etl._retention_new_file(policy, state), 'wanted', to_jsonb(wanted), 'written', false,
-        'careful', state.careful OR wanted.most IS NOT NULL OR etl._retention_needs_care(policy, source));
-    RETURN state;
+        'files', jsonb_build_object(etl._relation_name(source),
+                                    etl._retention_new_file(policy, state, etl._relation_name(source))),
+        'wanted', to_jsonb(wanted), 'written', false, 'attempts', coalesce(state.attempts, 0),
+        'careful', coalesce(state.careful, false) OR wanted.most IS NOT NULL
+                   OR etl._retention_needs_care(policy, source));
+    RETURN etl._retention_add_files(policy, state, coalesce(state.followers, '{}'));
 END
 $$;
 COMMENT ON FUNCTION etl._retention_begin_file(etl.retention_policy, etl._retention_state) IS
-    'T0: the next window, and a file for it in the ledger where it has rows.';
+    'T0: the next window, and a file for it in the ledger where it has rows; also one for each table whose rows went '
+    'along with those of the window before.';
 
 CREATE FUNCTION etl._retention_advance_file(policy etl.retention_policy, state etl._retention_state)
 RETURNS etl._retention_state
@@ -186,28 +293,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     wanted CONSTANT etl._retention_window := jsonb_populate_record(NULL::etl._retention_window, state.file -> 'wanted');
+    source CONSTANT regclass := etl._retention_source(policy, state.tier);
     condition CONSTANT text := wanted.condition || etl._retention_free(policy, state.tier);
     moved etl._retention_moved;
 BEGIN
     IF state.file IS NULL THEN
         RETURN etl._retention_begin_file(policy, state);
-    ELSIF (state.file -> 'careful')::boolean THEN
-        moved := etl._retention_careful_file(policy, state, wanted);
-        IF etl.row_count(moved.contents) = 0 THEN
-            PERFORM etl._retention_discard_file((state.file ->> 'archive')::bigint);
-        END IF;
-    ELSIF state.careful THEN
-        PERFORM etl._retention_discard_file((state.file ->> 'archive')::bigint);
+    ELSIF state.attempts > (state.file -> 'attempts')::integer THEN -- the last one may have left its files
+        PERFORM etl._retention_discard_files(state);
         state.file := NULL;
         RETURN state;
+    ELSIF (state.file -> 'careful')::boolean THEN
+        RETURN etl._retention_careful_files(policy, state, wanted);
     ELSIF NOT (state.file -> 'written')::boolean THEN
-        PERFORM etl._retention_export(policy, state, condition);
+        PERFORM etl._retention_export(etl._retention_file_of(state, source), source, etl._retention_alias(policy),
+                                      condition);
         state.file := state.file || '{"written": true}';
         RETURN state;
-    ELSE
-        moved := etl._retention_move(policy, etl._retention_source(policy, state.tier), NULL, condition);
-        PERFORM etl._retention_keep_file(state, moved);
     END IF;
+    moved := etl._retention_move(policy, source, NULL, condition);
+    PERFORM etl._retention_keep_file(etl._retention_file_of(state, source), moved.contents, moved.first, moved.last);
     SET CONSTRAINTS ALL IMMEDIATE;
     state.file := NULL;
     RETURN etl._retention_after_batch(policy, state, wanted, moved);
@@ -215,175 +320,3 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_advance_file(etl.retention_policy, etl._retention_state) IS
     'The next of the transactions by which the rows of a window go to a file, and the state after it.';
-
--- Deleting files ------------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION etl._is_copy(file etl.archive)
-RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE (file).status
-               WHEN 'writing' THEN etl._is_run_over((file).run_id)
-               WHEN 'removing' THEN EXISTS (
-                   SELECT FROM etl.archive AS a WHERE a.source = (file).location AND a.action = 'restored')
-               ELSE false
-           END
-$$;
-COMMENT ON FUNCTION etl._is_copy(etl.archive) IS
-    'Whether the rows of a file are in their table: they have not left it and the run is over, or were restored.';
-
-CREATE FUNCTION etl._retention_due_files(policy etl.retention_policy, tier integer, cutoff timestamptz)
-RETURNS SETOF etl.archive
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT a.*
-    FROM etl.archive AS a
-    WHERE a.policy = (policy).name AND a.tier = _retention_due_files.tier - 1 AND a.owner = current_user
-      AND a.action = 'archived' AND etl._is_archive_file(a.location) AND a.last_time < cutoff
-      AND (a.status = 'kept' OR a.status = 'removing' AND NOT etl._is_copy(a))
-    ORDER BY a.archive_id
-$$;
-COMMENT ON FUNCTION etl._retention_due_files(etl.retention_policy, integer, timestamptz) IS
-    'The files of the tier before, all of whose rows are due for a tier that deletes; also one that a run that crashed '
-    'was about to remove.';
-
-CREATE FUNCTION etl._is_file_held(policy etl.retention_policy, file etl.archive)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    alias CONSTANT name := etl._retention_alias(policy);
-    hot CONSTANT regclass := policy.relation;
-    held CONSTANT text := etl._held_condition(hot, alias::text, origin => hot, are_there => false);
-    is_held boolean := false;
-BEGIN
-    IF held IS NOT NULL THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE (%s) IS TRUE)', etl._archive_rows(file, alias), held)
-            INTO is_held;
-    END IF;
-    RETURN is_held;
-EXCEPTION
-    WHEN undefined_file THEN
-        IF file.status <> 'removing' THEN
-            RAISE;
-        END IF;
-        RETURN false; -- a run that crashed has removed it
-END
-$$;
-COMMENT ON FUNCTION etl._is_file_held(etl.retention_policy, etl.archive) IS
-    'Whether a row in a file is under a legal hold. What cannot be found out is an error.';
-
-CREATE FUNCTION etl._retention_begin_deleting_files(policy etl.retention_policy, state etl._retention_state)
-RETURNS etl._retention_state
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    counted record;
-BEGIN
-    SELECT coalesce(sum(a.rows), 0) AS due, min(a.first_time) AS oldest,
-           sum(a.rows) FILTER (WHERE etl._is_file_held(_retention_begin_deleting_files.policy, a)) AS held
-        INTO counted
-    FROM etl._retention_due_files(policy, state.tier, state.cutoff) AS a;
-    state.stage := 'files';
-    state.block := 0;
-    state.action := jsonb_strip_nulls(jsonb_build_object(
-        'tier', state.tier, 'from', etl._retention_place(policy, state.tier - 1), 'before', state.cutoff,
-        'due', counted.due, 'rows', 0, 'bytes', 0, 'files', 0, 'oldest', counted.oldest, 'held', counted.held));
-    RETURN state;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_begin_deleting_files(etl.retention_policy, etl._retention_state) IS
-    'Sets a state to the beginning of a tier that deletes files, with what is due there.';
-
-CREATE FUNCTION etl._retention_delete_file(policy etl.retention_policy, state etl._retention_state, file etl.archive)
-RETURNS etl._retention_state
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT state.dry_run THEN
-        PERFORM etl._archive_remove(file.location);
-        UPDATE etl.archive AS a SET status = 'removed' WHERE a.archive_id = file.archive_id;
-        PERFORM etl._note_archive(policy.name, state.tier::smallint, 'deleted', file.location, NULL, state.run_id,
-                                  file.first_time, file.last_time, file.contents, file.bytes);
-    END IF;
-    state := etl._retention_add(policy, state, file.rows, file.bytes);
-    state.batches := state.batches + 1;
-    state.action := state.action || jsonb_build_object(
-        'rows', (state.action ->> 'rows')::bigint + file.rows,
-        'bytes', (state.action ->> 'bytes')::bigint + file.bytes,
-        'files', (state.action ->> 'files')::bigint + 1);
-    state.file := NULL;
-    state.block := file.archive_id;
-    RETURN state;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_delete_file(etl.retention_policy, etl._retention_state, etl.archive) IS
-    'Removes a file that the ledger says is about to be, and notes that its rows are deleted for good.';
-
-CREATE FUNCTION etl._retention_advance_deleting(policy etl.retention_policy, state etl._retention_state)
-RETURNS etl._retention_state
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    file etl.archive;
-BEGIN
-    SELECT a.* INTO file
-    FROM etl._retention_due_files(policy, state.tier, state.cutoff) AS a
-    WHERE a.archive_id > state.block
-    LIMIT 1;
-    IF file.archive_id IS NULL THEN
-        state.stage := NULL;
-    ELSIF etl._is_file_held(policy, file) THEN
-        UPDATE etl.archive AS a SET status = 'kept' WHERE a.archive_id = file.archive_id AND a.status = 'removing';
-        state.block := file.archive_id;
-    ELSIF file.status = 'kept' AND NOT state.dry_run THEN
-        UPDATE etl.archive AS a SET status = 'removing' WHERE a.archive_id = file.archive_id;
-    ELSE
-        state := etl._retention_delete_file(policy, state, file);
-    END IF;
-    RETURN state;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_advance_deleting(etl.retention_policy, etl._retention_state) IS
-    'One transaction of deleting files: notes that the next one is about to be removed, or removes it, or passes over '
-    'one with held rows.';
-
--- Files that hold copies ----------------------------------------------------------------------------------------------
-
-CREATE FUNCTION etl.remove_orphan(archive_id bigint)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    file etl.archive;
-    was_there boolean;
-BEGIN
-    PERFORM etl._require_archive(archive_id);
-    SELECT a.* INTO file FROM etl.archive AS a WHERE a.archive_id = remove_orphan.archive_id FOR UPDATE;
-    IF file.location IS NULL OR NOT etl._is_archive_file(file.location) OR NOT etl._is_copy(file) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('archive %s is no orphan', archive_id),
-            DETAIL = format('Its status is %s%s.', file.status,
-                            CASE WHEN file.status = 'writing' THEN ', and its run is under way' ELSE '' END),
-            HINT = 'SELECT archive_id, location FROM etl.archives WHERE status = ''orphan'' lists orphans.';
-    END IF;
-    was_there := etl._archive_remove(file.location);
-    UPDATE etl.archive AS a SET status = 'removed' WHERE a.archive_id = file.archive_id;
-    PERFORM etl._audit('remove orphan', file.location, jsonb_build_object('archive', file.archive_id));
-    RETURN was_there;
-END
-$$;
-COMMENT ON FUNCTION etl.remove_orphan(bigint) IS
-$$Removes an archive file that holds copies only: a run that ended before it had deleted the rows left it (status orphan
-in etl.archives), or its rows were restored. Runs never do so by themselves: after a recovery to a point in time the
-file may belong to another history. Returns whether there was such a file; it is removed at once, whatever becomes of
-the transaction.
-Errors: 42704 no such archive, 55000 it is no orphan, 42501 a role without the privileges of pg_write_server_files.$$;

@@ -50,6 +50,7 @@ BEGIN
     state.attempts := NULL;
     state.action := NULL;
     state.file := NULL;
+    state.followers := NULL;
     state.unfresh_rollups := nullif(state.unfresh_rollups, '{}');
     RETURN state;
 END
@@ -104,6 +105,7 @@ BEGIN
             jsonb_strip_nulls(jsonb_build_object(
                 'policy', policy.name, 'run', state.run_id, 'tier', tier, 'to', target,
                 'rows', CASE WHEN tier = 1 THEN state.deleted_from_hot - before.deleted_from_hot ELSE rows END,
+                'followed', nullif(coalesce(state.followed, 0) - coalesce(before.followed, 0), 0),
                 'bytes', state.bytes - before.bytes)));
     END IF;
 END
@@ -123,22 +125,20 @@ $$;
 COMMENT ON FUNCTION etl._retention_set_locks(etl.retention_policy) IS
     'Makes the statements of this transaction wait for a lock no longer than the policy says.';
 
-CREATE FUNCTION etl._retention_give_up_file(state etl._retention_state)
+CREATE FUNCTION etl._retention_give_up_files(state etl._retention_state)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF state.file IS NOT NULL THEN
-        PERFORM etl._retention_discard_file((state.file ->> 'archive')::bigint);
-    END IF;
+    PERFORM etl._retention_discard_files(state);
 EXCEPTION
     WHEN OTHERS THEN
-        NULL; -- the ledger shows it as an orphan; what is told is why the run failed
+        NULL; -- the ledger shows them as orphans; what is told is why the run failed
 END
 $$;
-COMMENT ON FUNCTION etl._retention_give_up_file(etl._retention_state) IS
-    'Removes the file that a run that fails has not finished, where that is possible.';
+COMMENT ON FUNCTION etl._retention_give_up_files(etl._retention_state) IS
+    'Removes the files that a run that fails has not finished, where that is possible.';
 
 CREATE FUNCTION etl._retention_fail(policy etl.retention_policy, run bigint, failure jsonb)
 RETURNS etl._retention_state
@@ -211,7 +211,7 @@ BEGIN
                 state.error_detail := nullif(state.error_detail, '');
                 state.error_hint := nullif(state.error_hint, '');
                 state.tier := NULL;
-                PERFORM etl._retention_give_up_file(before);
+                PERFORM etl._retention_give_up_files(before);
             END IF;
     END;
     RETURN etl._retention_record(policy, state, message);

@@ -98,6 +98,9 @@ DECLARE
 BEGIN
     IF state.tier = 1 THEN
         PERFORM etl._retention_check_places_of(policy);
+        IF NOT state.dry_run THEN
+            PERFORM etl._retention_sweep(policy.name);
+        END IF;
     END IF;
     state.cutoff := etl._retention_cutoff(policy, state.tier, state.as_of);
     IF etl._is_file_tier(policy, state.tier - 1) THEN
@@ -113,7 +116,8 @@ BEGIN
     state.reached := NULL;
     state.block := 0;
     state.skipped := 0;
-    state.size := policy.batch_rows * CASE WHEN etl._is_file_tier(policy, state.tier) THEN 20 ELSE 1 END;
+    state.size := policy.batch_rows * CASE WHEN etl._is_file_tier(policy, state.tier)
+                                               AND NOT etl._retention_follows(policy, source) THEN 20 ELSE 1 END;
     state.action := jsonb_strip_nulls(jsonb_build_object(
         'tier', state.tier, 'from', etl._retention_place(policy, state.tier - 1),
         'to', etl._retention_place(policy, state.tier), 'before', state.cutoff, 'due', counted.due + passing.rows,
@@ -173,6 +177,9 @@ BEGIN
         state.action := state.action || jsonb_build_object(
             'rows', (state.action ->> 'rows')::bigint + rows,
             'bytes', (state.action ->> 'bytes')::bigint + moved.bytes);
+    END IF;
+    IF moved.followed > 0 THEN
+        state.followed := coalesce(state.followed, 0) + moved.followed;
     END IF;
     state.careful := false;
     state.attempts := 0;

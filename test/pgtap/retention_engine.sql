@@ -1,7 +1,7 @@
 -- How runs of retention policies go about their rows: windows of time and of blocks, care, proof, holds, references,
 -- limits, rollups, drift, dry runs. No transaction around the file, because etl.run_retention commits.
 CREATE EXTENSION dblink;
-SELECT plan(62);
+SELECT plan(70);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -157,6 +157,77 @@ SELECT results_eq('SELECT sum(x), count(*) FROM kept_old', 'VALUES (55::numeric,
 SELECT is((SELECT count(*) FROM etl.audit_log WHERE action = 'evolve archive'), 1::bigint, 'which is on the record');
 SELECT throws_ok($$SELECT etl._note_row(0, false, NULL, '{a}', 1)$$, '0A000', NULL, 'nobody else adds to a sum');
 SELECT throws_ok($$SELECT etl._note_row(1, true, NULL, '{a}', 1)$$, '0A000', NULL, 'by a number that is known');
+
+-- Triggers of the archive that come after the row was stored.
+CREATE TABLE late (id int, at timestamptz, x int);
+CREATE INDEX ON late (at);
+CREATE TABLE late_old (id int, at timestamptz, x int, archived_at timestamptz) PARTITION BY RANGE (id);
+CREATE TABLE late_old_1 PARTITION OF late_old FOR VALUES FROM (0) TO (50);
+CREATE TABLE late_old_2 PARTITION OF late_old DEFAULT;
+INSERT INTO late SELECT n, '2025-01-01', n FROM generate_series(1, 100) AS n;
+SELECT etl.add_retention_policy('late', 'at', '1 day', archive_to => 'late_old') \g /dev/null
+CREATE FUNCTION late_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE TG_ARGV[0] USING NEW;
+    RETURN NULL;
+END $$;
+-- What comes of a run when a trigger does something: its error, and the rows in the table and in the archive.
+CREATE PROCEDURE pg_temp.with_trigger(does text, kind text, OUT came_to text) LANGUAGE plpgsql AS $$
+DECLARE
+    message text := 'well';
+BEGIN
+    EXECUTE format('CREATE %s EXECUTE FUNCTION late_change(%L)', kind, does);
+    COMMIT;
+    BEGIN
+        PERFORM dblink_exec(pg_temp.other(), $c$CALL etl.run_retention('late', '2026-01-01')$c$);
+    EXCEPTION
+        WHEN OTHERS THEN
+            message := SQLSTATE || ' ' || SQLERRM;
+    END;
+    came_to := format('%s: %s, %s', message, (SELECT count(*) FROM late),
+                      (SELECT count(*) FROM late_old WHERE NOT x IS DISTINCT FROM id));
+    DROP TRIGGER t ON late_old;
+    INSERT INTO late SELECT l.id, l.at, l.x FROM late_old AS l;
+    DELETE FROM late_old;
+    DELETE FROM etl.archive WHERE policy = 'late';
+    COMMIT;
+END $$;
+CALL pg_temp.with_trigger('UPDATE public.late_old SET x = -1 WHERE id = ($1).id AND id = 77',
+                          'TRIGGER t AFTER INSERT ON late_old FOR EACH ROW', NULL) \gset
+SELECT is(:'came_to'::text, '09000 retention policy "late" failed: triggers of archive table "public.late_old" change '
+          'or delete rows that it was given: 100, 0', 'a change of one row is found');
+CALL pg_temp.with_trigger('DELETE FROM public.late_old WHERE x = 3',
+                          'TRIGGER t AFTER INSERT ON late_old FOR EACH STATEMENT', NULL) \gset
+SELECT matches(:'came_to'::text, '^09000 .*: 100, 0$', 'and its deletion by a trigger for the statement');
+CALL pg_temp.with_trigger('UPDATE public.late_old SET x = 1 - x WHERE id = ($1).id AND id = 10',
+                          'CONSTRAINT TRIGGER t AFTER INSERT ON late_old DEFERRABLE INITIALLY DEFERRED FOR EACH ROW',
+                          NULL) \gset
+SELECT matches(:'came_to'::text, '^09000 .*: 100, 0$', 'and what is deferred to the end of the transaction');
+CALL pg_temp.with_trigger('UPDATE public.late_old SET archived_at = now() WHERE id = ($1).id',
+                          'TRIGGER t AFTER INSERT ON late_old FOR EACH ROW', NULL) \gset
+SELECT is(:'came_to'::text, 'well: 0, 100', 'a column that only the archive has may be filled in');
+CALL pg_temp.with_trigger('UPDATE public.late_old SET x = x + 1 WHERE id = ($1).id AND false',
+                          'TRIGGER t AFTER INSERT ON late_old FOR EACH ROW', NULL) \gset
+SELECT is(:'came_to'::text, 'well: 0, 100', 'and what a trigger leaves alone is moved');
+-- Rows that go along are proven the same way.
+CREATE TABLE late_parent (id int PRIMARY KEY, at timestamptz);
+CREATE INDEX ON late_parent (at);
+CREATE TABLE late_child (id int, parent int REFERENCES late_parent);
+CREATE TABLE late_child_archive (LIKE late_child);
+INSERT INTO late_parent VALUES (1, '2025-01-01');
+INSERT INTO late_child VALUES (1, 1), (2, 1);
+CREATE TRIGGER t AFTER INSERT ON late_child_archive FOR EACH ROW
+    EXECUTE FUNCTION late_change('DELETE FROM public.late_child_archive WHERE id = 2');
+SELECT etl.add_retention_policy('late_parent', 'at', '1 day', archive_to => 'late_parent_old',
+                                follow_references => true) \g /dev/null
+SELECT throws_ok(pg_temp.call($$etl.run_retention('late_parent', '2026-01-01')$$), '09000',
+                 'retention policy "late_parent" failed: triggers of archive table '
+                 '"public.late_child_archive" change or delete rows that it was given',
+                 'rows that go along are read again, too');
+SELECT results_eq('SELECT (SELECT count(*) FROM late_parent), (SELECT count(*) FROM late_child)',
+                  'VALUES (1::bigint, 2::bigint)', 'and all stay');
+SELECT etl.remove_retention_policy('late_parent') \g /dev/null
+SELECT throws_ok($$SELECT etl._note_place(1, 1, '(0,1)')$$, '0A000', NULL, 'nobody else notes a place');
 
 -- A trigger that inserts into the archive a row of its own is no part of the batch.
 INSERT INTO kept VALUES (11, '2025-01-01', 11);

@@ -1,6 +1,6 @@
 -- Archive files and those who mean harm, or made a mistake: paths that lead out of the directory, roles without the
 -- right to files, and files that were cut, changed, or are no archives.
-SELECT plan(59);
+SELECT plan(64);
 
 SELECT current_setting('data_directory') || '/archive_' || current_database() AS directory \gset
 SET pg_etl.archive_directory = :'directory';
@@ -57,6 +57,13 @@ FROM (VALUES
     (at('sub'), '42809', 'nor is a folder')
 ) AS v (location, sqlstate, why);
 SELECT is(etl._archive_remove(at('none')), false, 'what is not there is not removed');
+SELECT throws_ok(format('SELECT etl._archive_sweep(%L)', location), sqlstate, NULL, why)
+FROM (VALUES
+    ('file:///etc/passwd', '42501', 'nothing outside is swept away'),
+    (at('out/file'), '42809', 'no link is followed for sweeping'),
+    (at('none/file'), '58P01', 'nor is there anything in a folder that is not there')
+) AS v (location, sqlstate, why);
+SELECT is(etl._archive_sweep(at('sub/taken')), false, 'a file is no left-over');
 SELECT results_eq('SELECT location, state, bytes FROM etl.archive_files',
                   format('VALUES (%L, ''unlisted'', 2::bigint)', at('sub/taken')), 'all that was tried left nothing');
 
@@ -72,6 +79,7 @@ SELECT throws_ok(format('SELECT etl._archive_write(%L, ''csv'', ''SELECT 1'')', 
 SELECT throws_ok(format('SELECT * FROM etl._archive_read(%L, ''csv'') AS r(a int)', at('mine')), '42501',
                  'role "retention_files_other" may not read archive files', 'reading needs a privilege');
 SELECT throws_ok('SELECT * FROM etl._archive_list()', '42501', NULL, 'so does looking');
+SELECT throws_ok(format('SELECT etl._archive_sweep(%L)', at('mine')), '42501', NULL, 'and sweeping');
 SELECT throws_ok('SELECT etl._require_archive_access(true)', '42501',
                  'role "retention_files_other" may not write archive files', 'which can be asked for before');
 SELECT throws_ok('SET pg_etl.archive_directory = ''/tmp''', '42501', NULL, 'superusers set the directory');

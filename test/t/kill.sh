@@ -54,3 +54,30 @@ result() {
         echo "not ok $1 - $2: $3"
     fi
 }
+
+# sql_of_changes ROWS TABLE…: makes a procedure change(), which goes on changing a few rows of each table at a time (those
+# with ids up to ROWS have a column changes), and counts in the same transaction, in a table changed, how many it has.
+sql_of_changes() {
+    local rows=$1
+    shift
+    cat <<SQL
+CREATE TABLE changed (relation text PRIMARY KEY, changes bigint NOT NULL);
+CREATE PROCEDURE change() LANGUAGE plpgsql AS \$\$
+DECLARE
+    done bigint;
+    relation text;
+BEGIN
+    LOOP
+        FOREACH relation IN ARRAY string_to_array('$*', ' ') LOOP
+            EXECUTE format('UPDATE %I SET changes = changes + 1 WHERE id IN (SELECT (random() * $rows)::int '
+                           'FROM generate_series(1, 3))', relation);
+            GET DIAGNOSTICS done = ROW_COUNT;
+            UPDATE changed AS c SET changes = c.changes + done WHERE c.relation = change.relation;
+            COMMIT;
+        END LOOP;
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+END
+\$\$;
+SQL
+}

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 . "$(dirname "$0")/../cluster.sh"
+. "$(dirname "$0")/kill.sh"
 dir=$(cluster_tmpdir)
 archive=$dir/archive
 small=$dir/small
@@ -161,5 +162,80 @@ done
 is 'what a killed one has left is listed' "$(echo 'SELECT state, archive_id FROM etl.archive_files;' | sql utf8)" \
     'unfinished|'
 is 'and can be removed' "$(echo 'SELECT etl._archive_remove(location) FROM etl.archive_files;' | sql utf8)$(files)" t0
+# --- what a run leaves that is killed --------------------------------------------------------------------------------
+
+# A run takes three seconds for its file, in which it never waits: it would see that the server has ended, and clear up.
+sql utf8 > /dev/null <<SQL
+CREATE FUNCTION spin() RETURNS boolean LANGUAGE plpgsql AS \$\$
+DECLARE
+    began timestamptz := clock_timestamp();
+BEGIN
+    WHILE clock_timestamp() < began + interval '2 ms' LOOP
+    END LOOP;
+    RETURN true;
+END
+\$\$;
+CREATE TABLE slow (id int, at timestamptz);
+CREATE INDEX ON slow (at);
+INSERT INTO slow SELECT n, '2025-01-01'::timestamptz + n * interval '1 s' FROM generate_series(1, 1500) AS n;
+SET client_min_messages = warning;
+SELECT etl.add_retention_policy('slow', 'at', '1 day', archive_to => 'file://$archive',
+                                filter => 'public.spin()');
+SQL
+# killed_run HOW: the server process, or the whole server, is killed while a run writes a file.
+killed_run() {
+    echo "CALL etl.run_retention('slow', '2026-01-01');" | sql utf8 > /dev/null &
+    local client=$! before=$left
+    until left=$(find "$archive" -name 'slow-*.tmp') && [ -n "$left" ] && [[ $left != *"${before:-none}"* ]]; do
+        sleep 0.02
+    done
+    if [ "$1" = server ]; then
+        kill_server "$dir"
+    else
+        kill -9 "$(psql -X -A -t -d utf8 -c "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL etl.run%'")"
+    fi
+    wait "$client" || true
+    until psql -X -q -d utf8 -c 'SELECT' > /dev/null 2>&1; do
+        sleep 0.1
+    done
+}
+left=
+killed_run session
+is 'a run that is killed leaves an orphan' "$(echo "SELECT status FROM etl.archives WHERE policy = 'slow';" |
+    sql utf8)" orphan
+is 'whose file is not finished' "$(echo 'SELECT state, policy, location LIKE '"'%.tmp'"' FROM etl.archive_files;' |
+    sql utf8)" 'unfinished|slow|t'
+killed_run server
+is 'so does one in a server that is' "$(echo "SELECT state FROM etl.archive_files;" | sql utf8)" unfinished
+is 'and the run before has been cleared away' "$(echo "SELECT status FROM etl.archives WHERE policy = 'slow'
+    ORDER BY archive_id;" | sql utf8 | xargs)" 'removed orphan'
+# Files like it: of another policy, of no policy, and one that somebody is writing.
+sql utf8 > /dev/null <<SQL
+INSERT INTO etl.archive (policy, tier, action, source, location, format, status, run_id)
+SELECT 'another', 1, 'archived', 'public.slow', 'file://$archive/another-1.csv', 'csv', 'writing', min(run_id)
+FROM etl.run;
+SQL
+touch "$archive"/another-1.csv.0123456789abcdef.tmp "$archive"/slow-0.ndjson.zst.0123456789abcdef.tmp \
+    "${left%.*.tmp}.0123456789abcdeg.tmp" "${left%.*.tmp}.abc.tmp"
+cp -p "$left" "${left%.*.tmp}.fedcba9876543210.tmp"
+if command -v flock > /dev/null; then
+    # Beside the run, as the lock is.
+    echo "UPDATE etl.retention_policy SET filter = NULL;" | sql utf8 > /dev/null
+    flock -n "$left" psql -X -q -d utf8 -c "SET pg_etl.archive_directory = '$archive'" \
+        -c "CALL etl.run_retention('slow', '2026-01-01')"
+    is 'a run leaves alone what somebody is writing' "$(find "$archive" -name '*.tmp' | wc -l) $([ -f "$left" ] &&
+        echo there)" '5 there'
+    is 'and has an orphan still' "$(echo "SELECT status FROM etl.archives WHERE policy = 'slow' ORDER BY archive_id;" |
+        sql utf8 | xargs)" 'removed orphan kept'
+else
+    skip 'a run leaves alone what somebody is writing' 'no flock'
+    skip 'and has an orphan still' 'no flock'
+fi
+is 'it is removed when it is asked for' "$(echo "SELECT etl.remove_orphan(archive_id) FROM etl.archives
+    WHERE policy = 'slow' AND status = 'orphan';" | sql utf8)$([ -f "$left" ] || echo gone)" fgone
+is 'and nobody else'"'"'s is' "$(find "$archive" -name '*.tmp' | wc -l)" 4
+is 'no row is lost' "$(echo "SELECT (SELECT count(*) FROM slow), sum(rows), bool_and(v.ok) FROM etl.archives AS a,
+    LATERAL etl.verify_archive(a.archive_id) AS v WHERE policy = 'slow' AND status = 'kept';" | sql utf8)" '0|1500|t'
+
 is 'nothing leaked' "$(grep -cE 'leak|was not closed' "$dir/log" || true)" 0
 echo "1..$number"

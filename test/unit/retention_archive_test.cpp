@@ -339,6 +339,43 @@ TEST_F(in_folder, leaves_nothing_that_was_not_kept)
     EXPECT_EQ(names(), "");
 }
 
+// Files as a process leaves them that is killed; a living one holds a lock on its file.
+TEST_F(in_folder, sweeps_what_was_left)
+{
+    const auto put = [&](const std::string& name) { std::ofstream{root_ + name} << 'x'; };
+    put("/a.0123456789abcdef.tmp");
+    put("/a.fedcba9876543210.tmp");
+    EXPECT_TRUE(sweep_archive_file(path("/a"), never_poll));
+    EXPECT_EQ(names(), "");
+
+    put("/a.0123456789abcdef.tmp");
+    put("/a");
+    EXPECT_FALSE(sweep_archive_file(path("/a"), never_poll));
+    EXPECT_EQ(names(), "/a=1 ");
+    EXPECT_TRUE(remove_archive_file(path("/a")));
+
+    for (const char* name : {"/b.0123456789abcdef.tmp", "/a.0123456789abcde.tmp", "/a.0123456789abcdeg.tmp",
+                             "/a-0123456789abcdef.tmp", "/a.0123456789abcdef.tmq", "/aa.0123456789abcdef.tmp"}) {
+        put(name);
+        EXPECT_TRUE(sweep_archive_file(path("/a"), never_poll));
+        EXPECT_EQ(names(), std::string{name} + "=1 ");
+        std::filesystem::remove(root_ + name);
+    }
+    std::filesystem::create_directory(root_ + "/a.0123456789abcdef.tmp");
+    std::filesystem::create_symlink(root_, root_ + "/a.fedcba9876543210.tmp");
+    EXPECT_TRUE(sweep_archive_file(path("/a"), never_poll));
+    EXPECT_TRUE(std::filesystem::is_directory(root_ + "/a.0123456789abcdef.tmp"));
+    EXPECT_TRUE(std::filesystem::is_symlink(root_ + "/a.fedcba9876543210.tmp"));
+    EXPECT_EQ(refusal([&] { sweep_archive_file(path("/nowhere/a"), never_poll); }), file_sqlstate::undefined_file);
+
+    new_archive_file file{path("/c"), never_poll};
+    file.write("x");
+    EXPECT_FALSE(sweep_archive_file(path("/c"), never_poll));
+    file.finish();
+    EXPECT_FALSE(sweep_archive_file(path("/c"), never_poll));
+    EXPECT_EQ(names(), "/c=1 ");
+}
+
 // Somebody else takes the name while the file is written.
 TEST_F(in_folder, replaces_nothing)
 {
