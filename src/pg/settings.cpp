@@ -17,6 +17,7 @@ char* archives = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
+bool concurrent_detach = true;
 int log_rows = 100'000;
 int retention_batch_time = 250; // ms
 
@@ -103,6 +104,9 @@ void define_settings()
                             "Batches get larger or smaller until they take so long; 0 leaves them as the policy says.",
                             &retention_batch_time, retention_batch_time, 0, 60'000, PGC_USERSET, GUC_UNIT_MS, nullptr,
                             nullptr, nullptr);
+    DefineCustomBoolVariable("pg_etl.concurrent_detach", "Whether partitions are detached without a lock on the table.",
+                             "A background worker does so; off: each is detached within the policy's lock_timeout.",
+                             &concurrent_detach, concurrent_detach, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
                                "An absolute path on the server; empty means that there are no archive files.",
                                &archives, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);

@@ -230,21 +230,6 @@ COMMENT ON PROCEDURE etl._run_in_worker(bigint, text, text) IS
     'The worker records how the step went. Commits first, so that this session holds no snapshot while it waits, which '
     'would keep VACUUM from cleaning up after the step.';
 
-CREATE FUNCTION etl._worker_obstacle()
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE
-               WHEN NOT r.rolcanlogin AND current_setting('server_version_num')::integer < 170000 THEN 'no login'
-               WHEN NOT has_database_privilege(current_database(), 'CONNECT') THEN 'no connect'
-           END
-    FROM pg_roles AS r
-    WHERE r.rolname = current_user
-$$;
-COMMENT ON FUNCTION etl._worker_obstacle() IS
-    'Why no background worker can log in as the current role, as an outcome for etl._close_step; NULL when one can.';
-
 CREATE FUNCTION etl._close_step(step_run_id bigint, outcome text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -15,12 +15,14 @@ BEGIN
             MESSAGE = format('retention policy "%s" is being run or changed by another session', name),
             HINT = format('Wait for it to end; etl.pause_retention_policy(%L) ends a run after its batch.', name);
     END IF;
-    RETURN etl._retention_policy(name, or_superuser); -- as the session before has left it
+    found := etl._retention_policy(name, or_superuser); -- as the session before has left it
+    PERFORM etl._require_settled(found);
+    RETURN found;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_lock(text, boolean) IS
     'The policy of that name, locked to the end of the transaction against runs and other changes (55006 when there is '
-    'one now); the other errors are those of etl._retention_policy.';
+    'one now, 55000 when a partition is on the way); the other errors are those of etl._retention_policy.';
 
 CREATE FUNCTION etl._retention_change(
     stored etl.retention_policy, wanted etl.retention_policy, tiers etl.retention_tier[], action text)
@@ -163,7 +165,7 @@ warnings are those of etl.add_retention_policy. archive_keep: also where rows ha
 filter, schedule: '' takes them away. A schedule is given to pg_cron anew even when it is the same, which is what a
 policy needs that got another owner. Archives are changed with etl.add_tier and etl.remove_tier.
 Errors: those of etl.add_retention_policy, 42704 no such policy, 42501 another role's, 42P01 its table is gone, 55006
-another session is running it.$$;
+another session is running it, 55000 a run ended with a partition on the way.$$;
 
 CREATE FUNCTION etl._retention_set_paused(policy etl.retention_policy, moment timestamptz)
 RETURNS void
@@ -236,4 +238,5 @@ $$;
 COMMENT ON FUNCTION etl.remove_retention_policy(text, boolean) IS
     'Removes a retention policy, its tiers and its schedule; the table, the archives and the record of its runs stay. '
     'if_exists: only a notice when there is none. A superuser may remove another role''s. Errors: 42704 no such '
-    'policy, 42501 another role''s, 55006 another session is running it.';
+    'policy, 42501 another role''s, 55006 another session is running it, 55000 a run ended with a partition on the '
+    'way.';

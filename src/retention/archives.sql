@@ -40,17 +40,18 @@ CREATE TABLE etl.archive (
     owner name NOT NULL DEFAULT current_user,
     CHECK ((action = 'opening') = (source IS NULL)),
     CHECK ((action = 'deleted') = (location IS NULL)),
-    CHECK (status = 'writing' OR happened_at IS NULL OR contents IS NOT NULL)
+    CHECK (status = 'writing' OR happened_at IS NULL OR contents IS NOT NULL OR action = 'deleted')
 );
 CREATE UNIQUE INDEX archive_run_idx ON etl.archive (run_id, tier, action, source, coalesce(location, ''), policy, owner)
-    WHERE format IS NULL;
+    WHERE format IS NULL AND contents IS NOT NULL;
 CREATE INDEX archive_location_idx ON etl.archive (location);
 CREATE INDEX archive_source_idx ON etl.archive (source);
 CREATE INDEX archive_policy_idx ON etl.archive (policy, archive_id);
 COMMENT ON TABLE etl.archive IS
     'Movements of rows by retention policies, by double entry: rows left source (NULL: they were in the archive when '
     'its first policy was defined) and are in location (NULL: nowhere). One row for all batches of a run that move '
-    'rows of a tier from one table to another, one for each file. A role sees its own. Read it in etl.archives.';
+    'rows of a tier from one table to another, one for each file, and one for each large partition that was dropped, '
+    'whose rows were not read (contents NULL). A role sees its own. Read it in etl.archives.';
 COMMENT ON SEQUENCE etl.archive_archive_id_seq IS 'Numbers of archives.';
 ALTER TABLE etl.archive ENABLE ROW LEVEL SECURITY;
 CREATE POLICY archive_owner ON etl.archive USING (owner = current_user);
@@ -147,7 +148,7 @@ BEGIN
         columns = etl._all_columns(a.columns, new_columns)
     WHERE a.run_id = run AND a.tier = _note_archive.tier AND a.action = _note_archive.action
       AND a.source = _note_archive.source AND coalesce(a.location, '') = coalesce(_note_archive.location, '')
-      AND a.policy = _note_archive.policy AND a.owner = current_user AND a.format IS NULL
+      AND a.policy = _note_archive.policy AND a.owner = current_user AND a.format IS NULL AND a.contents IS NOT NULL
     RETURNING a.archive_id INTO noted;
     IF NOT FOUND THEN
         INSERT INTO etl.archive AS a (
@@ -282,10 +283,11 @@ SELECT a.archive_id,
 FROM etl.archive AS a;
 COMMENT ON VIEW etl.archives IS
     'The manifest of what retention policies moved: from where (source) to where (location; NULL: deleted for good), '
-    'times of the first and the last row, how many rows and bytes, what they were (contents, an etl.rows_hash; of a '
-    'file also its sha256), and in which run. follows: the archive of the rows to which these refer, where they went '
-    'to a file for that reason; their times are those of that archive. action opening is what stood in an archive '
-    'table before, restored what etl.restore_archive took back. status is kept where the rows are or were there; of a '
-    'file also writing (its rows are still in the table), orphan (the same, but the run is over: the file holds '
-    'copies only, and etl.remove_orphan removes it), removing and removed. etl.verify_archive checks it.';
+    'times of the first and the last row, how many rows and bytes (rows and contents are NULL for a large partition '
+    'that was dropped as a whole: source names it), what they were (contents, an etl.rows_hash; of a file also its '
+    'sha256), and in which run. follows: the archive of the rows to which these refer, where they went to a file for '
+    'that reason; their times are those of that archive. action opening is what stood in an archive table before, '
+    'restored what etl.restore_archive took back. status is kept where the rows are or were there; of a file also '
+    'writing (its rows are still in the table), orphan (the same, but the run is over: the file holds copies only, and '
+    'etl.remove_orphan removes it), removing and removed. etl.verify_archive checks it.';
 GRANT SELECT ON etl.archives TO PUBLIC;

@@ -22,6 +22,7 @@ CREATE TYPE etl._retention_state AS (
     file jsonb,
     followers text[],
     unfresh_rollups text[],
+    partitions jsonb,
     due bigint,
     archived bigint,
     deleted_from_hot bigint,
@@ -41,9 +42,9 @@ COMMENT ON TYPE etl._retention_state IS
     'How far a run of a retention policy is; etl.run.detail holds it as jsonb. While it runs: the tier it is at (NULL: '
     'none any more), the stage there (keys: by time, blocks: by place, again: what others had locked), and how far it '
     'is; file: which files it is writing, followers: the tables whose rows went to files with those of the last batch. '
-    'due to actions are counts of the run: due and remaining of the table itself, followed those of other tables that '
-    'went along, actions what each tier did. '
-    'stopped says what ended it before its end, the last three why it failed.';
+    'partitions: what became of partitions as a whole. due to actions are counts of the run: due and remaining of the '
+    'table itself, followed those of other tables that went along, actions what each tier did. stopped says what ended '
+    'it before its end, the last three why it failed.';
 
 CREATE FUNCTION etl._retention_literal(moment timestamptz, type regtype)
 RETURNS text

@@ -155,6 +155,9 @@ BEGIN
     PERFORM etl._retention_check_relation(policy.relation::regclass, tiers[1].archive_to IS NOT NULL),
             etl._retention_time_type(policy.relation::regclass, policy.time_column),
             etl._retention_check_places(policy.relation, tiers);
+    IF policy.method = 'partitions' THEN
+        PERFORM etl._require_range_partitions(policy.relation::regclass, policy.time_column);
+    END IF;
     FOR step IN SELECT * FROM etl._retention_steps(policy.relation, tiers) AS s ORDER BY s.tier LOOP
         IF step.target IS NOT NULL THEN
             PERFORM etl._retention_check_archive(step.source, step.target, is_emptied => step.later IS NOT NULL);
@@ -305,7 +308,8 @@ source, 'archive.orders' or 'table:archive.orders'); 'schema:archive', the table
 archive_keep: rows older than this, counted from the same time, are deleted from the archive.
 filter: SQL condition; only rows for which it is true are touched, in the archives as well. Several policies may share a
 table when their filters exclude each other.
-method: auto or rows; rows of partitioned tables move row by row, whichever partition has them, and partitions stay.
+method: auto takes partitions as a whole where all of their rows are due and may go (etl.run_retention says when), and
+rows one by one elsewhere; rows takes rows only, and partitions stay; partitions leaves those that cannot go whole.
 batch_rows: rows per transaction to begin with, 1 to 1000000. max_runtime: a run ends after this and says what remains.
 pause: rest between two transactions. lock_timeout: longest wait for a lock, after which it is tried again later.
 on_unfresh_rollup: what a run does when a rollup of the table has not read all changes yet: freeze refreshes those that
@@ -316,7 +320,8 @@ kind: age, or expiry, where time_column says when a row expires and keep how lon
 follow_references: rows of other tables that refer to due rows by foreign keys go with them, to tables or files of their
 own; otherwise such due rows stay. evolve: columns that the table gets are added to its archive tables; otherwise a run
 stops and says how.
-Errors: 42809 not a table of one's own that keeps its rows, 0A000 a rule on it or an unknown kind of archive, 42703
+Errors: 42809 not a table of one's own that keeps its rows, or for method partitions not partitioned by ranges of
+time_column, 0A000 a rule on it or an unknown kind of archive, 42703
 unknown column or one that the archive lacks, 42804 column of another type, 22023 bad span, name, setting or schedule,
 archives that lead back to the table or belong to another one, 23502 a column of the archive that nothing fills, 3F000
 no such schema, 42501 missing privilege, 42710 name taken, 55000 an immutable table, a schedule without pg_cron, or

@@ -178,17 +178,11 @@ BEGIN
                                       coalesce(policy.batch_rows::text, 'NULL'))
                       END,
             HINT = 'Give the number of rows that one transaction moves; the default is 5000.';
-    ELSIF policy.method = 'partitions' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'feature_not_supported',
-            MESSAGE = 'method "partitions" is not supported yet',
-            DETAIL = 'Rows of partitioned tables are moved or deleted row by row, and the partitions stay.',
-            HINT = 'Give method => ''auto'' or ''rows''.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_check_settings(etl.retention_policy) IS
-    'Checks the name and the settings of a policy but for its schedule (22023; 0A000 method partitions).';
+    'Checks the name and the settings of a policy but for its schedule (22023).';
 
 CREATE FUNCTION etl._retention_check_schedule(schedule text)
 RETURNS void

@@ -201,6 +201,7 @@ AS $$
 DECLARE
     run bigint;
     state etl._retention_state;
+    tier integer;
     began pg_catalog.timestamptz;
     spoke pg_catalog.timestamptz;
 BEGIN
@@ -215,13 +216,32 @@ BEGIN
     began := clock_timestamp();
     spoke := began;
     policy := etl._retention_as_stored(policy);
+    IF NOT dry_run THEN
+        CALL etl._settle_partitions(policy, run, failure);
+    END IF;
     LOOP
+        IF state.stage IS NULL AND failure IS NULL AND (dry_run OR NOT etl._retention_is_paused(policy)) THEN
+            -- a tier begins
+            CALL etl._retention_partitions(policy, run, coalesce(state.tier, 1), false, failure);
+        END IF;
+        IF failure IS NOT NULL THEN
+            state := etl._retention_fail(policy, run, failure);
+            EXIT;
+        END IF;
+        tier := coalesce(state.tier, 1);
         PERFORM etl._lock_role();
         state := etl._retention_step(policy, run);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        EXIT WHEN state.tier IS NULL;
+        IF state.tier IS DISTINCT FROM tier AND state.sqlstate IS NULL AND NOT dry_run THEN -- it has ended
+            CALL etl._retention_partitions(policy, run, tier, true, failure);
+        END IF;
+        EXIT WHEN state.tier IS NULL AND failure IS NULL;
+        IF failure IS NOT NULL THEN
+            state := etl._retention_fail(policy, run, failure);
+            EXIT;
+        END IF;
         IF state.stage IS NULL AND state.tier = 1 AND state.unfresh_rollups <> '{}' THEN
             CALL etl._refresh_unfresh(state.unfresh_rollups, failure);
             COMMIT;
@@ -242,11 +262,14 @@ BEGIN
         END IF;
         PERFORM etl._retention_rest(policy, state);
     END LOOP;
+    COMMIT; -- also where an error is raised in the end
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM etl._unlock_run('etl.retention_policy', policy.policy_id);
     IF state.sqlstate IS NOT NULL THEN
         failure := etl._retention_failure(policy, run);
     ELSE
-        PERFORM etl._retention_report(policy, state);
+        PERFORM etl._tell_partitions(policy, run), etl._retention_report(policy, state);
     END IF;
 END
 $$;
@@ -295,7 +318,16 @@ as_of: the moment from which ages count (default: now). A row is due when its ti
 in UTC; a time that is NULL or infinite never is. dry_run: does each batch and rolls it back at once; only the run is
 recorded.
 Each policy adds a row to etl.runs, whose detail has due, archived, deleted_from_hot, deleted_from_archive, remaining,
-batches, bytes, for each tier actions (rows, bytes, oldest, held, referenced, locked, remaining), and where max_runtime,
-a pause or a rollup ended it stopped, with seconds_left.
+batches, bytes, for each tier actions (rows, bytes, oldest, held, referenced, locked, remaining), where max_runtime, a
+pause or a rollup ended it stopped, with seconds_left, and partitions: of each that was past its name and what it was
+(dropped, moved, attached, emptied, or left, returned, waiting, or rows where these went one by one), rows and bytes,
+and why.
+A partition by ranges of the time column goes as a whole, unless the policy has method rows, where its bound lies at or
+before the moment and all of its rows are due, of the filter, free of holds and not referenced; where no trigger,
+rollup, publication or row security must see rows go; and where the role owns it and its table. It is detached
+(CONCURRENTLY, in a background worker, where PostgreSQL can), looked at again, and then dropped where the tier deletes,
+moved into the schema of archive_to 'schema:…' as a child of the archive table, or attached to an archive that is
+partitioned in the same way. What other tiers have emptied is dropped. The rows of one that is dropped and is larger
+than 32 MB are not read: estimated_rows stands for their number, and neither the counts nor the ledger have them.
 Errors: 42704 no such policy, or it was removed before its turn came, 42501 another role's, 55P03 another session is
 running it, 22023 bad as_of; what stopped a policy is raised at the end under its own SQLSTATE.$$;

@@ -296,6 +296,16 @@ $$;
 COMMENT ON FUNCTION etl._retention_stop(etl.retention_policy, bigint, timestamptz) IS
     'Ends a run that has reached its max_runtime, and says what remains and how long that will take.';
 
+CREATE FUNCTION etl._retention_is_paused(policy etl.retention_policy)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM etl.retention_policy AS p
+                   WHERE p.policy_id = (policy).policy_id AND p.paused_at IS NOT NULL)
+$$;
+COMMENT ON FUNCTION etl._retention_is_paused(etl.retention_policy) IS 'Whether a policy is paused by now.';
+
 CREATE FUNCTION etl._retention_may_not_go_on(policy etl.retention_policy, state etl._retention_state)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -303,9 +313,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- A file that is being written is brought to its end: until then it holds copies.
-    IF state.dry_run OR state.file IS NOT NULL OR NOT EXISTS (
-        SELECT FROM etl.retention_policy AS p WHERE p.policy_id = policy.policy_id AND p.paused_at IS NOT NULL
-    ) THEN
+    IF state.dry_run OR state.file IS NOT NULL OR NOT etl._retention_is_paused(policy) THEN
         RETURN false;
     END IF;
     RAISE NOTICE USING

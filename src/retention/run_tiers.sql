@@ -95,6 +95,8 @@ DECLARE
     source regclass;
     counted record;
     passing record;
+    whole CONSTANT record := etl._whole_partitions(state);
+    by_row etl.retention_policy;
 BEGIN
     IF state.tier = 1 THEN
         PERFORM etl._retention_check_places_of(policy);
@@ -107,7 +109,8 @@ BEGIN
         RETURN etl._retention_begin_deleting_files(policy, state);
     END IF;
     source := etl._retention_source(policy, state.tier);
-    counted := etl._retention_count(policy, state.tier, state.cutoff);
+    by_row := etl._retention_row_policy(policy, state);
+    counted := etl._retention_count(by_row, state.tier, state.cutoff);
     passing := etl._retention_passing(policy, state);
     state.stage := CASE WHEN etl._without_time_index(source, policy.time_column) IS NULL THEN 'keys' ELSE 'blocks' END;
     IF state.stage = 'blocks' AND counted.due > 0 THEN
@@ -115,16 +118,22 @@ BEGIN
     END IF;
     state.reached := NULL;
     state.block := 0;
+    IF counted.due = 0 AND by_row.filter IS DISTINCT FROM policy.filter THEN
+        state.reached := state.cutoff; -- no walk: rows that wait for their partition can be many
+        state.block := etl._retention_blocks(source);
+    END IF;
     state.skipped := 0;
     state.size := policy.batch_rows * CASE WHEN etl._is_file_tier(policy, state.tier)
                                                AND NOT etl._retention_follows(policy, source) THEN 20 ELSE 1 END;
     state.action := jsonb_strip_nulls(jsonb_build_object(
         'tier', state.tier, 'from', etl._retention_place(policy, state.tier - 1),
-        'to', etl._retention_place(policy, state.tier), 'before', state.cutoff, 'due', counted.due + passing.rows,
-        'rows', passing.rows, 'bytes', passing.bytes, 'oldest', least(counted.oldest, passing.oldest),
+        'to', etl._retention_place(policy, state.tier), 'before', state.cutoff,
+        'due', counted.due + passing.rows + whole.rows, 'rows', passing.rows + whole.rows,
+        'bytes', passing.bytes + whole.bytes, 'estimated_rows', whole.estimated,
+        'oldest', least(counted.oldest, passing.oldest, whole.oldest),
         'held', nullif(counted.held, 0), 'referenced', nullif(counted.referenced, 0)));
     IF state.tier = 1 THEN
-        state.due := counted.due;
+        state.due := counted.due + whole.rows;
     ELSE
         state := etl._retention_add(policy, state, passing.rows, passing.bytes);
     END IF;
@@ -301,6 +310,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     was_again CONSTANT boolean := coalesce(state.stage = 'again', false);
+    by_row etl.retention_policy;
 BEGIN
     PERFORM etl._lock_holds();
     PERFORM etl._retention_lock_source(policy, state.tier);
@@ -313,14 +323,15 @@ BEGIN
         END IF;
         state := etl._retention_begin_tier(policy, state);
     END IF;
+    by_row := etl._retention_row_policy(policy, state);
     IF state.stage = 'files' THEN
         state := etl._retention_advance_deleting(policy, state);
     ELSIF etl._is_file_tier(policy, state.tier) AND NOT state.dry_run THEN
-        state := etl._retention_advance_file(policy, state);
+        state := etl._retention_advance_file(by_row, state);
     ELSE
-        state := etl._retention_advance_table(policy, state);
+        state := etl._retention_advance_table(by_row, state);
     END IF;
-    RETURN CASE WHEN state.stage IS NULL THEN etl._retention_end_walk(policy, state, was_again) ELSE state END;
+    RETURN CASE WHEN state.stage IS NULL THEN etl._retention_end_walk(by_row, state, was_again) ELSE state END;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_advance(etl.retention_policy, etl._retention_state) IS

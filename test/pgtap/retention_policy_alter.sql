@@ -67,7 +67,7 @@ FROM (VALUES
     ('archive_keep => ''10 days''', '22023', 'archive_keep "10 days" is not longer than keep "10 days"'),
     ('filter => ''nobody''', '42703',
         'filter "nobody" is no condition on table "public.sale": column "nobody" does not exist'),
-    ('method => ''partitions''', '0A000', 'method "partitions" is not supported yet'),
+    ('method => ''partitions''', '42809', 'table "public.sale" is not partitioned by ranges of column "at"'),
     ('batch_rows => 0', '22023', 'batch_rows must be at least 1, not 0'),
     ('max_runtime => ''-1 s''', '22023', 'max_runtime must be between "00:00:01" and "1000 days", not "-00:00:01"'),
     ('on_unfresh_rollup => ''x''', '22023', 'unknown on_unfresh_rollup "x"'),

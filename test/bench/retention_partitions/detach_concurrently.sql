@@ -1,0 +1,2 @@
+ALTER TABLE public.readings DETACH PARTITION public.readings_old CONCURRENTLY;
+DROP TABLE public.readings_old;
