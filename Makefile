@@ -95,7 +95,8 @@ $(shlib): files.note
 
 $(script): $(modules) files.note
 	@printf '%s\n' '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit' > $@.new
-	cat /dev/null $(modules) >> $@.new
+	# In ASCII, for PostgreSQL reads it in whatever encoding the database has.
+	sed 's/…/.../g' /dev/null $(modules) >> $@.new
 	@mv $@.new $@
 
 endif

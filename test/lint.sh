@@ -87,6 +87,11 @@ sql_rules() {
         forbid 'functions run as their caller' 'SECURITY +DEFINER' "${shipped[@]}"
 }
 
+# The script of the extension is in ASCII, once the Makefile has put three dots for each ellipsis.
+plain_script() {
+    ! LC_ALL=C.UTF-8 grep -nP '[^\x00-\x7F…]' src/*/*.sql
+}
+
 # Of text files: no tabs or blanks at the ends, no long lines (but \echo draws as it likes), no path of one machine.
 text_rules() {
     local prose=(docs/*.md ./*.md CMakeLists.txt control/modules)
@@ -110,6 +115,7 @@ step 'shellcheck' scripts_check || true
 step 'boundary to PostgreSQL' boundary || true
 step 'order of the rooms' floors || true
 step 'rules for SQL' sql_rules || true
+step 'script in ASCII' plain_script || true
 step 'rules for text' text_rules || true
 step 'clang-tidy, the core' tidy || true
 if [ "$step_failures" -gt 0 ]; then

@@ -2,14 +2,38 @@
 
 CREATE FUNCTION etl._lock_holds()
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT pg_advisory_xact_lock_shared('etl.legal_hold'::regclass::oid::integer, 0)
+DECLARE
+    holds CONSTANT integer := 'etl.legal_hold'::regclass::oid::integer;
+    holder record;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock_shared(holds, 0) THEN
+        PERFORM pg_advisory_xact_lock_shared(holds, 0);
+    END IF;
+EXCEPTION
+    WHEN lock_not_available THEN
+        SELECT l.pid, pg_get_userbyid(s.usesysid) AS role INTO holder
+        FROM pg_locks AS l LEFT JOIN pg_stat_activity AS s ON s.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.classid = holds::oid AND l.objid = 0 AND l.objsubid = 2
+          AND l.mode = 'ExclusiveLock'
+          AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        ORDER BY l.granted DESC LIMIT 1;
+        RAISE EXCEPTION USING
+            ERRCODE = 'lock_not_available',
+            MESSAGE = 'a transaction that places a legal hold has not ended',
+            DETAIL = 'Nothing is deleted before it has: what it holds is not known yet.'
+                     || CASE WHEN holder.pid IS NULL THEN ''
+                             ELSE format(' It is of role "%s", process %s.', holder.role, holder.pid) END,
+            HINT = format('Let it commit or roll back; SELECT pg_terminate_backend(%s); ends its session.',
+                          coalesce(holder.pid::text, 'pid'));
+END
 $$;
 COMMENT ON FUNCTION etl._lock_holds() IS
     'Keeps legal holds from being placed to the end of the transaction. A transaction that deletes rows calls it '
-    'first, and etl._held_condition() after.';
+    'first, and etl._held_condition() after. 55P03, naming the session, where one that places a hold keeps it waiting '
+    'for longer than lock_timeout.';
 
 CREATE FUNCTION etl._ancestors(relation regclass)
 RETURNS SETOF regclass

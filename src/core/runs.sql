@@ -77,34 +77,38 @@ COMMENT ON FUNCTION etl._finish_run(bigint, text, bigint, jsonb, text) IS
 
 CREATE FUNCTION etl._lock_run(definitions regclass, id integer)
 RETURNS boolean
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT pg_try_advisory_lock(definitions::oid::integer, id)
-$$;
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'etl_lock_run';
 COMMENT ON FUNCTION etl._lock_run(regclass, integer) IS
     'Takes the session''s lock on a definition (its table, its number) without waiting: false when another session '
-    'holds it, so that nothing runs twice at once.';
+    'holds it, so that nothing runs twice at once. It is kept through commits, and goes with etl._unlock_run or when a '
+    'transaction of the session is rolled back: a run that an error or a cancel ends, wherever it is, leaves none.';
 
 CREATE FUNCTION etl._unlock_run(definitions regclass, id integer)
 RETURNS void
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'etl_unlock_run';
+COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
+    'Releases the session''s lock on a definition, however often the session took it.';
+
+CREATE FUNCTION etl._rest(seconds double precision)
+RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- More than once where an earlier run of this session was cancelled before it could unlock.
-    WHILE EXISTS (
-        SELECT FROM pg_locks AS l
-        WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.objsubid = 2
-          AND l.classid = definitions::oid AND l.objid = id::oid
-          AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-    ) LOOP
-        PERFORM pg_advisory_unlock(definitions::oid::integer, id);
-    END LOOP;
+    IF seconds > 0 THEN
+        PERFORM pg_sleep(seconds);
+    END IF;
+    RETURN NULL;
+EXCEPTION
+    WHEN query_canceled THEN
+        RETURN jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM);
 END
 $$;
-COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
-    'Releases the session''s lock on a definition, however often the session took it.';
+COMMENT ON FUNCTION etl._rest(double precision) IS
+    'Waits between two steps of a run. A cancel meanwhile is returned (sqlstate, message) and not raised, so that the '
+    'run can be recorded as failed; otherwise NULL.';
 
 CREATE FUNCTION etl._close_lost_runs(kind text, name text, before bigint DEFAULT NULL)
 RETURNS void
@@ -113,14 +117,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE etl.run AS r
     SET status = 'failed',
-        error = 'the session that ran it ended before it had finished',
+        error = 'the call that ran it ended before it had finished',
         finished_at = clock_timestamp()
     WHERE r.kind = _close_lost_runs.kind AND r.name = _close_lost_runs.name AND r.status = 'running'
       AND r.owner = current_user AND (before IS NULL OR r.run_id < before)
 $$;
 COMMENT ON FUNCTION etl._close_lost_runs(text, text, bigint) IS
-    'Marks runs as failed that still say running although no session runs them. The caller holds the lock of what is '
-    'run, which proves it. before: only runs with lower numbers than this.';
+    'Marks runs as failed that still say running although nobody runs them any more. The caller holds the lock of what '
+    'is run, which proves it. before: only runs with lower numbers than this.';
 
 CREATE FUNCTION etl.as_of()
 RETURNS timestamptz
@@ -137,8 +141,8 @@ CREATE PROCEDURE etl._require_toplevel(procedure text)
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'etl_require_toplevel';
 COMMENT ON PROCEDURE etl._require_toplevel(text) IS
-    'Checks that the procedure that calls it may commit (2D000 inside a transaction block or a function); the argument '
-    'names that procedure in the error.';
+    'Checks that the procedure that calls it may commit (2D000 inside a transaction block or a function) and write '
+    '(25006 in a read-only session or on a standby); the argument names that procedure in the error.';
 
 CREATE FUNCTION etl._may_commit()
 RETURNS boolean

@@ -331,3 +331,12 @@ AS $$
     FROM unnest(columns) WITH ORDINALITY AS c(name, position)
 $$;
 COMMENT ON FUNCTION etl._column_list(name[]) IS 'Quoted column names with commas between them.';
+
+CREATE FUNCTION etl._as_sentence(message text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT upper(left(message, 1)) || substr(message, 2) || '.'
+$$;
+COMMENT ON FUNCTION etl._as_sentence(text) IS 'The message of an error as a sentence, to stand in a DETAIL or a table.';

@@ -7,7 +7,7 @@
 --   equal    comparisons of the specification; the values of all of them equal, and none NULL
 --   key      the same of SQL expressions over one row
 --   any      one expression for an array (the bands of etl.minhash_bands, tags); any element equal
---   sorted   rows in the order of expressions; at most `window` - 1 places apart (Hernández & Stolfo, "The merge/purge
+--   sorted   rows in the order of expressions; at most `window` - 1 places apart (Hernandez & Stolfo, "The merge/purge
 --            problem for large databases", SIGMOD 1995)
 --
 -- All of it is one join for each rule, which PostgreSQL runs by hash, in parallel, and within work_mem. Its two sides

@@ -55,7 +55,7 @@ CREATE AGGREGATE etl._repeated_keys(rows bigint, seed bigint, nulls_equal bool, 
 );
 COMMENT ON AGGREGATE etl._repeated_keys(bigint, bigint, bool, "any") IS
     'Which keys may occur in more than one row, for etl._is_repeated. Arguments: how many rows are expected, which '
-    'decides on the memory (4 bytes a row, within half of work_mem × hash_mem_multiplier), the seed of the hash, '
+    'decides on the memory (4 bytes a row, within half of work_mem * hash_mem_multiplier), the seed of the hash, '
     'whether NULLs are equal, the keys. NULL for no rows. Errors: 42883 a value within a key has no hash function.';
 
 -- The second scan ----------------------------------------------------------------------------------------------------

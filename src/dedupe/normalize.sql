@@ -5,9 +5,9 @@ RETURNS text
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_normalize_text';
 COMMENT ON FUNCTION etl.normalize_text(text) IS
-    'A text without what does not count when texts are compared: small letters (Unicode NFKC with full case folding, ß '
-    'as ss), no accents (é as e), letters that Unicode does not take apart as plain ones (ø as o, ł as l, đ as d, æ as '
-    'ae), digits of any script as 0 to 9, no apostrophes (O''Brien and OBrien are the same), one blank for any run of '
+    'A text without what does not count when texts are compared: small letters (Unicode NFKC with full case folding), '
+    'no accents, letters that Unicode does not take apart as plain ones (o or l with a stroke as o and l, a sharp s as '
+    'ss), digits of any script as 0 to 9, no apostrophes (O''Brien and OBrien are the same), one blank for any run of '
     'other punctuation, symbols and white space, none at the ends, no control and zero-width characters. Letters of '
     'other scripts stay. NULL when nothing is left. Normalizing a second time changes nothing. Bytes that are no UTF-8 '
     '(in a database in SQL_ASCII) count as blanks. Errors: 54000 a result of more than 1 GB, 22P05 a character that '
@@ -62,6 +62,6 @@ AS 'MODULE_PATHNAME', 'etl_normalize_address';
 COMMENT ON FUNCTION etl.normalize_address(text) IS
     'A postal address as etl.normalize_text leaves it, with its words abbreviated: street types, units and directions '
     'by USPS Publication 28 (street is st, avenue ave, apartment apt, north n), and of German, French and Spanish '
-    '(Hauptstraße and Hauptstr. are haupt st, boulevard blvd, calle c). Ordinals in words are numbers (first is 1st), '
+    '(Hauptstrasse and Hauptstr. are haupt st, boulevard blvd, calle c). Ordinals in words are numbers (first is 1st), '
     '"no." before a number goes, a letter after one stands alone (12a is 12 a), a range of numbers is its two ends, a '
     'post office box pobox. St is st, street or saint. NULL when nothing is left.';

@@ -1,12 +1,30 @@
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include <mb/pg_wchar.h>
+}
+
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string_view>
 
 namespace etl::pg {
 namespace {
+
+// Not every encoding that a database may have has the ellipsis that messages have.
+void put_plain_dots(char* text) noexcept
+{
+    static constexpr char ellipsis[] = "…";
+    static constexpr std::size_t size = sizeof ellipsis - 1;
+    static_assert(size == std::size("...") - 1);
+    if (GetDatabaseEncoding() != PG_UTF8) {
+        while ((text = std::strstr(text, ellipsis)) != nullptr) {
+            std::memset(text, '.', size);
+        }
+    }
+}
 
 // Copies as much as fits and never ends within a UTF-8 character.
 template <std::size_t N>
@@ -20,6 +38,7 @@ void copy_text(char (&to)[N], std::string_view text) noexcept
     }
     std::memcpy(to, text.data(), length);
     to[length] = '\0';
+    put_plain_dots(to);
 }
 
 void fill(failure& out, std::string_view sqlstate, std::string_view message, std::string_view detail,

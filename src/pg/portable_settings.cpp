@@ -16,7 +16,7 @@ constexpr setting settings[] = {{"datestyle", "ISO, MDY"},     {"intervalstyle",
                                 {"extra_float_digits", "3"},   {"timezone", "UTC"},
                                 {"lc_monetary", "C"},          {"bytea_output", "hex"},
                                 {"search_path", "pg_catalog"}, {"quote_all_identifiers", "off"},
-                                {"xmloption", "content"}};
+                                {"xmloption", "content"},      {"array_nulls", "on"}};
 
 } // namespace
 

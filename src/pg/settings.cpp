@@ -7,6 +7,7 @@ extern "C" {
 }
 
 #include <climits>
+#include <cstring>
 
 namespace etl::pg {
 namespace {
@@ -29,6 +30,17 @@ int sample_memory = 1024 * 1024;
 std::size_t bytes(int kilobytes) noexcept
 {
     return static_cast<std::size_t>(kilobytes) * 1024;
+}
+
+// Before it is used, each part of the path is looked at as well.
+bool check_directory(char** value, void**, GucSource)
+{
+    const char* path = *value;
+    if (path[0] != '\0' && (path[0] != '/' || path[std::strspn(path, "/")] == '\0')) {
+        GUC_check_errdetail("It must be the absolute path of a directory below the root.");
+        return false;
+    }
+    return true;
 }
 
 void define_memory(const char* name, const char* what, const char* otherwise, int* kilobytes, int least)
@@ -109,7 +121,7 @@ void define_settings()
                              &concurrent_detach, concurrent_detach, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
                                "An absolute path on the server; empty means that there are no archive files.",
-                               &archives, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+                               &archives, "", PGC_SUSET, 0, check_directory, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
                                "Set by the functions that run queries of a rollup: its name and the functions that its "
                                "query used when it was made, as an array; empty means that nothing is checked.",

@@ -181,6 +181,11 @@ BEGIN
                              current_user),
             HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or create the table like "%s".', schema, current_user,
                           relation);
+    ELSIF to_regtype(archive) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('archive table "%s" cannot be created: a type has that name', archive),
+            HINT = 'Name another table.';
     END IF;
     -- Values only: what was generated or numbered in the table stands in the archive as it was.
     EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING COMMENTS INCLUDING COMPRESSION INCLUDING STORAGE)', archive,

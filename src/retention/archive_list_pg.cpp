@@ -1,10 +1,13 @@
-// etl._archive_list, _archive_remove, _archive_sweep, _require_archive_access.
+// etl._archive_list, _archive_remove, _archive_sweep, _require_archive_access, _require_archive_folder.
 #include "retention/archive_list.hpp"
+#include "core/file_error.hpp"
 #include "pg/result_set.hpp"
+#include "retention/archive_folder.hpp"
 #include "retention/archive_place_pg.hpp"
 #include "retention/archive_text_pg.hpp"
 
 #include <array>
+#include <string_view>
 
 using namespace etl;
 
@@ -43,6 +46,22 @@ ETL_FUNCTION(etl_archive_sweep, args)
     require_archive_access(archive_access::write);
     const foreign_descriptors descriptors{3};
     return args.result(sweep_archive_file(archive_path::parse(location, archive_root()), pg::poll));
+}
+
+ETL_FUNCTION(etl_require_archive_folder, args)
+{
+    const std::string inside = std::string{args.get<std::string_view>(0)} + "/file";
+    require_archive_access(archive_access::write);
+    const foreign_descriptors descriptors{2};
+    try {
+        open_folder(archive_path::parse(inside, archive_root()), missing_folders::refuse);
+    } catch (const error& e) {
+        if (std::string_view{e.sqlstate()} !=
+            file_sqlstate::undefined_file) { // one that is missing is made when it is needed
+            throw;
+        }
+    }
+    return args.null_result();
 }
 
 ETL_FUNCTION(etl_require_archive_access, args)

@@ -100,6 +100,14 @@ $$;
 COMMENT ON FUNCTION etl._retention_schema_target(text, text) IS
     'A schema as a target, in the form that is stored (22023 when it is no name, 3F000 when there is none).';
 
+CREATE FUNCTION etl._require_archive_folder(location text)
+RETURNS void
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'etl_require_archive_folder';
+COMMENT ON FUNCTION etl._require_archive_folder(text) IS
+    'Checks that a directory for archive files (file:///…) can be opened, where it is there: 42809 it or one above it '
+    'is a link or no directory, 42501 no access, or not below pg_etl.archive_directory.';
+
 CREATE FUNCTION etl._retention_file_target(target text, archive_to text)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -134,7 +142,8 @@ BEGIN
             MESSAGE = format('archive_to "%s" is not below the archive directory "%s"', archive_to, root),
             HINT = format('Name file://%s or a directory below it.', root);
     END IF;
-    PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
+    PERFORM etl._require_archive_access(true), etl._require_archive_access(false),
+        etl._require_archive_folder('file://' || path);
     RETURN 'file://' || path;
 END
 $$;

@@ -94,6 +94,7 @@ CREATE FUNCTION etl._hashed_columns(relation regclass, columns name[])
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- types are stored by name
 AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod))
                               ORDER BY a.attnum), '[]')

@@ -206,6 +206,26 @@ COMMENT ON FUNCTION etl._partition_step(etl.partition_policy, jsonb) IS
     'One transaction of a run: the next partition that is missing, or its rehearsal, and its record in etl.run. An '
     'error is recorded in the state and not raised. The state has ended when nothing is missing any more.';
 
+CREATE FUNCTION etl._partition_rest(policy etl.partition_policy, state jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attempts CONSTANT integer := state ->> 'attempts';
+    -- 0.1 s and twice as long each time for a partition that is tried again.
+    failure CONSTANT jsonb := etl._rest(CASE WHEN attempts > 0 THEN 0.05 * 2 ^ attempts END);
+BEGIN
+    IF failure IS NOT NULL THEN
+        state := etl._partition_failed(policy, state, NULL, failure);
+        PERFORM etl._partition_record(policy, state);
+    END IF;
+    RETURN state;
+END
+$$;
+COMMENT ON FUNCTION etl._partition_rest(etl.partition_policy, jsonb) IS
+    'Waits before a partition is tried again, and returns the state after it: a cancel ends the run.';
+
 CREATE FUNCTION etl._partition_raise(failures jsonb)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -247,9 +267,11 @@ BEGIN
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        -- 0.1 s and twice as long each time for a partition that is tried again.
-        PERFORM pg_sleep(0.05 * 2 ^ (state ->> 'attempts')::integer) WHERE state ->> 'attempts' <> '0';
+        state := etl._partition_rest(policy, state);
     END LOOP;
+    COMMIT; -- also where an error is raised in the end
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF state ? 'run' THEN
         PERFORM etl._unlock_run('etl.partition_policy', policy.policy_id);
     END IF;

@@ -171,7 +171,8 @@ BEGIN
         ELSE
             attempts := attempts + 1;
             EXIT WHEN failure ->> 'sqlstate' NOT IN ('55P03', '40P01', '40001', '42P01') OR attempts = 5;
-            PERFORM pg_sleep(0.05 * 2 ^ attempts);
+            failure := coalesce(etl._rest(0.05 * 2 ^ attempts), failure);
+            EXIT WHEN failure ->> 'sqlstate' = '57014';
         END IF;
     END LOOP;
     IF failure IS NOT NULL THEN

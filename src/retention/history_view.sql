@@ -135,7 +135,7 @@ EXCEPTION
             ERRCODE = 'invalid_table_definition',
             MESSAGE = format('history view %s cannot take the columns that table "%s" has now', view_name,
                              policy.relation),
-            DETAIL = upper(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.',
+            DETAIL = etl._as_sentence(SQLERRM),
             HINT = format('DROP VIEW %s; SELECT etl.create_history_view(%L, %L);', view_name, policy.name, view_name);
 END
 $$;
@@ -151,13 +151,20 @@ AS $$
 DECLARE
     stored etl.retention_policy := etl._retention_policy(policy);
     parts text[] := parse_ident(stored.relation);
+    named text[] := etl._retention_identifiers(name, 2);
     view_name text;
 BEGIN
+    IF name IS NOT NULL AND named IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_name',
+            MESSAGE = format('name "%s" is not the name of a view', left(name, 200)),
+            HINT = 'Write it as in SQL, in at most 63 bytes: orders_history or reports.orders_history.';
+    END IF;
     PERFORM etl._retention_require_relation(stored);
     view_name := CASE
         WHEN name IS NULL THEN format('%I.%I', parts[1], left(parts[2], 55) || '_history')
-        WHEN cardinality(parse_ident(name)) = 1 THEN format('%I.%I', parts[1], (parse_ident(name))[1])
-        ELSE etl._new_table_name(name, 'name')
+        WHEN cardinality(named) = 1 THEN format('%I.%I', parts[1], named[1])
+        ELSE format('%I.%I', named[1], named[2])
     END;
     -- One that was dropped, or replaced by something else, is not ours any more.
     DELETE FROM etl.history_view AS h WHERE h.name = view_name AND NOT etl._is_history_view(h);

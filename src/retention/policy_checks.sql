@@ -46,6 +46,16 @@ BEGIN
             ERRCODE = 'wrong_object_type',
             MESSAGE = format('table "%s" belongs to PostgreSQL itself', relation),
             HINT = 'Name a table of your own.';
+    ELSIF EXISTS (
+        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.refclassid = 'pg_extension'::regclass
+          AND d.deptype = 'e' AND e.extname = 'pg_etl'
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s" belongs to pg_etl itself', relation),
+            DETAIL = 'Its rows are records of what was done, on which others rely.',
+            HINT = 'Name a table of your own.';
     END IF;
     PERFORM etl._require_permanent(relation);
     PERFORM etl._require_no_foreign_children(relation), etl._require_mutable(relation);
@@ -57,8 +67,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_check_relation(regclass, boolean) IS
     'Checks that rows of a table can be deleted (and archived): an ordinary or partitioned table, neither temporary '
-    'nor a system catalog nor with foreign partitions or children of more columns (42809) nor with a rule on DELETE '
-    '(0A000) nor immutable (55000), with the privileges (42501).';
+    'nor a system catalog nor one of pg_etl nor with foreign partitions or children of more columns (42809) nor with '
+    'a rule on DELETE (0A000) nor immutable (55000), with the privileges (42501).';
 
 CREATE FUNCTION etl._retention_before(as_of timestamptz, span interval, argument text)
 RETURNS timestamptz

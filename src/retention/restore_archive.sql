@@ -405,7 +405,8 @@ BEGIN
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'undefined_object',
-        MESSAGE = format('retention policy "%s" has archived nothing', policy),
+        MESSAGE = CASE WHEN policy IS NULL THEN 'no retention policy was given'
+                       ELSE format('retention policy "%s" has archived nothing', left(policy, 200)) END,
         HINT = 'SELECT DISTINCT policy FROM etl.archives lists the policies of the current role that have.';
 END
 $$;

@@ -81,6 +81,7 @@ CREATE FUNCTION etl._restore_type(asked etl._restore, column_name name)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- types are stored by name
 AS $$
     SELECT coalesce(
         (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
@@ -97,6 +98,7 @@ CREATE FUNCTION etl._require_restore_columns(asked etl._restore)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- types are stored by name
 AS $$
 DECLARE
     missing text;
@@ -128,8 +130,16 @@ BEGIN
             ERRCODE = 'datatype_mismatch',
             MESSAGE = format('column "%s" is of type %s in the archived rows and of type %s in table "%s"', differing.c,
                              differing.archived, differing.wanted, asked.target),
-            DETAIL = 'A conversion could change what was archived.',
-            HINT = format('Restore into another table, made by CREATE TABLE … (LIKE …), and copy from there.');
+            DETAIL = CASE WHEN to_regtype(differing.archived) IS NULL
+                              THEN format('There is no type %s any more: it was renamed or dropped.',
+                                          differing.archived)
+                          ELSE 'A conversion could change what was archived.' END,
+            HINT = CASE WHEN to_regtype(differing.archived) IS NULL
+                            THEN 'ALTER TYPE … RENAME TO … gives a type that was renamed its old name back, until the '
+                                 'rows are restored; otherwise create it again, and restore into another table with a '
+                                 'column of that type.'
+                        ELSE format('Restore into another table, whose column %I is of type %s, and copy from there.',
+                                    differing.c, differing.archived) END;
     END IF;
 END
 $$;

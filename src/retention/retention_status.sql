@@ -1,5 +1,42 @@
 -- What retention policies have before them and behind them.
 
+CREATE FUNCTION etl._retention_due_at(moment timestamptz, span interval)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN moment + span;
+EXCEPTION
+    WHEN datetime_field_overflow THEN
+        RETURN 'infinity';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_due_at(timestamptz, interval) IS
+    'When a row of that time is due; infinity where that is past the end of timestamptz.';
+
+CREATE FUNCTION etl._retention_first_after(policy etl.retention_policy, moment timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    alias CONSTANT name := etl._retention_alias(policy);
+    first timestamptz;
+BEGIN
+    EXECUTE format('SELECT %s FROM %s AS %I WHERE %s%s',
+                   etl._retention_moment(policy, format('min(%I.%I)', alias, policy.time_column)), policy.relation,
+                   alias, etl._retention_past(policy, moment, 'infinity'), etl._retention_filter(policy))
+        INTO first;
+    RETURN first;
+EXCEPTION
+    WHEN datetime_field_overflow THEN -- a date, which may lie behind the end of timestamptz
+        RETURN 'infinity';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_first_after(etl.retention_policy, timestamptz) IS
+    'The time of the oldest row that is not before a moment.';
+
 CREATE FUNCTION etl._retention_ahead(policy text, OUT backlog bigint, OUT oldest timestamptz, OUT next_due timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -17,14 +54,9 @@ BEGIN
     youngest_due := etl._retention_cutoff(stored, 1, now());
     SELECT c.due, c.oldest INTO backlog, oldest FROM etl._retention_count(stored, 1, youngest_due) AS c;
     IF backlog = 0 THEN
-        EXECUTE format('SELECT %s FROM %s AS %I WHERE %s%s',
-                       etl._retention_moment(stored, format('min(%I.%I)', etl._retention_alias(stored),
-                                                            stored.time_column)),
-                       stored.relation, etl._retention_alias(stored),
-                       etl._retention_past(stored, youngest_due, 'infinity'), etl._retention_filter(stored))
-            INTO oldest;
+        oldest := etl._retention_first_after(stored, youngest_due);
     END IF;
-    next_due := oldest + (now() - youngest_due);
+    next_due := etl._retention_due_at(oldest, now() - youngest_due);
     RAISE EXCEPTION USING ERRCODE = 'ETLDR', MESSAGE = 'the lock on the role goes';
 EXCEPTION
     WHEN SQLSTATE 'ETLDR' THEN

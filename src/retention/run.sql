@@ -94,26 +94,16 @@ COMMENT ON FUNCTION etl._retention_report(etl.retention_policy, etl._retention_s
     'Tells the client what a dry run would have done, and of a run which rows it had to leave.';
 
 CREATE FUNCTION etl._retention_rest(policy etl.retention_policy, state etl._retention_state)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
+RETURNS jsonb
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
     -- 0.05 s and twice as long each time for a batch that is tried again.
-    IF state.attempts > 1 THEN
-        PERFORM pg_sleep(0.05 * 2 ^ (state.attempts - 1));
-    ELSIF policy.pause > interval '0' THEN
-        PERFORM pg_sleep(extract(epoch FROM policy.pause));
-    END IF;
-EXCEPTION
-    WHEN query_canceled THEN
-        PERFORM etl._unlock_run('etl.retention_policy', policy.policy_id);
-        RAISE;
-END
+    SELECT etl._rest(CASE WHEN (state).attempts > 1 THEN 0.05 * 2 ^ ((state).attempts - 1)
+                          ELSE extract(epoch FROM (policy).pause) END)
 $$;
 COMMENT ON FUNCTION etl._retention_rest(etl.retention_policy, etl._retention_state) IS
-    'Waits between two batches as long as the policy says, or before one is tried again. A cancel, which ends the run '
-    'here, leaves no lock on the policy.';
+    'Waits between two batches as long as the policy says, or before one is tried again; what cancelled it, or NULL.';
 
 CREATE FUNCTION etl._retention_failure(policy etl.retention_policy, run bigint)
 RETURNS jsonb
@@ -260,7 +250,7 @@ BEGIN
             PERFORM etl._retention_progress(policy, state, began);
             spoke := clock_timestamp();
         END IF;
-        PERFORM etl._retention_rest(policy, state);
+        failure := etl._retention_rest(policy, state);
     END LOOP;
     COMMIT; -- also where an error is raised in the end
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -330,4 +320,5 @@ moved into the schema of archive_to 'schema:…' as a child of the archive table
 partitioned in the same way. What other tiers have emptied is dropped. The rows of one that is dropped and is larger
 than 32 MB are not read: estimated_rows stands for their number, and neither the counts nor the ledger have them.
 Errors: 42704 no such policy, or it was removed before its turn came, 42501 another role's, 55P03 another session is
-running it, 22023 bad as_of; what stopped a policy is raised at the end under its own SQLSTATE.$$;
+running it, 22023 bad as_of, 25006 a read-only session or a standby; what stopped a policy is raised at the end under
+its own SQLSTATE.$$;

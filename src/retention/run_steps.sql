@@ -156,7 +156,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_fail(etl.retention_policy, bigint, jsonb) IS
-    'Ends a run with what kept a rollup from being refreshed.';
+    'Ends a run with what went wrong between two batches: a rollup was not refreshed, or the rest was cancelled.';
 
 CREATE FUNCTION etl._retention_take_step(
     policy etl.retention_policy, before etl._retention_state)

@@ -123,7 +123,10 @@ BEGIN
         WHEN insufficient_privilege OR out_of_memory OR program_limit_exceeded THEN
             RAISE;
         WHEN OTHERS THEN
-            verified.problem := upper(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
+            verified.problem := etl._as_sentence(SQLERRM)
+                || CASE WHEN SQLSTATE IN ('22P02', '42704') -- invalid_text_representation, undefined_object
+                        THEN ' What was renamed since, a type or a label of it, has to get its old name back first.'
+                        ELSE '' END;
             RETURN verified;
     END;
     verified.found := there.contents;
@@ -189,18 +192,30 @@ RETURNS etl._verified
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    file etl.archive;
 BEGIN
     IF etl._is_archive_file(place) THEN
-        RETURN (SELECT etl._verify_file(a) FROM etl.archive AS a
-                WHERE a.location = place AND a.action = 'archived' ORDER BY a.archive_id DESC LIMIT 1);
+        SELECT a.* INTO file FROM etl.archive AS a
+        WHERE a.location = place AND a.action = 'archived' ORDER BY a.archive_id DESC LIMIT 1;
+        RETURN etl._verify_file(file);
     ELSIF etl._is_archive_table(place) THEN
         RETURN etl._verify_table(place);
     END IF;
     RETURN ROW(NULL::etl.rows_hash, NULL::etl.rows_hash,
                'The rows were deleted for good: there is no archive of them.');
+EXCEPTION
+    WHEN insufficient_privilege OR out_of_memory OR program_limit_exceeded THEN
+        IF file IS NULL THEN
+            RAISE;
+        END IF;
+        PERFORM etl._require_archive_access(false); -- which is no matter of this file
+        RETURN ROW(NULL::etl.rows_hash, file.contents, etl._as_sentence(SQLERRM));
 END
 $$;
-COMMENT ON FUNCTION etl._verify_place(text) IS 'What is in a table or file, and what should be.';
+COMMENT ON FUNCTION etl._verify_place(text) IS
+    'What is in a table or file, and what should be. A file that cannot be read is a problem and no error, so that the '
+    'others are told of as well.';
 
 CREATE FUNCTION etl.verify_archive(
     archive_id bigint DEFAULT NULL,
@@ -230,6 +245,7 @@ COMMENT ON FUNCTION etl.verify_archive(bigint) IS
     'found and expected are the same rows (etl.rows_hash: a row that was changed, lost or added changes it). Of a '
     'table, all rows are expected that came in and did not go out again, in any run; so its archives are verified '
     'together, in the columns that the archived table had. A file is read from disk, and its sha256 compared as well. '
-    'problem says in words what is wrong; a missing table or file is a problem and no error. Rows are expected as '
+    'problem says in words what is wrong; a table or file that is missing or cannot be '
+    'read is a problem and no error. Rows are expected as '
     'they were archived: an UPDATE, DELETE or INSERT by hand, and a column that was renamed or given another type '
     'since, are found. Errors: 42704 no such archive, 42501 no right to read the server''s files.';

@@ -22,20 +22,19 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT pg_advisory_lock('etl.refresh_policy'::regclass::oid::integer, matview::oid::integer)
+    SELECT etl._lock_run('etl.refresh_policy', matview::oid::integer)
 $$;
 COMMENT ON FUNCTION etl._carry_refresh_lock(regclass) IS
-    'Gives the lock of the view''s refresh to the session, to carry it over the end of the transaction that holds it.';
+    'Gives the lock of the view''s refresh to the session, to carry it over the commit of the transaction that holds '
+    'it.';
 
 CREATE FUNCTION etl._settle_refresh_lock(matview regclass)
 RETURNS void
-LANGUAGE plpgsql VOLATILE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    PERFORM etl._lock_refresh(matview);
-    PERFORM pg_advisory_unlock('etl.refresh_policy'::regclass::oid::integer, matview::oid::integer);
-END
+    SELECT etl._lock_refresh(matview);
+    SELECT etl._unlock_run('etl.refresh_policy', matview::oid::integer)
 $$;
 COMMENT ON FUNCTION etl._settle_refresh_lock(regclass) IS
     'Gives the lock that the session carried to the new transaction.';

@@ -39,10 +39,11 @@ tps() {
 
 # The policy runs for as long as pgbench does, and as long as there are rows: some more days of them with each call.
 beside() {
-    local day=0 pid
+    local day=0 until pid
     (
         while day=$((day + 5)); do
-            sql -c "CALL etl.run_retention('sale', timestamptz '2025-01-01 00:00+00' + interval '$((done_days + day)) days')"
+            until="timestamptz '2025-01-01 00:00+00' + interval '$((done_days + day)) days'"
+            sql -c "CALL etl.run_retention('sale', $until)"
             echo "$((done_days + day))" > "$dir/days"
         done
     ) > /dev/null 2>&1 &

@@ -1,6 +1,6 @@
 -- Legal holds: who may place them, what may stand in them, which rows they are about, and what happens to the table.
 CREATE EXTENSION dblink;
-SELECT plan(123);
+SELECT plan(127);
 SET client_min_messages = warning;
 SET timezone = 'Asia/Kolkata';
 SET datestyle = 'SQL, DMY';
@@ -305,5 +305,30 @@ SELECT throws_like($$ SELECT dblink_exec('other',
           $x$ DO 'BEGIN PERFORM etl.add_legal_hold(''x'', ''app.late'', NULL, ''r''); END' $x$) $$,
                    '%lock timeout%', 'and none is placed while rows are deleted');
 COMMIT;
+
+-- A hold whose transaction does not end -------------------------------------------------------------------------------
+
+SELECT pid AS other_pid FROM dblink('other', 'SELECT pg_backend_pid()') AS r(pid int) \gset
+SELECT dblink_exec('other', 'BEGIN'), dblink_exec('other',
+          $$ DO 'BEGIN PERFORM etl.add_legal_hold(''open'', ''app.late'', ''id = 1'', ''r''); END' $$) \g /dev/null
+CREATE FUNCTION pg_temp.refusal(OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL lock_timeout = '10 ms';
+    PERFORM etl._lock_holds();
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+            hint = PG_EXCEPTION_HINT;
+END
+$$;
+SELECT results_eq('SELECT state, message FROM pg_temp.refusal()',
+                  $$ VALUES ('55P03', 'a transaction that places a legal hold has not ended') $$,
+                  'who would delete is told what is in the way');
+SELECT matches((SELECT detail FROM pg_temp.refusal()), format('of role "%s", process %s\.$', current_user, :other_pid),
+               'and who');
+SELECT matches((SELECT hint FROM pg_temp.refusal()), format('pg_terminate_backend\(%s\)', :other_pid),
+               'and how it ends');
+SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
+SELECT is((SELECT state FROM pg_temp.refusal()), NULL, 'after its end nothing is');
 
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Retention with known answers: what is due, what a batch is, what stands in the archive afterwards. No transaction
 -- around the file, because etl.run_retention commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(83);
+SELECT plan(85);
 SET client_min_messages = error;
 SET pg_etl.retention_batch_time = 0; -- batches of batch_rows, here and in other sessions
 ALTER DATABASE retention SET pg_etl.retention_batch_time = 0;
@@ -334,12 +334,24 @@ SELECT pg_advisory_unlock(42) \g /dev/null
 SELECT lives_ok(pg_temp.call($$etl.run_retention('busy', '2025-06-01')$$), 'and the next session may run it');
 SELECT results_eq('SELECT id FROM busy_old WHERE id = 31', '{31}'::int[], 'which it does');
 
--- A session that died leaves a run that says running; the next run of the policy closes it.
+-- A hold is placed by a transaction that does not end.
+SELECT etl.alter_retention_policy('busy', lock_timeout => '10 ms') \g /dev/null
+SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
+SELECT dblink_exec('other', 'BEGIN'), dblink_exec('other', $$DO 'BEGIN PERFORM etl.add_legal_hold(''x'', ''busy'', NULL,
+    ''r''); END'$$) \g /dev/null
+SELECT throws_ok(pg_temp.call($$etl.run_retention('busy', '2025-06-01')$$), '55P03',
+                 'retention policy "busy" failed: a transaction that places a legal hold has not ended',
+                 'a run that has to wait for it says so');
+SELECT ok(detail ->> 'error_hint' LIKE 'Let it commit or roll back; %', 'and what helps')
+FROM etl.runs ORDER BY run_id DESC LIMIT 1;
+SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
+
+-- A session that dies leaves a run that says running; the next run of the policy closes it.
 INSERT INTO etl.run (kind, name, as_of) VALUES ('retention', 'busy', now()), ('retention', 'other', now());
 CALL etl.run_retention('busy', '2025-06-01');
-SELECT results_eq($$SELECT name, status, error FROM etl.runs WHERE status = 'running' OR error LIKE 'the session%'
+SELECT results_eq($$SELECT name, status, error FROM etl.runs WHERE status = 'running' OR error LIKE 'the call%'
                     ORDER BY run_id$$,
-                  $$VALUES ('busy', 'failed', 'the session that ran it ended before it had finished'),
+                  $$VALUES ('busy', 'failed', 'the call that ran it ended before it had finished'),
                            ('other', 'running', NULL)$$, 'a lost run is closed, and only that of this policy');
 DELETE FROM etl.run;
 

@@ -1,0 +1,80 @@
+#include "pg/run_lock.hpp"
+
+#include "pg/boundary.hpp"
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include <access/xact.h>
+#include <miscadmin.h>
+#include <storage/lock.h>
+}
+
+#include <algorithm>
+#include <vector>
+
+namespace etl::pg {
+namespace {
+
+struct run_lock {
+    std::uint32_t kind;
+    std::uint32_t id;
+
+    friend bool operator==(const run_lock&, const run_lock&) = default;
+};
+
+std::vector<run_lock> held; // one for each time that it was taken
+
+LOCKTAG tag_of(const run_lock& lock)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, lock.kind, lock.id, 2); // 2: two keys, as pg_advisory_lock(int, int) has
+    return tag;
+}
+
+void release(const run_lock& lock)
+{
+    const LOCKTAG tag = tag_of(lock);
+    LockRelease(&tag, ExclusiveLock, true);
+}
+
+// PostgreSQL keeps locks of sessions through an abort. May not raise; no error is possible here.
+void release_after_abort(XactEvent event, void*)
+{
+    if (event == XACT_EVENT_ABORT) {
+        std::for_each(held.begin(), held.end(), release);
+        held.clear();
+    }
+}
+
+void watch_aborts()
+{
+    static bool registered = false;
+    if (!registered) {
+        call([] { RegisterXactCallback(release_after_abort, nullptr); });
+        registered = true;
+    }
+}
+
+} // namespace
+
+bool lock_run(std::uint32_t kind, std::uint32_t id)
+{
+    watch_aborts();
+    held.reserve(held.size() + 1); // so that a lock that was taken can be noted
+    const bool taken = call(
+        [tag = tag_of({kind, id})] { return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL; });
+    if (taken) {
+        held.push_back({kind, id});
+    }
+    return taken;
+}
+
+void unlock_run(std::uint32_t kind, std::uint32_t id)
+{
+    const run_lock wanted{kind, id};
+    for (auto times = std::erase(held, wanted); times > 0; --times) {
+        call([wanted] { release(wanted); });
+    }
+}
+
+} // namespace etl::pg
