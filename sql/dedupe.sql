@@ -137,7 +137,9 @@ SELECT etl.create_deduplicated('public.purchase_clean', 'SELECT id, wallet FROM 
 DROP TABLE purchase_clean;
 SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['wallet']) AS d(id int);
 SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['id'], 'merge') AS d(id int);
+\set VERBOSITY terse
 SELECT * FROM etl.deduplicated('SELECT id FROM public.purchase', ARRAY['id']) AS d(id text);
+\set VERBOSITY default
 SELECT * FROM etl.deduplicated('DELETE FROM public.purchase RETURNING id', ARRAY['id']) AS d(id int);
 SELECT etl.create_deduplicated('purchase_clean', 'SELECT 1 AS id', ARRAY['id']);
 

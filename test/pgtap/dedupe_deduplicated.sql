@@ -1,7 +1,7 @@
 -- etl.deduplicated and etl.create_deduplicated: known answers, errors, and the same answer by row_number() on random
 -- rows.
 BEGIN;
-SELECT plan(69);
+SELECT plan(70);
 SELECT setseed(0.7);
 
 CREATE TABLE sale (id int, ticket text, price numeric, sold_at timestamptz, note text);
@@ -131,6 +131,22 @@ FROM (VALUES
     ($$'SELECT ticket AS id FROM public.sale', '{id}', 'any'$$, '42804'),
     ($$'SELECT id FROM public.sale WHERE set_config(''role'', ''none'', false) > ''''', '{id}'$$, '42501')
 ) AS w(call, state);
+CREATE FUNCTION detail_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+        RETURN detail;
+END
+$$;
+-- from version 18 on it names the column
+SELECT matches(detail_of($$SELECT * FROM etl.deduplicated('SELECT id FROM public.sale', '{id}') AS d(id text)$$),
+               '^Returned type integer does not match expected type text in column (1|"id" \(position 1\))\.$',
+               'which columns differ is said');
 
 -- The same by row_number(), with and without parallel workers
 CREATE TABLE random_rows AS

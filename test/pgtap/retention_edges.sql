@@ -4,7 +4,7 @@ CREATE EXTENSION dblink;
 SELECT plan(24);
 SET client_min_messages = error;
 SELECT current_setting('data_directory') || '/archive_' || current_database() AS directory \gset
-COPY (SELECT) TO PROGRAM 'cat > /dev/null; mkdir "$PWD/archive_retention_edges" && cd "$PWD/archive_retention_edges" &&
+COPY (SELECT WHERE false) TO PROGRAM 'mkdir "$PWD/archive_retention_edges" && cd "$PWD/archive_retention_edges" &&
     mkdir real shut && ln -s real link && echo x > plain && chmod 000 shut';
 
 -- The ends of time ----------------------------------------------------------------------------------------------------
@@ -72,5 +72,5 @@ END
 $$;
 SELECT is(pg_temp.outcome('CALL etl.run_retention()'), '25006 etl.run_retention writes, and the session is read-only '
           'SET default_transaction_read_only = off;', 'a run in a read-only session');
-COPY (SELECT) TO PROGRAM 'cat > /dev/null; chmod 700 "$PWD/archive_retention_edges/shut"';
+COPY (SELECT WHERE false) TO PROGRAM 'chmod 700 "$PWD/archive_retention_edges/shut"';
 SELECT * FROM finish();

@@ -3,7 +3,7 @@ SELECT plan(82);
 
 SELECT current_setting('data_directory') || '/archive_' || current_database() AS directory \gset
 SET pg_etl.archive_directory = :'directory';
-COPY (SELECT) TO PROGRAM 'mkdir "$PWD/archive_retention_files"';
+COPY (SELECT WHERE false) TO PROGRAM 'mkdir "$PWD/archive_retention_files"';
 
 -- Writes a query into a file, reads that in every way there is, and removes it: what went wrong. The query returns a
 -- column id.

@@ -7,7 +7,8 @@ SET pg_etl.archive_directory = :'directory';
 CREATE FUNCTION at(name text) RETURNS text LANGUAGE sql AS $$
     SELECT 'file://' || current_setting('pg_etl.archive_directory') || '/' || name
 $$;
-COPY (SELECT) TO PROGRAM 'mkdir "$PWD/archive_retention_files_hostile" && cd "$PWD/archive_retention_files_hostile" &&
+COPY (SELECT WHERE false) TO PROGRAM
+    'mkdir "$PWD/archive_retention_files_hostile" && cd "$PWD/archive_retention_files_hostile" &&
     mkdir sub folder && ln -s /tmp out && ln -s sub inside && echo x > sub/taken && ln -s sub/taken link &&
     ln -s /nowhere dangling && mkfifo pipe';
 

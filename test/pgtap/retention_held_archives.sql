@@ -6,7 +6,7 @@ SET timezone = 'UTC';
 SELECT current_setting('data_directory') || '/archive_' || current_database() AS directory \gset
 SET pg_etl.archive_directory = :'directory';
 SELECT format('mkdir %s', :'directory') AS command \gset
-COPY (SELECT) TO PROGRAM :'command';
+COPY (SELECT WHERE false) TO PROGRAM :'command';
 
 CREATE FUNCTION pg_temp.run() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', status, detail ->> 'deleted_from_archive', error) FROM etl.runs

@@ -7,7 +7,7 @@ SET pg_etl.retention_batch_time = 0;
 SELECT current_setting('data_directory') || '/archive_' || current_database() AS directory \gset
 SET pg_etl.archive_directory = :'directory';
 SELECT format('mkdir %s', :'directory') AS command \gset
-COPY (SELECT) TO PROGRAM :'command';
+COPY (SELECT WHERE false) TO PROGRAM :'command';
 
 CREATE FUNCTION pg_temp.unverified() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(format('%s: %s', location, problem), '; ' ORDER BY location)

@@ -54,7 +54,10 @@ SELECT is(ARRAY[pg_temp.referenced('part'), pg_temp.referenced('part_1'), pg_tem
 
 CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE word (id text COLLATE folded PRIMARY KEY);
-CREATE TABLE of_word (w text REFERENCES word);
+-- From version 18 on both columns must have such a collation; before it that of the key alone counts.
+SELECT CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 'COLLATE folded' ELSE '' END AS collation
+\gset
+CREATE TABLE of_word (w text :collation REFERENCES word);
 INSERT INTO word VALUES ('A'), ('b');
 INSERT INTO of_word VALUES ('a');
 SELECT is(pg_temp.referenced('word'), 'A', 'as the key compares');

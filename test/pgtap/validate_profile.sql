@@ -108,8 +108,9 @@ BEGIN
         EXECUTE format(
             'SELECT jsonb_build_object(''top_values'', coalesce(jsonb_agg(jsonb_build_object(''value'', v.shown, '
             '''count'', v.rows) ORDER BY v.rows DESC, v.place), ''[]'')) '
-            'FROM (SELECT (array_agg(%1$s ORDER BY %2$s))[1] AS shown, min(%2$s) AS place, count(*) AS rows '
-            'FROM %3$s WHERE %5$s IS NOT NULL AND %4$s GROUP BY %5$s '
+            'FROM (SELECT (array_agg(shown ORDER BY place))[1] AS shown, min(place) AS place, count(*) AS rows '
+            'FROM (SELECT %5$s AS value, %1$s AS shown, %2$s AS place FROM %3$s WHERE %5$s IS NOT NULL AND %4$s '
+            'OFFSET 0) AS w GROUP BY value ' -- version 18 mixes up two collations of one column without OFFSET
             'HAVING count(*) > 1 OR %6$s <= 10 ORDER BY 3 DESC, 2 LIMIT 10) AS v',
             shown, place, target, where_sql, c,
             made ->> 'distinct') INTO part;

@@ -99,7 +99,7 @@ mkdir "$archive"
 
 limited() {
     sql utf8 <<SQL
-COPY (SELECT) TO PROGRAM 'prlimit --fsize=1000000 --pid \$PPID';
+COPY (SELECT WHERE false) TO PROGRAM 'prlimit --fsize=1000000 --pid \$PPID';
 $(write a csv "$many")
 $(write b csv.gz 'SELECT 1')
 SQL

@@ -76,7 +76,7 @@ SQL
 
 # Two runs and a session that changes rows: the one that is to be killed says its number first.
 run_and_kill() {
-    local victim=$1 relation number pids=() clients=()
+    local victim=$1 relation number delay pids=() clients=()
     for relation in to_table to_files; do
         : > "$dir/$relation.pid"
         sql -c 'SELECT pg_backend_pid()' -c "CALL etl.run_retention('$relation', '2026-01-01')" \
@@ -91,7 +91,8 @@ run_and_kill() {
         done
         pids+=("$(head -n 1 "$dir/$relation.pid")")
     done
-    sleep "0.$(printf %03d $((RANDOM % 500)))"
+    delay=$((RANDOM % window))
+    sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
     if [ "$victim" = server ]; then
         kill_server "$dir"
     else
@@ -110,6 +111,7 @@ complaints() {
 
 fill
 under_way_table=0 under_way_files=0
+window=500 # milliseconds before the kill, at most: more where a machine is so slow that no rows have moved by then
 for ((n = 1; n <= kills; n++)); do
     victim=session
     [ $((n % 2)) -ne 0 ] || victim=server
@@ -121,6 +123,11 @@ for ((n = 1; n <= kills; n++)); do
         "$(losses)$(complaints)"
     [ "$left_table" -eq 0 ] || [ "$left_table" -eq "$rows" ] || under_way_table=$((under_way_table + 1))
     [ "$left_files" -eq 0 ] || [ "$left_files" -eq "$rows" ] || under_way_files=$((under_way_files + 1))
+    if [ "$left_files" -eq "$rows" ] && [ "$window" -lt 8000 ]; then
+        window=$((window * 2))
+    elif [ "$left_files" -eq 0 ] && [ "$window" -gt 500 ]; then
+        window=$((window / 2))
+    fi
     [ "$n" -eq "$kills" ] || [ $((left_table + left_files)) -gt 0 ] || fill
 done
 
