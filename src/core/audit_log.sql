@@ -17,6 +17,8 @@ CREATE TABLE etl.audit_log (
     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     PRIMARY KEY (owner, seq)
 );
+-- What was done about one object; batches of runs are not of interest there.
+CREATE INDEX audit_log_object_idx ON etl.audit_log (object) WHERE action NOT IN ('archive', 'delete');
 COMMENT ON TABLE etl.audit_log IS
     'What was archived, deleted, held, released and defined: by whom (owner: the role whose rights were used; actor: '
     'the role that had logged in), when (at), what (action, object, detail). Rows can only be added, by '
@@ -126,10 +128,12 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT l.owner, l.seq, l.hash, row_number() OVER w,
-           CASE WHEN l.seq <> coalesce(lag(l.seq) OVER w, 0) + 1 THEN
+           CASE WHEN l.seq <= coalesce(lag(l.seq) OVER w, 0) THEN format('row %s is there twice', l.seq)
+                WHEN l.seq <> coalesce(lag(l.seq) OVER w, 0) + 1 THEN
                     format('rows %s to %s are missing', coalesce(lag(l.seq) OVER w, 0) + 1, l.seq - 1)
-                WHEN l.hash <> etl._audit_hash(l.previous, l.owner, l.seq, l.at, l.actor, l.action, l.object, l.detail)
-                    THEN format('row %s was changed', l.seq)
+                WHEN NOT isfinite(l.at) OR l.hash <> etl._audit_hash(
+                         l.previous, l.owner, l.seq, l.at, l.actor, l.action, l.object, l.detail) THEN
+                    format('row %s was changed', l.seq)
                 WHEN l.previous <> coalesce(lag(l.hash) OVER w, decode(repeat('00', 32), 'hex')) THEN
                     format('row %s does not follow what stands before it', l.seq) END
     FROM etl.audit_log AS l

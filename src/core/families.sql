@@ -95,6 +95,23 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_permanent(regclass) IS 'Raises (42809) when a table is temporary.';
 
+CREATE FUNCTION etl._require_users_table(relation regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relnamespace = 'etl'::regnamespace) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('table "%s" belongs to pg_etl itself', relation),
+            DETAIL = 'Its rows are records of what was done, on which others rely.',
+            HINT = 'Name a table of your own.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_users_table(regclass) IS 'Raises (42809) when a table lies in the schema etl.';
+
 CREATE FUNCTION etl._cascades(target regclass)
 RETURNS TABLE(name name, child regclass, child_schema name, child_name name, action text, condition text)
 LANGUAGE sql STABLE

@@ -50,18 +50,52 @@ $$;
 COMMENT ON FUNCTION etl._ancestors(regclass) IS 'The tables of which the relation is a partition or child.';
 
 CREATE FUNCTION etl._active_holds()
-RETURNS TABLE(name text, relation regclass, predicate text)
+RETURNS TABLE(name text, relation regclass, predicate text, changed text)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT h.name, h.relation::oid::regclass, h.predicate
+    SELECT h.name, t.relation, h.predicate, CASE WHEN t.relation = h.relation::oid THEN (
+               SELECT string_agg(format(CASE WHEN a.attisdropped THEN 'column "%s" was dropped'
+                                             ELSE 'column "%s" is called "%s" now' END, c.key, a.attname), ', '
+                                 ORDER BY a.attnum)
+               FROM jsonb_each_text(h.columns) AS c
+               JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum = c.value::smallint
+               WHERE a.attname <> c.key
+           ) END
     FROM jsonb_to_recordset(etl._latest_value(
         'SELECT (SELECT jsonb_agg(jsonb_build_object(''name'', h.name, ''relation'', h.relation::oid, ''predicate'', '
-        'h.predicate) ORDER BY h.hold_id) FROM etl.legal_hold AS h WHERE h.released_at IS NULL AND (h.until IS NULL '
-        'OR h.until > $1))', NULL::jsonb, clock_timestamp())) AS h(name text, relation bigint, predicate text)
+        'h.predicate, ''names'', array_prepend(h.relation_name, h.part_names), ''columns'', h.column_numbers) '
+        'ORDER BY h.hold_id) FROM etl.legal_hold AS h WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > '
+        '$1))', NULL::jsonb, clock_timestamp())) AS h(name text, relation bigint, predicate text, names text[],
+                                                      columns jsonb)
+    CROSS JOIN LATERAL (
+        SELECT h.relation::oid::regclass
+        UNION ALL
+        SELECT n.relation FROM (SELECT etl._named(u.n) FROM unnest(h.names) AS u(n)) AS n(relation)
+        WHERE n.relation NOT IN (SELECT etl._family(h.relation::oid::regclass))
+    ) AS t(relation)
 $$;
 COMMENT ON FUNCTION etl._active_holds() IS
-    'The legal holds that stand now, also those that were placed after the transaction began.';
+    'The legal holds that stand now, also those that were placed after the transaction began, each with the table that '
+    'it was placed on, and again with another one that has that one''s name, or the name of what was a partition or '
+    'child of it. changed: which columns that the condition names have lost their names since.';
+
+CREATE FUNCTION etl._refuse_hold(hold text, relation regclass, predicate text, reason text, code text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = code,
+        MESSAGE = format('legal hold "%s" cannot be obeyed in table "%s": %s', hold, relation, reason),
+        DETAIL = format('Its condition is: %s', predicate),
+        HINT = format('Nothing is deleted from the table until etl.release_legal_hold(%L, …) and another hold, if '
+                      'there is cause for one, put this right.', hold);
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_hold(text, regclass, text, text, text) IS
+    'Raises, with the name of the hold, that its condition cannot be evaluated, for a reason and under its SQLSTATE.';
 
 CREATE FUNCTION etl._hold_condition(hold text, relation regclass, predicate text, alias text)
 RETURNS text
@@ -76,12 +110,7 @@ BEGIN
 EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
-        RAISE EXCEPTION USING
-            ERRCODE = SQLSTATE,
-            MESSAGE = format('legal hold "%s" cannot be obeyed in table "%s": %s', hold, relation, reason),
-            DETAIL = format('Its condition is: %s', predicate),
-            HINT = format('Nothing is deleted from the table until etl.release_legal_hold(%L, …) and another hold, if '
-                          'there is cause for one, put this right.', hold);
+        PERFORM etl._refuse_hold(hold, relation, predicate, reason, SQLSTATE);
 END
 $$;
 COMMENT ON FUNCTION etl._hold_condition(text, regclass, text, text) IS
@@ -128,6 +157,9 @@ DECLARE
 BEGIN
     FOR hold IN SELECT * FROM etl._active_holds() LOOP
         CONTINUE WHEN hold.relation::oid <> ALL (whole || family || parts_of_origin);
+        IF hold.changed IS NOT NULL THEN
+            PERFORM etl._refuse_hold(hold.name, relation, hold.predicate, hold.changed, '42703');
+        END IF;
         conditions := conditions || concat_ws(' AND ',
             CASE WHEN hold.relation::oid = ANY (whole) THEN NULL
                  WHEN hold.relation::oid = ANY (family) THEN
@@ -148,7 +180,7 @@ COMMENT ON FUNCTION etl._held_condition(regclass, text, regclass, boolean) IS
     'those on the table whose rows it has (origin) and that one''s family. A row of a part that was not there yet '
     'counts as held. are_there: false for rows of the relation that are not in it, but in a file; from which part they '
     'are is told by the bounds of its partitions, given as origin again. Errors, which name the hold: one whose '
-    'condition does not fit the table any more.';
+    'condition does not fit the table any more, or whose columns were renamed (42703).';
 
 CREATE FUNCTION etl._free_rows(relation regclass, condition text)
 RETURNS text

@@ -116,7 +116,7 @@ DECLARE
     were_there bool;
 BEGIN
     PERFORM etl._require_flag(immutable, 'immutable'), etl._require_table(relation, '{}'),
-        etl._require_no_foreign_children(relation);
+        etl._require_users_table(relation), etl._require_no_foreign_children(relation);
     SELECT c.oid INTO foreign_part FROM pg_class AS c
     WHERE c.oid IN (SELECT etl._family(relation)) AND NOT pg_has_role(c.relowner, 'USAGE') LIMIT 1;
     IF foreign_part IS NOT NULL THEN
@@ -141,10 +141,10 @@ COMMENT ON FUNCTION etl.set_immutable(regclass, bool) IS
     'Makes a table immutable, or with false mutable again: rows can be added to it, but neither changed nor deleted, '
     'by nobody; policies and etl.dedupe refuse it. Triggers on the table, its partitions and children do it and are '
     'the record of it. Partitions that are made or attached later refuse UPDATE and DELETE, too; TRUNCATE of such a '
-    'partition itself, after another call. The owner can still drop or detach what is his, which is written '
-    'nowhere, disable the triggers, which etl.immutable_tables shows, or call this with false, which etl.audit_log '
-    'tells. Errors: 42501 not the owner of all of it, 42809 not a table, or '
-    'a foreign partition, 55000 what it is part of is immutable.';
+    'partition itself, after another call. The owner can still drop or detach what is his, and rewrite it with '
+    'ALTER TABLE … TYPE … USING, which is written nowhere, disable or drop the triggers, which etl.immutable_tables '
+    'shows, or call this with false, which etl.audit_log tells. Errors: 42501 not the owner of all of it, 42809 not a '
+    'table, a table of pg_etl itself, or a foreign partition, 55000 what it is part of is immutable.';
 
 CREATE VIEW etl.immutable_tables WITH (security_invoker = true) AS
 SELECT etl._relation_name(t.tgrelid) AS relation,
@@ -154,9 +154,22 @@ SELECT etl._relation_name(t.tgrelid) AS relation,
 FROM pg_trigger AS t
 JOIN pg_class AS c ON c.oid = t.tgrelid
 WHERE t.tgfoid = 'etl._refuse_change'::regproc
-GROUP BY t.tgrelid, c.relowner;
+GROUP BY t.tgrelid, c.relowner
+UNION ALL
+SELECT etl._relation_name(c.oid), false, pg_get_userbyid(c.relowner)
+FROM (
+    SELECT DISTINCT ON (l.owner, l.object) l.owner, l.object, l.action FROM etl.audit_log AS l
+    WHERE l.action IN ('made immutable', 'made mutable') ORDER BY l.owner, l.object, l.seq DESC
+) AS l
+JOIN pg_roles AS r ON r.rolname = l.owner
+JOIN pg_class AS c ON c.relkind IN ('r', 'p') AND pg_has_role(r.oid, c.relowner, 'USAGE')
+                  AND etl._relation_name(c.oid) = l.object
+WHERE l.action = 'made immutable'
+  AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'etl._refuse_change'::regproc)
+GROUP BY c.oid, c.relowner;
 COMMENT ON VIEW etl.immutable_tables IS
     'Tables and partitions that etl.set_immutable keeps as they are. is_protected: all its triggers are there and at '
     'work; where not, the owner has disabled or dropped one, or it is a partition that came later, which '
-    'etl.set_immutable of its parent protects from TRUNCATE, too.';
+    'etl.set_immutable of its parent protects from TRUNCATE, too. Where all were dropped only etl.audit_log says, to '
+    'who may read that, that the table was made immutable.';
 GRANT SELECT ON etl.immutable_tables TO PUBLIC;

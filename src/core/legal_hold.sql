@@ -17,21 +17,26 @@ CREATE TABLE etl.legal_hold (
     released_at timestamptz,
     released_by name,
     release_reason text,
+    part_names text[] NOT NULL DEFAULT '{}',
+    column_numbers jsonb NOT NULL DEFAULT '{}',
     owner name NOT NULL DEFAULT current_user,
     CHECK ((released_at IS NULL) = (released_by IS NULL) AND (released_at IS NULL) = (release_reason IS NULL))
 );
 COMMENT ON TABLE etl.legal_hold IS
     'Legal holds: the rows of a table (relation; relation_name is how it was called then) for which a condition is '
     'true (predicate; NULL: all rows) are neither deleted nor changed by pg_etl, from placed_at until the hold is '
-    'released or its time is over (until). Nothing of it changes, but that it is released once. Placed with '
+    'released or its time is over (until). part_names are the partitions and children that it had then, and '
+    'column_numbers the places of the columns that the condition names: what comes to bear one of the names later is '
+    'held too, and a column that lost its name stops whoever asks. Nothing of it changes, but that it is released '
+    'once. Placed with '
     'etl.add_legal_hold by roles that have a right to it: GRANT SELECT, INSERT, UPDATE ON etl.legal_hold TO …; Every '
     'role may see what it needs to obey a hold, not the reason. Read them in etl.legal_holds.';
 COMMENT ON SEQUENCE etl.legal_hold_hold_id_seq IS 'Numbers of etl.legal_hold.';
 -- Who deletes must see every hold: no policy hides one.
 ALTER TABLE etl.legal_hold ENABLE ROW LEVEL SECURITY;
 CREATE POLICY legal_hold_everybody ON etl.legal_hold USING (true);
-GRANT SELECT (hold_id, name, relation, relation_name, predicate, until, placed_at, released_at, owner)
-    ON etl.legal_hold TO PUBLIC;
+GRANT SELECT (hold_id, name, relation, relation_name, predicate, until, placed_at, released_at, part_names,
+              column_numbers, owner) ON etl.legal_hold TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.legal_hold', '');
 GRANT SELECT ON SEQUENCE etl.legal_hold_hold_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.legal_hold_hold_id_seq', '');
@@ -67,14 +72,30 @@ $$;
 COMMENT ON FUNCTION etl._require_reason(text, text) IS
     'Checks that a reason was given (22023); the second argument names it in the error.';
 
+CREATE FUNCTION etl._column_numbers(relation regclass, predicate text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(jsonb_object_agg(a.attname, a.attnum), '{}')
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+      AND strpos(predicate, quote_ident(a.attname)) > 0
+$$;
+COMMENT ON FUNCTION etl._column_numbers(regclass, text) IS
+    'The numbers of the columns of a relation whose names stand in a condition, also within another name or a text: '
+    'none is missed.';
+
 CREATE FUNCTION etl._place_hold()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NEW.placed_at IS NOT NULL AND etl._may_restore('etl.legal_hold') THEN
-        RETURN NEW; -- of a dump
+    IF NEW.placed_at IS NOT NULL AND etl._may_restore('etl.legal_hold') THEN -- of a dump
+        NEW.column_numbers := etl._column_numbers(NEW.relation, NEW.predicate); -- a dropped column is not in it
+        RETURN NEW;
     END IF;
     PERFORM etl._require_name(NEW.name, 'the name of a legal hold'), etl._require_table(NEW.relation, '{}'),
         etl._require_permanent(NEW.relation), etl._require_reason(NEW.reason, 'the reason of a legal hold');
@@ -87,6 +108,8 @@ BEGIN
     NEW.predicate := etl._plain_condition(NEW.relation, NEW.predicate, NULL, false);
     PERFORM pg_advisory_xact_lock('etl.legal_hold'::regclass::oid::integer, 0);
     NEW.relation_name := etl._relation_name(NEW.relation);
+    NEW.part_names := ARRAY(SELECT etl._relation_name(f) FROM etl._family(NEW.relation) AS f WHERE f <> NEW.relation);
+    NEW.column_numbers := etl._column_numbers(NEW.relation, NEW.predicate);
     NEW.owner := current_user;
     NEW.placed_at := clock_timestamp();
     NEW.released_at := NULL;
@@ -97,7 +120,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._place_hold() IS
     'Checks a new hold, fills in who and when, and waits until no transaction is under way that deletes rows without '
-    'having seen it. Rows of a dump stay as they are. Errors: 22023 a bad name, no reason, or an end in the past, '
+    'having seen it. Rows of a dump stay as they are, but for numbers of columns. Errors: 22023 a bad name, no reason, '
+    'or an end in the past, '
     '42P17 and 42601 a condition that cannot be evaluated for others, 42809 not a table.';
 
 CREATE FUNCTION etl._release_hold()
@@ -209,13 +233,14 @@ $$;
 COMMENT ON FUNCTION etl.add_legal_hold(text, regclass, text, text, timestamptz) IS
     'Places a legal hold: from the commit on, no policy, deduplication or erasure of pg_etl deletes or changes the '
     'rows of the relation (and of its partitions and children, and of its archives) for which the predicate is true; '
-    'NULL holds all rows. The predicate is a condition of columns, constants, and immutable functions and operators '
-    'of PostgreSQL itself, for it is evaluated with the rights of whoever deletes; its literals are read by the '
-    'settings of this session. reason: why, for the record. until: when the hold ends by itself. Waits for '
-    'transactions that are deleting rows, and keeps others from starting until this one has ended. Returns its '
-    'number. It does not bind statements of users: REVOKE DELETE, TRUNCATE for these. Errors: 42501 no INSERT on '
-    'etl.legal_hold, 42710 the name was used before, 22023 no name, no reason or an end in the past, 42P17 something '
-    'else in the predicate, 42601 it is not one expression, 42703 no such column, 42809 not a table.';
+    'NULL holds all rows. It goes with the table when that is renamed, and is on a table that gets its name, or that '
+    'of a partition or child that it has now. The predicate is a condition of columns, constants, and immutable '
+    'functions and operators of PostgreSQL itself, for it is evaluated with the rights of whoever deletes; its '
+    'literals are read by the settings of this session. reason: why, for the record. until: when the hold ends by '
+    'itself. Waits for transactions that are deleting rows, and keeps others from starting until this one has ended. '
+    'Returns its number. It does not bind statements of users: REVOKE DELETE, TRUNCATE for these. Errors: 42501 no '
+    'INSERT on etl.legal_hold, 42710 the name was used before, 22023 no name, no reason or an end in the past, 42P17 '
+    'something else in the predicate, 42601 it is not one expression, 42703 no such column, 42809 not a table.';
 
 CREATE FUNCTION etl.release_legal_hold(name text, reason text)
 RETURNS void
@@ -246,7 +271,7 @@ SELECT h.hold_id,
        h.until,
        CASE WHEN h.released_at IS NOT NULL THEN 'released'
             WHEN h.until <= now() THEN 'expired'
-            WHEN etl._relation_kind(h.relation) IS NULL THEN 'lost'
+            WHEN etl._relation_kind(h.relation) IS NULL AND etl._named(h.relation_name) IS NULL THEN 'lost'
             ELSE 'active' END AS status,
        h.owner AS placed_by,
        h.placed_at,
@@ -254,5 +279,5 @@ SELECT h.hold_id,
 FROM etl.legal_hold AS h;
 COMMENT ON VIEW etl.legal_holds IS
     'Legal holds and whether they stand: active, released, expired (until has passed), or lost (the table was '
-    'dropped). Everybody may read it; the reasons are in etl.legal_hold.';
+    'dropped, and none has its name). Everybody may read it; the reasons are in etl.legal_hold.';
 GRANT SELECT ON etl.legal_holds TO PUBLIC;

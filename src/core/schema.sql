@@ -51,6 +51,21 @@ COMMENT ON FUNCTION etl._relation_name(regclass) IS
     'Name under which a relation is stored: with its schema, and quoted where it must be, whatever the settings of the '
     'session are. NULL when there is no such relation any more.';
 
+CREATE FUNCTION etl._named(relation text)
+RETURNS regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN parse_ident(relation) AS i(name)
+    WHERE n.nspname = i.name[1] AND c.relname = i.name[2]
+$$;
+COMMENT ON FUNCTION etl._named(text) IS
+    'The relation that has a stored name, as etl._relation_name gives it, also in a schema that the role may not use; '
+    'NULL where there is none.';
+
 CREATE FUNCTION etl._require_table(relation regclass, privileges text[])
 RETURNS void
 LANGUAGE plpgsql STABLE

@@ -44,14 +44,25 @@ BEGIN
     PERFORM etl._retention_make_places(wanted, tiers);
     PERFORM etl._retention_check(wanted, tiers);
     PERFORM etl._retention_warn(wanted, tiers);
-    UPDATE etl.retention_policy AS p
-    SET time_column = wanted.time_column, filter = wanted.filter, method = wanted.method,
-        batch_rows = wanted.batch_rows, max_runtime = wanted.max_runtime, pause = wanted.pause,
-        lock_timeout = wanted.lock_timeout, on_unfresh_rollup = wanted.on_unfresh_rollup,
-        follow_references = wanted.follow_references, evolve = wanted.evolve, schedule = wanted.schedule
-    WHERE p.policy_id = stored.policy_id;
-    PERFORM etl._retention_put_tiers(wanted, tiers);
     PERFORM etl._audit(action, stored.name, changes);
+    PERFORM etl._claim_archive(s.target)
+    FROM etl._retention_steps(wanted.relation, tiers) AS s WHERE s.target IS NOT NULL;
+    -- In one statement: after each, the rule is compared with its record.
+    WITH changed AS (
+        UPDATE etl.retention_policy AS p
+        SET time_column = wanted.time_column, filter = wanted.filter, method = wanted.method,
+            batch_rows = wanted.batch_rows, max_runtime = wanted.max_runtime, pause = wanted.pause,
+            lock_timeout = wanted.lock_timeout, on_unfresh_rollup = wanted.on_unfresh_rollup,
+            follow_references = wanted.follow_references, evolve = wanted.evolve, schedule = wanted.schedule
+        WHERE p.policy_id = stored.policy_id
+    ), gone AS (
+        DELETE FROM etl.retention_tier AS t
+        WHERE t.policy_id = stored.policy_id AND t.tier > cardinality(tiers)
+    )
+    INSERT INTO etl.retention_tier AS s (policy_id, tier, after, archive_to, format)
+    SELECT stored.policy_id, t.tier, t.after, t.archive_to, t.format FROM unnest(tiers) AS t
+    ON CONFLICT (policy_id, tier) DO UPDATE
+    SET after = EXCLUDED.after, archive_to = EXCLUDED.archive_to, format = EXCLUDED.format;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_change(
@@ -179,9 +190,9 @@ BEGIN
                              coalesce('paused already, since ' || policy.paused_at, 'not paused'));
         RETURN;
     END IF;
-    UPDATE etl.retention_policy AS p SET paused_at = moment WHERE p.policy_id = policy.policy_id;
     PERFORM etl._audit(CASE WHEN moment IS NULL THEN 'resume policy' ELSE 'pause policy' END, policy.name,
                        jsonb_build_object('owner', policy.owner));
+    UPDATE etl.retention_policy AS p SET paused_at = moment WHERE p.policy_id = policy.policy_id;
 END
 $$;
 COMMENT ON FUNCTION etl._retention_set_paused(etl.retention_policy, timestamptz) IS
@@ -231,8 +242,8 @@ BEGIN
         PERFORM etl._cron_unschedule(etl._cron_job_name('retention', doomed.name), doomed.owner);
     END IF;
     definition := etl._retention_definition(doomed, ARRAY(SELECT etl._retention_tiers(doomed)));
-    DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
     PERFORM etl._audit('remove policy', doomed.name, definition);
+    DELETE FROM etl.retention_policy AS p WHERE p.policy_id = doomed.policy_id;
 END
 $$;
 COMMENT ON FUNCTION etl.remove_retention_policy(text, boolean) IS

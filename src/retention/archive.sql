@@ -29,6 +29,8 @@ AS $$
 DECLARE
     missing text := etl._retention_missing_columns(source, archive);
     differing record;
+    has_rows CONSTANT boolean := EXISTS (
+        SELECT FROM etl.archive AS a WHERE a.location = etl._relation_name(archive) AND a.rows > 0);
 BEGIN
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -42,7 +44,8 @@ BEGIN
             DETAIL = 'Its rows would lose what stands there.',
             HINT = format('ALTER TABLE %s %s;', archive, missing);
     END IF;
-    SELECT s.attname, format_type(s.atttypid, s.atttypmod) AS wanted, format_type(a.atttypid, a.atttypmod) AS found
+    SELECT s.attname, format_type(s.atttypid, s.atttypmod) AS wanted, format_type(a.atttypid, a.atttypmod) AS found,
+           '{text,varchar}'::regtype[] @> ARRAY[s.atttypid::regtype, a.atttypid] AS are_texts
         INTO differing
     FROM pg_attribute AS s
     JOIN pg_attribute AS a ON a.attrelid = archive AND a.attname = s.attname AND NOT a.attisdropped
@@ -56,7 +59,12 @@ BEGIN
             MESSAGE = format('column "%s" is of type %s in archive table "%s" and of type %s in table "%s"',
                              differing.attname, differing.found, archive, differing.wanted, source),
             DETAIL = 'A conversion could change what is archived.',
-            HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', archive, differing.attname, differing.wanted);
+            HINT = CASE WHEN has_rows AND NOT differing.are_texts THEN
+                            format('The rows that it has are proven with values of type %s: leave it as it is. Call '
+                                   'etl.remove_retention_policy(…), and etl.add_retention_policy(…) with another '
+                                   'archive_to.', differing.found)
+                        ELSE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', archive, differing.attname,
+                                    differing.wanted) END;
     END IF;
     RETURN (
         SELECT string_agg(quote_ident(s.attname), ', ' ORDER BY s.attnum)
@@ -69,7 +77,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._retention_columns(regclass, regclass) IS
     'Columns to carry from a table to its archive, quoted and separated by commas, after checking that the archive has '
-    'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it.';
+    'each of them (42703) in the same type (42804); the hints are the ALTER TABLE that mends it, unless that would '
+    'change the hashes of what is archived.';
 
 CREATE FUNCTION etl._retention_evolve(policy etl.retention_policy, source regclass, target regclass)
 RETURNS void

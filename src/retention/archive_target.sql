@@ -35,6 +35,12 @@ BEGIN
             MESSAGE = format('archive_to "%s" lies in schema "%s", which belongs to PostgreSQL itself', archive_to,
                              schema),
             HINT = 'Name a schema of your own.';
+    ELSIF schema = 'etl' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('archive_to "%s" lies in schema "etl", which belongs to pg_etl itself', archive_to),
+            DETAIL = 'DROP EXTENSION pg_etl would drop it.',
+            HINT = 'Name a schema of your own.';
     ELSIF schema LIKE 'pg\_temp%' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
@@ -50,7 +56,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._retention_require_schema(name, text) IS
-    'Checks that the schema of an archive exists (3F000), is not temporary (42809) and not PostgreSQL''s own (22023).';
+    'Checks that the schema of an archive exists (3F000), is not temporary (42809) and neither PostgreSQL''s nor '
+    'pg_etl''s own (22023).';
 
 CREATE FUNCTION etl._retention_table_target(relation regclass, target text, archive_to text)
 RETURNS text

@@ -40,6 +40,8 @@ CREATE TABLE etl.archive (
     owner name NOT NULL DEFAULT current_user,
     CHECK ((action = 'opening') = (source IS NULL)),
     CHECK ((action = 'deleted') = (location IS NULL)),
+    CHECK (source LIKE 'file:///%' OR cardinality(parse_ident(source)) = 2),
+    CHECK (location LIKE 'file:///%' OR cardinality(parse_ident(location)) = 2),
     CHECK (status = 'writing' OR happened_at IS NULL OR contents IS NOT NULL OR action = 'deleted')
 );
 CREATE UNIQUE INDEX archive_run_idx ON etl.archive (run_id, tier, action, source, coalesce(location, ''), policy, owner)
@@ -77,6 +79,8 @@ $$;
 COMMENT ON FUNCTION etl._stamp_archive() IS 'Trigger of etl.archive: notes when rows were moved and a file removed.';
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON etl.archive FOR EACH ROW EXECUTE FUNCTION etl._stamp_archive();
 COMMENT ON TRIGGER stamp ON etl.archive IS 'Notes when rows were moved and a file removed.';
+-- Whatever session_replication_role says.
+ALTER TABLE etl.archive ENABLE ALWAYS TRIGGER stamp;
 
 -- Writing ------------------------------------------------------------------------------------------------------------
 
@@ -210,7 +214,9 @@ DECLARE
     type regtype := etl._retention_time_type(location, stored.time_column);
     there record;
 BEGIN
-    IF EXISTS (SELECT FROM etl.archive AS a WHERE a.location = place AND a.action IN ('archived', 'opening')) THEN
+    PERFORM etl._claim_archive(location);
+    IF EXISTS (SELECT FROM etl.archive AS a WHERE a.location = place AND a.action IN ('archived', 'opening')
+                                              AND a.owner = current_user) THEN
         RETURN;
     END IF;
     SELECT l.* INTO STRICT there FROM etl._locked_rows(format(
@@ -234,14 +240,45 @@ RETURNS etl.rows_hash
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (SELECT etl.merge(a.contents) FROM etl.archive AS a
-            WHERE a.location = place AND a.happened_at IS NOT NULL)
+    WITH keeper AS (SELECT etl._archive_keeper(etl._named(place)) AS name)
+    SELECT (SELECT etl.merge(a.contents) FROM etl.archive AS a, keeper AS k
+            WHERE a.location = place AND a.happened_at IS NOT NULL AND a.owner = coalesce(k.name, a.owner))
         OPERATOR(etl.-)
-           (SELECT etl.merge(a.contents) FROM etl.archive AS a
-            WHERE a.source = place AND a.happened_at IS NOT NULL)
+           (SELECT etl.merge(a.contents) FROM etl.archive AS a, keeper AS k
+            WHERE a.source = place AND a.happened_at IS NOT NULL AND a.owner = coalesce(k.name, a.owner))
 $$;
 COMMENT ON FUNCTION etl._archive_balance(text) IS
-    'What must lie in an archive table: the rows that came in less those that went out.';
+    'What must lie in an archive table: the rows that came in less those that went out, as the role that keeps it has '
+    'them in its ledger.';
+
+CREATE FUNCTION etl._archived_from(relation regclass)
+RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- the planner takes a few archives for millions of rows
+AS $$
+    WITH RECURSIVE member AS MATERIALIZED (
+        SELECT r::oid FROM etl._retention_relatives(relation) AS r
+    ), came(place) AS (
+        SELECT etl._relation_name(m.r) FROM member AS m
+        UNION
+        SELECT o.place FROM etl.archive_owner AS o JOIN member AS m ON o.relation = m.r
+        UNION
+        SELECT f.place
+        FROM came AS c
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT a.source, a.relation FROM etl.archive AS a
+            WHERE a.location = c.place AND a.action = 'archived'
+        ) AS a
+        CROSS JOIN LATERAL (VALUES (a.source), (a.relation)) AS f(place)
+        WHERE NOT etl._is_archive_file(f.place)
+    )
+    SELECT DISTINCT etl._named(c.place) FROM came AS c
+    WHERE etl._named(c.place) IS NOT NULL AND etl._named(c.place) NOT IN (SELECT m.r FROM member AS m)
+$$;
+COMMENT ON FUNCTION etl._archived_from(regclass) IS
+    'The tables whose rows were archived, by whatever policies, in a table, in a part of it or in what it is part of, '
+    'also under the name that it had then.';
 
 CREATE FUNCTION etl._is_run_over(run bigint)
 RETURNS boolean

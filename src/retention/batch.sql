@@ -218,6 +218,22 @@ $$;
 COMMENT ON FUNCTION etl._retention_kept_by(regclass, regclass, etl.rows_hash, oid[], tid[]) IS
     'What has to be read again of rows that were moved from one table to another; NULL where nothing has.';
 
+CREATE FUNCTION etl._retention_refuse_rest(source regclass, gone bigint, due bigint)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'triggered_action_exception',
+        MESSAGE = format('table "%s" gave up %s of %s rows that are due', source, gone, due),
+        DETAIL = 'A trigger or a row security policy keeps the rest. Nothing of this batch was deleted.',
+        HINT = 'Exclude these rows with the filter of the policy, or let the trigger delete them.';
+END
+$$;
+COMMENT ON FUNCTION etl._retention_refuse_rest(regclass, bigint, bigint) IS
+    'Raises (09000) that a table keeps rows that are due.';
+
 CREATE FUNCTION etl._retention_move(
     policy etl.retention_policy, source regclass, target regclass, condition text,
     part oid DEFAULT NULL, places tid[] DEFAULT NULL)
@@ -239,11 +255,7 @@ BEGIN
     gone := etl.row_count(moved."left");
     came := etl.row_count(moved.kept);
     IF gone <> expected THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'triggered_action_exception',
-            MESSAGE = format('table "%s" gave up %s of %s rows that are due', source, gone, expected),
-            DETAIL = 'A trigger or a row security policy keeps the rest. Nothing of this batch was deleted.',
-            HINT = 'Exclude these rows with the filter of the policy, or let the trigger delete them.';
+        PERFORM etl._retention_refuse_rest(source, gone, expected);
     ELSIF target IS NOT NULL AND came <> gone THEN
         RAISE EXCEPTION USING
             ERRCODE = 'triggered_action_exception',

@@ -153,13 +153,19 @@ CREATE FUNCTION etl._retention_held(policy etl.retention_policy, tier integer)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
-    SELECT etl._held_condition(
-        etl._retention_source(policy, tier), etl._retention_alias(policy)::text,
-        CASE WHEN tier > 1 THEN (policy).relation::regclass END)
+    SELECT string_agg(DISTINCT h.condition, ' OR ')
+    FROM (SELECT etl._retention_source(policy, tier) AS relation, (policy).relation::regclass AS hot
+          WHERE EXISTS (SELECT FROM etl._active_holds())) AS s
+    CROSS JOIN LATERAL (
+        SELECT nullif(s.hot, s.relation) UNION SELECT etl._archived_from(s.relation)
+    ) AS o(origin)
+    CROSS JOIN LATERAL etl._held_condition(s.relation, etl._retention_alias(policy)::text, o.origin) AS h(condition)
 $$;
 COMMENT ON FUNCTION etl._retention_held(etl.retention_policy, integer) IS
-    'SQL condition that a row is under a legal hold; NULL where none is active.';
+    'SQL condition that a row is under a legal hold, on the table where it is or on one from which it came; NULL where '
+    'none is active.';
 
 CREATE FUNCTION etl._retention_referenced(policy etl.retention_policy, tier integer)
 RETURNS text

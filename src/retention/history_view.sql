@@ -239,6 +239,8 @@ COMMENT ON FUNCTION etl._follow_tiers() IS 'Trigger of etl.retention_tier: keeps
 CREATE TRIGGER follow_tiers AFTER INSERT OR UPDATE OR DELETE ON etl.retention_tier
     FOR EACH STATEMENT EXECUTE FUNCTION etl._follow_tiers();
 COMMENT ON TRIGGER follow_tiers ON etl.retention_tier IS 'Keeps history views whole.';
+-- Whatever session_replication_role says.
+ALTER TABLE etl.retention_tier ENABLE ALWAYS TRIGGER follow_tiers;
 
 CREATE FUNCTION etl._follow_archive()
 RETURNS trigger
@@ -257,3 +259,4 @@ COMMENT ON TRIGGER follow_archive ON etl.archive IS 'Keeps history views whole.'
 CREATE TRIGGER follow_columns AFTER UPDATE ON etl.archive FOR EACH ROW
     WHEN (OLD.columns IS DISTINCT FROM NEW.columns) EXECUTE FUNCTION etl._follow_archive();
 COMMENT ON TRIGGER follow_columns ON etl.archive IS 'Keeps history views whole.';
+ALTER TABLE etl.archive ENABLE ALWAYS TRIGGER follow_archive, ENABLE ALWAYS TRIGGER follow_columns;

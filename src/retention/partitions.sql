@@ -329,9 +329,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- Once it is detached, holds on its table are still about it.
     SELECT string_agg(DISTINCT c.held, ' OR ')
-    FROM unnest(ARRAY[coalesce(parent, part), CASE WHEN tier > 1 THEN (policy).relation::regclass END]) AS o(origin)
+    FROM (SELECT coalesce(parent, part)
+          UNION SELECT (policy).relation::regclass WHERE tier > 1
+          UNION SELECT etl._archived_from(coalesce(parent, part))) AS o(origin)
     CROSS JOIN LATERAL etl._held_condition(part, etl._retention_alias(policy)::text, o.origin) AS c(held)
-    WHERE o.origin IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._partition_held(etl.retention_policy, integer, regclass, regclass) IS
     'SQL condition that a row of a partition, attached or detached, is under a legal hold; NULL where none is active.';

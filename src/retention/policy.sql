@@ -31,7 +31,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET intervalstyle = 'postgres'
 AS $$
-    SELECT to_jsonb(policy) - '{policy_id,name,paused_at,created_at}'::text[] || jsonb_object_agg(m.key, m.value)
+    SELECT to_jsonb(policy) - '{policy_id,name,paused_at,created_at}'::text[]
+        || coalesce(jsonb_object_agg(m.key, m.value), '{}')
     FROM unnest(tiers) AS t
     CROSS JOIN LATERAL (
         SELECT CASE WHEN t.tier = 1 OR t.archive_to IS NULL THEN etl._retention_span_name(tiers, t.tier)
@@ -165,24 +166,13 @@ BEGIN
             PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
         END IF;
     END LOOP;
-    PERFORM etl._retention_check_cycles(policy, tiers), etl._retention_check_sharing(policy, tiers);
+    PERFORM etl._retention_check_keepers(policy, tiers), etl._retention_check_cycles(policy, tiers),
+            etl._retention_check_sharing(policy, tiers), etl._retention_check_parts(policy, tiers);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_check(etl.retention_policy, etl.retention_tier[]) IS
     'Checks the tables of a policy, all of which are there: each alone, one against the other, and against what other '
     'policies of the role do. Tables change, so a run does it as well.';
-
-CREATE FUNCTION etl._retention_put_tiers(policy etl.retention_policy, tiers etl.retention_tier[])
-RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    DELETE FROM etl.retention_tier AS t WHERE t.policy_id = (policy).policy_id;
-    INSERT INTO etl.retention_tier (policy_id, tier, after, archive_to, format)
-    SELECT (policy).policy_id, t.tier, t.after, t.archive_to, t.format FROM unnest(tiers) AS t;
-$$;
-COMMENT ON FUNCTION etl._retention_put_tiers(etl.retention_policy, etl.retention_tier[]) IS
-    'Stores the tiers of a policy in place of those that it has.';
 
 CREATE FUNCTION etl._retention_store(made etl.retention_policy, tiers etl.retention_tier[])
 RETURNS void
@@ -190,15 +180,21 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO etl.retention_policy (
-        name, relation, kind, time_column, filter, method, batch_rows, max_runtime, pause, lock_timeout,
-        on_unfresh_rollup, follow_references, evolve, schedule)
-    VALUES (
-        made.name, made.relation, made.kind, made.time_column, made.filter, made.method, made.batch_rows,
-        made.max_runtime, made.pause, made.lock_timeout, made.on_unfresh_rollup, made.follow_references, made.evolve,
-        made.schedule)
-    RETURNING policy_id INTO made.policy_id;
-    PERFORM etl._retention_put_tiers(made, tiers);
+    PERFORM etl._audit('add policy', made.name, etl._retention_definition(made, tiers));
+    PERFORM etl._claim_archive(s.target)
+    FROM etl._retention_steps(made.relation, tiers) AS s WHERE s.target IS NOT NULL;
+    WITH stored AS (
+        INSERT INTO etl.retention_policy (
+            name, relation, kind, time_column, filter, method, batch_rows, max_runtime, pause, lock_timeout,
+            on_unfresh_rollup, follow_references, evolve, schedule)
+        VALUES (
+            made.name, made.relation, made.kind, made.time_column, made.filter, made.method, made.batch_rows,
+            made.max_runtime, made.pause, made.lock_timeout, made.on_unfresh_rollup, made.follow_references,
+            made.evolve, made.schedule)
+        RETURNING policy_id
+    )
+    INSERT INTO etl.retention_tier (policy_id, tier, after, archive_to, format)
+    SELECT s.policy_id, t.tier, t.after, t.archive_to, t.format FROM stored AS s CROSS JOIN unnest(tiers) AS t;
 EXCEPTION
     WHEN unique_violation THEN -- another role's, which row security hides, or one that was made this moment
         RAISE EXCEPTION USING
@@ -209,7 +205,8 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION etl._retention_store(etl.retention_policy, etl.retention_tier[]) IS
-    'Writes a new policy and its tiers down; 42710 where another role has one of that name.';
+    'Writes a new policy and its tiers down, in one statement, after the audit log; 42710 where another role has one '
+    'of that name.';
 
 CREATE FUNCTION etl._retention_first_tiers(
     relation regclass, keep interval, archive_to text, archive_keep interval)
@@ -290,7 +287,6 @@ BEGIN
     IF schedule IS NOT NULL THEN
         PERFORM etl._retention_schedule(made);
     END IF;
-    PERFORM etl._audit('add policy', made.name, etl._retention_definition(made, tiers));
     RETURN made.name;
 END
 $$;

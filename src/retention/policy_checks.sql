@@ -46,18 +46,8 @@ BEGIN
             ERRCODE = 'wrong_object_type',
             MESSAGE = format('table "%s" belongs to PostgreSQL itself', relation),
             HINT = 'Name a table of your own.';
-    ELSIF EXISTS (
-        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-        WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.refclassid = 'pg_extension'::regclass
-          AND d.deptype = 'e' AND e.extname = 'pg_etl'
-    ) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'wrong_object_type',
-            MESSAGE = format('table "%s" belongs to pg_etl itself', relation),
-            DETAIL = 'Its rows are records of what was done, on which others rely.',
-            HINT = 'Name a table of your own.';
     END IF;
-    PERFORM etl._require_permanent(relation);
+    PERFORM etl._require_users_table(relation), etl._require_permanent(relation);
     PERFORM etl._require_no_foreign_children(relation), etl._require_mutable(relation);
     PERFORM etl._require_no_rule(relation, '4', 'Let a trigger do what it does, or');
     IF archived THEN

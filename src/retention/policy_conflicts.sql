@@ -189,6 +189,64 @@ COMMENT ON FUNCTION etl._retention_check_sharing(etl.retention_policy, etl.reten
     'Checks that no other policy of the role takes from an archive what this one keeps there, or the other way round '
     '(22023): an archive is that of one table, and policies that share it agree how long or have filters.';
 
+CREATE FUNCTION etl._retention_check_keepers(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._require_own_archive(o.relation)
+    FROM (SELECT s.source AS place FROM etl._retention_steps(policy.relation, tiers) AS s
+          UNION SELECT s.target FROM etl._retention_steps(policy.relation, tiers) AS s) AS p
+    CROSS JOIN LATERAL etl._retention_relatives(p.place) AS r(relative)
+    JOIN etl.archive_owner AS o ON o.relation = r.relative
+$$;
+COMMENT ON FUNCTION etl._retention_check_keepers(etl.retention_policy, etl.retention_tier[]) IS
+    'Checks that no place of a policy, nor a part of one, is an archive of another role (22023).';
+
+CREATE FUNCTION etl._retention_check_parts(policy etl.retention_policy, tiers etl.retention_tier[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- the planner takes a few policies for millions of rows
+AS $$
+DECLARE
+    clash record;
+BEGIN
+    WITH own AS MATERIALIZED (
+        SELECT s.source, s.target FROM etl._retention_steps(policy.relation, tiers) AS s
+    ), other AS MATERIALIZED (
+        SELECT s.policy, s.source, s.target FROM etl._retention_other_steps(policy.name) AS s
+        UNION
+        SELECT a.policy, NULL, etl._named(a.location) FROM etl.archive AS a
+        WHERE a.policy <> policy.name AND a.owner = current_user AND a.action IN ('archived', 'opening')
+          AND NOT etl._is_archive_file(a.location)
+    )
+    SELECT o.policy, o.target AS archive, r.relative AS part, w.source AS emptied INTO clash
+    FROM own AS w
+    CROSS JOIN LATERAL etl._retention_relatives(w.source) AS r(relative)
+    JOIN other AS o ON o.target = r.relative
+    WHERE r.relative <> w.source
+    UNION ALL
+    SELECT o.policy, w.target, r.relative, o.source
+    FROM own AS w
+    CROSS JOIN LATERAL etl._retention_relatives(w.target) AS r(relative)
+    JOIN other AS o ON o.source = r.relative
+    WHERE r.relative <> w.target
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('archive table "%s" has rows in common with table "%s"', clash.archive, clash.emptied),
+            DETAIL = format('One is a part of the other. Retention policy "%s" is about one of them, and rows would '
+                            'leave the archive without being counted.', clash.policy),
+            HINT = format('Define the policy for "%s" itself, or name another table.', clash.archive);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._retention_check_parts(etl.retention_policy, etl.retention_tier[]) IS
+    'Checks that a policy takes no rows from what an archive of another one is a part of, nor from a part of it, and '
+    'archives to nothing that is so to a table from which another takes rows (22023). Those that were removed count.';
+
 CREATE FUNCTION etl._retention_warn_overlap(policy etl.retention_policy)
 RETURNS void
 LANGUAGE plpgsql STABLE

@@ -146,7 +146,8 @@ COMMENT ON AGGREGATE etl.rows_hash(record) IS
     'integer 1 and bigint 1. The order of columns does not count, nor do columns that are NULL, so that a column that '
     'was added since changes nothing; nor how values are stored. Every NaN is the same, and enums go by their labels. '
     'NULL is no row; without rows it is that of no row. The value is the same on all little-endian machines and after '
-    'a dump and restore, but for regclass and its kin, which the database numbers.';
+    'a dump and restore into a database of the same encoding, but for regclass and its kin, which the database '
+    'numbers.';
 
 CREATE FUNCTION etl._rows_hash_add_columns(etl.rows_hash, names text[], VARIADIC "any")
 RETURNS etl.rows_hash

@@ -211,6 +211,34 @@ COMMENT ON FUNCTION etl._retention_after_batch(
     etl.retention_policy, etl._retention_state, etl._retention_window, etl._retention_moved) IS
     'The state after a batch that took this window and moved these rows; the stage is NULL where its walk has ended.';
 
+CREATE FUNCTION etl._retention_require_yielded(policy etl.retention_policy, state etl._retention_state)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    source CONSTANT regclass := etl._retention_source(policy, state.tier);
+    rows bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM etl._family(source) AS f WHERE row_security_active(f)) THEN
+        RETURN;
+    END IF;
+    -- What may not be updated is not there for FOR UPDATE.
+    EXECUTE format('SELECT FROM %s AS %I WHERE %s%s LIMIT 1 FOR UPDATE NOWAIT', source, etl._retention_alias(policy),
+                   etl._retention_past(policy, NULL, state.cutoff), etl._retention_free(policy, state.tier));
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    IF rows = 0 THEN
+        PERFORM etl._retention_refuse_rest(source, (state.action ->> 'rows')::bigint, (state.action ->> 'due')::bigint);
+    END IF;
+EXCEPTION
+    WHEN lock_not_available THEN
+        NULL; -- somebody else has a row locked
+END
+$$;
+COMMENT ON FUNCTION etl._retention_require_yielded(etl.retention_policy, etl._retention_state) IS
+    'Raises (09000) where rows that are due are left, not as others have locked them but as row security keeps them.';
+
 CREATE FUNCTION etl._retention_end_walk(policy etl.retention_policy, state etl._retention_state, was_again boolean)
 RETURNS etl._retention_state
 LANGUAGE plpgsql VOLATILE
@@ -232,6 +260,8 @@ BEGIN
             state.stage := 'again';
             state.reached := NULL;
             RETURN state;
+        ELSIF stays > must_stay THEN
+            PERFORM etl._retention_require_yielded(policy, state);
         END IF;
     END IF;
     state.action := jsonb_strip_nulls(state.action || jsonb_build_object(
@@ -250,22 +280,63 @@ COMMENT ON FUNCTION etl._retention_end_walk(etl.retention_policy, etl._retention
     'The state after the walk of a tier: a second look at rows that others had locked, once, or the next tier; the '
     'tier is NULL after the last.';
 
-CREATE FUNCTION etl._retention_resize(policy etl.retention_policy, size integer, took interval)
+CREATE FUNCTION etl._batch_bytes()
+RETURNS bigint
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 33554432::bigint
+$$;
+COMMENT ON FUNCTION etl._batch_bytes() IS
+    'How many bytes of rows a batch shall move at most: 32 MB, which take about a second.';
+
+CREATE FUNCTION etl._retention_fitting_rows(policy etl.retention_policy, state etl._retention_state)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    alias CONSTANT name := etl._retention_alias(policy);
+    source CONSTANT regclass := etl._retention_source(policy, state.tier);
+    width numeric;
+BEGIN
+    EXECUTE format(
+        'SELECT avg(%s) FROM (SELECT %4$I.* FROM %2$s AS %4$I WHERE %3$s%5$s LIMIT 100) AS s',
+        (SELECT string_agg(format('coalesce(pg_column_size(s.%I), 0)', a.attname), ' + ') FROM pg_attribute AS a
+         WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped),
+        source, etl._retention_past(policy, state.reached, state.cutoff), alias,
+        CASE WHEN state.stage = 'keys' THEN format(' ORDER BY %I.%I', alias, policy.time_column) END)
+        INTO width;
+    RETURN greatest(etl._batch_bytes() / greatest(width, 1), 1);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_fitting_rows(etl.retention_policy, etl._retention_state) IS
+    'How many rows are as large as a batch shall be, by the next hundred that are due.';
+
+CREATE FUNCTION etl._retention_resize(
+    policy etl.retention_policy, size integer, took interval, moved etl._retention_moved DEFAULT NULL)
 RETURNS integer
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN g.wanted = 0 THEN size
-        ELSE greatest(least(size * least(greatest(g.wanted / greatest(extract(epoch FROM took) * 1000, 1), 0.5), 2),
-                            (policy).batch_rows::numeric * 20),
-                      ceil((policy).batch_rows / 10.0))::integer
+        ELSE least(greatest(least(size * least(greatest(g.wanted / greatest(extract(epoch FROM took) * 1000, 1), 0.5),
+                                               2),
+                                  (policy).batch_rows::numeric * 20),
+                            ceil((policy).batch_rows / 10.0)),
+                   g.fitting)::integer
     END
-    FROM (SELECT extract(epoch FROM current_setting('pg_etl.retention_batch_time')::interval) * 1000 AS wanted) AS g
+    FROM (SELECT extract(epoch FROM current_setting('pg_etl.retention_batch_time')::interval) * 1000 AS wanted,
+                 CASE WHEN (moved).bytes > 0 THEN
+                     greatest(etl._batch_bytes() * etl.row_count((moved).contents) / (moved).bytes, 1)
+                 END AS fitting) AS g
 $$;
-COMMENT ON FUNCTION etl._retention_resize(etl.retention_policy, integer, interval) IS
+COMMENT ON FUNCTION etl._retention_resize(etl.retention_policy, integer, interval, etl._retention_moved) IS
     'How many rows the next batch takes, after one of this size took so long: towards pg_etl.retention_batch_time, '
-    'between a tenth and twenty times of batch_rows.';
+    'between a tenth and twenty times of batch_rows, and no more than etl._batch_bytes() of rows as those it moved.';
 
 CREATE FUNCTION etl._retention_lock_source(policy etl.retention_policy, tier integer)
 RETURNS void
@@ -291,11 +362,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     began CONSTANT timestamptz := clock_timestamp();
-    wanted CONSTANT etl._retention_window := etl._retention_window(policy, state);
+    wanted etl._retention_window;
+    moved etl._retention_moved;
 BEGIN
-    state := etl._retention_after_batch(policy, state, wanted, etl._retention_batch(policy, state, wanted));
+    IF state.stage = 'keys' OR state.block = 0 THEN
+        state.size := least(state.size, etl._retention_fitting_rows(policy, state));
+    END IF;
+    wanted := etl._retention_window(policy, state);
+    moved := etl._retention_batch(policy, state, wanted);
+    state := etl._retention_after_batch(policy, state, wanted, moved);
     IF state.stage IS NOT NULL AND wanted.most IS NULL THEN
-        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began);
+        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began, moved);
     END IF;
     RETURN state;
 END

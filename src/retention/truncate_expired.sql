@@ -33,6 +33,7 @@ DECLARE
 BEGIN
     PERFORM etl._require_table(relation, ARRAY['SELECT', 'DELETE', 'TRUNCATE']),
         etl._require_no_foreign_children(relation), etl._require_unlogged(relation), etl._require_mutable(relation);
+    PERFORM etl._require_no_rule(f, '4', 'Let a trigger do what it does, or') FROM etl._family(relation) AS f;
     hindrance := CASE
         WHEN EXISTS (SELECT FROM etl._references(relation)) THEN 'foreign keys refer to it'
         WHEN EXISTS (SELECT FROM etl._family(relation) AS f WHERE row_security_active(f))
@@ -73,7 +74,7 @@ BEGIN
     IF truncated THEN
         PERFORM etl._locked_command(format('TRUNCATE ONLY %s', part));
     ELSIF removed > 0 THEN
-        PERFORM etl._locked_command(format('DELETE FROM ONLY %s AS cache WHERE %s', part, expired));
+        removed := etl._locked_command(format('DELETE FROM ONLY %s AS cache WHERE %s', part, expired));
     END IF;
 END
 $$;
@@ -125,4 +126,4 @@ COMMENT ON FUNCTION etl.truncate_expired(regclass, name, timestamptz, bool) IS
     'transaction: call it in one of its own. dry_run: counts only. Returns one row for each table that has rows of '
     'its own: how many were removed, and whether by TRUNCATE. Errors: 42809 not an UNLOGGED table, 42501 without '
     'SELECT, DELETE and TRUNCATE, 42703 no such column, 42804 no date or timestamp, 55000 an immutable table, 0A000 a '
-    'foreign key, a trigger or row security must see each row go, 25000 isolation level above READ COMMITTED.';
+    'foreign key, a rule, a trigger or row security must see each row go, 25000 isolation level above READ COMMITTED.';

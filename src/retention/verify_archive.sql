@@ -20,6 +20,7 @@ AS $$
         FROM (
             SELECT a.columns, min(a.archive_id) AS since FROM etl.archive AS a
             WHERE place IN (a.source, a.location) AND a.columns IS NOT NULL
+              AND a.owner = coalesce((SELECT etl._archive_keeper(etl._named(place))), a.owner)
             GROUP BY a.columns
         ) AS lists
         CROSS JOIN LATERAL jsonb_array_elements(lists.columns) AS c
@@ -61,24 +62,54 @@ COMMENT ON FUNCTION etl._ledger_columns(regclass) IS
 CREATE TYPE etl._verified AS (found etl.rows_hash, expected etl.rows_hash, problem text);
 COMMENT ON TYPE etl._verified IS 'What was found in an archive, what should be there, and what else is wrong.';
 
+CREATE FUNCTION etl._unreadable_archive(place text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation CONSTANT regclass := etl._named(place);
+    other regclass;
+BEGIN
+    IF relation IS NULL THEN
+        RETURN 'The table does not exist.';
+    ELSIF etl._archive_keeper(relation) <> current_user AND NOT (
+        SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.rolname = current_user
+    ) THEN
+        RETURN format('The table is an archive of role "%s", which alone knows what must lie in it.',
+                      etl._archive_keeper(relation));
+    ELSIF NOT has_table_privilege(relation, 'SELECT') THEN
+        RETURN format('Role "%s" may not read the table.', current_user);
+    END IF;
+    -- What is no table may run what its owner has written, with the rights of whoever reads it.
+    IF etl._relation_kind(relation) IN ('table', 'partitioned table') THEN
+        EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', relation); -- it stays what it is
+    END IF;
+    SELECT f INTO other FROM etl._family(relation) AS f
+    WHERE etl._relation_kind(f) NOT IN ('table', 'partitioned table') ORDER BY f <> relation, f LIMIT 1;
+    RETURN CASE WHEN etl._named(place) <> relation OR other = relation THEN
+                    format('It is a %s and no table any more.', etl._relation_kind(etl._named(place)))
+                WHEN other IS NOT NULL THEN format('Part "%s" of it is a %s.', other, etl._relation_kind(other)) END;
+END
+$$;
+COMMENT ON FUNCTION etl._unreadable_archive(text) IS
+    'Why an archive table cannot be verified: it is not there, not the role''s, or no table; NULL where it can be, and '
+    'is then locked so that it remains a table.';
+
 CREATE FUNCTION etl._verify_table(place text)
 RETURNS etl._verified
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    columns name[] := etl._archive_columns(place);
-    there name[] := etl._columns_there(place, columns);
-    gone text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) AS c WHERE c <> ALL (there));
+    columns CONSTANT name[] := etl._archive_columns(place);
+    there CONSTANT name[] := etl._columns_there(place, columns);
+    gone CONSTANT text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) AS c WHERE c <> ALL (there));
     verified etl._verified;
 BEGIN
-    IF to_regclass(place) IS NULL THEN
+    verified.problem := etl._unreadable_archive(place);
+    IF verified.problem IS NOT NULL THEN
         verified.expected := etl._archive_balance(place);
-        verified.problem := 'The table does not exist.';
-        RETURN verified;
-    ELSIF NOT has_table_privilege(to_regclass(place), 'SELECT') THEN
-        verified.expected := etl._archive_balance(place);
-        verified.problem := format('Role "%s" may not read the table.', current_user);
         RETURN verified;
     END IF;
     -- In one statement, so that both are of one moment while a run moves rows.
@@ -245,7 +276,7 @@ COMMENT ON FUNCTION etl.verify_archive(bigint) IS
     'found and expected are the same rows (etl.rows_hash: a row that was changed, lost or added changes it). Of a '
     'table, all rows are expected that came in and did not go out again, in any run; so its archives are verified '
     'together, in the columns that the archived table had. A file is read from disk, and its sha256 compared as well. '
-    'problem says in words what is wrong; a table or file that is missing or cannot be '
-    'read is a problem and no error. Rows are expected as '
+    'problem says in words what is wrong; a table or file that is missing or cannot be read is a problem and no '
+    'error, and so is what is no table any more, which is not read. Rows are expected as '
     'they were archived: an UPDATE, DELETE or INSERT by hand, and a column that was renamed or given another type '
     'since, are found. Errors: 42704 no such archive, 42501 no right to read the server''s files.';

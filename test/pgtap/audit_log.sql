@@ -1,6 +1,6 @@
 -- The audit log: a chain for each role to which rows can only be added, and what etl.verify_audit() finds wrong.
 CREATE EXTENSION dblink;
-SELECT plan(58);
+SELECT plan(60);
 SET timezone = 'Asia/Kolkata';
 CREATE ROLE "Odd Name";
 CREATE ROLE audit_a;
@@ -162,6 +162,11 @@ SELECT is(pg_temp.problem(
 SELECT is(pg_temp.problem(pg_temp.set(
     'action = ''nothing'', hash = etl._audit_hash(previous, owner, seq, at, actor, ''nothing'', object, detail)', 5)),
     '6: row 6 does not follow what stands before it', 'a row that was changed together with its hash');
+SELECT is(pg_temp.problem(pg_temp.set('at = ''infinity''', 5)), '5: row 5 was changed', 'a time that is none');
+SELECT is(pg_temp.problem('ALTER TABLE etl.audit_log DROP CONSTRAINT audit_log_pkey; '
+                          'INSERT INTO etl.audit_log SELECT * FROM etl.audit_log '
+                          'WHERE owner = ''audit_a'' AND seq = 4'),
+          '4: row 4 is there twice', 'a number that is there twice');
 -- The end, and what is written anew to the end, show only against what was kept elsewhere.
 SELECT is(pg_temp.problem('DELETE FROM etl.audit_log WHERE owner = ''audit_a'' AND seq > 10'), '',
           'an end that was cut off leaves a whole chain');

@@ -1,5 +1,5 @@
 -- Immutable tables: what etl.set_immutable refuses, in tables, partitions and children, and who may end it.
-SELECT plan(54);
+SELECT plan(57);
 SET client_min_messages = warning;
 CREATE ROLE immutable_owner;
 CREATE ROLE immutable_writer;
@@ -112,6 +112,18 @@ INSERT INTO chain.child VALUES (1);
 SELECT etl.set_immutable('chain.base') \g /dev/null
 SELECT pg_temp.refused('DELETE FROM chain.base', 'a row of a child, by its parent');
 SELECT pg_temp.refused('DELETE FROM chain.child', 'and by itself');
+
+-- Triggers that the owner has dropped ---------------------------------------------------------------------------------
+
+CREATE TABLE chain.bare (id int);
+SELECT etl.set_immutable('chain.bare') \g /dev/null
+SELECT format('DROP TRIGGER %I ON chain.bare', tgname) FROM pg_trigger WHERE tgrelid = 'chain.bare'::regclass \gexec
+SELECT results_eq($$SELECT is_protected, owner FROM etl.immutable_tables WHERE relation = 'chain.bare'$$,
+                  $$VALUES (false, 'immutable_owner'::name)$$, 'a table without its triggers is listed by the log');
+SELECT etl._audit('made immutable', 'not a "name') \g /dev/null
+SELECT lives_ok('SELECT * FROM etl.immutable_tables', 'whatever the log says besides');
+SELECT etl.set_immutable('chain.bare'), etl.set_immutable('chain.bare', false) \g /dev/null
+SELECT is_empty($$SELECT FROM etl.immutable_tables WHERE relation = 'chain.bare'$$, 'until it was made mutable');
 
 RESET ROLE;
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Retention with known answers: what is due, what a batch is, what stands in the archive afterwards. No transaction
 -- around the file, because etl.run_retention commits. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(85);
+SELECT plan(86);
 SET client_min_messages = error;
 SET pg_etl.retention_batch_time = 0; -- batches of batch_rows, here and in other sessions
 ALTER DATABASE retention SET pg_etl.retention_batch_time = 0;
@@ -374,13 +374,17 @@ SELECT is((SELECT owner FROM etl.runs), 'etl_tap_ann', 'and sees its run');
 INSERT INTO hers SELECT n, '2025-01-01', n % 2 = 0 FROM generate_series(11, 20) AS n;
 GRANT SELECT, UPDATE, DELETE ON hers TO etl_tap_ben;
 GRANT SELECT, INSERT ON hers_old TO etl_tap_ben;
+CREATE TABLE his_old (LIKE hers);
+GRANT SELECT, INSERT ON his_old TO etl_tap_ben;
 ALTER TABLE hers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON hers FOR ALL USING (true);
 CREATE POLICY not_deleted ON hers AS RESTRICTIVE FOR DELETE USING (NOT secret);
 SET ROLE etl_tap_ben;
 SELECT is_empty('SELECT FROM etl.policies', 'another role sees neither policy');
 SELECT is_empty('SELECT FROM etl.runs', 'nor run');
-SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'hers_old') \g /dev/null
+SELECT throws_ok($$SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'hers_old')$$, '22023',
+                 'table "public.hers_old" is an archive of role "etl_tap_ann"', 'nor may it share the archive');
+SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'his_old') \g /dev/null
 RESET ROLE;
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                         $$CALL etl.run_retention('his', '2026-01-01')$$), '09000',
@@ -393,20 +397,20 @@ SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=
                  'nor does another role');
 SET ROLE etl_tap_ben;
 SELECT etl.remove_retention_policy('his') \g /dev/null
-SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'hers_old',
+SELECT etl.add_retention_policy('hers', 'at', '1 day', 'his', archive_to => 'his_old',
                                 filter => 'NOT secret') \g /dev/null
 RESET ROLE;
-REVOKE INSERT ON hers_old FROM etl_tap_ben;
+REVOKE INSERT ON his_old FROM etl_tap_ben;
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                         $$CALL etl.run_retention('his', '2026-01-01')$$), '42501',
-                 'retention policy "his" failed: permission denied for table "public.hers_old"',
+                 'retention policy "his" failed: permission denied for table "public.his_old"',
                  'a right that was lost');
 SELECT is((SELECT count(*) FROM hers), 10::bigint, 'nothing was deleted then');
-GRANT INSERT ON hers_old TO etl_tap_ben;
+GRANT INSERT ON his_old TO etl_tap_ben;
 SELECT lives_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other() || ' user=etl_tap_ben',
                        $$CALL etl.run_retention('his', '2026-01-01')$$), 'with it, he archives what he may');
-SELECT results_eq('SELECT (SELECT count(*) FROM hers), (SELECT count(*) FROM hers_old)',
-                  'VALUES (5::bigint, 15::bigint)', 'and no more');
+SELECT results_eq('SELECT (SELECT count(*) FROM hers), (SELECT count(*) FROM his_old)',
+                  'VALUES (5::bigint, 5::bigint)', 'and no more');
 
 -- The caller's search path finds other functions and operators before PostgreSQL's own; they are not called.
 CREATE SCHEMA evil;

@@ -1,5 +1,5 @@
 -- etl.truncate_expired: caches that are emptied at once where all of their rows have expired.
-SELECT plan(23);
+SELECT plan(25);
 SET client_min_messages = error;
 SET timezone = 'Asia/Kolkata';
 CREATE UNLOGGED TABLE cache (id int GENERATED ALWAYS AS IDENTITY, expires_at timestamptz);
@@ -39,6 +39,17 @@ INSERT INTO parted VALUES ('2024-01-05'), ('2024-01-06');
 SELECT results_eq($$ SELECT * FROM etl.truncate_expired('parted', 'at', '2024-01-06 23:59+00') $$,
                   $$ VALUES ('public.parted_1', 1::bigint, false), ('public.parted_2', 0, false) $$,
                   'a date has expired when its day is over');
+
+CREATE RULE kept AS ON DELETE TO parted_2 DO INSTEAD NOTHING;
+SELECT throws_ok($$ SELECT etl.truncate_expired('parted', 'at') $$, '0A000',
+                 'table "public.parted_2" has rule "kept" on DELETE', 'a rule keeps rows, of a partition too');
+DROP RULE kept ON parted_2;
+CREATE UNLOGGED TABLE kept (at timestamptz);
+CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep BEFORE DELETE ON kept FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
+CREATE TRIGGER seen AFTER TRUNCATE ON kept FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.keep();
+INSERT INTO kept VALUES ('2024-01-01'), (NULL);
+SELECT is(removed, 0::bigint, 'what a trigger keeps is not counted') FROM etl.truncate_expired('kept', 'at');
 
 CREATE TABLE logged (at timestamptz);
 SELECT throws_ok($$ SELECT etl.truncate_expired('logged', 'at') $$, '42809', 'table "public.logged" is not UNLOGGED',

@@ -35,14 +35,27 @@ SET timezone = 'Asia/Kolkata';
 SET datestyle = 'SQL, DMY';
 SELECT etl.add_legal_hold('case 1', 'orders', 'at < ''02/01/2024''', 'File 1');
 SELECT etl.add_legal_hold('case 2', 'orders', NULL, 'File 2');
+CREATE TABLE shrunk (gone int, id int, at timestamptz);
+ALTER TABLE shrunk DROP gone;
+SELECT etl.add_legal_hold('case 3', 'shrunk', 'id = 1', 'File 3');
+INSERT INTO shrunk VALUES (1, '2024-01-01'), (2, '2024-01-01');
+SELECT etl.add_retention_policy('shrunk', 'at', '1 year', archive_to => 'shrunk_old', archive_keep => '90 years');
+CALL etl.run_retention('shrunk');
+CREATE TABLE dropped (id int, at timestamptz);
+SELECT etl.add_retention_policy('shrunk', 'at', '1 year', name => 'x', archive_to => 'dropped');
+SELECT etl.remove_retention_policy('x');
+DROP TABLE dropped;
 SELECT etl.release_legal_hold('case 2', 'settled');
 SET ROLE law_a;
 SELECT etl._audit('said', 'x', '{"é": 1.50}') FROM generate_series(1, 20);
 SQL
 look() {
-    q -d "$1" -c 'SELECT * FROM etl.audit_log ORDER BY owner, seq' -c 'SELECT * FROM etl.legal_hold ORDER BY hold_id' \
+    q -d "$1" -c 'SELECT * FROM etl.audit_log ORDER BY owner, seq' \
+        -c "SELECT to_jsonb(h) - 'column_numbers' FROM etl.legal_hold AS h ORDER BY hold_id" \
         -c 'SELECT * FROM etl.verify_audit()' -c 'SELECT * FROM etl.immutable_tables ORDER BY 1' \
-        -c "SELECT etl._held_condition('orders', 't')"
+        -c "SELECT etl._held_condition('orders', 't'), etl._held_condition('shrunk', 't')" \
+        -c 'SELECT relation, place, owner FROM etl.archive_owner WHERE etl._relation_name(relation) IS NOT NULL' \
+        -c 'SELECT tiers FROM etl.policies' -c 'SELECT ok, found, expected FROM etl.verify_archive()'
 }
 look before > "$dir/before"
 is "$(q -d before -c 'SELECT bool_and(is_whole), count(*) FROM etl.verify_audit()')" 't|2' 'two chains'
