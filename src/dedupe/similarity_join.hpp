@@ -83,7 +83,10 @@ class similarity_join {
     token number_of(trigram of);
     void order(poll_fn poll);
     void rank_tokens();
-    std::span<const token> tokens_of(const token_set& set) const noexcept { return {&tokens_[set.begin], set.size}; }
+    std::span<const token> tokens_of(const token_set& set) const noexcept
+    {
+        return {tokens_.data() + set.begin, set.size};
+    }
     std::uint32_t least_common(const token_set& x, const token_set& y) const noexcept;
     std::uint32_t least_size(std::uint32_t size) const noexcept;
     void search(std::uint32_t set, poller& stop);

@@ -27,7 +27,7 @@ std::vector<fingerprint> prints_in(const std::string& hex)
         refuse_plan();
     }
     std::vector<fingerprint> made(bytes->size() / sizeof(fingerprint));
-    std::memcpy(made.data(), bytes->data(), bytes->size());
+    std::ranges::copy(*bytes, std::as_writable_bytes(std::span{made}).begin());
     return made;
 }
 
