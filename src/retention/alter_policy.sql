@@ -63,6 +63,7 @@ BEGIN
     SELECT stored.policy_id, t.tier, t.after, t.archive_to, t.format FROM unnest(tiers) AS t
     ON CONFLICT (policy_id, tier) DO UPDATE
     SET after = EXCLUDED.after, archive_to = EXCLUDED.archive_to, format = EXCLUDED.format;
+    PERFORM etl._retention_retime_files(wanted);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_change(
@@ -174,7 +175,8 @@ COMMENT ON FUNCTION etl.alter_retention_policy(
 $$Changes what is given of a retention policy; what is left out or NULL stays as it is. The arguments, checks and
 warnings are those of etl.add_retention_policy. archive_keep: also where rows have been kept for ever so far.
 filter, schedule: '' takes them away. A schedule is given to pg_cron anew even when it is the same, which is what a
-policy needs that got another owner. Archives are changed with etl.add_tier and etl.remove_tier.
+policy needs that got another owner. time_column: files of the policy are read, to tell the times of their rows by it.
+Archives are changed with etl.add_tier and etl.remove_tier.
 Errors: those of etl.add_retention_policy, 42704 no such policy, 42501 another role's, 42P01 its table is gone, 55006
 another session is running it, 55000 a run ended with a partition on the way.$$;
 

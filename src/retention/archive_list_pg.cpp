@@ -1,10 +1,15 @@
-// etl._archive_list, _archive_remove, _archive_sweep, _require_archive_access, _require_archive_folder.
+// etl._archive_list, _archive_remove, _archive_sweep, _require_archive_access, _require_archive_folder,
+// _is_this_transaction.
 #include "retention/archive_list.hpp"
 #include "core/file_error.hpp"
 #include "pg/result_set.hpp"
 #include "retention/archive_folder.hpp"
 #include "retention/archive_place_pg.hpp"
 #include "retention/archive_text_pg.hpp"
+
+extern "C" {
+#include <access/xact.h>
+}
 
 #include <array>
 #include <string_view>
@@ -68,4 +73,9 @@ ETL_FUNCTION(etl_require_archive_access, args)
 {
     require_archive_access(args.get<bool>(0) ? archive_access::write : archive_access::read);
     return args.null_result();
+}
+
+ETL_FUNCTION(etl_is_this_transaction, args)
+{
+    return args.result(TransactionIdIsCurrentTransactionId(DatumGetTransactionId(args.datum(0))));
 }

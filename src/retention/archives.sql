@@ -49,6 +49,7 @@ CREATE UNIQUE INDEX archive_run_idx ON etl.archive (run_id, tier, action, source
 CREATE INDEX archive_location_idx ON etl.archive (location);
 CREATE INDEX archive_source_idx ON etl.archive (source);
 CREATE INDEX archive_policy_idx ON etl.archive (policy, archive_id);
+CREATE INDEX archive_follows_idx ON etl.archive (follows) WHERE follows IS NOT NULL;
 COMMENT ON TABLE etl.archive IS
     'Movements of rows by retention policies, by double entry: rows left source (NULL: they were in the archive when '
     'its first policy was defined) and are in location (NULL: nowhere). One row for all batches of a run that move '

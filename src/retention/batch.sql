@@ -297,12 +297,26 @@ COMMENT ON FUNCTION etl._retention_needs_care(etl.retention_policy, regclass) IS
     'Whether a table''s rows must be locked before they are deleted: foreign keys refer to it, or triggers or row '
     'security may keep rows back.';
 
+CREATE FUNCTION etl._lacks_reference_index(relation regclass)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM etl._references(relation) AS r JOIN pg_constraint AS c ON c.oid = r.constraint_id
+        WHERE NOT etl._retention_has_index(r.child, c.conkey))
+$$;
+COMMENT ON FUNCTION etl._lacks_reference_index(regclass) IS
+    'Whether a foreign key points at a table by columns without an index. Where the planner may not scan tables, all '
+    'plans that scan the table with that key look equally bad to it; without nested loops it is scanned once.';
+
 CREATE FUNCTION etl._retention_still_free(
     policy etl.retention_policy, source regclass, tier integer, part oid, places tid[])
 RETURNS tid[]
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET enable_nestloop = on
 SET jit = off
 AS $$
 DECLARE
@@ -311,6 +325,7 @@ BEGIN
     IF etl._retention_referenced(policy, tier) IS NULL THEN
         RETURN places;
     END IF;
+    PERFORM set_config('enable_nestloop', 'off', true) WHERE etl._lacks_reference_index(source);
     EXECUTE format('SELECT coalesce(array_agg(%1$I.ctid), ''{}'') FROM %2$s AS %1$I'
                    ' WHERE %1$I.tableoid = $1 AND %1$I.ctid = ANY ($2)%3$s',
                    etl._retention_alias(policy), source, etl._retention_free(policy, tier))
@@ -328,11 +343,14 @@ RETURNS TABLE(part oid, places tid[], last timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET enable_nestloop = on
 SET jit = off
 AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
 BEGIN
+    PERFORM set_config('enable_nestloop', 'off', true)
+    WHERE etl._lacks_reference_index(etl._retention_source(policy, state.tier));
     RETURN QUERY EXECUTE format(
         'SELECT d.tableoid AS part, array_agg(d.ctid) AS places, max(d.moment) AS last'
         ' FROM (SELECT %1$I.tableoid, %1$I.ctid, %2$s AS moment FROM %3$s AS %1$I WHERE %4$s%5$s'

@@ -193,7 +193,7 @@ COMMENT ON FUNCTION etl._retention_free(etl.retention_policy, integer) IS
     'End of an SQL condition for the rows that a tier may take: that the filter is for, not held, not referenced.';
 
 CREATE FUNCTION etl._retention_count(
-    policy etl.retention_policy, tier integer, cutoff timestamptz,
+    policy etl.retention_policy, tier integer, cutoff timestamptz, followed_stay boolean DEFAULT false,
     OUT due bigint, OUT held bigint, OUT referenced bigint, OUT oldest timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -202,21 +202,26 @@ AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
     held_sql CONSTANT text := coalesce('(' || etl._retention_held(policy, tier) || ') IS TRUE', 'false');
-    referenced_sql CONSTANT text := coalesce('(' || etl._retention_referenced(policy, tier) || ') IS TRUE', 'false');
+    referenced_sql CONSTANT text := coalesce('(' || CASE
+        WHEN followed_stay THEN etl._referenced_condition(etl._retention_source(policy, tier), alias::text)
+        ELSE etl._retention_referenced(policy, tier) END || ') IS TRUE', 'false');
 BEGIN
+    -- Conditions stand below the aggregates: there the planner knows for how many rows it looks up what refers to them.
     EXECUTE format(
-        'SELECT count(*), %s, %s, %s FROM %s AS %I WHERE %s%s',
-        CASE WHEN held_sql = 'false' THEN '0' ELSE format('count(*) FILTER (WHERE %s)', held_sql) END,
+        'SELECT count(*), %s, %s, min(d.moment)'
+        ' FROM (SELECT %s AS moment, %s AS is_held, %s AS is_referenced FROM %s AS %I WHERE %s%s OFFSET 0) AS d',
+        CASE WHEN held_sql = 'false' THEN '0' ELSE 'count(*) FILTER (WHERE d.is_held)' END,
         CASE WHEN referenced_sql = 'false' THEN '0'
-             ELSE format('count(*) FILTER (WHERE NOT %s AND %s)', held_sql, referenced_sql) END,
-        etl._retention_moment(policy, format('min(%I.%I)', alias, policy.time_column)),
+             ELSE 'count(*) FILTER (WHERE NOT d.is_held AND d.is_referenced)' END,
+        etl._retention_moment(policy, format('%I.%I', alias, policy.time_column)), held_sql, referenced_sql,
         etl._retention_source(policy, tier), alias, etl._retention_past(policy, NULL, cutoff),
         etl._retention_filter(policy))
         INTO due, held, referenced, oldest;
 END
 $$;
-COMMENT ON FUNCTION etl._retention_count(etl.retention_policy, integer, timestamptz) IS
-    'How many rows are due for a tier, how many of them have to stay (held; referenced), and the time of the oldest.';
+COMMENT ON FUNCTION etl._retention_count(etl.retention_policy, integer, timestamptz, boolean) IS
+    'How many rows are due for a tier, how many of them have to stay (held; referenced), and the time of the oldest. '
+    'followed_stay: those to which rows refer that should have gone along are counted as referenced, too.';
 
 -- Walking ------------------------------------------------------------------------------------------------------------
 
@@ -265,6 +270,21 @@ COMMENT ON TYPE etl._retention_window IS
     'What a batch takes: the rows for which a condition is true, the oldest first and so many of them at most (NULL: '
     'all). stage, reached and block are those of the state after it: the stage is NULL where nothing comes after.';
 
+CREATE FUNCTION etl._retention_boundary(policy etl.retention_policy, state etl._retention_state)
+RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN etl._is_file_tier(policy, (state).tier) THEN
+        CASE etl._retention_time_type((policy).relation::regclass, (policy).time_column)
+            WHEN 'date'::regtype THEN date_trunc('day', c.cutoff, 'UTC') ELSE c.cutoff END
+    END
+    FROM (SELECT etl._retention_cutoff(policy, (state).tier + 1, (state).as_of) AS cutoff) AS c
+$$;
+COMMENT ON FUNCTION etl._retention_boundary(etl.retention_policy, etl._retention_state) IS
+    'The moment before which rows are due to be deleted from the files that a tier writes: no file shall have rows of '
+    'both sides, as it is deleted as a whole. NULL for other tiers.';
+
 CREATE FUNCTION etl._retention_window_of_keys(policy etl.retention_policy, state etl._retention_state)
 RETURNS etl._retention_window
 LANGUAGE plpgsql VOLATILE
@@ -275,6 +295,7 @@ AS $$
 DECLARE
     alias CONSTANT name := etl._retention_alias(policy);
     made etl._retention_window;
+    boundary CONSTANT timestamptz := etl._retention_boundary(policy, state);
     until timestamptz;
 BEGIN
     EXECUTE format('SELECT %s FROM %s AS %I WHERE %s ORDER BY %3$I.%5$I OFFSET %6$s LIMIT 1',
@@ -291,6 +312,10 @@ BEGIN
         made.most := state.size;
     ELSE
         made.reached := until;
+    END IF;
+    IF boundary > coalesce(state.reached, '-infinity') AND boundary < coalesce(made.reached, state.cutoff) THEN
+        made.reached := boundary;
+        made.stage := 'keys';
     END IF;
     made.condition := etl._retention_past(policy, state.reached, least(made.reached, state.cutoff));
     RETURN made;

@@ -4,7 +4,8 @@
 -- an immutable table, or locked by others, nor anything that such a row refers to. Then those that refer are collected,
 -- the farthest first, and moved in this order, each table's with the same proof as the rows of the policy: to an
 -- archive table of their own, or to a file of their own (run_files.sql). Tables that refer to each other in a circle,
--- or to themselves, are followed once around; what a row of the same table refers to stays until that is gone.
+-- or to themselves, are followed once around. Rows of the policy's own table that refer to each other go together where
+-- they are in one batch and in one partition; else what a row of the same table refers to stays until that is gone.
 
 CREATE FUNCTION etl._not_referenced(part regclass, places tid[], reference record, tables oid[], except_places tid[])
 RETURNS tid[]
@@ -66,6 +67,36 @@ $$;
 COMMENT ON FUNCTION etl._is_followed(record, oid[]) IS
     'Whether rows of the table of a foreign key go along: it may be changed, and none of these tables is part of it.';
 
+CREATE FUNCTION etl._not_below(part regclass, places tid[], free tid[], conditions text[])
+RETURNS tid[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    children tid[];
+    parents tid[];
+BEGIN
+    EXECUTE format($query$
+        SELECT array_agg(referring.ctid), array_agg(parent.ctid) FROM %1$s AS referring JOIN %1$s AS parent ON %2$s
+        WHERE referring.tableoid = %3$s AND referring.ctid = ANY ($1)
+          AND parent.tableoid = %3$s AND parent.ctid = ANY ($1) AND parent.ctid <> referring.ctid
+        $query$, part, '(' || array_to_string(conditions, ') OR (') || ')', part::oid)
+        INTO children, parents USING places;
+    RETURN ARRAY(
+        WITH RECURSIVE edge AS MATERIALIZED (
+            SELECT e.child, e.parent FROM unnest(children, parents) AS e(child, parent)
+        ), stays(place) AS (
+            (SELECT p FROM unnest(places) AS p EXCEPT SELECT f FROM unnest(free) AS f)
+            UNION
+            SELECT e.parent FROM stays AS s JOIN edge AS e ON e.child = s.place
+        )
+        SELECT f FROM unnest(free) AS f EXCEPT SELECT s.place FROM stays AS s);
+END
+$$;
+COMMENT ON FUNCTION etl._not_below(regclass, tid[], tid[], text[]) IS
+    'Those of the free ones among places of a table to which no row at a place that is not free refers, directly or by '
+    'way of others, by foreign keys of the table to itself (etl._reference_condition of each).';
+
 CREATE FUNCTION etl._followable_rows(part regclass, places tid[], above oid[])
 RETURNS tid[]
 LANGUAGE plpgsql VOLATILE
@@ -77,6 +108,7 @@ DECLARE
     going tid[];
     tables oid[];
     going_places tid[];
+    to_itself text[] := '{}';
     free tid[] := places;
 BEGIN
     PERFORM etl._require_visible_references(part);
@@ -93,17 +125,22 @@ BEGIN
                 tables := tables || array_fill(referring.tab, ARRAY[cardinality(going)]);
                 going_places := going_places || going;
             END LOOP;
+        ELSIF above = '{}' AND part IN (SELECT etl._family(reference.child)) THEN -- these go in one statement
+            tables := array_fill(part::oid, ARRAY[cardinality(places)]);
+            going_places := places;
+            to_itself := to_itself || etl._reference_condition(reference.constraint_id, 'parent', 'referring');
         END IF;
         free := etl._not_referenced(part, free, reference, tables, going_places);
     END LOOP;
-    RETURN free;
+    RETURN CASE WHEN to_itself = '{}' OR free = places THEN free
+                ELSE etl._not_below(part, places, free, to_itself) END;
 END
 $$;
 COMMENT ON FUNCTION etl._followable_rows(regclass, tid[], oid[]) IS
     'Those of these places, which the caller has locked, whose rows can go with all rows that refer to them, which '
     'are locked, too; the others stay: a row that refers to them is held, locked, of an immutable table, or of the '
-    'same table. above: the tables by which the rows were reached. Errors: 42501 a table that refers to them may not '
-    'be read or changed, 42809 it has children with columns of their own.';
+    'same table and does not go itself. above: the tables by which the rows were reached. Errors: 42501 a table that '
+    'refers to them may not be read or changed, 42809 it has children with columns of their own.';
 
 CREATE FUNCTION etl._with_referring(
     going etl._retention_going[], part regclass, places tid[], above oid[])
@@ -156,6 +193,40 @@ $$;
 COMMENT ON FUNCTION etl._follow_open(etl.retention_policy, int, regclass, regclass) IS
     'Notes in the ledger what stands in the archive of a table that refers to others before it takes the first rows.';
 
+CREATE FUNCTION etl._follow_archive_name(child regclass, schema name)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- the name is compared with stored ones
+AS $$
+DECLARE
+    free text;
+BEGIN
+    SELECT n.place INTO free
+    FROM pg_class AS c
+    JOIN pg_namespace AS s ON s.oid = c.relnamespace
+    CROSS JOIN LATERAL (VALUES (1, format('%I.%I', schema, left(c.relname, 55) || '_archive')),
+                               (2, format('%I.%I', schema, left(s.nspname || '_' || c.relname, 55) || '_archive')))
+        AS n(turn, place)
+    -- A table of the same name in another schema may have been first.
+    WHERE c.oid = child AND NOT EXISTS (
+        SELECT FROM etl.archive AS a WHERE a.location = n.place AND a.relation <> etl._relation_name(child))
+    ORDER BY n.turn
+    LIMIT 1;
+    IF free IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_table',
+            MESSAGE = format('tables of schema "%s" that table "%s" could be archived in have rows of other tables',
+                             schema, child),
+            HINT = format('Give table "%s" a retention policy with an archive_to of its own.', child);
+    END IF;
+    RETURN free;
+END
+$$;
+COMMENT ON FUNCTION etl._follow_archive_name(regclass, name) IS
+    'The archive of a table that refers to another one, in a schema: <table>_archive, or <schema>_<table>_archive '
+    'where that has the rows of another table; 42P07 where both have.';
+
 CREATE FUNCTION etl._follow_target(policy etl.retention_policy, tier int, going etl._retention_going)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
@@ -172,8 +243,7 @@ BEGIN
     WHERE p.owner = current_user AND p.relation = etl._relation_name(going.child)
       AND etl._retention_place(p, 1) NOT LIKE 'file:%'
     ORDER BY p.policy_id LIMIT 1;
-    target := coalesce(target, format('%I.%I', (parse_ident(archive))[1], (
-        SELECT left(c.relname, 55) || '_archive' FROM pg_class AS c WHERE c.oid = going.child)));
+    target := coalesce(target, etl._follow_archive_name(going.child, (parse_ident(archive))[1]));
     IF to_regclass(target) IS NULL THEN
         PERFORM etl._retention_make_archive(going.child, (
             SELECT a.attname FROM pg_constraint AS c
@@ -187,8 +257,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._follow_target(etl.retention_policy, int, etl._retention_going) IS
     'Where a tier takes rows of a table that refers to the policy''s: to the archive of that table''s own policy, or '
-    'to its name with _archive in the schema of the tier''s archive, which is created with an index on the column that '
-    'refers. NULL where the tier deletes, or writes files.';
+    'to that of etl._follow_archive_name in the schema of the tier''s archive, which is created with an index on the '
+    'column that refers. NULL where the tier deletes, or writes files.';
 
 CREATE FUNCTION etl._follow_note(columns name[], inserted bool, alias text)
 RETURNS text

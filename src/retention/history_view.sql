@@ -22,7 +22,7 @@ CREATE POLICY history_view_owner ON etl.history_view USING (owner = current_user
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.history_view TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.history_view', '');
 
-CREATE FUNCTION etl._history_files(policy text, owner name)
+CREATE FUNCTION etl._history_files(policy text, relation text, owner name)
 RETURNS SETOF etl.archive
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -38,14 +38,15 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT a.* FROM etl.archive AS a
-        WHERE a.policy = _history_files.policy AND a.owner = _history_files.owner AND a.action = 'archived'
-          AND a.status = 'kept' AND a.follows IS NULL AND etl._is_archive_file(a.location)
+        WHERE a.policy = _history_files.policy AND a.relation = _history_files.relation
+          AND a.owner = _history_files.owner AND a.action = 'archived' AND a.status = 'kept' AND a.follows IS NULL
+          AND etl._is_archive_file(a.location)
         ORDER BY a.archive_id;
 END
 $$;
-COMMENT ON FUNCTION etl._history_files(text, name) IS
-    'The files that hold rows of a policy, for its history view. 42501 for a role from which they are hidden, so that '
-    'no view is silently without them.';
+COMMENT ON FUNCTION etl._history_files(text, text, name) IS
+    'The files that hold rows of a policy''s table, for its history view. 42501 for a role from which they are hidden, '
+    'so that no view is silently without them.';
 
 CREATE FUNCTION etl._history_places(policy etl.retention_policy)
 RETURNS text[]
@@ -82,9 +83,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN place = 'file:///' THEN format(
-            'SELECT %s FROM etl._history_files(%L, %L) AS a CROSS JOIN LATERAL'
+            'SELECT %s FROM etl._history_files(%L, %L, %L) AS a CROSS JOIN LATERAL'
             ' etl._archive_read(a.location, a.format, a.columns, a.sha256) AS t (%s)',
-            string_agg(format('t.%I', c.attname), ', ' ORDER BY c.attnum), (policy).name, (policy).owner,
+            string_agg(format('t.%I', c.attname), ', ' ORDER BY c.attnum), (policy).name, (policy).relation,
+            (policy).owner,
             string_agg(format('%I %s', c.attname, c.type), ', ' ORDER BY c.attnum))
         ELSE format('SELECT %s FROM %s AS t', string_agg(
             CASE WHEN a.attname IS NULL THEN format('NULL::%s AS %I', c.type, c.attname)

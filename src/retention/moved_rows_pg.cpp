@@ -3,7 +3,7 @@
 //
 // etl._moved_rows runs the statement. It calls etl._note_row for each row that a DELETE returned, and for each that an
 // INSERT returned (so after the triggers that may change it), with the number of the statement, which is $1: a call
-// from elsewhere, be it from a trigger, adds to no sum. Where triggers come after that, the statement calls
+// from elsewhere, be it from a trigger, adds to no sum, as the number is one of chance that nobody can guess. Where triggers come after that, the statement calls
 // etl._note_place as well, so that the rows can be read again when they have run.
 #include "core/locked_query_pg.hpp"
 #include "retention/row_hash_pg.hpp"
@@ -28,7 +28,7 @@ namespace {
 
 // Trivial, as the errors of the statement pass over it.
 struct moved_rows {
-    std::int64_t number; // of the statement in this session; 0 while there is none
+    std::int64_t number; // of the statement; 0 while there is none
     rows_hash left;
     rows_hash kept;
     std::int64_t bytes;
@@ -40,7 +40,17 @@ struct moved_rows {
 };
 
 moved_rows current = {};
-std::int64_t statements = 0;
+
+std::int64_t make_number()
+{
+    std::int64_t made = 0;
+    while (made == 0) {
+        if (!pg_strong_random(&made, sizeof made)) {
+            throw error(sqlstate::internal_error, "the system gives no random numbers");
+        }
+    }
+    return made;
+}
 
 // The arguments of etl._note_row: the statement's number, whether the row was inserted, its time, the names of its
 // columns, and the columns or, where they are too many, the row.
@@ -212,9 +222,10 @@ ETL_FUNCTION(etl_note_place, args)
 ETL_FUNCTION(etl_moved_rows, args)
 {
     const char* statement = text_to_cstring(DatumGetTextPP(args.given(0)));
+    const std::int64_t number = make_number();
     const moved_rows outer = current; // this one may be run by a trigger
     current = {};
-    current.number = ++statements;
+    current.number = number;
     current.context = CurrentMemoryContext;
     ParamListInfo parameters = makeParamList(3);
     parameters->params[0] = {Int64GetDatum(current.number), false, PARAM_FLAG_CONST, INT8OID};

@@ -283,7 +283,7 @@ BEGIN
     PERFORM etl._retention_make_places(made, tiers);
     PERFORM etl._retention_check(made, tiers);
     PERFORM etl._retention_warn(made, tiers);
-    PERFORM etl._retention_store(made, tiers);
+    PERFORM etl._retention_store(made, tiers), etl._retention_retime_files(made);
     IF schedule IS NOT NULL THEN
         PERFORM etl._retention_schedule(made);
     END IF;

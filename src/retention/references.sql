@@ -65,11 +65,24 @@ $$;
 COMMENT ON FUNCTION etl._require_visible_references(regclass) IS
     'Raises (42501) unless the current role sees all rows of the tables whose foreign keys point at the relation.';
 
+CREATE FUNCTION etl._alias_beside(alias text, wanted text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN wanted = alias THEN wanted || '_' ELSE wanted END
+$$;
+COMMENT ON FUNCTION etl._alias_beside(text, text) IS
+    'The alias that is wanted for a table in a subquery, or another one where it would hide an alias of the query '
+    'around it, which may be the name of any table.';
+
 CREATE FUNCTION etl._referenced_condition(relation regclass, alias text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    referring CONSTANT text := etl._alias_beside(alias, 'referring');
 BEGIN
     PERFORM etl._require_visible_references(relation);
     RETURN (
@@ -77,11 +90,11 @@ BEGIN
             CASE WHEN r.parent <> relation AND r.parent IN (SELECT etl._family(relation)) THEN
                 format('%I.tableoid = ANY (%L::oid[])', alias,
                        ARRAY(SELECT f::oid FROM etl._family(r.parent) AS f)) END,
-            format('EXISTS (SELECT FROM %s AS referring WHERE %s%s)', r.child,
-                   etl._reference_condition(r.constraint_id, alias, 'referring'),
+            format('EXISTS (SELECT FROM %s AS %s WHERE %s%s)', r.child, referring,
+                   etl._reference_condition(r.constraint_id, alias, referring),
                    -- A row that refers to itself goes with itself.
                    CASE WHEN r.child IN (SELECT etl._family(relation) UNION SELECT etl._ancestors(relation)) THEN
-                       format(' AND (referring.ctid <> %1$I.ctid OR referring.tableoid <> %1$I.tableoid)', alias)
+                       format(' AND (%1$s.ctid <> %2$I.ctid OR %1$s.tableoid <> %2$I.tableoid)', referring, alias)
                    ELSE '' END)
         ), ' OR ' ORDER BY r.constraint_id) || ')'
         FROM etl._references(relation) AS r);

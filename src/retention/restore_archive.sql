@@ -181,7 +181,7 @@ BEGIN
                                 WITH ORDINALITY AS c (value, n) ORDER BY c.n)
         ELSE etl._columns_there(archive.location, etl._archive_columns(archive.location))
     END;
-    asked.time_column := archive.time_column;
+    asked.time_column := CASE WHEN archive.time_column = ANY (asked.columns) THEN archive.time_column END;
     asked.time_type := to_regtype(etl._restore_type(asked, archive.time_column));
     SELECT CASE WHEN NOT is_file THEN p.filter END INTO asked.filter
     FROM etl.retention_policy AS p
@@ -226,6 +226,22 @@ END
 $$;
 COMMENT ON FUNCTION etl._restore_archive(bigint, regclass, text) IS 'etl.restore_archive of one archive.';
 
+CREATE FUNCTION etl._archived_relation(policy text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT p.relation FROM etl.retention_policy AS p
+         WHERE p.name = _archived_relation.policy AND p.owner = current_user),
+        (SELECT a.relation FROM etl.archive AS a
+         WHERE a.policy = _archived_relation.policy AND a.owner = current_user AND a.time_column IS NOT NULL
+         ORDER BY a.archive_id DESC LIMIT 1))
+$$;
+COMMENT ON FUNCTION etl._archived_relation(text) IS
+    'The table that a policy is about, or was about when it last archived something, if it is removed: a name may have '
+    'been that of policies of several tables.';
+
 CREATE FUNCTION etl._archives_of_range(
     policy text, from_time timestamptz, to_time timestamptz, with_followers boolean)
 RETURNS SETOF etl.archive
@@ -235,8 +251,10 @@ AS $$
     WITH wanted AS (
         SELECT DISTINCT ON (a.location) a AS archive
         FROM etl.archive AS a
+        JOIN etl.archive AS timed ON timed.archive_id = coalesce(a.follows, a.archive_id)
         WHERE a.policy = _archives_of_range.policy AND a.owner = current_user AND a.action IN ('archived', 'opening')
-          AND a.status = 'kept' AND (a.time_column IS NOT NULL OR with_followers AND a.follows IS NOT NULL)
+          AND a.status = 'kept' AND (a.follows IS NULL OR with_followers) AND timed.time_column IS NOT NULL
+          AND timed.relation = etl._archived_relation(_archives_of_range.policy)
           AND NOT (etl._is_archive_file(a.location)
                    AND (a.last_time < coalesce(from_time, '-infinity')
                         OR a.first_time >= coalesce(to_time, 'infinity')))

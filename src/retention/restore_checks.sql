@@ -42,7 +42,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(nullif(concat_ws(' AND ',
-        'isfinite(' || c.moment || ')',
+        -- A row without a time is in no range; but of a file all rows are restored where no range is asked for.
+        CASE WHEN NOT etl._is_archive_file((asked).place) OR (asked).first_time IS NOT NULL
+                  OR (asked).before IS NOT NULL THEN 'isfinite(' || c.moment || ')' END,
         c.moment || ' >= ' || etl._retention_literal((asked).first_time, (asked).time_type),
         c.moment || ' <= ' || etl._retention_literal((asked).last_time, (asked).time_type),
         c.moment || ' < ' || etl._retention_literal((asked).before, (asked).time_type),

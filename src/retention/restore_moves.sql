@@ -5,9 +5,10 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(format('EXISTS (SELECT FROM %s AS etl_target WHERE %s)', (asked).target,
-                                      etl._same_key(k, 'etl_target', alias)), ' OR '), 'false')
-    FROM etl._plain_keys((asked).target) AS k
+    SELECT coalesce(string_agg(format('EXISTS (SELECT FROM %s AS %s WHERE %s)', (asked).target, there.alias,
+                                      etl._same_key(k, there.alias, _conflicts_of.alias)), ' OR '), 'false')
+    FROM etl._alias_beside((asked).alias::text, 'etl_target') AS there(alias)
+    CROSS JOIN etl._plain_keys((asked).target) AS k
 $$;
 COMMENT ON FUNCTION etl._conflicts_of(etl._restore, text) IS
     'Condition that the key of a row, by any of the target''s, is in the target already.';
@@ -142,9 +143,19 @@ EXCEPTION
             ERRCODE = state,
             MESSAGE = format('rows of archive %s are in table "%s" already: %s', asked.place, asked.target, message),
             DETAIL = detail,
-            HINT = 'on_conflict => ''skip'' leaves rows whose key is there in the archive, '
-                   '''update'' lets them replace '
-                   'those in the table.';
+            HINT = CASE asked.on_conflict
+                WHEN 'update' THEN 'Only rows with the same primary key are replaced. Change or remove the row that '
+                                   'has the other key, or restore into another table.'
+                ELSE 'on_conflict => ''skip'' leaves rows whose key is there in the archive, ''update'' lets them '
+                     'replace those in the table.' END;
+    WHEN not_null_violation OR check_violation THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE;
+        RAISE EXCEPTION USING
+            ERRCODE = state,
+            MESSAGE = format('table "%s" does not take the rows of archive %s: %s', asked.target, asked.place, message),
+            DETAIL = detail,
+            HINT = 'They are older than this constraint of the table. Restore into another table, made by CREATE TABLE '
+                   '… (LIKE …) without it, and copy from there.';
     WHEN foreign_key_violation THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
         RAISE EXCEPTION USING
@@ -160,7 +171,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._restore_rows(etl._restore) IS
     'Restores rows of one place and proves that the target has stored what was taken (09000). 23505 where a key is in '
-    'the target already.';
+    'the target already, 23502 and 23514 where a constraint of it is younger than the rows.';
 
 CREATE FUNCTION etl._restore_count(asked etl._restore, condition text)
 RETURNS etl.rows_hash
@@ -220,8 +231,9 @@ DECLARE
             THEN etl._held_condition(asked.place::regclass, asked.alias::text, asked.origin)
         WHEN asked.origin IS NOT NULL
             THEN etl._held_condition(asked.origin, asked.alias::text, asked.origin, are_there => false) END;
+    there CONSTANT text := etl._alias_beside(asked.alias::text, 'etl_target');
     replaced CONSTANT text := CASE
-        WHEN asked.on_conflict = 'update' THEN etl._held_condition(asked.target, 'etl_target') END;
+        WHEN asked.on_conflict = 'update' THEN etl._held_condition(asked.target, there) END;
 BEGIN
     IF leaving IS NOT NULL THEN
         PERFORM etl._refuse_held(
@@ -231,9 +243,9 @@ BEGIN
     IF replaced IS NOT NULL THEN
         PERFORM etl._refuse_held(
             etl._locked_value(format(
-                'SELECT count(*) FROM %s AS etl_target WHERE %s AND EXISTS (SELECT FROM %s WHERE %s AND %s)',
-                asked.target, replaced, etl._restore_source(asked), etl._restore_taken(asked),
-                etl._same_key((SELECT k FROM etl._plain_keys(asked.target) AS k LIMIT 1), 'etl_target',
+                'SELECT count(*) FROM %s AS %s WHERE %s AND EXISTS (SELECT FROM %s WHERE %s AND %s)',
+                asked.target, there, replaced, etl._restore_source(asked), etl._restore_taken(asked),
+                etl._same_key((SELECT k FROM etl._plain_keys(asked.target) AS k LIMIT 1), there,
                               quote_ident(asked.alias))), NULL::bigint),
             format('table "%s"', asked.target), 'Use on_conflict => ''skip'', or restore into another table.');
     END IF;

@@ -11,7 +11,7 @@
 -- Rows that others refer to are locked at once: T1 and T2 are one transaction. Where the rows that refer to them go
 -- along (follow_references), these have files of their own, one for each table. All of them are written while all rows
 -- are locked, then the rows are deleted, each table's proven against its file, and all files are marked as kept, or
--- none. Such batches follow pg_etl.retention_batch_time, as those between tables do.
+-- none. How many rows a file gets follows pg_etl.retention_batch_time, as batches between tables do.
 
 CREATE FUNCTION etl._is_file_tier(policy etl.retention_policy, tier integer)
 RETURNS boolean
@@ -22,15 +22,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._is_file_tier(etl.retention_policy, integer) IS 'Whether a tier moves rows to files.';
 
-CREATE FUNCTION etl._retention_follows(policy etl.retention_policy, source regclass)
-RETURNS boolean
-LANGUAGE sql STABLE
+CREATE FUNCTION etl._archive_name(directory text, policy text, part text, format text)
+RETURNS text
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (policy).follow_references AND EXISTS (SELECT FROM etl._references(source))
+    -- The directory may be that of other databases, too.
+    SELECT format('%s/%s-%s-%s.%s', directory,
+                  left(trim(BOTH '_' FROM regexp_replace(policy, '[^A-Za-z0-9]+', '_', 'g')), 60), part,
+                  right(gen_random_uuid()::text, 12), format)
 $$;
-COMMENT ON FUNCTION etl._retention_follows(etl.retention_policy, regclass) IS
-    'Whether rows of other tables may go along with those that a policy takes from a table.';
+COMMENT ON FUNCTION etl._archive_name(text, text, text, text) IS
+    'Location of a new file in a directory: a name that no other has, made of that of a policy and another part.';
 
 CREATE FUNCTION etl._retention_new_file(
     policy etl.retention_policy, state etl._retention_state, source text, follows bigint DEFAULT NULL)
@@ -55,9 +58,7 @@ BEGIN
         state.run_id)
     RETURNING a.* INTO made;
     UPDATE etl.archive AS a
-    SET location = format('%s/%s-%s.%s', tier.archive_to,
-                          left(trim(BOTH '_' FROM regexp_replace(name, '[^A-Za-z0-9]+', '_', 'g')), 60),
-                          made.archive_id, tier.format)
+    SET location = etl._archive_name(tier.archive_to, name, made.archive_id::text, tier.format)
     WHERE a.archive_id = made.archive_id;
     RETURN made.archive_id;
 END
@@ -134,6 +135,39 @@ $$;
 COMMENT ON FUNCTION etl._retention_forget_files(etl._retention_state, regclass[]) IS
     'Takes back from the ledger the files of a batch that were not begun, as none of their tables had rows in it.';
 
+CREATE FUNCTION etl._retention_query(exported regclass, alias text, condition text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT %s FROM %s AS %I WHERE %s',
+                  etl._columns_of(etl._ledger_columns(exported), quote_ident(alias)), exported, alias, condition)
+$$;
+COMMENT ON FUNCTION etl._retention_query(regclass, text, text) IS
+    'Query of the rows of a table that go to a file: those for which a condition on an alias is true.';
+
+CREATE FUNCTION etl._retention_try_file(policy etl.retention_policy, tier integer, condition text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    source CONSTANT regclass := etl._retention_source(policy, tier);
+    location text;
+    format text;
+BEGIN
+    SELECT etl._archive_name(t.archive_to, policy.name, 'trial', t.format), t.format INTO location, format
+    FROM etl._retention_tiers(policy) AS t WHERE t.tier = _retention_try_file.tier;
+    PERFORM etl._archive_write(location, format,
+                               etl._retention_query(source, etl._retention_alias(policy), condition));
+    PERFORM etl._archive_remove(location);
+END
+$$;
+COMMENT ON FUNCTION etl._retention_try_file(etl.retention_policy, integer, text) IS
+    'Writes the rows of a condition, as a tier would, into a file that is read back and removed: what would keep the '
+    'tier from doing so is raised.';
+
 CREATE FUNCTION etl._retention_export(archive bigint, exported regclass, alias text, condition text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -146,9 +180,7 @@ DECLARE
 BEGIN
     SELECT w.* INTO made
     FROM etl.archive AS a,
-         etl._archive_write(a.location, a.format, format(
-             'SELECT %s FROM %s AS %I WHERE %s', etl._columns_of(etl._ledger_columns(exported), quote_ident(alias)),
-             exported, alias, condition)) AS w
+         etl._archive_write(a.location, a.format, etl._retention_query(exported, alias, condition)) AS w
     WHERE a.archive_id = archive;
     UPDATE etl.archive AS a
     SET rows = made.rows, bytes = made.bytes, contents = made.contents, sha256 = made.sha256, columns = made.columns
@@ -229,6 +261,7 @@ DECLARE
                                      WHERE etl._retention_file_of(state, t) IS NULL);
     rows etl._retention_going;
     taken etl._retention_moved[] := '{}';
+    moved etl._retention_moved;
 BEGIN
     IF missing <> '{}' THEN -- the ledger has to tell of them before there are any
         RETURN etl._retention_add_files(policy, state, missing);
@@ -237,16 +270,16 @@ BEGIN
     FOREACH rows IN ARRAY batch.going LOOP
         taken := taken || etl._retention_take(policy, rows, NULL, wanted);
     END LOOP;
+    moved := etl._retention_total(batch.going, taken, batch.locked, batch.last);
     PERFORM etl._retention_keep_files(state, batch.going, taken), etl._retention_forget_files(state, tables);
     SET CONSTRAINTS ALL IMMEDIATE;
     state.followers := ARRAY(SELECT DISTINCT etl._relation_name(g.child) FROM unnest(batch.going) AS g
                              WHERE g.constraint_id IS NOT NULL);
     state.file := NULL;
-    IF wanted.most IS NULL AND etl._retention_follows(policy, etl._retention_source(policy, state.tier)) THEN
-        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began);
+    IF wanted.most IS NULL THEN
+        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began, moved);
     END IF;
-    RETURN etl._retention_after_batch(policy, state, wanted,
-                                      etl._retention_total(batch.going, taken, batch.locked, batch.last));
+    RETURN etl._retention_after_batch(policy, state, wanted, moved);
 END
 $$;
 COMMENT ON FUNCTION etl._retention_careful_files(
@@ -263,10 +296,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     source CONSTANT regclass := etl._retention_source(policy, state.tier);
-    wanted CONSTANT etl._retention_window := etl._retention_window(policy, state);
+    wanted etl._retention_window;
     nothing etl._retention_moved;
     is_any boolean;
 BEGIN
+    IF state.stage = 'keys' OR state.block = 0 THEN
+        state.size := least(state.size, etl._retention_fitting_rows(policy, state));
+    END IF;
+    wanted := etl._retention_window(policy, state);
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS %I WHERE %s%s)', source, etl._retention_alias(policy),
                    wanted.condition, etl._retention_free(policy, state.tier)) INTO is_any;
     IF NOT is_any THEN
@@ -292,6 +329,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    began CONSTANT timestamptz := clock_timestamp();
     wanted CONSTANT etl._retention_window := jsonb_populate_record(NULL::etl._retention_window, state.file -> 'wanted');
     source CONSTANT regclass := etl._retention_source(policy, state.tier);
     condition CONSTANT text := wanted.condition || etl._retention_free(policy, state.tier);
@@ -315,6 +353,9 @@ BEGIN
     PERFORM etl._retention_keep_file(etl._retention_file_of(state, source), moved.contents, moved.first, moved.last);
     SET CONSTRAINTS ALL IMMEDIATE;
     state.file := NULL;
+    IF wanted.most IS NULL THEN -- it is the deletion for which others wait
+        state.size := etl._retention_resize(policy, state.size, clock_timestamp() - began, moved);
+    END IF;
     RETURN etl._retention_after_batch(policy, state, wanted, moved);
 END
 $$;

@@ -180,6 +180,21 @@ $$;
 COMMENT ON FUNCTION etl._retention_take_step(etl.retention_policy, etl._retention_state) IS
     'One batch of a run, or the rehearsal of one, with its record in etl.run and in the audit log.';
 
+CREATE FUNCTION etl._retention_path_hint(sqlstate text, context text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- undefined_table, undefined_function, undefined_object
+    SELECT format('In a run the search_path is pg_catalog, pg_temp. ALTER FUNCTION %s SET search_path = …; or name '
+                  'what it uses with its schema.', f.name)
+    FROM (SELECT (regexp_match(context, '^PL/\w+ function (\S+\(\))'))[1] AS name) AS f
+    WHERE sqlstate IN ('42P01', '42883', '42704') AND f.name NOT LIKE 'etl.%'
+$$;
+COMMENT ON FUNCTION etl._retention_path_hint(text, text) IS
+    'What to say where a trigger has not found what it names without a schema, by the error and where it came from; '
+    'NULL for other errors.';
+
 CREATE FUNCTION etl._retention_step(policy etl.retention_policy, run bigint)
 RETURNS etl._retention_state
 LANGUAGE plpgsql VOLATILE
@@ -189,6 +204,7 @@ DECLARE
     before etl._retention_state := etl._retention_state_of(run);
     state etl._retention_state := before;
     message text;
+    place text;
 BEGIN
     IF etl._retention_may_not_go_on(policy, before) THEN
         RETURN etl._retention_cut_short(policy, before, 'paused');
@@ -202,14 +218,16 @@ BEGIN
                 state.sqlstate = RETURNED_SQLSTATE,
                 message = MESSAGE_TEXT,
                 state.error_detail = PG_EXCEPTION_DETAIL,
-                state.error_hint = PG_EXCEPTION_HINT;
+                state.error_hint = PG_EXCEPTION_HINT,
+                place = PG_EXCEPTION_CONTEXT;
             IF etl._retention_may_retry(state.sqlstate, before) THEN
                 state := before;
                 state.careful := true;
                 state.attempts := coalesce(before.attempts, 0) + 1;
             ELSE
                 state.error_detail := nullif(state.error_detail, '');
-                state.error_hint := nullif(state.error_hint, '');
+                state.error_hint := coalesce(nullif(state.error_hint, ''),
+                                             etl._retention_path_hint(state.sqlstate, place));
                 state.tier := NULL;
                 PERFORM etl._retention_give_up_files(before);
             END IF;

@@ -124,7 +124,7 @@ BEGIN
     END IF;
     state.skipped := 0;
     state.size := policy.batch_rows * CASE WHEN etl._is_file_tier(policy, state.tier)
-                                               AND NOT etl._retention_follows(policy, source) THEN 20 ELSE 1 END;
+                                               AND NOT etl._retention_needs_care(policy, source) THEN 4 ELSE 1 END;
     state.action := jsonb_strip_nulls(jsonb_build_object(
         'tier', state.tier, 'from', etl._retention_place(policy, state.tier - 1),
         'to', etl._retention_place(policy, state.tier), 'before', state.cutoff,
@@ -137,7 +137,9 @@ BEGIN
     ELSE
         state := etl._retention_add(policy, state, passing.rows, passing.bytes);
     END IF;
-    IF NOT state.dry_run AND etl._retention_table_place(policy, state.tier) IS NOT NULL THEN
+    IF etl._is_file_tier(policy, state.tier) AND counted.due > 0 THEN
+        PERFORM etl._require_archive_folder(etl._retention_place(policy, state.tier)); -- before the ledger has a file
+    ELSIF NOT state.dry_run AND etl._retention_table_place(policy, state.tier) IS NOT NULL THEN
         PERFORM etl._open_archive(policy.name, state.tier::smallint, etl._retention_table_place(policy, state.tier));
     END IF;
     RETURN state;
@@ -261,7 +263,14 @@ BEGIN
             state.reached := NULL;
             RETURN state;
         ELSIF stays > must_stay THEN
-            PERFORM etl._retention_require_yielded(policy, state);
+            IF policy.follow_references THEN
+                counted := etl._retention_count(policy, state.tier, state.cutoff, followed_stay => true);
+                must_stay := counted.held + counted.referenced;
+                state.action := state.action || jsonb_build_object('referenced', nullif(counted.referenced, 0));
+            END IF;
+            IF stays > must_stay THEN
+                PERFORM etl._retention_require_yielded(policy, state);
+            END IF;
         END IF;
     END IF;
     state.action := jsonb_strip_nulls(state.action || jsonb_build_object(
@@ -406,6 +415,10 @@ BEGIN
     ELSIF etl._is_file_tier(policy, state.tier) AND NOT state.dry_run THEN
         state := etl._retention_advance_file(by_row, state);
     ELSE
+        IF etl._is_file_tier(policy, state.tier) THEN
+            PERFORM etl._retention_try_file(by_row, state.tier, (etl._retention_window(by_row, state)).condition
+                                                                || etl._retention_free(by_row, state.tier));
+        END IF;
         state := etl._retention_advance_table(by_row, state);
     END IF;
     RETURN CASE WHEN state.stage IS NULL THEN etl._retention_end_walk(by_row, state, was_again) ELSE state END;

@@ -113,7 +113,7 @@ SELECT results_eq(
     'the manifest tells as part of what');
 SELECT results_eq('SELECT DISTINCT state FROM etl.archive_files', '{kept}'::text[], 'no file is there but these');
 SELECT matches((SELECT location FROM etl.archives WHERE source = 'public.item' ORDER BY archive_id LIMIT 1),
-               '/orders/orders_item-[0-9]+\.ndjson\.zst$', 'named after both tables');
+               '/orders/orders_item-[0-9]+-[0-9a-f]{12}\.ndjson\.zst$', 'named after both tables');
 SELECT is(pg_temp.last_run('followed', 'deleted_from_hot'), (
     SELECT format('followed %s, deleted_from_hot 7', sum(rows)) FROM etl.archives WHERE follows IS NOT NULL),
     'the run counts them apart');

@@ -112,7 +112,7 @@ RESET ROLE;
 GRANT SELECT ON events, events_archive, cold TO etl_test_reader;
 SET LOCAL ROLE etl_test_reader;
 SELECT is((SELECT count(*) FROM events_history), 49900::bigint, 'and has them');
-SELECT throws_ok($$SELECT * FROM etl._history_files('events', 'postgres')$$, '42501',
+SELECT throws_ok($$SELECT * FROM etl._history_files('events', 'public.events', 'postgres')$$, '42501',
                  'permission denied for the archive files of retention policy "events"',
                  'files are not silently left out');
 SELECT throws_ok($$SELECT etl.create_history_view('events')$$, '42704', NULL, 'a view of another role''s policy');
