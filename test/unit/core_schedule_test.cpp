@@ -105,7 +105,7 @@ TEST(core_schedule, fields_of_cron)
               all({"2026-01-30 01:30", "2026-02-27 01:30"}));
     EXPECT_EQ(times(fields(" @Weekly "), utc, at("2026-01-01 00:00"), 2),
               all({"2026-01-04 00:00", "2026-01-11 00:00"}));
-    EXPECT_EQ(times(fields("0 12 * jan,JUL sat-sun"), utc, at("2026-01-31 13:00"), 2),
+    EXPECT_EQ(times(fields("0 12 * jan,JUL sat,SUN"), utc, at("2026-01-31 13:00"), 2),
               all({"2026-07-04 12:00", "2026-07-05 12:00"}));
     // Both stars: a day must be among both.
     EXPECT_EQ(times(fields("0 0 */10 * mon"), utc, at("2026-01-01 00:00"), 2),
@@ -200,6 +200,7 @@ TEST(core_schedule, what_is_refused)
                    R"(minute "5/15" of schedule "5/15 * * * *" has a step, but no range to step through)");
     expect_refused("1,,2 * * * *", R"(minute "1,,2" of schedule "1,,2 * * * *" has an empty item)");
     expect_refused("0 22-2 * * *", R"(hour "22-2" of schedule "0 22-2 * * *" ends before it begins)");
+    expect_refused("0 0 * * sat-sun", R"(day of week "sat-sun" of schedule "0 0 * * sat-sun" ends before it begins)");
     expect_refused("0 L * * *", R"(hour "l" of schedule "0 L * * *" is not understood)");
     expect_refused("0 0 L5 * *", R"(day of month "l5" of schedule "0 0 L5 * *" is not understood)");
     expect_refused("0 0 31 4,6 *", R"(schedule "0 0 31 4,6 *" never comes)");
