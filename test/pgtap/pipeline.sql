@@ -6,6 +6,10 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 
+-- Advisory locks of this database: other files run beside this one, in others.
+CREATE TEMPORARY VIEW locks_here AS
+SELECT l.* FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database();
 CREATE FUNCTION pg_temp.other() RETURNS text LANGUAGE sql AS $$
     SELECT format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories'))
 $$;
@@ -226,7 +230,7 @@ SELECT etl.add_step('slow', 'after', 'SELECT 1') \g /dev/null
 SELECT pg_advisory_lock(42) \g /dev/null
 CREATE PROCEDURE pg_temp.wait() LANGUAGE plpgsql AS $$
 BEGIN
-    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) LOOP
+    WHILE NOT EXISTS (SELECT FROM locks_here WHERE NOT granted) LOOP
         PERFORM pg_sleep(0.01);
     END LOOP;
 END $$;
@@ -246,7 +250,7 @@ SELECT matches(dblink_error_message('other'), 'pipeline "slow" was canceled at s
 SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
 SELECT is(pg_temp.steps(), 'wait failed, after skipped', 'is recorded');
 SELECT is_empty($$SELECT FROM pg_stat_activity WHERE backend_type = 'pg_etl step'$$, 'the worker is gone');
-SELECT is_empty('SELECT FROM pg_locks WHERE locktype = ''advisory'' AND pid <> pg_backend_pid()', 'and no lock left');
+SELECT is_empty('SELECT FROM locks_here WHERE pid <> pg_backend_pid()', 'and no lock left');
 
 SELECT etl.alter_step('slow', 'wait', kind => 'sql') \g /dev/null
 SELECT dblink_send_query('other', 'CALL etl.run_pipeline(''slow'')') \g /dev/null
@@ -290,7 +294,7 @@ SELECT etl.alter_step('moving', 'a', 'SELECT etl.drop_pipeline(''moving'')') \g 
 SELECT etl.alter_step('moving', 'b', 'SELECT 1') \g /dev/null
 CALL etl.run_pipeline('moving');
 SELECT is(pg_temp.steps(), 'a succeeded, b succeeded', 'even when the pipeline drops itself');
-SELECT is_empty('SELECT FROM pg_locks WHERE locktype = ''advisory''', 'and no lock is left');
+SELECT is_empty('SELECT FROM locks_here', 'and no lock is left');
 
 -- Roles --------------------------------------------------------------------------------------------------------------
 

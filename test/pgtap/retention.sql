@@ -8,6 +8,10 @@ ALTER DATABASE retention SET pg_etl.retention_batch_time = 0;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 
+-- Advisory locks of this database: other files run beside this one, in others.
+CREATE TEMPORARY VIEW locks_here AS
+SELECT l.* FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database();
 CREATE FUNCTION pg_temp.other() RETURNS text LANGUAGE sql AS $$
     SELECT format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories'))
 $$;
@@ -314,7 +318,7 @@ CREATE TRIGGER hold BEFORE INSERT ON busy_old FOR EACH STATEMENT EXECUTE FUNCTIO
 INSERT INTO busy VALUES (31, '2025-01-01');
 SELECT pg_advisory_lock(42) \g /dev/null
 SELECT dblink_send_query('other', $$CALL etl.run_retention('busy', '2025-06-01')$$) \g /dev/null
-DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM locks_here WHERE NOT granted
                               AND waitstart < clock_timestamp() - interval '150 ms') LOOP
     PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT throws_ok(pg_temp.call($$etl.run_retention('busy', '2025-06-01')$$), '55P03',
@@ -324,10 +328,10 @@ SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'running',
 -- A cancelled run says so, and lets go of its lock.
 -- Not in its first wait, which is short.
 DO $$ BEGIN WHILE NOT EXISTS (
-    SELECT FROM pg_locks AS l
-    WHERE l.locktype = 'advisory' AND NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.1 s'
+    SELECT FROM locks_here AS l
+    WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.1 s'
 ) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
-SELECT pg_cancel_backend(l.pid) FROM pg_locks AS l WHERE l.locktype = 'advisory' AND NOT l.granted \g /dev/null
+SELECT pg_cancel_backend(l.pid) FROM locks_here AS l WHERE NOT l.granted \g /dev/null
 SELECT * FROM dblink_get_result('other', false) AS r(status text) \g /dev/null
 SELECT matches(dblink_error_message('other'), 'retention policy "busy" failed: canceling statement due to user request',
                'cancel');

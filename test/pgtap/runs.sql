@@ -83,7 +83,8 @@ SELECT is(pg_temp.outcome('next', $$ CALL hold('INSERT INTO late VALUES (1, 2)')
 SELECT is(pg_temp.outcome('runner', 'DO $$BEGIN PERFORM take(); END$$'), 'OK', 'though both sessions are there');
 SELECT is(pg_temp.outcome('runner', 'DO $$BEGIN PERFORM pg_advisory_unlock_all(); PERFORM 1 / 0; END$$'),
           'ERROR:  division by zero', 'one that was released by other means is no trouble');
-SELECT is((SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), 0::bigint, 'no lock is left');
+SELECT is((SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+           WHERE l.locktype = 'advisory' AND d.datname = current_database()), 0::bigint, 'no lock is left');
 SELECT is(etl._lock_run(NULL, 1), NULL, 'nothing is locked for NULL');
 
 -- A policy whose run is cancelled while it rests ----------------------------------------------------------------------
@@ -95,7 +96,8 @@ SELECT etl.add_retention_policy('events', 'at', '1 day', archive_to => 'events_o
                                 pause => '1 hour') \g /dev/null
 SELECT is(dblink_send_query('runner', $$ CALL etl.run_retention('events', '2026-01-01') $$), 1, 'a run');
 CALL pg_temp.wait_for($$ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'
-                                        AND query LIKE '%run_retention%' AND pid <> pg_backend_pid()) $$);
+                                        AND query LIKE '%run_retention%' AND pid <> pg_backend_pid()
+                                        AND datname = current_database()) $$);
 SELECT is(dblink_cancel_query('runner'), 'OK', 'is cancelled between two batches');
 SELECT is(pg_temp.end_of_run(), 'ERROR:  retention policy "events" failed: canceling statement due to user request',
           'which is told');
@@ -114,7 +116,8 @@ SELECT etl.add_partition_policy('visits', '1 month', lock_timeout => '10 ms') \g
 SELECT dblink_exec('next', 'BEGIN; LOCK TABLE visits') \g /dev/null
 SELECT is(dblink_send_query('runner', $$ CALL etl.create_partitions('visits') $$), 1, 'creating partitions');
 CALL pg_temp.wait_for($$ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'
-                                        AND query LIKE '%create_partitions%' AND pid <> pg_backend_pid()) $$);
+                                        AND query LIKE '%create_partitions%' AND pid <> pg_backend_pid()
+                                        AND datname = current_database()) $$);
 SELECT is(dblink_cancel_query('runner'), 'OK', 'is cancelled while it waits for another attempt');
 SELECT is(pg_temp.end_of_run(), 'ERROR:  partition policy "visits" failed: canceling statement due to user request',
           'which is told');
