@@ -327,7 +327,8 @@ std::optional<local_seconds> cron::next(local_seconds after) const noexcept
         const year_month_day day{sys_days{days_since_epoch{static_cast<int>(number)}}};
         if (day.year() > std::chrono::year{9999}) {
             break;
-        } else if (!months.has(static_cast<unsigned>(day.month()))) {
+        }
+        if (!months.has(static_cast<unsigned>(day.month()))) {
             number = sys_days{day.year() / day.month() / last}.time_since_epoch().count();
         } else if (has_day(day)) {
             if (const auto found = minute_of_day(minute)) {

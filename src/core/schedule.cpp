@@ -41,7 +41,8 @@ std::optional<moment> next_by_the_clock(const cron& fields, moment after, const 
         const auto time = fields.next(after + clock.seconds);
         if (!time) {
             return {};
-        } else if (*time - clock.seconds < clock.until) {
+        }
+        if (*time - clock.seconds < clock.until) {
             return *time - clock.seconds;
         }
         after = clock.until - 1;

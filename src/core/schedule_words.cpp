@@ -98,10 +98,12 @@ std::string time_words(const cron& fields)
     const auto& minutes = fields.minutes;
     if (minutes.values == every_minute) {
         return fields.has_every_hour() ? "every minute" : "every minute of " + hours_words(fields);
-    } else if (minutes.step_of_star > 1 && fits(minutes, 60)) {
+    }
+    if (minutes.step_of_star > 1 && fits(minutes, 60)) {
         const std::string made = "every " + std::to_string(minutes.step_of_star) + " minutes";
         return fields.has_every_hour() ? made : made + " of " + hours_words(fields);
-    } else if (std::popcount(minutes.values) * std::popcount(fields.hours.values) <= 6) {
+    }
+    if (std::popcount(minutes.values) * std::popcount(fields.hours.values) <= 6) {
         return "at " + times_of(fields);
     }
     return "at " + with_plural(minutes.values, "minute", "minutes") + " of " + hours_words(fields);
@@ -139,9 +141,11 @@ std::string day_words(const cron& fields)
     const bool any_weekday = fields.weekdays.values == every_weekday;
     if (fields.either_day()) {
         return any_day || any_weekday ? "every day" : "on " + days_of_month(fields) + " and on " + days_of_week(fields);
-    } else if (any_day && any_weekday) {
+    }
+    if (any_day && any_weekday) {
         return "every day";
-    } else if (any_day) {
+    }
+    if (any_day) {
         return "on " + days_of_week(fields);
     }
     return "on " + days_of_month(fields) + (any_weekday ? "" : " where that is " + days_of_week(fields));
@@ -195,11 +199,12 @@ std::vector<std::string> warnings_of(const cron& fields)
     std::vector<std::string> warnings;
     warn_of_steps(fields, warnings);
     if (fields.minutes.values == every_minute && !fields.has_every_hour()) {
-        warnings.push_back("* as the minute is each of the sixty minutes of these hours; 0 is the full hour.");
+        warnings.emplace_back("* as the minute is each of the sixty minutes of these hours; 0 is the full hour.");
     }
     if (fields.either_day() && fields.days.values != every_day && fields.weekdays.values != every_weekday) {
-        warnings.push_back("Day of month and day of week are both given, of which either is enough: it comes on each "
-                           "of these days of the month, and on each of these days of the week.");
+        warnings.emplace_back(
+            "Day of month and day of week are both given, of which either is enough: it comes on each "
+            "of these days of the month, and on each of these days of the week.");
     }
     constexpr std::uint64_t days_of_all_months = every_day & ~0xE000'0000ULL;
     const bool only_late = fields.days.values != 0 && (fields.days.values & days_of_all_months) == 0;
