@@ -3,7 +3,7 @@
 -- A policy is run in batches. Each batch is one transaction that
 --   1. takes the lock that keeps holds from being placed unseen, and the next window of the table (due.sql),
 --   2. deletes its rows and inserts them into the archive, in one statement, and proves that they are the same
---      (batch.sql; a file takes three transactions, run_files.sql),
+--      (moved_rows.sql, batch.sql; a file takes three transactions, run_files.sql),
 --   3. notes them in the ledger (archives.sql), in the row of the run in etl.run and in the audit log.
 -- So whatever ends a run, hot table and archive together hold every row once, and the run says how far it came.
 --
