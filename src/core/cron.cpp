@@ -60,6 +60,7 @@ constexpr char format_hint[] =
     "Give minute, hour, day of month, month and day of week, as in '0 2 * * *' for 02:00 every day; or one of @hourly, "
     "@daily, @weekly, @monthly, @yearly.";
 
+constexpr std::size_t longest_text = 1000; // bytes; five fields with all their values have fewer
 constexpr std::int64_t minutes_of_day = seconds_of_day / seconds_of_minute;
 
 // The last full minute that lies before a time or is it.
@@ -271,6 +272,12 @@ bool looks_like_cron(std::string_view text)
 
 cron cron::parse(std::string_view text)
 {
+    if (text.size() > longest_text) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "schedule " + in_quotes(text.substr(0, 60)) + " and so on has " + std::to_string(text.size()) +
+                        " bytes",
+                    {}, format_hint);
+    }
     const auto trimmed = words_of(text);
     if (trimmed.empty()) {
         throw error(sqlstate::invalid_parameter_value, "schedule must not be empty", {}, format_hint);

@@ -1,6 +1,9 @@
 #include "core/schedule.hpp"
 
+#include "core/error.hpp"
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "core/cpp_only.hpp"
@@ -104,8 +107,27 @@ moment moment_of(local_seconds time, const zone& in)
     }
 }
 
+void require_span(const every& span)
+{
+    const std::array<std::int64_t, 3> parts = {span.months, span.days, span.seconds};
+    constexpr std::array<std::int64_t, 3> longest = {12 * 1000, 366 * 1000, 366 * 1000 * seconds_of_day};
+    int given = 0;
+    bool fits = true;
+    for (std::size_t n = 0; n < parts.size(); ++n) {
+        given += parts[n] != 0 ? 1 : 0;
+        fits = fits && parts[n] >= 0 && parts[n] <= longest[n];
+    }
+    if (given != 1 || !fits) {
+        throw error(sqlstate::invalid_parameter_value, "the span of a schedule cannot repeat", {},
+                    "Give months, days or seconds: a positive number of one of them.");
+    }
+}
+
 std::optional<moment> schedule::next(moment after, const zone& in) const
 {
+    if (after >= last_moment) {
+        return {};
+    }
     const auto found =
         std::visit([&](const auto& times) { return next_of(times, std::max(after, first_moment), in); }, times_);
     return found <= last_moment ? found : std::nullopt;

@@ -47,6 +47,9 @@ struct every {
     moment anchor = 0;
 };
 
+// Throws invalid_parameter_value unless one of the three is positive and no longer than 1000 years, and the others are 0.
+void require_span(const every& span);
+
 class schedule {
   public:
     explicit schedule(const cron& fields) : times_{fields} {}

@@ -65,7 +65,9 @@ schedule schedule_of(const order& from)
     if (from.span == nullptr) {
         return schedule{cron::parse(from.fields)};
     }
-    return schedule{every{from.span->month, from.span->day, from.span->time / USECS_PER_SEC, to_moment(from.anchor)}};
+    const every span{from.span->month, from.span->day, from.span->time / USECS_PER_SEC, to_moment(from.anchor)};
+    etl::clock::require_span(span);
+    return schedule{span};
 }
 
 Datum result_of(arguments args, std::optional<moment> found)

@@ -1,6 +1,6 @@
 -- Schedules on the clocks of real time zones; what is refused; explanations.
 BEGIN;
-SELECT plan(41);
+SELECT plan(49);
 SET timezone = 'Pacific/Auckland'; -- of no consequence
 
 CREATE FUNCTION pg_temp.times(schedule text, timezone text, n integer, start text) RETURNS text LANGUAGE sql AS $$
@@ -91,6 +91,15 @@ SELECT throws_ok($$SELECT etl.preview_schedule('0 2 * * *', 'Mars/Olympus')$$, '
 SELECT throws_ok($$SELECT etl.preview_schedule('0 2 * * *', 'UTC', 0)$$, '22023',
                  'n must be between 1 and 100000, not 0');
 SELECT throws_like($$SELECT etl.preview_schedule('0 2 * * *', 'UTC', 1, 'infinity')$$, '%infinity%');
+
+-- The functions of C are there for everybody, too.
+SELECT throws_ok(format($$SELECT etl._schedule_next(NULL, %L, '2000-01-01', 'UTC', '2026-01-01')$$, span), '22023',
+                 'the span of a schedule cannot repeat', 'a span of ' || span)
+FROM unnest('{0,-1 month,1 day -1 s,1 month 1 day,12001 months}'::text[]) AS span;
+SELECT is(etl._schedule_next('0 0 * * *', NULL, NULL, 'UTC', 'infinity'), NULL, 'nothing comes after the end of time');
+SELECT is(etl._schedule_previous('0 0 * * *', NULL, NULL, 'UTC', '-infinity'), NULL, 'or before its beginning');
+SELECT throws_like($$SELECT etl.preview_schedule(repeat('1,', 5000) || '1 * * * *')$$,
+                   'schedule "1,1,%" and so on has 10009 bytes');
 
 -- In words -----------------------------------------------------------------------------------------------------------
 
