@@ -114,6 +114,8 @@ AS 'MODULE_PATHNAME', 'etl_require_archive_folder';
 COMMENT ON FUNCTION etl._require_archive_folder(text) IS
     'Checks that a directory for archive files (file:///…) can be opened, where it is there: 42809 it or one above it '
     'is a link or no directory, 42501 no access, or not below pg_etl.archive_directory.';
+REVOKE EXECUTE ON FUNCTION etl._require_archive_folder(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION etl._require_archive_folder(text) TO pg_write_server_files;
 
 CREATE FUNCTION etl._retention_file_target(target text, archive_to text)
 RETURNS text
@@ -149,8 +151,8 @@ BEGIN
             MESSAGE = format('archive_to "%s" is not below the archive directory "%s"', archive_to, root),
             HINT = format('Name file://%s or a directory below it.', root);
     END IF;
-    PERFORM etl._require_archive_access(true), etl._require_archive_access(false),
-        etl._require_archive_folder('file://' || path);
+    PERFORM etl._require_archive_access(true), etl._require_archive_access(false);
+    PERFORM etl._require_archive_folder('file://' || path); -- which needs these rights
     RETURN 'file://' || path;
 END
 $$;
