@@ -71,26 +71,6 @@ COMMENT ON FUNCTION etl._retention_change(
     'Puts a changed policy in place of a stored one after checking its tables, and writes the differences into the '
     'audit log under the name of the action; only a notice when nothing differs.';
 
-CREATE FUNCTION etl._retention_require_relation(policy etl.retention_policy)
-RETURNS regclass
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF to_regclass(policy.relation) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('table "%s" of retention policy "%s" does not exist', policy.relation, policy.name),
-            DETAIL = 'It was dropped or renamed after the policy had been defined.',
-            HINT = format('Call etl.remove_retention_policy(%L), and define a policy for the table that is there now.',
-                          policy.name);
-    END IF;
-    RETURN policy.relation::regclass;
-END
-$$;
-COMMENT ON FUNCTION etl._retention_require_relation(etl.retention_policy) IS
-    'The table of a policy, after checking that it is still there (42P01).';
-
 CREATE FUNCTION etl._retention_with_spans(
     policy etl.retention_policy, tiers etl.retention_tier[], keep interval, archive_keep interval)
 RETURNS etl.retention_tier[]
@@ -145,7 +125,7 @@ DECLARE
     stored etl.retention_policy := etl._retention_lock(name);
     wanted etl.retention_policy := stored;
     tiers etl.retention_tier[] := ARRAY(SELECT etl._retention_tiers(stored));
-    relation regclass := etl._retention_require_relation(stored);
+    relation regclass := etl._policy_table(stored.relation, 'retention', stored.name);
 BEGIN
     wanted.time_column := coalesce(time_column, stored.time_column);
     wanted.filter := CASE WHEN btrim(filter) = '' THEN NULL ELSE coalesce(filter, stored.filter) END;

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored etl.retention_policy := etl._retention_lock(policy);
-    relation regclass := etl._retention_require_relation(stored);
+    relation regclass := etl._policy_table(stored.relation, 'retention', stored.name);
     tiers etl.retention_tier[] := ARRAY(SELECT etl._retention_tiers(stored));
     target text := etl._retention_target(relation, archive_to);
 BEGIN
@@ -39,7 +39,7 @@ DECLARE
     tiers etl.retention_tier[] := ARRAY(SELECT etl._retention_tiers(stored));
     doomed etl.retention_tier := tiers[tier];
 BEGIN
-    PERFORM etl._retention_require_relation(stored);
+    PERFORM etl._policy_table(stored.relation, 'retention', stored.name);
     IF doomed.tier IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',

@@ -118,7 +118,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation CONSTANT regclass := etl._partition_require_relation(policy);
+    relation CONSTANT regclass := etl._policy_table(policy.relation, 'partition', policy.name);
     since CONSTANT timestamptz := state ->> 'since';
     piece record;
     gap record;

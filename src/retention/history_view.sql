@@ -162,7 +162,7 @@ BEGIN
             MESSAGE = format('name "%s" is not the name of a view', left(name, 200)),
             HINT = 'Write it as in SQL, in at most 63 bytes: orders_history or reports.orders_history.';
     END IF;
-    PERFORM etl._retention_require_relation(stored);
+    PERFORM etl._policy_table(stored.relation, 'retention', stored.name);
     view_name := CASE
         WHEN name IS NULL THEN format('%I.%I', parts[1], left(parts[2], 55) || '_history')
         WHEN cardinality(named) = 1 THEN format('%I.%I', parts[1], named[1])

@@ -347,26 +347,6 @@ Errors: 42809 not a table that is partitioned by ranges of one column, or a temp
 42501 another role's table, 55000 pg_partman manages it, or a schedule without pg_cron, 22023 a width that does not fit
 the calendar, another bad number, name, setting or schedule, 42710 the name is taken or the table has a policy.$$;
 
-CREATE FUNCTION etl._partition_require_relation(policy etl.partition_policy)
-RETURNS regclass
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF to_regclass(policy.relation) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('table "%s" of partition policy "%s" does not exist', policy.relation, policy.name),
-            DETAIL = 'It was dropped or renamed after the policy had been defined.',
-            HINT = format('Call etl.remove_partition_policy(%L), and define a policy for the table that is there now.',
-                          policy.name);
-    END IF;
-    RETURN policy.relation::regclass;
-END
-$$;
-COMMENT ON FUNCTION etl._partition_require_relation(etl.partition_policy) IS
-    'The table of a policy, after checking that it is still there (42P01).';
-
 CREATE FUNCTION etl.alter_partition_policy(
     name text,
     every interval DEFAULT NULL,
@@ -388,7 +368,7 @@ BEGIN
     wanted.schedule := CASE WHEN btrim(schedule) = '' THEN NULL
                             ELSE coalesce(lower(btrim(schedule)), stored.schedule) END;
     wanted.lock_timeout := coalesce(lock_timeout, stored.lock_timeout);
-    PERFORM etl._partition_check_relation(etl._partition_require_relation(stored)),
+    PERFORM etl._partition_check_relation(etl._policy_table(stored.relation, 'partition', stored.name)),
             etl._partition_check_settings(wanted);
     IF schedule IS NOT NULL THEN
         PERFORM etl._retention_check_schedule(wanted.schedule), etl._partition_schedule(wanted);

@@ -1,6 +1,26 @@
 -- What is checked of a retention policy when it is defined, and again when it is run: its table, its time column, its
 -- spans and its settings.
 
+CREATE FUNCTION etl._policy_table(relation text, kind text, policy text)
+RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass(relation) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table "%s" of %s policy "%s" does not exist', relation, kind, policy),
+            DETAIL = 'It was dropped or renamed after the policy had been defined.',
+            HINT = format('Call etl.remove_%s_policy(%L), and define a policy for the table that is there now.', kind,
+                          policy);
+    END IF;
+    RETURN relation::regclass;
+END
+$$;
+COMMENT ON FUNCTION etl._policy_table(text, text, text) IS
+    'The table of a policy, of a kind (retention, partition) and a name, after checking that it is still there (42P01).';
+
 CREATE FUNCTION etl._retention_time_type(relation regclass, time_column name)
 RETURNS regtype
 LANGUAGE plpgsql STABLE
