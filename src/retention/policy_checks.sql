@@ -19,7 +19,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._policy_table(text, text, text) IS
-    'The table of a policy, of a kind (retention, partition) and a name, after checking that it is still there (42P01).';
+    'The table of a policy, of a kind (retention, partition) and a name, after checking that it is still there '
+    '(42P01).';
 
 CREATE FUNCTION etl._retention_time_type(relation regclass, time_column name)
 RETURNS regtype
