@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The whole job on the ticketing example (make demo): builds, starts a throw-away cluster, makes up the data, runs the
-# pipeline, lets pg_cron run a job, compares the results with what the data are known to hold, and prints a report.
+# The whole job on both examples (make demo): builds, starts a throw-away cluster, makes up the data of a ticket shop and
+# its recommender, runs their pipelines, by calls and by a tick that makes up for missed times, lets pg_cron tick,
+# compares the results with what the data are known to hold, and prints a report.
 #
 #   test/demo.sh              start afresh and run it         ROWS, SEED: size and seed of the data
 #   test/demo.sh psql [arg…]  look around in its database     PG_ETL_DEMO: its directory
@@ -13,7 +14,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 export PG_CONFIG=${PG_CONFIG:-pg_config} BUILD=${BUILD:-$top/build}
 dir=${PG_ETL_DEMO:-/tmp/pg_etl-demo-$(id -un)}
 rows=${ROWS:-200000} seed=${SEED:-42} as_of=$(date -u +'%Y-%m-%d %H:00:00+00')
-example=$top/docs/examples/ticketing
+shop=$top/docs/examples/ticketing
+recommender=$top/docs/examples/interactions
 database=ticketing
 
 sql() {
@@ -24,18 +26,27 @@ create_extensions() {
     sql -c 'CREATE EXTENSION pg_cron' -c 'CREATE EXTENSION pg_etl'
 }
 
-run_pipeline() {
-    sql <<< "CALL etl.run_pipeline('nightly', :'as_of')"
+make_training_data() {
+    sql <<< "CALL etl.backfill('training_data', :'as_of'::timestamptz - interval '12 hours', :'as_of', '6 hours')"
 }
 
-# The job that keeps the materialized view kpi_hourly fresh, run by pg_cron itself. Instead of waiting for its minute it
-# is made due when the server starts, the server restarts, and the job gets its own schedule back.
-run_cron_job() {
-    local job schedule
-    job=$(sql -At -c "SELECT jobid FROM cron.job WHERE command LIKE '%refresh_matview%kpi_hourly%'")
-    schedule=$(sql -At -c "SELECT schedule FROM cron.job WHERE jobid = $job")
-    sql -c "SELECT cron.alter_job($job, schedule => '@reboot')" && cluster_down "$dir" && cluster_up "$dir" &&
-        wait_for_job "$job" && sql -c "SELECT cron.alter_job($job, schedule => '$schedule')"
+# The jobs that tick and that keep the materialized view kpi_hourly fresh, run by pg_cron itself. Instead of waiting for
+# their minute they are made due when the server starts, the server restarts, and the jobs get their own schedules back.
+run_cron_jobs() {
+    local jobs job schedules=''
+    jobs=$(sql -At -c "SELECT jobid FROM cron.job WHERE command LIKE 'CALL etl.tick%' OR command LIKE '%kpi_hourly%'
+                       AND command LIKE '%refresh_matview%'")
+    [ "$(wc -l <<< "$jobs")" = 2 ] || { echo "not two jobs: $jobs"; sql -c 'TABLE cron.job'; return 1; }
+    for job in $jobs; do
+        schedules+=$(sql -At -c "SELECT format('SELECT cron.alter_job(%s, schedule => %L);', jobid, schedule)
+                                 FROM cron.job WHERE jobid = $job")
+        sql -c "SELECT cron.alter_job($job, schedule => '@reboot')" || return
+    done
+    cluster_down "$dir" && cluster_up "$dir" || return
+    for job in $jobs; do
+        wait_for_job "$job" || return
+    done
+    sql -c "$schedules"
 }
 
 wait_for_job() {
@@ -62,14 +73,18 @@ run() {
     [ -d "$stage" ] || step 'build the extension' cluster_stage "$stage"
     PG_ETL_STAGE=$stage step 'start a cluster' cluster_start "$dir" --database "$database"
     step 'create the extension' create_extensions
-    step 'create the tables' sql -f "$example/schema.sql"
-    step 'make up the data' sql -f "$example/data.sql"
-    step 'define suites, policies and the pipeline' sql -f "$example/pipeline.sql"
-    step 'run the pipeline' run_pipeline
-    step 'let pg_cron run a job' run_cron_job
-    step 'compare with the known numbers' sql -f "$example/check.sql"
+    step 'create the tables' sql -f "$shop/schema.sql" -f "$recommender/schema.sql"
+    step 'make up the data of the shop' sql -f "$shop/data.sql"
+    step 'make up the data of the recommender' sql -v rows=20000 -f "$recommender/data.sql"
+    step 'define suites, policies and the nightly job' sql -f "$shop/pipeline.sql"
+    step 'define features and training data' sql -f "$recommender/features.sql"
+    step 'make the training data of half a day' make_training_data
+    step 'run nights, and ticks for missed times' sql -f "$shop/nights.sql"
+    step 'let pg_cron tick' run_cron_jobs
+    step 'compare the shop with the known numbers' sql -f "$shop/check.sql"
+    step 'compare the recommender with plain SQL' sql -f "$recommender/check.sql"
     echo
-    sql -f "$example/report.sql"
+    sql -f "$shop/report.sql"
     echo
     echo "Done in $SECONDS s. \"make psql\" looks around in the database, \"make demo-stop\" ends it."
 }

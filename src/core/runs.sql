@@ -7,9 +7,10 @@ CREATE TABLE etl.run (
     kind text NOT NULL CHECK (kind IN ('pipeline', 'retention', 'partitions', 'refresh', 'features', 'rollup')),
     name text NOT NULL,
     as_of timestamptz NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at timestamptz DEFAULT clock_timestamp(), -- NULL: it waits in the queue
     finished_at timestamptz,
-    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'failed')),
+    status text NOT NULL DEFAULT 'running'
+        CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')),
     rows bigint,
     detail jsonb NOT NULL DEFAULT '{}',
     error text,
@@ -17,6 +18,9 @@ CREATE TABLE etl.run (
     UNIQUE (run_id, owner)
 );
 CREATE INDEX run_name_idx ON etl.run (kind, name, run_id);
+CREATE INDEX run_finished_idx ON etl.run (owner, finished_at, run_id)
+    WHERE kind IN ('pipeline', 'refresh', 'rollup', 'features'); -- those that etl.prune_history deletes
+CREATE INDEX run_open_idx ON etl.run (kind, owner) WHERE status IN ('queued', 'running');
 COMMENT ON TABLE etl.run IS
     'Runs of pipelines, retention and partition policies, refreshes of materialized views and of rollups, and '
     'materialisations of features, also those under way. Read them in etl.runs.';
@@ -44,8 +48,8 @@ FROM etl.run AS r;
 COMMENT ON VIEW etl.runs IS
     'One row for each run of a pipeline, a retention policy, a partition policy (kind partitions), a refresh of a '
     'materialized view (kind refresh) or of a rollup, or a materialisation of features: its logical time (as_of), how '
-    'long it took or takes, its status (running, succeeded, failed), the rows that it changed, counts per kind '
-    '(detail), and why it failed.';
+    'long it took or takes, its status (running, succeeded, failed; of pipelines also queued, cancelled, skipped), the '
+    'rows that it changed, counts per kind (detail), and why it failed.';
 GRANT SELECT ON etl.runs TO PUBLIC;
 
 CREATE FUNCTION etl._start_run(kind text, name text, as_of timestamptz)
@@ -73,7 +77,7 @@ AS $$
     WHERE r.run_id = _finish_run.run_id
 $$;
 COMMENT ON FUNCTION etl._finish_run(bigint, text, bigint, jsonb, text) IS
-    'Records how a run ended: status succeeded or failed, rows changed, detail (NULL keeps what is there), error text.';
+    'Records how a run ended: its status, the rows changed, detail (NULL keeps what is there), error text.';
 
 CREATE FUNCTION etl._lock_run(definitions regclass, id integer)
 RETURNS boolean
@@ -90,6 +94,13 @@ LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'etl_unlock_run';
 COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
     'Releases the session''s lock on a definition, however often the session took it.';
+
+CREATE FUNCTION etl._run_lock_holder(definitions regclass, id integer)
+RETURNS integer
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'etl_run_lock_holder';
+COMMENT ON FUNCTION etl._run_lock_holder(regclass, integer) IS
+    'The process id of another session that holds the lock of etl._lock_run on a definition; NULL when none does.';
 
 CREATE FUNCTION etl._rest(seconds double precision)
 RETURNS jsonb
@@ -134,7 +145,7 @@ AS $$
     SELECT coalesce(nullif(current_setting('pg_etl.as_of', true), '')::timestamptz, now())
 $$;
 COMMENT ON FUNCTION etl.as_of() IS
-    'Logical time of the pipeline step that is running: the as_of of etl.run_pipeline. Outside of a pipeline it is '
+    'Logical time of the pipeline step that is running: that of etl.run_pipeline. Outside of a pipeline it is '
     'now(). A step that computes with etl.as_of() gives the same result when it is run again for a past moment.';
 
 CREATE PROCEDURE etl._require_toplevel(procedure text)

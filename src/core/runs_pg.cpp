@@ -1,5 +1,6 @@
 // What procedures that commit as they go need: whether they may (etl._require_toplevel tells one that has to,
-// etl._may_commit one that can do without), and a lock from begin to end (etl._lock_run, etl._unlock_run).
+// etl._may_commit one that can do without), and a lock from begin to end (etl._lock_run, etl._unlock_run,
+// etl._run_lock_holder).
 #include "pg/call_context.hpp"
 #include "pg/run_lock.hpp"
 
@@ -53,6 +54,13 @@ ETL_FUNCTION(etl_lock_run, args)
 {
     const auto [kind, id] = definition(args);
     return args.result(etl::pg::lock_run(kind, id));
+}
+
+ETL_FUNCTION(etl_run_lock_holder, args)
+{
+    const auto [kind, id] = definition(args);
+    const int process = etl::pg::run_lock_holder(kind, id);
+    return process == 0 ? args.null_result() : args.result(static_cast<std::int32_t>(process));
 }
 
 ETL_FUNCTION(etl_unlock_run, args)

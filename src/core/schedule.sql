@@ -118,12 +118,14 @@ COMMENT ON FUNCTION etl._schedule_span(text) IS
 
 CREATE FUNCTION etl._schedule_anchor(span interval, timezone text, start_at timestamptz)
 RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- The first of a month, or a Monday
-    SELECT coalesce(start_at, CASE WHEN extract(year FROM span) + extract(month FROM span) > 0
-                                   THEN timestamp '2000-01-01' ELSE timestamp '2000-01-03' END AT TIME ZONE timezone)
+    RETURN coalesce(start_at, CASE WHEN extract(year FROM span) + extract(month FROM span) > 0
+                                   THEN timestamp '2000-01-01' ELSE timestamp '2000-01-03' END AT TIME ZONE timezone);
+END
 $$;
 COMMENT ON FUNCTION etl._schedule_anchor(interval, text, timestamptz) IS
     'The moment from which the spans of a schedule are counted: the given one or, in the given time zone, the '
@@ -131,12 +133,15 @@ COMMENT ON FUNCTION etl._schedule_anchor(interval, text, timestamptz) IS
 
 CREATE FUNCTION etl._next_time(schedule text, timezone text, start_at timestamptz, after timestamptz)
 RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE -- and not sql, which would be planned anew by each call
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._schedule_next(CASE WHEN s.span IS NULL THEN schedule END, s.span,
-                              etl._schedule_anchor(s.span, timezone, start_at), timezone, after)
-    FROM etl._schedule_span(schedule) AS s(span)
+DECLARE
+    span CONSTANT interval := etl._schedule_span(schedule);
+BEGIN
+    RETURN etl._schedule_next(CASE WHEN span IS NULL THEN schedule END, span,
+                              etl._schedule_anchor(span, timezone, start_at), timezone, after);
+END
 $$;
 COMMENT ON FUNCTION etl._next_time(text, text, timestamptz, timestamptz) IS
     'The first time after another at which a schedule comes; start_at is where spans begin (NULL: as '
@@ -144,12 +149,15 @@ COMMENT ON FUNCTION etl._next_time(text, text, timestamptz, timestamptz) IS
 
 CREATE FUNCTION etl._previous_time(schedule text, timezone text, start_at timestamptz, before timestamptz)
 RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE -- and not sql, which would be planned anew by each call
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._schedule_previous(CASE WHEN s.span IS NULL THEN schedule END, s.span,
-                                  etl._schedule_anchor(s.span, timezone, start_at), timezone, before)
-    FROM etl._schedule_span(schedule) AS s(span)
+DECLARE
+    span CONSTANT interval := etl._schedule_span(schedule);
+BEGIN
+    RETURN etl._schedule_previous(CASE WHEN span IS NULL THEN schedule END, span,
+                                  etl._schedule_anchor(span, timezone, start_at), timezone, before);
+END
 $$;
 COMMENT ON FUNCTION etl._previous_time(text, text, timestamptz, timestamptz) IS
     'The last time before another at which a schedule came; arguments as in etl._next_time.';

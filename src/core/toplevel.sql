@@ -1,22 +1,22 @@
 -- Statements that PostgreSQL executes outside of transactions only (DETACH PARTITION … CONCURRENTLY, VACUUM), for
 -- procedures: a background worker executes them as a client would send them.
 
-CREATE FUNCTION etl._worker_obstacle()
+CREATE FUNCTION etl._worker_obstacle(role name DEFAULT current_user)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
                WHEN NOT r.rolcanlogin AND current_setting('server_version_num')::integer < 170000 THEN 'no login'
-               WHEN NOT has_database_privilege(current_database(), 'CONNECT') THEN 'no connect'
+               WHEN NOT has_database_privilege(role, current_database(), 'CONNECT') THEN 'no connect'
            END
     FROM pg_roles AS r
-    WHERE r.rolname = current_user
+    WHERE r.rolname = role
 $$;
-COMMENT ON FUNCTION etl._worker_obstacle() IS
-    'Why no background worker can log in as the current role: no login or no connect; NULL when one can.';
+COMMENT ON FUNCTION etl._worker_obstacle(name) IS
+    'Why no background worker can log in as a role: no login or no connect; NULL when one can.';
 
-CREATE FUNCTION etl._worker_failure(outcome text, work text)
+CREATE FUNCTION etl._worker_failure(outcome text, work text, role name DEFAULT current_user)
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -27,19 +27,19 @@ AS $$
         ('no slot', '53000', format('no background worker slot is free for %s', work),
          format('max_worker_processes is %s, and all of them are taken.', current_setting('max_worker_processes')),
          'Raise max_worker_processes in postgresql.conf and restart the server.'),
-        ('no login', '28000', format('role "%s" is not permitted to log in', current_user),
+        ('no login', '28000', format('role "%s" is not permitted to log in', role),
          format('A session of its own, which logs in as that role, is needed for %s.', work),
-         format('ALTER ROLE %I LOGIN;', current_user)),
-        ('no connect', '42501', format('role "%s" may not connect to database "%s"', current_user, current_database()),
+         format('ALTER ROLE %I LOGIN;', role)),
+        ('no connect', '42501', format('role "%s" may not connect to database "%s"', role, current_database()),
          format('A session of its own, which logs in as that role, is needed for %s.', work),
-         format('GRANT CONNECT ON DATABASE %I TO %I;', current_database(), current_user)),
+         format('GRANT CONNECT ON DATABASE %I TO %I;', current_database(), role)),
         ('cancelled', '57014', format('%s was canceled', work), NULL, NULL),
         ('ended', '57P01', format('the background worker ended before %s had finished', work), NULL,
          'The server log tells why, for example that it was terminated.')
     ) AS f(outcome, state, message, detail, hint)
     WHERE f.outcome = _worker_failure.outcome
 $$;
-COMMENT ON FUNCTION etl._worker_failure(text, text) IS
+COMMENT ON FUNCTION etl._worker_failure(text, text, name) IS
     'The error (sqlstate, message, detail, hint) for a worker that did not do its work, by etl._worker_obstacle or '
     'what etl._execute_in_worker says; the second argument is what it had to do, in words.';
 

@@ -1,9 +1,10 @@
 // The query of a feature view, before it is run: its columns, whether it looks at the moment $1, and what feeds it.
-#include "feature/query_lineage_pg.hpp"
+#include "core/query_lineage_pg.hpp"
 #include "pg/query.hpp"
 #include "pg/result_set.hpp"
 #include "pg/role_lock.hpp"
 #include "pg/spi.hpp"
+#include "pg/tree_walker.hpp"
 
 extern "C" {
 #include <catalog/pg_type.h>
@@ -13,7 +14,9 @@ extern "C" {
 }
 
 #include <array>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace etl::feature {
 namespace {
@@ -34,27 +37,53 @@ const Query* analyse(const char* query)
     return made;
 }
 
-bool names_column(const lineage_sources& sources, Oid relation)
+bool find_parameter(Node* node, void* context)
 {
-    for (int i = 0; i < list_length(sources.relations); ++i) {
-        if (list_nth_oid(sources.relations, i) == relation && list_nth_int(sources.columns, i) != InvalidAttrNumber) {
-            return true;
+    if (node == nullptr) {
+        return false;
+    }
+    if (IsA(node, Param)) {
+        const auto* parameter = reinterpret_cast<const Param*>(node);
+        return parameter->paramkind == PARAM_EXTERN && parameter->paramid == *static_cast<const int*>(context);
+    }
+    if (IsA(node, Query)) {
+        return query_tree_walker(reinterpret_cast<Query*>(node), pg::walker(find_parameter), context, 0);
+    }
+    return expression_tree_walker(node, pg::walker(find_parameter), context);
+}
+
+// Whether a parameter occurs anywhere. May raise.
+bool uses_parameter(const Query* query, int number)
+{
+    return find_parameter(pg::as_node(query), &number);
+}
+
+// The columns by their relations, whatever becomes of them; column 0 where none of the relation's columns is named.
+std::set<std::pair<Oid, int>> places_of(const List* sources)
+{
+    std::set<std::pair<Oid, int>> places;
+    std::set<Oid> named;
+    for (int i = 0; i < list_length(sources); ++i) {
+        const auto* each = static_cast<const lineage::source*>(list_nth(sources, i));
+        places.emplace(each->relation, each->column);
+        if (each->column != InvalidAttrNumber) {
+            named.insert(each->relation);
         }
     }
-    return false;
+    for (const Oid relation : named) {
+        places.erase({relation, InvalidAttrNumber});
+    }
+    return places;
 }
 
 // A row for each source; `output` is nullptr for what decides the rows.
-void put_sources(pg::result_set& rows, const lineage_sources& sources, const char* output)
+void put_sources(pg::result_set& rows, const List* sources, const char* output)
 {
-    for (int i = 0; i < list_length(sources.relations); ++i) {
-        const Oid relation = list_nth_oid(sources.relations, i);
-        const auto column = static_cast<AttrNumber>(list_nth_int(sources.columns, i));
+    for (const auto& [relation, number] : places_of(sources)) {
+        const auto column = static_cast<AttrNumber>(number);
         const bool whole = column == InvalidAttrNumber;
-        if (whole && names_column(sources, relation)) {
-            continue;
-        }
-        const char* name = whole ? nullptr : pg::call([=] { return get_attname(relation, column, false); });
+        const char* name =
+            whole ? nullptr : pg::call([from = relation, column] { return get_attname(from, column, false); });
         std::array values{output == nullptr ? Datum{0} : pg::make_text(output), ObjectIdGetDatum(relation),
                           whole ? Datum{0} : pg::make_text(name)};
         std::array nulls{output == nullptr, false, whole};
@@ -100,9 +129,10 @@ ETL_FUNCTION(etl_query_lineage, args)
     for (int i = 0; i < list_length(analysed->targetList); ++i) {
         const auto* target = static_cast<const TargetEntry*>(list_nth(analysed->targetList, i));
         if (!target->resjunk) {
-            put_sources(rows, pg::call([&] { return value_sources(analysed, target->resno); }), target->resname);
+            put_sources(rows, pg::call([&] { return lineage::value_sources(analysed, target->resno); }),
+                        target->resname);
         }
     }
-    put_sources(rows, pg::call([&] { return row_sources(analysed); }), nullptr);
+    put_sources(rows, pg::call([&] { return lineage::row_sources(analysed); }), nullptr);
     return rows.finish();
 }

@@ -1,4 +1,6 @@
 #include "pg/background_worker.hpp"
+#include "pg/role_lock.hpp"
+#include "pg/worker_description.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -29,35 +31,7 @@ extern "C" {
 namespace etl::pg {
 namespace {
 
-static_assert(sizeof(worker_order) <= BGW_EXTRALEN);
-
 // The session that waits --------------------------------------------------------------------------------------------
-
-BackgroundWorker describe(const char* main_function, std::string_view title, std::int64_t id)
-{
-    const worker_order order = {id, MyDatabaseId, GetUserId()};
-    BackgroundWorker worker = {};
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    worker.bgw_notify_pid = MyProcPid;
-    strlcpy(worker.bgw_library_name, "pg_etl", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, main_function, sizeof worker.bgw_function_name);
-    strlcpy(worker.bgw_type, "pg_etl step", sizeof worker.bgw_type);
-    const int room = static_cast<int>(sizeof worker.bgw_name) - 1;
-    memcpy(worker.bgw_name, title.data(), pg_mbcliplen(title.data(), static_cast<int>(title.size()), room));
-    memcpy(worker.bgw_extra, &order, sizeof order);
-    return worker;
-}
-
-// Ends the transaction of the procedure that called, and with it the snapshot that PostgreSQL holds for a CALL: it
-// would keep VACUUM from removing anything for as long as the worker takes.
-void commit_for_caller()
-{
-    SPI_connect_ext(SPI_OPT_NONATOMIC);
-    SPI_commit();
-    SPI_finish();
-}
 
 bool has_stopped(BackgroundWorkerHandle* handle)
 {
@@ -71,22 +45,6 @@ void wait_for_latch()
 {
     WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
-}
-
-// True when the session was told to cancel the statement. To be terminated is no error to come back from: it ends the
-// process here, and terminate_at_exit() ends the worker.
-bool told_to_cancel()
-{
-    try {
-        poll();
-        return false;
-    } catch (const error_in_flight&) {
-        if (geterrcode() != ERRCODE_QUERY_CANCELED) {
-            throw;
-        }
-        FlushErrorState();
-        return true;
-    }
 }
 
 void terminate_at_exit(int, Datum handle)
@@ -206,6 +164,15 @@ std::uint64_t execute_statement(RawStmt* statement, const char* sql)
     return completion.nprocessed;
 }
 
+// PostgreSQL would read from the server's standard input, and find nothing.
+void refuse_client(const Node* statement)
+{
+    if (IsA(statement, CopyStmt) && reinterpret_cast<const CopyStmt*>(statement)->filename == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a worker has no client to COPY from or to"),
+                        errhint("COPY from or to a file.")));
+    }
+}
+
 std::uint64_t execute_script(const char* sql)
 {
     MemoryContextSwitchTo(worker_memory());
@@ -213,7 +180,9 @@ std::uint64_t execute_script(const char* sql)
     ListCell* cell;
     foreach (cell, pg_parse_query(sql)) {
         CHECK_FOR_INTERRUPTS();
-        rows = execute_statement(static_cast<RawStmt*>(lfirst(cell)), sql);
+        auto* statement = static_cast<RawStmt*>(lfirst(cell));
+        refuse_client(statement->stmt);
+        rows = execute_statement(statement, sql);
     }
     if (IsTransactionBlock()) {
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("the script ends inside a transaction block"),
@@ -246,11 +215,57 @@ script_result take_error()
 
 constexpr int most_arguments = 8;
 
+// The role of the order where it is not the one that logged in. Nobody but C++ acts as it.
+Oid recording_role = InvalidOid;
+
 void take_row(const char** row, int columns)
 {
     for (int i = 0; i < columns; ++i) {
         row[i] = keep(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1));
     }
+}
+
+bool run_query(const char* query, std::initializer_list<const char*> arguments, const char** row, int columns)
+{
+    std::array<Oid, most_arguments> types;
+    std::array<Datum, most_arguments> values = {};
+    std::array<char, most_arguments> nulls;
+    types.fill(TEXTOID);
+    nulls.fill('n');
+    int count = 0;
+    for (const char* argument : arguments) {
+        if (argument != nullptr) {
+            values[count] = CStringGetTextDatum(argument);
+            nulls[count] = ' ';
+        }
+        ++count;
+    }
+    SPI_execute_with_args(query, count, types.data(), values.data(), nulls.data(), false, 1);
+    const bool found = SPI_processed > 0;
+    if (found && columns > 0) {
+        take_row(row, columns);
+    }
+    return found;
+}
+
+// Whatever the session's default: a stricter level refuses to change a row that another session has changed meanwhile.
+void read_what_is_committed()
+{
+    XactIsoLevel = XACT_READ_COMMITTED;
+}
+
+template <class F>
+bool in_transaction(F&& f)
+{
+    StartTransactionCommand();
+    read_what_is_committed();
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    const bool found = f();
+    SPI_finish();
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+    return found;
 }
 
 } // namespace
@@ -267,9 +282,54 @@ const char* text_of(worker_end end)
     }
 }
 
+worker_order order_of(std::int64_t id)
+{
+    return {id, 0, MyDatabaseId, GetUserId(), GetUserId()};
+}
+
+BackgroundWorker describe_worker(const char* type, const char* main_function, std::string_view title,
+                                 const worker_order& order, pid_t notified)
+{
+    BackgroundWorker worker = {};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    worker.bgw_notify_pid = notified;
+    strlcpy(worker.bgw_library_name, "pg_etl", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, main_function, sizeof worker.bgw_function_name);
+    strlcpy(worker.bgw_type, type, sizeof worker.bgw_type);
+    const int room = static_cast<int>(sizeof worker.bgw_name) - 1;
+    memcpy(worker.bgw_name, title.data(), pg_mbcliplen(title.data(), static_cast<int>(title.size()), room));
+    static_assert(sizeof order <= BGW_EXTRALEN);
+    memcpy(worker.bgw_extra, &order, sizeof order);
+    return worker;
+}
+
+void commit_for_caller()
+{
+    SPI_connect_ext(SPI_OPT_NONATOMIC);
+    SPI_commit();
+    SPI_finish();
+    read_what_is_committed();
+}
+
+bool told_to_cancel()
+{
+    try {
+        poll();
+        return false;
+    } catch (const error_in_flight&) {
+        if (geterrcode() != ERRCODE_QUERY_CANCELED) {
+            throw;
+        }
+        FlushErrorState();
+        return true;
+    }
+}
+
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id)
 {
-    BackgroundWorker worker = describe(main_function, title, id);
+    BackgroundWorker worker = describe_worker("pg_etl step", main_function, title, order_of(id), MyProcPid);
     commit_for_caller();
     BackgroundWorkerHandle* handle;
     if (!RegisterDynamicBackgroundWorker(&worker, &handle)) {
@@ -286,15 +346,19 @@ worker_order attach()
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(order.database, order.role, login_flags);
+    BackgroundWorkerInitializeConnectionByOid(order.database, order.login, login_flags);
+    recording_role = order.role == order.login ? InvalidOid : order.role;
     set_session("application_name", MyBgworkerEntry->bgw_name);
-    resume_role(); // the role may have a default for the setting role
+    set_session("role", "none"); // the role may have a default for it
     return order;
 }
 
-void resume_role()
+void resume_session()
 {
-    transact("RESET SESSION AUTHORIZATION", {});
+    in_transaction([] {
+        run_query("RESET ALL", {}, nullptr, 0);
+        return run_query("RESET SESSION AUTHORIZATION", {}, nullptr, 0);
+    });
     set_session("role", "none");
 }
 
@@ -308,40 +372,29 @@ bool transact(const char* query, std::initializer_list<const char*> arguments, c
     if (arguments.size() > most_arguments) {
         throw error(sqlstate::internal_error, "too many arguments for transact");
     }
-    std::array<Oid, most_arguments> types;
-    std::array<Datum, most_arguments> values = {};
-    std::array<char, most_arguments> nulls;
-    types.fill(TEXTOID);
-    nulls.fill('n');
-    StartTransactionCommand();
-    SPI_connect();
-    PushActiveSnapshot(GetTransactionSnapshot());
-    int count = 0;
-    for (const char* argument : arguments) {
-        if (argument != nullptr) {
-            values[count] = CStringGetTextDatum(argument);
-            nulls[count] = ' ';
-        }
-        ++count;
+    if (!OidIsValid(recording_role)) {
+        return in_transaction([&] { return run_query(query, arguments, row, columns); });
     }
-    SPI_execute_with_args(query, count, types.data(), values.data(), nulls.data(), false, 1);
-    const bool found = SPI_processed > 0;
-    if (found && columns > 0) {
-        take_row(row, columns);
-    }
-    SPI_finish();
-    PopActiveSnapshot();
-    CommitTransactionCommand();
-    return found;
+    return in_transaction([&] {
+        bool found = false;
+        with_role(recording_role, SECURITY_LOCAL_USERID_CHANGE,
+                  [&] { found = run_query(query, arguments, row, columns); });
+        return found;
+    });
 }
 
-script_result run_script(const char* sql)
+script_result run_script(const char* sql, const char* search_path)
 {
     script_result result;
     debug_query_string = sql;
     pgstat_report_activity(STATE_RUNNING, sql);
     try {
-        result.rows = call([sql] { return execute_script(sql); });
+        result.rows = call([sql, search_path] {
+            if (search_path != nullptr) {
+                set_session("search_path", search_path);
+            }
+            return execute_script(sql);
+        });
     } catch (const error_in_flight&) {
         result = take_error();
     }

@@ -17,14 +17,27 @@ namespace etl::pg {
 // What a worker is told. It travels through shared memory as plain bytes.
 struct worker_order {
     std::int64_t id; // what to work on: its main function knows what that is
+    std::int32_t attempt;
     Oid database;
-    Oid role; // the current role of the session, which SET ROLE may have chosen
+    Oid login; // the role that it logs in as: whatever it executes cannot leave it
+    Oid role;  // the role for which it reads its order and records how it went
 };
+
+// An order for the current role of the session, which SET ROLE may have chosen, in the session's database.
+worker_order order_of(std::int64_t id);
 
 enum class worker_end { ended, no_slot, cancelled };
 
 // As SQL is told: ended, no slot, cancelled.
 const char* text_of(worker_end end);
+
+// True when the session was told to cancel the statement, which then is done with. To be terminated is no error to come
+// back from: it ends the process here.
+bool told_to_cancel();
+
+// Ends the transaction of the procedure that called, and with it the snapshot that PostgreSQL holds for a CALL: it would
+// keep VACUUM from removing anything for as long as a worker takes. The next one reads what is committed (READ COMMITTED).
+void commit_for_caller();
 
 // Starts a worker of this library in the calling session's database and waits until it has ended. The worker logs in as
 // the current role and not as the session's, so that it has no other role to go back to.
@@ -36,14 +49,14 @@ worker_end run_in_worker(const char* main_function, std::string_view title, std:
 // In the worker: takes signals as every session does, and connects. Returns what run_in_worker() was given.
 worker_order attach();
 
-// In the worker: acts as the role that it logged in as, whatever the script has made of the session since.
-void resume_role();
+// In the worker: the settings and the role that it logged in with, whatever a script has made of the session since.
+void resume_session();
 
 // In the worker: a setting for the rest of the session.
 void set_session(const char* name, const char* value);
 
-// In the worker: a query in a transaction of its own, with text arguments (nullptr is NULL). Its first row, as text,
-// goes to `row`, which lives as long as the worker; false when there is none.
+// In the worker: a query in a transaction of its own, as the role of its order, with text arguments (nullptr is NULL).
+// Its first row, as text, goes to `row`, which lives as long as the worker; false when there is none.
 bool transact(const char* query, std::initializer_list<const char*> arguments, const char** row = nullptr,
               int columns = 0);
 
@@ -58,8 +71,9 @@ struct script_result {
     const char* context = nullptr;
 };
 
-// In the worker: executes statements one after the other, each by itself as psql sends them, until one fails.
-script_result run_script(const char* sql);
+// In the worker: executes statements one after the other, each by itself as psql sends them, until one fails; with this
+// search_path, unless it is nullptr. One that is none is an error of the script.
+script_result run_script(const char* sql, const char* search_path = nullptr);
 
 // The row that a procedure with one INOUT argument returns.
 Datum row_of_one(arguments args, Datum value);

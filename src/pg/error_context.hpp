@@ -8,6 +8,16 @@ namespace etl::pg {
 // Sets the line of a PostgreSQL error, from within its report.
 void add_context_line(void* line);
 
+// SQL that came in an argument, and what it is: action of step "load".
+struct told_sql {
+    const char* sql;
+    const char* line;
+};
+
+// Sets the line of an error in such SQL and shows the place there, from within its report: it is none in the statement
+// that the user has sent.
+void add_told_sql(void* told);
+
 // call(f), with a line of context: "literal "abc" of expect_column_values_to_be_between(price)".
 template <class F>
 auto call_in_context(const char* line, F&& f)

@@ -33,6 +33,13 @@ requires std::is_trivially_destructible_v<T> T* allocate_array(std::size_t eleme
     return static_cast<T*>(allocate_in(CurrentMemoryContext, sizeof(T) * (elements + 1)));
 }
 
+// A plain record, gone with the current memory context.
+template <class T>
+requires std::is_trivially_destructible_v<T> T* fresh()
+{
+    return new (allocate_array<T>(1)) T{};
+}
+
 class context_resource final : public std::pmr::memory_resource {
   public:
     explicit context_resource(MemoryContext context = CurrentMemoryContext) noexcept : context_{context} {}

@@ -3,6 +3,7 @@
 #include "pg/portable_settings.hpp"
 #include "pg/role_lock.hpp"
 #include "pg/row_expression.hpp"
+#include "pg/tree_walker.hpp"
 
 extern "C" {
 #include <access/table.h>
@@ -11,7 +12,6 @@ extern "C" {
 #include <catalog/pg_proc.h>
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
-#include <nodes/nodeFuncs.h>
 #include <parser/parse_coerce.h>
 #include <parser/parse_collate.h>
 #include <parser/parse_expr.h>
@@ -30,18 +30,6 @@ namespace etl::pg {
 namespace {
 
 // Everything here may raise, and owns nothing.
-
-// PostgreSQL 15 declares walkers without their arguments.
-#if PG_VERSION_NUM >= 160000
-using any_walker = tree_walker_callback;
-#else
-using any_walker = bool (*)();
-#endif
-
-any_walker walker(bool (*visit)(Node*, void*))
-{
-    return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(visit));
-}
 
 [[noreturn]] void refuse(const char* what)
 {

@@ -25,7 +25,41 @@ void unlock_after_commit(XactEvent event, void*)
     }
 }
 
+// Whose place the held role has taken; InvalidOid for none.
+struct user {
+    Oid role;
+    int context;
+};
+user before_held = {InvalidOid, 0};
+
+// An abort puts the role back by itself.
+void leave_held_role(XactEvent event, void*)
+{
+    const bool is_kept = event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE;
+    if (is_kept && OidIsValid(before_held.role)) {
+        SetUserIdAndSecContext(before_held.role, before_held.context);
+    }
+    if (is_kept || event == XACT_EVENT_ABORT) {
+        before_held.role = InvalidOid;
+    }
+}
+
 } // namespace
+
+void hold_role(Oid role)
+{
+    static bool registered = false;
+    if (!registered) {
+        RegisterXactCallback(leave_held_role, nullptr);
+        registered = true;
+    }
+    user now;
+    GetUserIdAndSecContext(&now.role, &now.context);
+    if (!OidIsValid(before_held.role)) {
+        before_held = now;
+    }
+    SetUserIdAndSecContext(role, now.context | SECURITY_LOCAL_USERID_CHANGE);
+}
 
 void lock_role()
 {

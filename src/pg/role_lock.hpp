@@ -14,6 +14,10 @@ namespace etl::pg {
 // to the end of the transaction, or to the rollback of the subtransaction that took it.
 void lock_role();
 
+// Acts as a role, which SQL cannot leave, until the transaction has ended: what was put off to its commit (deferred
+// triggers, cursors WITH HOLD) is done as that role too.
+void hold_role(Oid role);
+
 // Acts as a role while f runs, with flags (SECURITY_…) added to those that are there. f may raise, and owns nothing;
 // where an error passes, the transaction's abort puts the role back.
 template <class F>

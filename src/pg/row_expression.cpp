@@ -38,7 +38,7 @@ bool is_star(const Node* node)
 
 // The text is parsed as PL/pgSQL parses its expressions: as what may follow SELECT, which can be more than one
 // expression.
-Node* parse_single_expression(const char* sql)
+Node* parse_single_expression(const char* sql, const char* hint)
 {
     const auto* raw = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_PLPGSQL_EXPR));
     const auto* select = reinterpret_cast<const SelectStmt*>(raw->stmt);
@@ -49,9 +49,8 @@ Node* parse_single_expression(const char* sql)
                        select->lockingClause == NIL && select->op == SETOP_NONE;
     const auto* target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
     if (!plain || target->name != nullptr || is_star(target->val)) {
-        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not one expression", sql),
-                        errhint("Write a boolean expression over the columns of the row, as it would stand after "
-                                "WHERE.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not one expression", sql), errhint("%s", hint)));
     }
     return target->val;
 }
@@ -70,17 +69,11 @@ struct expression_scope {
     known_functions functions; // that a value may call
 };
 
-// Positions in the expression are none in the statement that the user has sent.
 void explain_expression(void* scope)
 {
     const auto* of = static_cast<const expression_scope*>(scope);
-    const int position = geterrposition();
-    if (position > 0) {
-        errposition(0);
-        internalerrposition(position);
-        internalerrquery(of->sql);
-    }
-    errcontext_msg("%s", of->context);
+    told_sql told{of->sql, of->context};
+    add_told_sql(&told);
 }
 
 bool names_relation(const char* name, Oid relation)

@@ -23,7 +23,8 @@ extern "C" {
 namespace etl::pg {
 
 // The tree of a text that is one expression, before any name in it is looked up (42601 where it is not one). May raise.
-Node* parse_single_expression(const char* sql);
+Node* parse_single_expression(const char* sql, const char* hint = "Write a boolean expression over the columns of the "
+                                                                  "row, as it would stand after WHERE.");
 
 class row_expression {
   public:

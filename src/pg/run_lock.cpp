@@ -7,9 +7,13 @@ extern "C" {
 #include <access/xact.h>
 #include <miscadmin.h>
 #include <storage/lock.h>
+#include <storage/proc.h>
+#include <storage/procarray.h>
+#include <storage/sinvaladt.h>
 }
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace etl::pg {
@@ -46,6 +50,25 @@ void release_after_abort(XactEvent event, void*)
     }
 }
 
+PGPROC* process_of(const VirtualTransactionId& transaction)
+{
+#if PG_VERSION_NUM >= 170000
+    return ProcNumberGetProc(transaction.procNumber);
+#else
+    return BackendIdGetProc(transaction.backendId);
+#endif
+}
+
+// The quick way to a holder knows it by its transaction, and a session may hold its lock between two. May raise.
+int listed_holder(const LOCKTAG& tag)
+{
+    const LockData* all = GetLockStatusData();
+    const auto* held_it = std::find_if(all->locks, all->locks + all->nelements, [&tag](const LockInstanceData& lock) {
+        return std::memcmp(&lock.locktag, &tag, sizeof tag) == 0 && lock.holdMask != 0 && lock.pid != MyProcPid;
+    });
+    return held_it == all->locks + all->nelements ? 0 : held_it->pid;
+}
+
 void watch_aborts()
 {
     static bool registered = false;
@@ -67,6 +90,16 @@ bool lock_run(std::uint32_t kind, std::uint32_t id)
         held.push_back({kind, id});
     }
     return taken;
+}
+
+int run_lock_holder(std::uint32_t kind, std::uint32_t id)
+{
+    return call([tag = tag_of({kind, id})] {
+        int count = 0;
+        const VirtualTransactionId* holders = GetLockConflicts(&tag, ShareLock, &count);
+        const PGPROC* process = count == 0 ? nullptr : process_of(holders[0]);
+        return process == nullptr ? listed_holder(tag) : process->pid;
+    });
 }
 
 void unlock_run(std::uint32_t kind, std::uint32_t id)

@@ -9,6 +9,9 @@ namespace etl::pg {
 // unlock_run, and when a transaction is rolled back: then an error has ended the procedure, wherever it was.
 bool lock_run(std::uint32_t kind, std::uint32_t id);
 
+// The process of another session that holds it; 0 for none.
+int run_lock_holder(std::uint32_t kind, std::uint32_t id);
+
 // Releases it, however often the session took it.
 void unlock_run(std::uint32_t kind, std::uint32_t id);
 

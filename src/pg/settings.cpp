@@ -13,6 +13,14 @@ namespace etl::pg {
 namespace {
 
 char* as_of = nullptr;
+char* interval_start = nullptr;
+char* interval_end = nullptr;
+char* params = nullptr;
+char* run_id = nullptr;
+char* step = nullptr;
+char* step_run = nullptr;
+bool use_workers = true;
+int max_runners = 4;
 char* rollup_as_of = nullptr;
 char* archives = nullptr;
 char* rollup_uses_text = nullptr;
@@ -47,6 +55,13 @@ void define_memory(const char* name, const char* what, const char* otherwise, in
 {
     DefineCustomIntVariable(name, what, otherwise, kilobytes, *kilobytes, least, MAX_KILOBYTES, PGC_USERSET,
                             GUC_UNIT_KB, nullptr, nullptr, nullptr);
+}
+
+// What a step of a pipeline is told.
+void define_context(const char* name, const char* what, char** value)
+{
+    DefineCustomStringVariable(name, what, "Set for each step of a pipeline; empty outside of them.", value, "",
+                               PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 } // namespace
@@ -109,6 +124,18 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.as_of", "Logical time of the pipeline step that is running.",
                                "Set by etl.run_pipeline for each step and read by etl.as_of(); empty means now.",
                                &as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    define_context("pg_etl.interval_start", "Where the interval of the running step's run begins.", &interval_start);
+    define_context("pg_etl.interval_end", "Where the interval of the running step's run ends.", &interval_end);
+    define_context("pg_etl.params", "Parameters of the running step, as JSON.", &params);
+    define_context("pg_etl.run_id", "Number of the run that the running step belongs to.", &run_id);
+    define_context("pg_etl.step", "Name of the running step.", &step);
+    define_context("pg_etl.step_run", "Number of the running step in etl.step_run.", &step_run);
+    DefineCustomBoolVariable("pg_etl.use_workers", "Whether steps of pipelines may run in background workers.",
+                             "Off: the session that runs a pipeline executes its steps one by one.", &use_workers,
+                             use_workers, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_etl.max_runners", "How many runs of pipelines the scheduler has under way at once.",
+                            "Each takes a background worker beside those of its steps; further runs wait.",
+                            &max_runners, max_runners, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_as_of", "Moment that the refresh of a rollup speaks of.",
                                "Set by etl.refresh_rollup and read by filters of now(); empty means now.",
                                &rollup_as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);

@@ -40,6 +40,12 @@ void subtransaction::commit()
     restore();
 }
 
+void subtransaction::discard()
+{
+    call([] { RollbackAndReleaseCurrentSubTransaction(); });
+    restore();
+}
+
 caught_error subtransaction::roll_back()
 {
     ErrorData* raised = call([memory = memory_] {

@@ -26,6 +26,9 @@ class subtransaction {
 
     void commit();
 
+    // Rolls back what was done without an error: its locks go, and settings and roles are as before.
+    void discard();
+
     // After an error_in_flight has been caught, outside of the catch clause: rolls back and tells what it was. Errors
     // that are nobody's fault (cancellation, shutdown, a full disk, lost memory, what should never happen) go on.
     caught_error roll_back();

@@ -1,5 +1,7 @@
 #include "pg/used_objects.hpp"
 
+#include "pg/tree_walker.hpp"
+
 extern "C" {
 #include <access/htup_details.h>
 #include <access/stratnum.h>
@@ -9,7 +11,6 @@ extern "C" {
 #include <commands/defrem.h>
 #include <lib/stringinfo.h>
 #include <miscadmin.h>
-#include <nodes/nodeFuncs.h>
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
 #include <utils/regproc.h>
@@ -118,13 +119,6 @@ bool see_function(Oid function, void* context)
 
 bool visit_node(Node* node, void* context);
 
-// PostgreSQL 15 declares walkers without their arguments.
-#if PG_VERSION_NUM >= 160000
-constexpr tree_walker_callback walker = visit_node;
-#else
-bool (*const walker)() = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit_node));
-#endif
-
 Node* query_of_utility(Node* statement)
 {
     if (IsA(statement, CreateTableAsStmt)) {
@@ -140,8 +134,9 @@ bool visit_node(Node* node, void* context)
     }
     if (IsA(node, Query)) {
         auto* query = reinterpret_cast<Query*>(node);
-        return query->commandType == CMD_UTILITY ? visit_node(query_of_utility(query->utilityStmt), context)
-                                                 : query_tree_walker(query, walker, context, QTW_IGNORE_JOINALIASES);
+        return query->commandType == CMD_UTILITY
+                   ? visit_node(query_of_utility(query->utilityStmt), context)
+                   : query_tree_walker(query, walker(visit_node), context, QTW_IGNORE_JOINALIASES);
     }
     // The functions that read and write a type belong to it.
     if (!IsA(node, CoerceViaIO)) {
@@ -152,7 +147,7 @@ bool visit_node(Node* node, void* context)
     if (type >= FirstNormalObjectId) {
         walk.see(InvalidOid, type, walk.context);
     }
-    return expression_tree_walker(node, walker, context);
+    return expression_tree_walker(node, walker(visit_node), context);
 }
 
 struct name_list {

@@ -1,275 +1,205 @@
 -- Running pipelines.
 --
--- etl.run_pipeline writes one row per step into etl.step_run before the first of them begins; these rows are what is
--- run, so a definition that changes meanwhile takes effect with the next run. A step of kind 'sql' is executed by the
--- calling session in one transaction together with the row that says it succeeded: the step's work is there exactly if
--- it is recorded. A step of kind 'procedure' may commit inside, which PL/pgSQL cannot offer to dynamic SQL; it is
--- executed by a background worker (worker_pg.cpp) in a session of its own.
+-- The session that executes a run holds its lock and goes in turns: it looks what has ended, marks the steps that may
+-- begin and commits that, then hands them to background workers (worker_pg.cpp), each a session of its own, and waits
+-- for one of them to end. A step of kind 'sql' is one transaction together with the row that says it succeeded: the
+-- step's work is there exactly if it is recorded. Where no worker can be had the session executes the step itself, and
+-- so it does where a pipeline has max_parallel 1.
 --
--- Neither kind can get more rights than its owner's. A session may have come to the owner by SET ROLE from a role with
--- more rights; etl._lock_role() keeps a step from going back there, and a worker logs in as the owner.
+-- No step can get more rights than the role that it runs as. A session may have come to that role by SET ROLE from one
+-- with more rights; etl._execute_step keeps the step from going back there, and a worker logs in as that role.
 
-CREATE FUNCTION etl._fill_run(run_id bigint, pipeline_id integer, search_path text)
+CREATE FUNCTION etl._start_step_worker(step_run_id bigint, attempt integer, title text, login text)
+RETURNS boolean
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_start_step_worker';
+COMMENT ON FUNCTION etl._start_step_worker(bigint, integer, text, text) IS
+    'Starts a background worker that logs in as a role, executes an attempt of a step, records how it went, and ends; '
+    'false when no slot is free. It ends with this session. Errors: 42501 not that role, 42704 no such role.';
+
+CREATE FUNCTION etl._ended_workers()
+RETURNS bigint[]
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_ended_workers';
+COMMENT ON FUNCTION etl._ended_workers() IS
+    'The numbers of the steps whose workers, started by this session, have ended since it last asked.';
+
+CREATE PROCEDURE etl._commit()
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_commit';
+COMMENT ON PROCEDURE etl._commit() IS
+    'Commits; the next transaction is READ COMMITTED, whatever the default of the session: what others have recorded '
+    'meanwhile is to be seen.';
+
+CREATE PROCEDURE etl._await_workers(milliseconds integer, INOUT told text)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_await_workers';
+COMMENT ON PROCEDURE etl._await_workers(integer, text) IS
+    'Commits, so that this session holds no snapshot, and waits until a worker that it has started ends (told: ended), '
+    'the time is up (timeout), or it is told to cancel (cancelled).';
+
+CREATE PROCEDURE etl._end_workers()
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_end_workers';
+COMMENT ON PROCEDURE etl._end_workers() IS
+    'Commits, terminates the workers that this session has started, and waits until they have ended.';
+
+CREATE FUNCTION etl._settle_workers(run_id bigint)
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE edge AS (
-        SELECT s.name, d.needed
-        FROM etl.step AS s, unnest(s.depends_on) AS d(needed)
-        WHERE s.pipeline_id = _fill_run.pipeline_id
-    ), level(name, n) AS (
-        SELECT s.name, 0 FROM etl.step AS s WHERE s.pipeline_id = _fill_run.pipeline_id
-        UNION
-        SELECT e.name, l.n + 1 FROM level AS l JOIN edge AS e ON e.needed = l.name
-    ), deepest AS (
-        SELECT l.name, max(l.n) AS n FROM level AS l GROUP BY l.name
-    )
-    INSERT INTO etl.step_run (run_id, position, step, kind, action, depends_on, search_path)
-    SELECT _fill_run.run_id, row_number() OVER (ORDER BY d.n, s.step_id), s.name, s.kind, s.action, s.depends_on,
-           _fill_run.search_path
-    FROM etl.step AS s
-    JOIN deepest AS d USING (name)
-    WHERE s.pipeline_id = _fill_run.pipeline_id
-    ORDER BY d.n, s.step_id
+DECLARE
+    ended CONSTANT bigint[] := etl._ended_workers();
+BEGIN
+    IF ended <> '{}' THEN
+        PERFORM etl._close_attempt(s.step_run_id)
+        FROM etl.step_run AS s
+        WHERE s.step_run_id = ANY (ended) AND s.run_id = _settle_workers.run_id;
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION etl._fill_run(bigint, integer, text) IS
-    'Writes the steps of a run in their order: those that need nothing first, each later one after all that it needs, '
-    'otherwise as they were added.';
+COMMENT ON FUNCTION etl._settle_workers(bigint) IS
+    'Records the attempts of a run whose workers, started by this session, have ended without saying how it went. '
+    'Another run that this session has executed may be in other hands by now.';
 
-CREATE FUNCTION etl._close_lost_steps(name text)
+CREATE FUNCTION etl._stop_run(run_id bigint, reason text)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE etl.step_run AS s
-    SET status = CASE s.status WHEN 'running' THEN 'failed' ELSE 'skipped' END,
-        finished_at = CASE s.status WHEN 'running' THEN clock_timestamp() END,
-        error = 'the session that ran the pipeline ended before it had finished'
-    FROM etl.run AS r
-    WHERE r.kind = 'pipeline' AND r.name = _close_lost_steps.name AND r.status = 'running'
-      AND r.owner = current_user AND s.run_id = r.run_id AND s.status IN ('running', 'waiting')
+    SET status = CASE WHEN reason = 'timeout' AND s.status = 'running' THEN 'failed' ELSE 'cancelled' END,
+        finished_at = CASE WHEN s.status = 'running' THEN clock_timestamp() ELSE s.finished_at END,
+        sqlstate = '57014',
+        error = CASE reason WHEN 'timeout' THEN 'the run took longer than the timeout of its pipeline'
+                            ELSE 'the run was cancelled' END
+    WHERE s.run_id = _stop_run.run_id AND s.status IN ('waiting', 'running')
 $$;
-COMMENT ON FUNCTION etl._close_lost_steps(text) IS
-    'Ends the steps of runs that still say running although no session runs them. The caller holds the pipeline''s '
-    'lock, which proves it.';
+COMMENT ON FUNCTION etl._stop_run(bigint, text) IS
+    'Ends the steps of a run that have not ended; nobody executes them any more. reason: cancelled or timeout.';
 
-CREATE FUNCTION etl._pipeline_begin(name text, as_of timestamptz, search_path text)
-RETURNS etl.run
+CREATE FUNCTION etl._step_obstacle(step etl.step_run)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+               WHEN NOT current_setting('pg_etl.use_workers')::boolean THEN 'no slot'
+               ELSE etl._worker_obstacle(CASE WHEN step.mode = 'sql' THEN current_user
+                                              ELSE coalesce(step.run_as, current_user) END)
+           END
+$$;
+COMMENT ON FUNCTION etl._step_obstacle(etl.step_run) IS
+    'Why no background worker can execute a step, as etl._worker_obstacle says; NULL when one can. The worker of a '
+    'step of kind sql logs in as the owner and acts as run_as, that of another kind logs in as run_as.';
+
+CREATE FUNCTION etl._start_step(run_name text, step etl.step_run)
+RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored etl.pipeline := etl._pipeline(name);
-    begun etl.run;
+    obstacle text := etl._step_obstacle(step);
 BEGIN
-    PERFORM etl._require_moment(as_of, 'as_of');
-    IF NOT EXISTS (SELECT FROM etl.step AS s WHERE s.pipeline_id = stored.pipeline_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('pipeline "%s" has no steps', name),
-            HINT = format('Add one with etl.add_step(%L, …).', name);
+    IF obstacle IS NULL AND NOT etl._start_step_worker(
+        step.step_run_id, step.attempt, format('pg_etl %s/%s', run_name, step.step),
+        CASE WHEN step.mode = 'sql' THEN current_user ELSE coalesce(step.run_as, current_user) END)
+    THEN
+        obstacle := 'no slot';
     END IF;
-    PERFORM etl._check_steps(stored.pipeline_id);
-    IF NOT etl._lock_run('etl.pipeline', stored.pipeline_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'lock_not_available',
-            MESSAGE = format('pipeline "%s" is being run by another session', name),
-            HINT = 'Wait for it to end; etl.step_runs shows how far it is.';
-    END IF;
-    PERFORM etl._close_lost_steps(name);
-    PERFORM etl._close_lost_runs('pipeline', name);
-    begun.run_id := etl._start_run('pipeline', name, as_of);
-    PERFORM etl._fill_run(begun.run_id, stored.pipeline_id, search_path);
-    SELECT r.* INTO begun FROM etl.run AS r WHERE r.run_id = begun.run_id;
-    RETURN begun;
+    RETURN obstacle;
+EXCEPTION
+    WHEN insufficient_privilege OR undefined_object THEN
+        PERFORM etl._fail_step(step.step_run_id, step.attempt, SQLSTATE, SQLERRM, NULL,
+                               format('Let the step run as another role: etl.alter_step(%L, %L, run_as => ...).',
+                                      run_name, step.step));
+        RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION etl._pipeline_begin(text, timestamptz, text) IS
-    'Locks a pipeline for this session (55P03 when another one runs it) and records the run that begins and its steps.';
+COMMENT ON FUNCTION etl._start_step(text, etl.step_run) IS
+    'Hands an attempt of a step to a background worker, and returns why that cannot be done: no slot, no login or no '
+    'connect; NULL when it is done, or the step has failed because its role cannot be had.';
 
-CREATE FUNCTION etl._next_step(run_id bigint)
+CREATE FUNCTION etl._refuse_step(step etl.step_run, obstacle text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._fail_step(step.step_run_id, step.attempt, f.failure ->> 'sqlstate', f.failure ->> 'message',
+                          f.failure ->> 'detail', f.failure ->> 'hint')
+    FROM etl._worker_failure(obstacle, format('step "%s"', step.step),
+                             coalesce(step.run_as, current_user)) AS f(failure)
+$$;
+COMMENT ON FUNCTION etl._refuse_step(etl.step_run, text) IS
+    'Records that an attempt of a step that needs a background worker could not have one.';
+
+CREATE FUNCTION etl._hand_out(run etl.pipeline_run, begun etl.step_run[])
 RETURNS etl.step_run
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    upcoming etl.step_run;
-    obstacle record;
+    run_name text := (SELECT r.name FROM etl.run AS r WHERE r.run_id = run.run_id);
+    step etl.step_run;
+    obstacle text;
+    left_over etl.step_run[];
+    own etl.step_run;
+    is_busy boolean;
 BEGIN
-    LOOP
-        SELECT s.* INTO upcoming
-        FROM etl.step_run AS s
-        WHERE s.run_id = _next_step.run_id AND s.status = 'waiting'
-        ORDER BY s.position
-        LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN NULL;
-        END IF;
-        -- Whatever the step needs stands before it, and has ended.
-        SELECT s.step, s.status INTO obstacle
-        FROM etl.step_run AS s
-        WHERE s.run_id = _next_step.run_id AND s.step = ANY (upcoming.depends_on) AND s.status <> 'succeeded'
-        ORDER BY s.position
-        LIMIT 1;
-        EXIT WHEN NOT FOUND;
-        UPDATE etl.step_run AS s
-        SET status = 'skipped',
-            error = format(CASE obstacle.status
-                               WHEN 'failed' THEN 'step "%s", which it needs, failed'
-                               ELSE 'step "%s", which it needs, was skipped'
-                           END, obstacle.step)
-        WHERE s.step_run_id = upcoming.step_run_id;
-    END LOOP;
-    UPDATE etl.step_run AS s
-    SET status = 'running', started_at = clock_timestamp()
-    WHERE s.step_run_id = upcoming.step_run_id;
-    RETURN upcoming;
-END
-$$;
-COMMENT ON FUNCTION etl._next_step(bigint) IS
-    'Marks the next step of a run as running and returns it, or NULL when none is left. Steps before it that need one '
-    'that failed are marked as skipped.';
-
-CREATE FUNCTION etl._finish_step(
-    step_run_id bigint,
-    status text,
-    rows bigint,
-    sqlstate text DEFAULT NULL,
-    error text DEFAULT NULL,
-    detail text DEFAULT NULL,
-    hint text DEFAULT NULL,
-    context text DEFAULT NULL
-)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE etl.step_run AS s
-    SET status = _finish_step.status,
-        rows = _finish_step.rows,
-        sqlstate = _finish_step.sqlstate,
-        error = left(_finish_step.error, 10000),
-        detail = left(nullif(_finish_step.detail, ''), 10000),
-        hint = left(nullif(_finish_step.hint, ''), 10000),
-        context = left(nullif(_finish_step.context, ''), 10000),
-        finished_at = clock_timestamp()
-    WHERE s.step_run_id = _finish_step.step_run_id AND s.status = 'running';
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'the record of the running step cannot be found',
-            DETAIL = format('The current role is "%s".', current_user),
-            HINT = 'A step must not delete the record of its own run.';
+    IF begun[1].worker_pid IS NOT NULL THEN -- this session, and nobody else with max_parallel 1
+        RETURN begun[1];
     END IF;
+    FOREACH step IN ARRAY begun LOOP
+        obstacle := etl._start_step(run_name, step);
+        IF obstacle IS NOT NULL THEN
+            left_over := left_over || step;
+        END IF;
+    END LOOP;
+    IF left_over IS NULL THEN
+        RETURN NULL;
+    END IF;
+    is_busy := EXISTS (
+        SELECT FROM etl.step_run AS s
+        WHERE s.run_id = run.run_id AND s.status = 'running'
+          AND s.step_run_id <> ALL (ARRAY(SELECT o.step_run_id FROM unnest(left_over) AS o)));
+    FOREACH step IN ARRAY left_over LOOP
+        IF is_busy OR own.step_run_id IS NOT NULL THEN
+            PERFORM etl._return_step(step); -- whatever ends next makes room for it
+        ELSIF step.mode = 'sql' THEN
+            own := step;
+        ELSE
+            PERFORM etl._refuse_step(step, coalesce(etl._step_obstacle(step), 'no slot'));
+        END IF;
+    END LOOP;
+    UPDATE etl.step_run AS s SET worker_pid = pg_backend_pid() WHERE s.step_run_id = own.step_run_id;
+    RETURN own;
 END
 $$;
-COMMENT ON FUNCTION etl._finish_step(bigint, text, bigint, text, text, text, text, text) IS
-    'Records how a running step ended (55000 when it is not running or not the current role''s).';
+COMMENT ON FUNCTION etl._hand_out(etl.pipeline_run, etl.step_run[]) IS
+    'Hands attempts of steps to background workers, and returns the one that this session has to execute itself, if '
+    'any: where a pipeline has max_parallel 1, or no worker can be had and none is at work.';
 
-CREATE FUNCTION etl._moment_text(moment timestamptz)
+CREATE FUNCTION etl._run_own_step(run etl.pipeline_run, step etl.step_run)
 RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'
-SET datestyle = 'ISO, YMD'
-AS $$
-    SELECT moment::text
-$$;
-COMMENT ON FUNCTION etl._moment_text(timestamptz) IS
-    'A moment as text that means the same whatever time zone and date style it is read with.';
-
-CREATE FUNCTION etl._run_sql_step(step etl.step_run, as_of timestamptz)
-RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    touched bigint;
-    state text;
-    message text;
-    detail text;
-    hint text;
-    context text;
+    state text := etl._run_sql_attempt(step.step_run_id, step.attempt);
 BEGIN
-    PERFORM set_config('pg_etl.as_of', etl._moment_text(as_of), true);
-    PERFORM set_config('search_path', step.search_path, true);
-    EXECUTE step.action;
-    GET DIAGNOSTICS touched = ROW_COUNT;
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    SET CONSTRAINTS ALL IMMEDIATE; -- what would only fail at the commit fails here, where it is recorded
-    PERFORM etl._finish_step(step.step_run_id, 'succeeded', touched);
-    RETURN true;
-EXCEPTION
-    WHEN OTHERS OR query_canceled OR assert_failure THEN
-        GET STACKED DIAGNOSTICS
-            state = RETURNED_SQLSTATE,
-            message = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL,
-            hint = PG_EXCEPTION_HINT,
-            context = PG_EXCEPTION_CONTEXT;
-        IF state IN ('2D000', '25001') OR state = '0A000' AND message LIKE '%transaction commands%' THEN
-            hint := 'An action that commits, or that PostgreSQL runs outside of transactions only, needs a step of '
-                    'kind => ''procedure''.';
-        END IF;
-        PERFORM etl._finish_step(step.step_run_id, 'failed', NULL, state, message, detail, hint, context);
-        RETURN state <> '57014';
+    PERFORM etl._forget_progress();
+    RETURN CASE
+               WHEN state IS DISTINCT FROM '57014' THEN NULL
+               WHEN clock_timestamp() >= least(step.started_at + step.timeout, run.deadline) THEN NULL
+               ELSE 'cancelled'
+           END;
 END
 $$;
-COMMENT ON FUNCTION etl._run_sql_step(etl.step_run, timestamptz) IS
-    'Executes a step of kind sql and records its success in the same transaction, or its error after rolling back to '
-    'where it began. False when the session was told to cancel.';
+COMMENT ON FUNCTION etl._run_own_step(etl.pipeline_run, etl.step_run) IS
+    'Executes a step in this session; cancelled when the session was told to cancel meanwhile, else NULL.';
 
-CREATE PROCEDURE etl._run_in_worker(step_run_id bigint, title text, INOUT outcome text)
-LANGUAGE C
-AS 'MODULE_PATHNAME', 'etl_run_in_worker';
-COMMENT ON PROCEDURE etl._run_in_worker(bigint, text, text) IS
-    'Lets a background worker execute a step under this title and waits until it has ended. outcome: ended, or no slot '
-    'when no worker could be started, or cancelled when this session was told to cancel (the worker is ended then). '
-    'The worker records how the step went. Commits first, so that this session holds no snapshot while it waits, which '
-    'would keep VACUUM from cleaning up after the step.';
-
-CREATE FUNCTION etl._close_step(step_run_id bigint, outcome text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM etl.step_run AS s WHERE s.step_run_id = _close_step.step_run_id AND s.status = 'running'
-    ) THEN
-        RETURN;
-    ELSIF outcome = 'no slot' THEN
-        PERFORM etl._finish_step(
-            step_run_id, 'failed', NULL, '53000', 'no background worker slot is free for a step of kind procedure',
-            format('max_worker_processes is %s, and all of them are taken.', current_setting('max_worker_processes')),
-            'Raise max_worker_processes in postgresql.conf and restart the server.');
-    ELSIF outcome = 'no login' THEN
-        PERFORM etl._finish_step(
-            step_run_id, 'failed', NULL, '28000', format('role "%s" is not permitted to log in', current_user),
-            'A step of kind procedure is executed in a session of its own, which logs in as the owner of the pipeline.',
-            format('ALTER ROLE %I LOGIN;', current_user));
-    ELSIF outcome = 'no connect' THEN
-        PERFORM etl._finish_step(
-            step_run_id, 'failed', NULL, '42501',
-            format('role "%s" may not connect to database "%s"', current_user, current_database()),
-            'A step of kind procedure is executed in a session of its own, which logs in as the owner of the pipeline.',
-            format('GRANT CONNECT ON DATABASE %I TO %I;', current_database(), current_user));
-    ELSIF outcome = 'cancelled' THEN
-        PERFORM etl._finish_step(step_run_id, 'failed', NULL, '57014', 'canceled with the run of the pipeline');
-    ELSE
-        PERFORM etl._finish_step(
-            step_run_id, 'failed', NULL, '57P01', 'the background worker ended before the step had finished', NULL,
-            'The server log tells why, for example that it was terminated.');
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._close_step(bigint, text) IS
-    'Records the failure of a step whose worker could not do so itself; the outcome is that of '
-    'etl._run_in_worker or etl._worker_obstacle.';
-
-CREATE FUNCTION etl._pipeline_end(run_id bigint, cancelled boolean)
+CREATE FUNCTION etl._end_run(run_id bigint, reason text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -277,108 +207,116 @@ AS $$
 DECLARE
     counts record;
     failed etl.step_run;
+    state text;
 BEGIN
-    UPDATE etl.step_run AS s
-    SET status = 'skipped', error = 'the run was cancelled'
-    WHERE s.run_id = _pipeline_end.run_id AND s.status = 'waiting';
     SELECT count(*) AS steps,
            count(*) FILTER (WHERE s.status = 'succeeded') AS succeeded,
            count(*) FILTER (WHERE s.status = 'failed') AS failed,
            count(*) FILTER (WHERE s.status = 'skipped') AS skipped,
+           count(*) FILTER (WHERE s.status = 'cancelled') AS cancelled,
            sum(s.rows)::bigint AS rows
         INTO counts
     FROM etl.step_run AS s
-    WHERE s.run_id = _pipeline_end.run_id;
+    WHERE s.run_id = _end_run.run_id;
     SELECT s.* INTO failed
     FROM etl.step_run AS s
-    WHERE s.run_id = _pipeline_end.run_id AND s.status = 'failed'
-    ORDER BY s.sqlstate = '57014' AND cancelled DESC, s.position
+    WHERE s.run_id = _end_run.run_id AND s.status IN ('failed', 'cancelled')
+    ORDER BY s.sqlstate = '57014' AND reason IS NOT NULL DESC, s.started_at IS NULL, s.status = 'cancelled', s.position
     LIMIT 1;
-    PERFORM etl._finish_run(run_id, CASE WHEN counts.failed = 0 THEN 'succeeded' ELSE 'failed' END, counts.rows,
-                            to_jsonb(counts) - 'rows',
-                            CASE WHEN counts.failed > 0 THEN format('step "%s": %s', failed.step, failed.error) END);
+    state := CASE WHEN counts.failed + counts.cancelled = 0 THEN 'succeeded'
+                  WHEN reason = 'cancelled' THEN reason
+                  ELSE 'failed' END;
+    IF state = 'failed' THEN
+        PERFORM etl._stop_backfill(run_id); -- which locks its runs before this one, as cancelling them all does
+    END IF;
+    PERFORM etl._finish_run(run_id, state, counts.rows, to_jsonb(counts) - 'rows',
+                            CASE WHEN state <> 'succeeded' THEN format('step "%s": %s', failed.step, failed.error) END);
+    PERFORM etl._log_event(run_id, NULL, state, (SELECT r.error FROM etl.run AS r WHERE r.run_id = _end_run.run_id));
     RETURN failed.step_run_id;
 END
 $$;
-COMMENT ON FUNCTION etl._pipeline_end(bigint, boolean) IS
-    'Records the end of a run and returns the number of the first step that failed, if one did.';
+COMMENT ON FUNCTION etl._end_run(bigint, text) IS
+    'Records the end of a run and returns the number of the first step that failed, if one did. reason: why it was '
+    'stopped, or NULL.';
 
-CREATE FUNCTION etl._pipeline_raise(failed_step_run bigint, cancelled boolean)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    failed record;
-BEGIN
-    SELECT r.name AS pipeline, s.* INTO failed
-    FROM etl.step_run AS s
-    JOIN etl.run AS r USING (run_id)
-    WHERE s.step_run_id = failed_step_run;
-    RAISE EXCEPTION USING
-        ERRCODE = failed.sqlstate,
-        MESSAGE = format(CASE WHEN cancelled THEN 'pipeline "%s" was canceled at step "%s"'
-                              ELSE 'pipeline "%s" failed at step "%s"' END, failed.pipeline, failed.step),
-        DETAIL = concat_ws(E'\n', failed.error, failed.detail, failed.hint),
-        HINT = format('SELECT * FROM etl.step_runs WHERE run_id = %s ORDER BY position shows all steps.',
-                      failed.run_id);
-END
-$$;
-COMMENT ON FUNCTION etl._pipeline_raise(bigint, boolean) IS
-    'Raises the error of a run: the name of its first failed step, under the SQLSTATE of that step.';
-
-CREATE PROCEDURE etl.run_pipeline(name text, as_of timestamptz DEFAULT now())
+CREATE PROCEDURE etl._execute_run(run_id bigint, INOUT failed bigint)
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    caller_path pg_catalog.text := pg_catalog.current_setting('search_path');
-    pipeline integer;
-    run etl.run;
-    step etl.step_run;
-    outcome pg_catalog.text;
-    cancelled boolean := false;
-    failed bigint;
+    run etl.pipeline_run;
+    own etl.step_run;
+    begun etl.step_run[];
+    others pg_catalog.bool; -- workers of a session before this one may be at work
+    look pg_catalog.int4;
+    told pg_catalog.text;
+    reason pg_catalog.text;
 BEGIN
-    CALL etl._require_toplevel('etl.run_pipeline');
+    CALL etl._commit();
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    pipeline := (etl._pipeline(name)).pipeline_id;
-    run := etl._pipeline_begin(name, as_of, caller_path);
-    COMMIT;
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    WHILE NOT cancelled LOOP
-        step := etl._next_step(run.run_id);
+    SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = _execute_run.run_id;
+    PERFORM etl._settle_workers(run_id), etl._close_lost_attempts(run_id);
+    others := etl._has_running_step(run_id);
+    WHILE reason IS NULL LOOP
+        begun := ARRAY(SELECT t FROM etl._take_steps(run) AS t ORDER BY t.position);
+        EXIT WHEN pg_catalog.cardinality(begun) = 0 AND etl._next_look(run_id) IS NULL;
+        CALL etl._commit();
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        own := etl._hand_out(run, begun);
+        look := CASE WHEN own.step_run_id IS NULL THEN etl._next_look(run_id) END;
         COMMIT;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        EXIT WHEN step.step_run_id IS NULL;
-        IF step.kind = 'procedure' THEN
-            outcome := etl._worker_obstacle();
-            IF outcome IS NULL THEN
-                CALL etl._run_in_worker(step.step_run_id, 'pg_etl ' || run.name || '/' || step.step, outcome);
-            END IF;
-            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-            PERFORM etl._close_step(step.step_run_id, outcome);
-            cancelled := outcome = 'cancelled';
-        ELSE
-            PERFORM etl._lock_role();
-            cancelled := NOT etl._run_sql_step(step, run.as_of);
+        IF own.step_run_id IS NOT NULL THEN
+            reason := etl._run_own_step(run, own);
+            CALL etl._commit();
+        ELSIF look IS NOT NULL AND (pg_catalog.cardinality(begun) = 0 OR etl._has_running_step(run_id)) THEN
+            CALL etl._await_workers(look, told);
+            reason := CASE told WHEN 'cancelled' THEN told END;
         END IF;
-        COMMIT;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM etl._settle_workers(run_id);
+        others := others AND etl._close_left_attempts(run_id);
+        reason := coalesce(reason, etl._stop_reason(run_id));
     END LOOP;
-    failed := etl._pipeline_end(run.run_id, cancelled);
+    IF reason IS NOT NULL THEN
+        CALL etl._end_workers();
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM etl._stop_run(run_id, reason), etl._settle_workers(run_id); -- what was stopped has not failed
+    END IF;
+    failed := etl._end_run(run_id, reason);
     COMMIT;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    PERFORM etl._unlock_run('etl.pipeline', pipeline);
-    IF failed IS NOT NULL THEN
-        PERFORM etl._pipeline_raise(failed, cancelled);
-    END IF;
+    PERFORM etl._unlock_run('etl.pipeline_run', etl._lock_id(run_id));
 END
 $$;
-COMMENT ON PROCEDURE etl.run_pipeline(text, timestamptz) IS
-$$Runs the steps of a pipeline, each after those that it needs and in its own transaction; so it cannot be called inside
-a transaction block (2D000). A step that fails stops the steps that need it, directly or by way of others, and nothing
-else. Each run adds a row to etl.runs and one per step to etl.step_runs; both are there when the call returns.
-name: a pipeline of the current role. as_of: logical time of the run (default: now), which the steps read with
-etl.as_of().
-Errors: 42704 no such pipeline, 42501 another role's, 55000 it has no steps, 55P03 another session is running it, 22023
-bad as_of; when a step failed, an error under the step's own SQLSTATE is raised after all others have been run.$$;
+COMMENT ON PROCEDURE etl._execute_run(bigint, bigint) IS
+    'Executes a run that this session has taken, to its end. failed: the number of the first step that failed, if one '
+    'did.';
+
+CREATE PROCEDURE etl._run_queue()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    run pg_catalog.int8;
+    failed pg_catalog.int8;
+    looks pg_catalog.int4 := 0;
+BEGIN
+    LOOP
+        CALL etl._commit();
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        run := etl._take_next_run();
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        IF run IS NULL THEN
+            looks := looks + 1; -- another session may be taking a run of the same pipeline just now
+            EXIT WHEN looks > 5 OR NOT etl._is_run_left();
+            PERFORM pg_sleep(0.02 * looks * random());
+        ELSE
+            looks := 0;
+            CALL etl._execute_run(run, failed);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE etl._run_queue() IS
+    'Executes the lost and the queued runs of the current role, one after the other, until there is none that may '
+    'begin.';

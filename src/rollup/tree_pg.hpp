@@ -3,46 +3,30 @@
 #pragma once
 
 #include "pg/memory.hpp"
+#include "pg/tree_walker.hpp"
 
 extern "C" {
 #include <nodes/nodeFuncs.h>
 #include <nodes/parsenodes.h>
 }
 
-#include <new>
-#include <type_traits>
-
 namespace etl::rollup {
 
-// PostgreSQL 15 declares walkers and mutators without their arguments.
+using pg::any_walker;
+using pg::as_node;
+using pg::fresh;
+using pg::walker;
+
+// PostgreSQL 15 declares mutators without their arguments.
 #if PG_VERSION_NUM >= 160000
-using any_walker = tree_walker_callback;
 using any_mutator = tree_mutator_callback;
 #else
-using any_walker = bool (*)();
 using any_mutator = Node* (*)();
 #endif
-
-inline any_walker walker(bool (*of)(Node*, void*))
-{
-    return reinterpret_cast<any_walker>(reinterpret_cast<void (*)()>(of));
-}
 
 inline any_mutator mutator(Node* (*of)(Node*, void*))
 {
     return reinterpret_cast<any_mutator>(reinterpret_cast<void (*)()>(of));
-}
-
-inline Node* as_node(const void* node)
-{
-    return static_cast<Node*>(const_cast<void*>(node));
-}
-
-// A record of ours beside the trees, gone with the current memory context.
-template <class T>
-requires std::is_trivially_destructible_v<T> T* fresh()
-{
-    return new (pg::allocate_array<T>(1)) T{};
 }
 
 // A query within those that surround it, as varlevelsup counts them.

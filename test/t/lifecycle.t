@@ -65,6 +65,19 @@ pg_dump -d before -f "$dir/dump.sql"
 is "$(q -d after -f "$dir/dump.sql" 2>&1 | grep -v '^[ 0-9]*$' || true)" '' 'the dump is restored without a word'
 is "$(configuration after)" "$(cat "$dir/configuration")" \
     'suites, policies, pipelines, runs, quarantined rows, keys that were seen and removed duplicates are there'
+# The same, as one document: read, and applied where there is nothing but tables and functions.
+q -d before -c 'SELECT etl.export_config()' > "$dir/config.json"
+is "$(q -d after -c 'SELECT etl.export_config()')" "$(cat "$dir/config.json")" 'so does the exported configuration say'
+createdb made
+q -d made -c 'CREATE EXTENSION pg_etl' -c 'CREATE TABLE visits (at date) PARTITION BY RANGE (at)' > "$dir/made.out"
+q -d made -f "$top/docs/examples/ticketing/schema.sql" >> "$dir/made.out"
+q -d before -c "SELECT pg_get_functiondef(p.oid) || ';' FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace" |
+    q -d made
+apply="SELECT count(*) FROM etl.apply_config(:'config', prune => true)"
+is "$(q -d made -v config="$(cat "$dir/config.json")" 2> "$dir/notices" <<< "$apply" | awk '{print ($1 > 10)}')" 1 \
+    'the configuration of the example is applied elsewhere'
+is "$(q -d made -c 'SELECT etl.export_config()')" "$(cat "$dir/config.json")" 'where it is the same then'
+is "$(q -d made -v config="$(cat "$dir/config.json")" <<< "$apply")" 0 'and applied again does nothing'
 is "$(q -d after -c "SELECT etl.quarantine('transactions_raw', 'transactions')" 2> "$dir/notices")" 0 'and work'
 is "$(q -d after -c "CALL etl.create_partitions('visits', '2026-01-31')" -c "SELECT count(*) FROM pg_inherits WHERE inhparent = 'visits'::regclass" 2> "$dir/notices")" \
     2 'and partitions are created'

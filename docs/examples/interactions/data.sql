@@ -26,6 +26,7 @@
     \set as_of '2026-01-01 00:00:00+00'
 \endif
 
+SET search_path = recommender, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
 

@@ -38,7 +38,7 @@ SET LOCAL work_mem = '64MB';
 TRUNCATE events, transactions, transactions_raw, transactions_archive, fraud_predictions, fraud_predictions_archive,
     user_sessions, listings, referrals, security_events, blacklisted_wallets, admin_audit_log,
     admin_audit_log_archive, user_stats, dataset, expected_defects, expected_retention, validation_results,
-    dedupe_results RESTART IDENTITY;
+    alerts, observations RESTART IDENTITY;
 
 -- Sizes. Times are whole milliseconds since 1970 until they are stored: that is what "now" and the names in x count.
 SELECT (:rows)::bigint / 5 AS resales,

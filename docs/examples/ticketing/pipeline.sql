@@ -1,6 +1,6 @@
 -- Defines the work of a night on the tables of schema.sql: what a good row is, how long rows are kept, when the
 -- materialized views and the rollups (rollups.sql) are refreshed, and the pipeline "nightly" that does everything in
--- order. May be run again.
+-- order, every night at two. May be run again.
 --
 --     psql -f pipeline.sql
 --     psql -v as_of='2026-01-01 00:00:00+00' -f pipeline.sql
@@ -12,8 +12,6 @@
 --
 -- as_of is the moment up to which the suite accepts timestamps until a run of the pipeline sets it anew (default: now).
 -- Give the as_of that data.sql was run with, here and to the run: the rows "in the future" are so seen from there.
---
--- A step runs under the search path of whoever runs the pipeline, so the statements below name every schema.
 
 \set ON_ERROR_STOP on
 \if :{?as_of}
@@ -21,9 +19,10 @@
     SELECT now() AS as_of \gset
 \endif
 
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') AS have_cron,
+       CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN 'warning' ELSE 'error' END AS tell
+\gset
 SET client_min_messages = warning;
-
-SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') AS have_cron \gset
 
 BEGIN;
 
@@ -201,21 +200,55 @@ COMMENT ON FUNCTION public.refresh_user_stats(timestamptz) IS
 
 -- The night -----------------------------------------------------------------------------------------------------------
 
+-- What went wrong in a night, for whoever is on duty: he reads the table, or LISTENs to the channel "alerts".
+CREATE OR REPLACE FUNCTION public.raise_alerts()
+RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH raised AS (
+        INSERT INTO public.alerts (pipeline, run_id, night, step, sqlstate, message)
+        SELECT s.pipeline, s.run_id, etl.logical_time(), s.step, s.sqlstate,
+               regexp_replace(concat_ws(': ', s.error, s.detail), '\s+', ' ', 'g')
+        FROM etl.step_runs AS s
+        WHERE s.run_id = etl.run_id() AND s.status = 'failed'
+        RETURNING *
+    ),
+    told AS (
+        SELECT pg_notify('alerts', format('%s of %s failed at %s: %s', r.pipeline, r.night, r.step,
+                                          left(r.message, 1000)))
+        FROM raised AS r
+    )
+    SELECT count(*) FROM told
+$function$;
+
+COMMENT ON FUNCTION public.raise_alerts() IS
+    'For a step of a pipeline: writes the steps of its run that failed into alerts and tells those who listen. Returns '
+    'their number.';
+
+-- Every night at two by the clock on the wall, summer and winter. After an outage one run does for all nights that were
+-- missed, as it takes all that has landed until then.
+SET client_min_messages = :tell; -- without pg_cron, create_pipeline warns that nothing looks at schedules yet
 SELECT etl.drop_pipeline('nightly', if_exists => true)
 \g /dev/null
-SELECT etl.create_pipeline('nightly', 'Landing rows to clean table, features, dashboards and archives')
+SELECT etl.create_pipeline('nightly', schedule => '0 2 * * *', timezone => 'Europe/Berlin', catchup => 'last',
+           overlap => 'skip', max_parallel => 4, timeout => '3 hours', labels => '{"team": "data", "tier": 1}',
+           description => 'Landing rows to clean table, features, dashboards and archives')
 \g /dev/null
 
-SELECT etl.add_step('nightly', 'suite', 'SELECT public.load_transactions_suite(etl.as_of())')
+SELECT etl.add_step('nightly', 'suite', 'SELECT public.load_transactions_suite(etl.logical_time())')
 \g /dev/null
 
--- One scan that counts what is wrong, and writes the counts down before anything is taken out.
+-- One scan that counts what is wrong, and writes the counts down before anything is taken out. Where one row in twenty
+-- breaks the same rule it is not the rows: the night ends here, and the rows wait where they are.
 SELECT etl.add_step('nightly', 'validate', $action$
     INSERT INTO public.validation_results
     SELECT now(), v.expectation, v.kwargs, v.severity, v.success, v.element_count, v.missing_count,
            v.unexpected_count, v.unexpected_percent, v.observed_value, v.partial_unexpected_list, v.exception
     FROM etl.validate('public.transactions_raw', 'transactions') AS v
-$action$, depends_on => '{suite}')
+$action$, depends_on => '{suite}', "check" => $check$
+    NOT EXISTS (SELECT FROM public.validation_results AS v WHERE v.validated_at = now() AND v.unexpected_percent > 5)
+$check$)
 \g /dev/null
 
 SELECT etl.add_step('nightly', 'quarantine', $action$
@@ -223,26 +256,24 @@ SELECT etl.add_step('nightly', 'quarantine', $action$
 $action$, depends_on => '{validate}')
 \g /dev/null
 
--- Rows that landed twice: all columns are the key, and two NULLs are the same.
-SELECT etl.add_step('nightly', 'dedupe_exact', $action$
-    INSERT INTO public.dedupe_results
-    SELECT now(), 'exact', d.*
-    FROM etl.dedupe('public.transactions_raw',
-        keys => '{transaction_id, wallet_address, event_id, ticket_id, price_paid, payment_method, is_resale, status,
-                  timestamp, purchase_time, transfer_time}',
-        nulls_equal => true) AS d
-$action$, depends_on => '{quarantine}')
+-- Rows that landed twice (all columns are the key, and two NULLs are the same); then rows that were sent again with
+-- later news: the latest stays. etl.dedupe_runs has what they removed.
+SELECT etl.add_step('nightly', 'dedupe_exact', 'public.transactions_raw', kind => 'dedupe', params => $params${
+           "keys": ["transaction_id", "wallet_address", "event_id", "ticket_id", "price_paid", "payment_method",
+                    "is_resale", "status", "timestamp", "purchase_time", "transfer_time"],
+           "nulls_equal": true}$params$, depends_on => '{quarantine}'),
+       etl.add_step('nightly', 'dedupe_versions', 'public.transactions_raw', kind => 'dedupe', params => $params${
+           "keys": ["transaction_id"], "keep": "last", "order_by": "timestamp"}$params$,
+           depends_on => '{dedupe_exact}')
 \g /dev/null
 
--- Rows that were sent again with later news: the latest stays.
-SELECT etl.add_step('nightly', 'dedupe_versions', $action$
-    INSERT INTO public.dedupe_results
-    SELECT now(), 'versions', d.*
-    FROM etl.dedupe('public.transactions_raw', keys => '{transaction_id}', keep => 'last', order_by => 'timestamp') AS d
-$action$, depends_on => '{dedupe_exact}')
+-- The gate: from here on every row keeps the whole suite, or the run fails.
+SELECT etl.add_step('nightly', 'gate', 'transactions', kind => 'validate',
+           params => '{"target": "public.transactions_raw"}', depends_on => '{dedupe_versions}')
 \g /dev/null
 
--- What is left is good. A sale that is already there is brought up to date when the new row is younger.
+-- What is left is good. A sale that is already there is brought up to date when the new row is younger. The shop is at
+-- work meanwhile: when this deadlocks with it, it is tried again.
 SELECT etl.add_step('nightly', 'load', $action$
     WITH landed AS (
         DELETE FROM public.transactions_raw RETURNING *
@@ -254,49 +285,57 @@ SELECT etl.add_step('nightly', 'load', $action$
         "timestamp" = excluded."timestamp",
         transfer_time = excluded.transfer_time
     WHERE excluded."timestamp" > t."timestamp"
-$action$, depends_on => '{dedupe_versions}')
+$action$, depends_on => '{gate}', attempts => 5, backoff => '10 s', timeout => '1 hour')
 \g /dev/null
 
-SELECT etl.add_step('nightly', 'features', 'SELECT public.refresh_user_stats(etl.as_of())', depends_on => '{load}')
+-- From here on everything is beside each other, four at a time.
+SELECT etl.add_step('nightly', 'features', 'SELECT public.refresh_user_stats(etl.logical_time())',
+           depends_on => '{load}', timeout => '1 hour', "check" => $check$
+    NOT EXISTS (SELECT FROM public.user_stats AS u WHERE u.as_of < etl.logical_time())
+$check$)
 \g /dev/null
 
-SELECT etl.add_step('nightly', 'refresh_kpi', $$CALL etl.refresh_matview('public.kpi_hourly')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'refresh_events', $$CALL etl.refresh_matview('public.event_analytics')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'refresh_segments', $$CALL etl.refresh_matview('public.user_segments')$$,
-           kind => 'procedure', depends_on => '{load}')
+SELECT etl.add_step('nightly', 'refresh_kpi', 'public.kpi_hourly', kind => 'refresh', depends_on => '{load}'),
+       etl.add_step('nightly', 'refresh_events', 'public.event_analytics', kind => 'refresh', depends_on => '{load}'),
+       etl.add_step('nightly', 'refresh_segments', 'public.user_segments', kind => 'refresh', depends_on => '{load}')
 \g /dev/null
 
--- Rollups: the filter of the hours moves with the night's moment.
-SELECT etl.add_step('nightly', 'rollup_kpi',
-           $$CALL etl.refresh_rollup('public.rollup_kpi_hourly', as_of => etl.as_of())$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'rollup_events', $$CALL etl.refresh_rollup('public.rollup_event_analytics')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'rollup_segments', $$CALL etl.refresh_rollup('public.rollup_user_segments')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'event_sales', $$CALL etl.refresh_rollup('public.event_sales_summary')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'hourly_sales', $$CALL etl.refresh_rollup('public.hourly_ticket_sales')$$,
-           kind => 'procedure', depends_on => '{load}'),
-       etl.add_step('nightly', 'daily_sales', $$CALL etl.refresh_rollup('public.daily_ticket_sales')$$,
-           kind => 'procedure', depends_on => '{hourly_sales}')
+-- Rollups, as of the night's moment: the filter of the hours moves with it.
+SELECT etl.add_step('nightly', 'rollup_kpi', 'public.rollup_kpi_hourly', kind => 'refresh', depends_on => '{load}'),
+       etl.add_step('nightly', 'rollup_events', 'public.rollup_event_analytics', kind => 'refresh',
+           depends_on => '{load}'),
+       etl.add_step('nightly', 'rollup_segments', 'public.rollup_user_segments', kind => 'refresh',
+           depends_on => '{load}'),
+       etl.add_step('nightly', 'event_sales', 'public.event_sales_summary', kind => 'refresh', depends_on => '{load}'),
+       etl.add_step('nightly', 'hourly_sales', 'public.hourly_ticket_sales', kind => 'refresh',
+           depends_on => '{load}'),
+       etl.add_step('nightly', 'daily_sales', 'public.daily_ticket_sales', kind => 'refresh',
+           depends_on => '{hourly_sales}')
 \g /dev/null
 
--- All policies, once everything that reads the old rows is done with them.
-SELECT etl.add_step('nightly', 'retention', 'CALL etl.run_retention(as_of => etl.as_of())', kind => 'procedure',
+-- All policies, once everything that reads the old rows is done with them; then the room that they leave is given back.
+SELECT etl.add_step('nightly', 'retention', '*', kind => 'retention',
            depends_on => '{features, refresh_kpi, refresh_events, refresh_segments, rollup_kpi, rollup_events,
-                           rollup_segments, event_sales, daily_sales}')
+                           rollup_segments, event_sales, daily_sales}'),
+       etl.add_step('nightly', 'vacuum', $action$
+           VACUUM (ANALYZE) public.transactions_raw;
+           VACUUM (ANALYZE) public.transactions;
+           VACUUM (ANALYZE) public.fraud_predictions;
+           VACUUM (ANALYZE) public.user_sessions
+       $action$, kind => 'toplevel', depends_on => '{retention}')
 \g /dev/null
 
--- The clock, where there is one ---------------------------------------------------------------------------------------
+-- The last step fails or is skipped when any of them has failed.
+SELECT etl.add_step('nightly', 'alert', 'SELECT public.raise_alerts()', depends_on => '{vacuum}',
+           run_if => 'any_failed')
+\g /dev/null
+
+-- The clock of the refreshes by day, where there is one ---------------------------------------------------------------
 
 \if :have_cron
     SELECT etl.add_refresh_policy('public.kpi_hourly', '* * * * *', if_not_exists => true),
            etl.add_refresh_policy('public.event_analytics', '*/15 * * * *', if_not_exists => true),
-           etl.add_refresh_policy('public.user_segments', '5 * * * *', if_not_exists => true),
-           etl.schedule_pipeline('nightly', '0 2 * * *')
+           etl.add_refresh_policy('public.user_segments', '5 * * * *', if_not_exists => true)
     \g /dev/null
     -- A refresh with nothing to do takes milliseconds: these may run often.
     SELECT etl.alter_rollup('public.rollup_kpi_hourly', schedule => '* * * * *'),
@@ -312,5 +351,6 @@ COMMIT;
 
 \if :have_cron
 \else
-    \echo 'pg_cron is not installed in this database: the pipeline and the refreshes are not scheduled.'
+    \echo 'pg_cron is not installed in this database: the refreshes are not scheduled, and the pipeline is run when'
+    \echo 'something calls etl.tick().'
 \endif

@@ -1,4 +1,4 @@
--- What happened to the rows of data.sql in the night that pipeline.sql defines, for reading in a terminal.
+-- What happened to the rows of data.sql in the nights that pipeline.sql defines, for reading in a terminal.
 --
 --     psql -f report.sql
 
@@ -17,15 +17,15 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') AS have_cron,
        EXISTS (SELECT FROM etl.runs WHERE kind = 'pipeline' AND name = 'nightly') AS have_run \gset
 \if :have_run
 \else
-    \warn 'The pipeline has not run yet:  CALL etl.run_pipeline(\'nightly\', (SELECT as_of FROM dataset));'
+    \warn 'The pipeline has not run yet:  \\i nights.sql'
     \q
 \endif
 
-SELECT r.run_id AS run, to_char(r.as_of, 'YYYY-MM-DD HH24:MI "UTC"') AS night,
+SELECT r.run_id AS run, r.logical_time AS moment, to_char(r.logical_time, 'YYYY-MM-DD HH24:MI "UTC"') AS night,
        round(extract(epoch FROM r.duration)::numeric, 1) AS seconds
-FROM etl.runs AS r
-WHERE r.kind = 'pipeline' AND r.name = 'nightly'
-ORDER BY r.run_id DESC
+FROM etl.pipeline_runs AS r
+WHERE r.pipeline = 'nightly' AND r.status IN ('succeeded', 'failed')
+ORDER BY r.status = 'succeeded' DESC, r.logical_time = (SELECT as_of FROM dataset) DESC, r.run_id DESC
 LIMIT 1 \gset
 SELECT coalesce((SELECT min(validated_at) FROM validation_results), '-infinity') AS since \gset
 
@@ -38,7 +38,8 @@ WITH flow (position, what, rows) AS (
     (1, 'landed', (SELECT element_count FROM validation_results ORDER BY validated_at, element_count DESC LIMIT 1)),
     (2, 'rejected', -(SELECT count(*) FROM etl.quarantined_rows
                       WHERE relation = 'public.transactions_raw' AND quarantined_at >= :'since')),
-    (3, 'duplicates removed', -(SELECT sum(removed) FROM dedupe_results)::bigint),
+    (3, 'duplicates removed', -(SELECT sum(removed) FROM etl.dedupe_runs
+                                WHERE relation = 'public.transactions_raw' AND run_at >= :'since')::bigint),
     (4, 'loaded', (SELECT count(*) FROM transactions_history))
 )
 SELECT what AS "rows", to_char(rows, '999,999,999') AS "number",
@@ -70,13 +71,14 @@ SELECT s.title AS "kind", to_char(sum(d.groups), '999,999') AS "groups",
        to_char(sum(d.removed), '999,999') AS "removed", to_char(e.rows, '999,999') AS "put in",
        CASE WHEN sum(d.removed) = e.rows THEN '✓' ELSE '✗' END AS " "
 FROM (VALUES
-    ('exact', 'exact duplicate', 'the same row again'),
-    ('versions', 'older version', 'the same transaction_id with an older timestamp')
-) AS s (step, defect, title)
+    (false, 'exact duplicate', 'the same row again'),
+    (true, 'older version', 'the same transaction_id with an older timestamp')
+) AS s (by_id, defect, title)
 JOIN expected_defects AS e USING (defect)
-LEFT JOIN dedupe_results AS d USING (step)
-GROUP BY s.title, s.step, e.rows
-ORDER BY s.step;
+LEFT JOIN etl.dedupe_runs AS d ON d.relation = 'public.transactions_raw' AND d.run_at >= :'since'
+    AND s.by_id = (d.keys = '{transaction_id}')
+GROUP BY s.title, s.by_id, e.rows
+ORDER BY s.by_id;
 
 \echo '━━ Features: the most hurried wallets ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
@@ -171,20 +173,42 @@ SELECT DISTINCT ON (r.name)
        r.status AS "status"
 FROM etl.runs AS r
 LEFT JOIN etl.policies AS p ON p.policy = r.name
-WHERE r.kind = 'retention'
+WHERE r.kind = 'retention' AND r.as_of = :'moment'
 ORDER BY r.name, r.run_id DESC;
 
-\echo '━━ The steps of the night ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+\echo '━━ The steps of the night, side by side ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 
+-- Fifty columns from the beginning of the run to its end.
 SELECT s.step AS "step",
        s.kind AS "kind",
        s.status AS "status",
+       s.attempt AS "attempt",
        round(extract(epoch FROM s.duration)::numeric, 2) AS "seconds",
-       repeat('█', ceil(40.0 * extract(epoch FROM s.duration) / max(extract(epoch FROM s.duration)) OVER ())::integer)
-           AS " "
+       repeat(' ', floor(50 * extract(epoch FROM s.started_at - r.started_at) / c.scale)::integer)
+           || repeat('█', ceil(50 * extract(epoch FROM s.duration) / c.scale)::integer) AS " "
 FROM etl.step_runs AS s
+JOIN etl.pipeline_runs AS r USING (run_id)
+CROSS JOIN LATERAL (SELECT extract(epoch FROM r.duration) AS scale) AS c
 WHERE s.run_id = :run
 ORDER BY s.position;
+
+\echo '━━ Pipelines and their runs ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
+
+SELECT p.pipeline, p.state, p.schedule, p.timezone, p.catchup, p.next_at AS "next",
+       coalesce(p.problem, 'none') AS "problem"
+FROM etl.pipelines AS p
+ORDER BY p.pipeline;
+
+SELECT r.run_id AS "run", r.pipeline AS "pipeline", r.logical_time AS "logical time", r.trigger AS "asked by",
+       r.status AS "status", round(extract(epoch FROM r.duration)::numeric, 1) AS "seconds",
+       concat_ws(', ', r.error, (SELECT string_agg(e.message, ', ') FROM etl.run_log AS e
+                                 WHERE e.run_id = r.run_id AND e.event = 'missed')) AS "remark"
+FROM etl.pipeline_runs AS r
+ORDER BY r.run_id;
+
+SELECT a.raised_at::timestamptz(0) AS "alert at", a.pipeline, a.step, left(a.message, 60) || '…' AS "message"
+FROM alerts AS a
+ORDER BY a.raised_at;
 
 \echo '━━ The clock ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━\n'
 

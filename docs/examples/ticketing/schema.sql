@@ -457,16 +457,25 @@ CREATE TABLE validation_results (
 
 COMMENT ON TABLE validation_results IS 'What etl.validate() said of the landing table, night by night.';
 
-CREATE TABLE dedupe_results (
-    deduped_at  timestamptz NOT NULL DEFAULT now(),
+CREATE TABLE alerts (
+    raised_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    pipeline    text NOT NULL,
+    run_id      bigint NOT NULL,
+    night       timestamptz NOT NULL,
     step        text NOT NULL,
-    groups      bigint NOT NULL,
-    duplicates  bigint NOT NULL,
-    removed     bigint NOT NULL,
-    run         bigint
+    sqlstate    text,
+    message     text
 );
 
-COMMENT ON TABLE dedupe_results IS 'What etl.dedupe() removed from the landing table, night by night.';
-COMMENT ON COLUMN dedupe_results.run IS 'The number with which etl.undo_dedupe() puts it back.';
+COMMENT ON TABLE alerts IS 'Steps of nights that failed, for whoever is on duty.';
+COMMENT ON COLUMN alerts.night IS 'The moment that the run was for.';
+
+CREATE TABLE observations (
+    fact        text NOT NULL,
+    expected    bigint NOT NULL,
+    found       bigint
+);
+
+COMMENT ON TABLE observations IS 'What nights.sql saw on its way and check.sql cannot see any more.';
 
 COMMIT;
