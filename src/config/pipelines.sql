@@ -1,0 +1,226 @@
+-- Pipelines in a configuration, each with its steps by their names. In which order steps were added means nothing: what
+-- they need says all.
+
+CREATE FUNCTION etl._config_steps()
+RETURNS etl._config_kind
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (NULL, 'steps', 'etl.add_step', 'etl.alter_step', 'etl.remove_step', 'name', false, ARRAY(
+        SELECT etl._config_members('etl.add_step'::regproc, 'etl.alter_step'::regproc, 'name', '{}', '{}', '{}')
+    ))::etl._config_kind
+$$;
+COMMENT ON FUNCTION etl._config_steps() IS 'Steps, as a kind of their own within a pipeline.';
+
+CREATE FUNCTION etl._config_pipelines_export()
+RETURNS TABLE(name text, definition jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.name, to_jsonb(p) || jsonb_build_object('steps', coalesce(jsonb_object_agg(
+        s.name, etl._config_picked(to_jsonb(s) || jsonb_build_object('run_as', quote_ident(s.run_as)), k))
+        FILTER (WHERE s.name IS NOT NULL), '{}'))
+    FROM etl.pipeline AS p
+    CROSS JOIN etl._config_steps() AS k
+    LEFT JOIN etl.step AS s ON s.pipeline_id = p.pipeline_id AND s.owner = p.owner
+    WHERE p.owner = current_user
+    GROUP BY p.pipeline_id
+$$;
+COMMENT ON FUNCTION etl._config_pipelines_export() IS
+    'The pipelines of the current role with their steps. Whether one is paused is no part of its definition.';
+
+CREATE FUNCTION etl._config_pipelines_short(kind etl._config_kind, definition jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._config_short(kind, definition) || coalesce((
+        SELECT jsonb_build_object('steps', jsonb_object_agg(s.key, etl._config_short(k, s.value)))
+        FROM etl._config_steps() AS k CROSS JOIN LATERAL jsonb_each(definition -> 'steps') AS s
+        HAVING count(*) > 0), '{}')
+$$;
+COMMENT ON FUNCTION etl._config_pipelines_short(etl._config_kind, jsonb) IS
+    'A pipeline without its defaults and those of its steps.';
+
+-- The order of steps -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._config_step_order(steps jsonb)
+RETURNS TABLE(name text, rank integer)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE step AS MATERIALIZED (
+        SELECT s.key AS name FROM jsonb_each(steps) AS s
+    ), edge AS MATERIALIZED (
+        SELECT DISTINCT s.key AS name, n.needed
+        FROM jsonb_each(steps) AS s CROSS JOIN LATERAL jsonb_array_elements_text(s.value -> 'depends_on') AS n(needed)
+        WHERE steps ? n.needed
+    ), placed(name, rank) AS (
+        SELECT s.name, 0 FROM step AS s WHERE NOT EXISTS (SELECT FROM edge AS e WHERE e.name = s.name)
+        UNION
+        SELECT e.name, p.rank + 1 FROM placed AS p JOIN edge AS e ON e.needed = p.name
+        WHERE p.rank < (SELECT count(*) FROM step)
+    )
+    SELECT s.name, max(p.rank) FROM step AS s LEFT JOIN placed AS p USING (name) GROUP BY s.name
+$$;
+COMMENT ON FUNCTION etl._config_step_order(jsonb) IS
+    'How many steps come one after the other before each of these; NULL, or as many as there are, in a circle.';
+
+CREATE FUNCTION etl._config_refuse_circle(steps jsonb, path text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    circle CONSTANT text := (
+        SELECT string_agg(to_json(o.name)::text, ', ' ORDER BY o.name COLLATE "C")
+        FROM etl._config_step_order(steps) AS o
+        WHERE o.rank IS NULL OR o.rank >= (SELECT count(*) FROM jsonb_object_keys(steps)));
+BEGIN
+    IF circle IS NOT NULL THEN
+        PERFORM etl._config_refuse(path, 'steps need each other in a circle', 'They are among ' || circle || '.',
+                                   'Give depends_on without the step that leads back.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._config_refuse_circle(jsonb, text) IS
+    'Raises (22023) where steps need each other in a circle.';
+
+-- A written pipeline -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._config_written_steps(steps jsonb, path text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kind CONSTANT etl._config_kind := etl._config_steps();
+    said jsonb;
+BEGIN
+    IF jsonb_typeof(steps) <> 'object' THEN
+        PERFORM etl._config_refuse(path, format('it must be a JSON object, not %s', left(steps::text, 80)),
+                                   'It has the steps by their names.', NULL);
+    END IF;
+    SELECT coalesce(jsonb_object_agg(s.key, etl._config_definition(kind, s.key, s.value,
+                                                                   etl._config_path(path, s.key))), '{}') INTO said
+    FROM jsonb_each(steps) AS s;
+    PERFORM etl._config_refuse_circle(said, path);
+    RETURN said;
+END
+$$;
+COMMENT ON FUNCTION etl._config_written_steps(jsonb, text) IS
+    'The written steps of a pipeline, each in one form; 22023 where they are none or need each other in a circle.';
+
+CREATE FUNCTION etl._config_pipelines_definition(kind etl._config_kind, name text, definition jsonb, path text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    said CONSTANT jsonb := etl._config_definition(kind, name, definition, path);
+BEGIN
+    IF said ->> 'catchup' = 'all' AND definition ->> 'overlap' <> 'queue' THEN
+        PERFORM etl._config_refuse(path, format('overlap %L cannot be with catchup ''all''', definition ->> 'overlap'),
+                                   'Runs that were missed come one after the other.', 'Leave overlap out.');
+    END IF;
+    -- As etl.create_pipeline has it.
+    RETURN said
+        || CASE WHEN said ? 'schedule' THEN jsonb_build_object('schedule', btrim(definition ->> 'schedule'))
+                ELSE '{}' END
+        || CASE WHEN said ->> 'catchup' = 'all' AND definition ->> 'overlap' IS NULL THEN '{"overlap": "queue"}'
+                ELSE '{}' END::jsonb
+        || jsonb_build_object('steps', etl._config_written_steps(said -> 'steps', etl._config_path(path, 'steps')));
+END
+$$;
+COMMENT ON FUNCTION etl._config_pipelines_definition(etl._config_kind, text, jsonb, text) IS
+    'A written pipeline with its steps in one form.';
+
+-- Calls --------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._config_step_call(function text, pipeline text, step text, arguments text[])
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._config_call(function, VARIADIC
+                            ARRAY[format('pipeline => %L', pipeline), format('name => %L', step)] || arguments)
+$$;
+COMMENT ON FUNCTION etl._config_step_call(text, text, text, text[]) IS 'A call of a function for a step of a pipeline.';
+
+CREATE FUNCTION etl._config_add_steps(pipeline text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT etl._config_step_call(k.makes, pipeline, o.name,
+                                     etl._config_arguments(k.members, wanted -> o.name))
+        FROM etl._config_steps() AS k CROSS JOIN etl._config_step_order(wanted) AS o
+        WHERE NOT stored ? o.name
+        ORDER BY o.rank, o.name COLLATE "C")
+$$;
+COMMENT ON FUNCTION etl._config_add_steps(text, jsonb, jsonb) IS
+    'The calls that add the steps that a pipeline lacks, each after those that it needs.';
+
+CREATE FUNCTION etl._config_remove_steps(pipeline text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT etl._config_step_call(k.drops, pipeline, o.name, '{}')
+        FROM etl._config_steps() AS k CROSS JOIN etl._config_step_order(stored) AS o
+        WHERE NOT wanted ? o.name
+        ORDER BY o.rank DESC, o.name COLLATE "C")
+$$;
+COMMENT ON FUNCTION etl._config_remove_steps(text, jsonb, jsonb) IS
+    'The calls that remove the steps that a pipeline shall not have, each before those that it needs.';
+
+CREATE FUNCTION etl._config_loosen_steps(pipeline text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT etl._config_step_call(k.changes, pipeline, s.key, ARRAY[format('depends_on => %L', b.kept::text)])
+        FROM etl._config_steps() AS k
+        CROSS JOIN LATERAL jsonb_each(stored) AS s
+        CROSS JOIN LATERAL (
+            SELECT ARRAY(SELECT n.needed FROM jsonb_array_elements_text(s.value -> 'depends_on')
+                         WITH ORDINALITY AS n(needed, place)
+                         WHERE wanted -> s.key -> 'depends_on' ? n.needed ORDER BY n.place) AS kept
+        ) AS b
+        WHERE wanted ? s.key AND cardinality(b.kept) < jsonb_array_length(s.value -> 'depends_on')
+        ORDER BY s.key COLLATE "C")
+$$;
+COMMENT ON FUNCTION etl._config_loosen_steps(text, jsonb, jsonb) IS
+    'The calls by which steps need no more what they shall not need: so whatever is done next closes no circle, and '
+    'steps that are to be removed are needed by none that stays.';
+
+CREATE FUNCTION etl._config_alter_steps(pipeline text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT etl._config_step_call(k.changes, pipeline, s.key, c.changed)
+        FROM etl._config_steps() AS k
+        CROSS JOIN LATERAL jsonb_each(stored) AS s
+        CROSS JOIN LATERAL etl._config_changed(k, s.value, wanted -> s.key) AS c(changed)
+        WHERE wanted ? s.key AND c.changed <> '{}'
+        ORDER BY s.key COLLATE "C")
+$$;
+COMMENT ON FUNCTION etl._config_alter_steps(text, jsonb, jsonb) IS 'The calls that change steps of a pipeline.';
+
+CREATE FUNCTION etl._config_pipelines_calls(kind etl._config_kind, name text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._config_calls(kind, name, stored, wanted) || CASE WHEN wanted IS NULL THEN '{}' ELSE
+        etl._config_loosen_steps(name, s.old, s.new) || etl._config_remove_steps(name, s.old, s.new)
+        || etl._config_add_steps(name, s.old, s.new) || etl._config_alter_steps(name, s.old, s.new) END
+    FROM (SELECT coalesce(stored -> 'steps', '{}'), wanted -> 'steps') AS s(old, new)
+$$;
+COMMENT ON FUNCTION etl._config_pipelines_calls(etl._config_kind, text, jsonb, jsonb) IS
+    'The statements that make a pipeline with its steps, change both, or drop it.';
