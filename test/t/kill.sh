@@ -14,12 +14,18 @@ wait_for_server() {
 }
 
 # kill_server DIR: the postmaster and all its children at once, as when the power goes. By themselves the children would
-# end only when they next have to wait, with their work done. A new server starts when they are gone.
+# end only when they next have to wait, with their work done; one that is forked just then may wait for ever for a lock
+# that died with another. A new server starts when they are gone. The directory of a server is where its processes work.
 kill_server() {
-    local postmaster children
-    postmaster=$(head -n 1 "$1/data/postmaster.pid")
-    mapfile -t children < <(pgrep -P "$postmaster")
-    kill -9 "$postmaster" "${children[@]}" 2> /dev/null || true # one may have ended meanwhile
+    local processes
+    kill -STOP "$(head -n 1 "$1/data/postmaster.pid")"
+    until
+        mapfile -t processes < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$1/data" 2> /dev/null | cut -d/ -f3)
+        [ "${#processes[@]}" = 0 ]
+    do
+        kill -9 "${processes[@]}" 2> /dev/null || true # one may have ended meanwhile
+        sleep 0.01
+    done
     until cluster_up "$1" > /dev/null 2>&1; do
         sleep 0.1
     done
