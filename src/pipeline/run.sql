@@ -191,7 +191,9 @@ BEGIN
     PERFORM etl._forget_progress();
     RETURN CASE
                WHEN state IS DISTINCT FROM '57014' THEN NULL
-               WHEN clock_timestamp() >= least(step.started_at + step.timeout, run.deadline) THEN NULL
+               WHEN clock_timestamp() >= least(
+                   step.started_at + least(step.timeout, make_interval(secs => etl._runner_limit() / 1000.0)),
+                   run.deadline) THEN NULL
                ELSE 'cancelled'
            END;
 END

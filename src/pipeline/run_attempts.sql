@@ -106,6 +106,54 @@ COMMENT ON FUNCTION etl._execute_step(text, text, text, integer, text) IS
     'timeout: ms, NULL for none. check: an expression that must be true afterwards. Errors: what the SQL raises, 42501 '
     'not that role, 57014 out of time, 23514 the check is not true, 2D000 it begins or ends a transaction.';
 
+CREATE FUNCTION etl._is_runner()
+RETURNS boolean
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'etl_is_runner';
+COMMENT ON FUNCTION etl._is_runner() IS 'Whether this session is a background worker that executes a queue.';
+
+CREATE FUNCTION etl._runner_setting(name text)
+RETURNS text
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'etl_runner_setting';
+COMMENT ON FUNCTION etl._runner_setting(text) IS
+    'In a worker that executes a queue: what the role has for a setting that the worker itself has taken back, without '
+    'unit; NULL elsewhere.';
+
+CREATE FUNCTION etl._runner_limit()
+RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(etl._runner_setting('statement_timeout')::integer, 0)
+$$;
+COMMENT ON FUNCTION etl._runner_limit() IS
+    'How many milliseconds a step may take that this worker, which executes a queue, executes itself: the '
+    'statement_timeout of its role. NULL for no limit, and elsewhere, where PostgreSQL sees to it.';
+
+CREATE FUNCTION etl._keep_run(run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF etl._retake_locks() AND NOT EXISTS (
+        SELECT FROM etl.pipeline_run AS u WHERE u.run_id = _keep_run.run_id AND u.executor_pid <> pg_backend_pid()
+    ) THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'lock_not_available',
+        MESSAGE = format('run %s has been taken over by another session', run_id),
+        DETAIL = 'A step has released the advisory locks of this session, by which others see that it executes the '
+                 'run.',
+        HINT = 'Let no step call pg_advisory_unlock_all().';
+END
+$$;
+COMMENT ON FUNCTION etl._keep_run(bigint) IS
+    'For the session that executes a run, after a step''s SQL: checks that it does so still (55P03), and takes again '
+    'the locks that show it.';
+
 CREATE FUNCTION etl._run_sql_step(step_run_id bigint, attempt integer)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -114,6 +162,7 @@ AS $$
 DECLARE
     step etl.step_run;
     run etl.pipeline_run;
+    allowed integer;
     touched bigint;
     state text;
     message text;
@@ -123,9 +172,15 @@ DECLARE
 BEGIN
     SELECT s.* INTO step FROM etl.step_run AS s WHERE s.step_run_id = _run_sql_step.step_run_id;
     SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = step.run_id;
-    PERFORM etl._set_step_context(step_run_id, true);
-    touched := etl._execute_step(step.command, coalesce(step.run_as, current_user), run.search_path,
-                                 etl._timeout_left(step, run), step."check");
+    allowed := least(etl._timeout_left(step, run), etl._runner_limit());
+    PERFORM etl._set_step_context(step_run_id, true),
+            set_config('lock_timeout', coalesce(etl._runner_setting('lock_timeout'), current_setting('lock_timeout')),
+                       true);
+    touched := etl._execute_step(step.command, coalesce(step.run_as, step.owner), run.search_path, allowed,
+                                 step."check");
+    IF run.executor_pid = pg_backend_pid() THEN
+        PERFORM etl._keep_run(run.run_id);
+    END IF;
     PERFORM etl._finish_step(step_run_id, attempt, touched);
     RETURN NULL;
 EXCEPTION
@@ -139,6 +194,16 @@ EXCEPTION
         IF state IN ('2D000', '25001') OR state = '0A000' AND message LIKE '%transaction commands%' THEN
             hint := 'An action that commits, or that PostgreSQL runs outside of transactions only, needs a step of '
                     'kind => ''procedure''.';
+        ELSIF state = '42501' AND message ~ '^cannot set parameter "(role|session_authorization)"' THEN
+            hint := format('A step acts as one role, here "%s", and cannot leave it; another one is given by '
+                           'etl.alter_step(..., run_as => ...).', coalesce(step.run_as, step.owner));
+        ELSIF state = '42501' AND message = 'cannot fire deferred trigger within security-restricted operation' THEN
+            hint := 'What a step puts off to its commit is done when its SQL has ended, and cannot put itself off '
+                    'again.';
+        ELSIF state = '57014' AND allowed = etl._runner_limit() THEN
+            message := format('the step took longer than the statement_timeout of role "%s", %s ms', step.owner,
+                              allowed);
+            hint := format('ALTER ROLE %I SET statement_timeout = ... raises it.', step.owner);
         END IF;
         PERFORM etl._fail_step(step_run_id, attempt, state, message, detail, hint, context);
         RETURN state;

@@ -12,6 +12,7 @@ extern "C" {
 #include <access/xact.h>
 #include <miscadmin.h>
 #include <utils/builtins.h>
+#include <utils/guc.h>
 }
 
 #include <algorithm>
@@ -121,6 +122,20 @@ void run_step(const worker_order& order)
     }
 }
 
+// In the worker that executes a queue ----------------------------------------------------------------------------
+
+bool is_runner = false;
+
+// Those of the role are for its steps: a queue takes as long as it takes.
+void lift_time_limits()
+{
+    etl::pg::set_session("statement_timeout", "0");
+    etl::pg::set_session("lock_timeout", "0");
+#if PG_VERSION_NUM >= 170000
+    etl::pg::set_session("transaction_timeout", "0");
+#endif
+}
+
 // In the session that runs a pipeline -----------------------------------------------------------------------------
 
 // May raise: phase one.
@@ -179,8 +194,25 @@ ETL_WORKER_MAIN(etl_step_worker)
 ETL_WORKER_MAIN(etl_run_worker)
 {
     etl::pg::attach();
+    is_runner = true;
     etl::pg::set_session("default_transaction_isolation", "read committed");
+    lift_time_limits();
     etl::pg::run_script("CALL etl._run_queue()");
+}
+
+ETL_FUNCTION(etl_is_runner, args)
+{
+    return args.result(is_runner);
+}
+
+ETL_FUNCTION(etl_runner_setting, args)
+{
+    if (!is_runner) {
+        return args.null_result();
+    }
+    const std::string name{args.get<std::string_view>(0)};
+    const char* value = etl::pg::call([&name] { return GetConfigOptionResetString(name.c_str()); });
+    return etl::pg::make_text(value);
 }
 
 ETL_FUNCTION(etl_start_step_worker, args)
