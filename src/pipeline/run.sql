@@ -53,9 +53,9 @@ DECLARE
     ended CONSTANT bigint[] := etl._ended_workers();
 BEGIN
     IF ended <> '{}' THEN
-        PERFORM etl._close_attempt(s.step_run_id)
+        PERFORM etl._close_ended_attempt(s.step_run_id)
         FROM etl.step_run AS s
-        WHERE s.step_run_id = ANY (ended) AND s.run_id = _settle_workers.run_id;
+        WHERE s.status = 'running' AND s.step_run_id = ANY (ended) AND s.run_id = _settle_workers.run_id;
     END IF;
 END
 $$;

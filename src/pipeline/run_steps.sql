@@ -233,6 +233,42 @@ $$;
 COMMENT ON FUNCTION etl._close_attempt(bigint) IS
     'Records that the attempt of a step is lost, where it could not record itself how it ended.';
 
+CREATE FUNCTION etl._close_ended_attempt(step_run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    step etl.step_run;
+    holder integer;
+BEGIN
+    SELECT s.* INTO step FROM etl.step_run AS s WHERE s.step_run_id = _close_ended_attempt.step_run_id;
+    IF step.worker_pid IS NULL THEN
+        holder := etl._run_lock_holder('etl.step_run', etl._lock_id(step_run_id));
+    END IF;
+    IF holder IS NOT NULL THEN
+        PERFORM etl._fail_step(
+            step_run_id, step.attempt, '55P03',
+            format('process %s holds the lock of the step, as if it executed it', holder),
+            format('It is the advisory lock (%s, %s), which any role may take.', 'etl.step_run'::regclass::oid,
+                   etl._lock_id(step_run_id)),
+            format('SELECT * FROM pg_stat_activity WHERE pid = %s; shows who that is. SELECT etl.retry_run(%s) goes '
+                   'on.', holder, step.run_id));
+    ELSIF clock_timestamp() >= step.started_at + step.timeout + interval '5 s' THEN
+        PERFORM etl._fail_step(
+            step_run_id, step.attempt, '57014',
+            format('the step did not end within 5 s after its timeout of %s', step.timeout),
+            format('Its session, of process id %s, was ended.', step.worker_pid),
+            'Let no handler of exceptions go on after query_canceled.');
+    ELSE
+        PERFORM etl._close_attempt(step_run_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._close_ended_attempt(bigint) IS
+    'As etl._close_attempt, for an attempt whose worker has ended just now: tells also that it could not begin because '
+    'another session holds the lock of the step, and that it went on after its timeout and was ended for that.';
+
 CREATE FUNCTION etl._close_lost_attempts(run_id bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

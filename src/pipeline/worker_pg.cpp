@@ -188,7 +188,9 @@ void require_may_commit(etl::pg::arguments args, const char* name)
 
 ETL_WORKER_MAIN(etl_step_worker)
 {
-    run_step(etl::pg::attach());
+    const worker_order order = etl::pg::attach();
+    etl::pg::let_deadlines_end_process();
+    run_step(order);
 }
 
 ETL_WORKER_MAIN(etl_run_worker)
