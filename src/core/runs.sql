@@ -95,6 +95,14 @@ AS 'MODULE_PATHNAME', 'etl_unlock_run';
 COMMENT ON FUNCTION etl._unlock_run(regclass, integer) IS
     'Releases the session''s lock on a definition, however often the session took it.';
 
+CREATE FUNCTION etl._retake_locks()
+RETURNS boolean
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_retake_locks';
+COMMENT ON FUNCTION etl._retake_locks() IS
+    'Takes the locks of etl._lock_run again that a user''s SQL has released (pg_advisory_unlock_all); false where '
+    'another session has one of them by now.';
+
 CREATE FUNCTION etl._run_lock_holder(definitions regclass, id integer)
 RETURNS integer
 LANGUAGE C VOLATILE STRICT

@@ -63,6 +63,11 @@ ETL_FUNCTION(etl_run_lock_holder, args)
     return process == 0 ? args.null_result() : args.result(static_cast<std::int32_t>(process));
 }
 
+ETL_FUNCTION(etl_retake_locks, args)
+{
+    return args.result(etl::pg::retake_run_locks());
+}
+
 ETL_FUNCTION(etl_unlock_run, args)
 {
     const auto [kind, id] = definition(args);

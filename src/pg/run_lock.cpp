@@ -35,10 +35,22 @@ LOCKTAG tag_of(const run_lock& lock)
     return tag;
 }
 
+bool is_mine(const LOCKTAG& tag)
+{
+#if PG_VERSION_NUM >= 170000
+    return LockHeldByMe(&tag, ExclusiveLock, false);
+#else
+    return LockHeldByMe(&tag, ExclusiveLock);
+#endif
+}
+
+// A user's SQL may have released it.
 void release(const run_lock& lock)
 {
     const LOCKTAG tag = tag_of(lock);
-    LockRelease(&tag, ExclusiveLock, true);
+    if (is_mine(tag)) {
+        LockRelease(&tag, ExclusiveLock, true);
+    }
 }
 
 // PostgreSQL keeps locks of sessions through an abort. May not raise; no error is possible here.
@@ -108,6 +120,15 @@ void unlock_run(std::uint32_t kind, std::uint32_t id)
     for (auto times = std::erase(held, wanted); times > 0; --times) {
         call([wanted] { release(wanted); });
     }
+}
+
+bool retake_run_locks()
+{
+    return std::all_of(held.begin(), held.end(), [](const run_lock& lock) {
+        return call([tag = tag_of(lock)] {
+            return is_mine(tag) || LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+        });
+    });
 }
 
 } // namespace etl::pg

@@ -15,4 +15,8 @@ int run_lock_holder(std::uint32_t kind, std::uint32_t id);
 // Releases it, however often the session took it.
 void unlock_run(std::uint32_t kind, std::uint32_t id);
 
+// Takes again what the session has released otherwise, as pg_advisory_unlock_all() does; false where another session has
+// one of them by now.
+bool retake_run_locks();
+
 } // namespace etl::pg
