@@ -1,5 +1,6 @@
 #include "pg/background_worker.hpp"
 #include "pg/role_lock.hpp"
+#include "pg/search_path.hpp"
 #include "pg/worker_description.hpp"
 
 extern "C" {
@@ -391,7 +392,7 @@ script_result run_script(const char* sql, const char* search_path)
     try {
         result.rows = call([sql, search_path] {
             if (search_path != nullptr) {
-                set_session("search_path", search_path);
+                set_session("search_path", with_temporary_last(search_path));
             }
             return execute_script(sql);
         });

@@ -4,6 +4,7 @@
 #include "pg/boundary.hpp"
 #include "pg/deadline.hpp"
 #include "pg/role_lock.hpp"
+#include "pg/search_path.hpp"
 
 extern "C" {
 #include <catalog/dependency.h>
@@ -88,8 +89,8 @@ void refuse_held_cursors()
     }
 }
 
-// What another role has made in the session's temporary schema would stand before the caller's tables and types from
-// now on, with triggers and checks that would run as the caller.
+// What another role has made in the session's temporary schema, or has given to a role of its own, would stand before the
+// caller's tables and types from now on, with triggers and checks that would run as the caller.
 void drop_temporary_objects(Oid role)
 {
     Oid types[] = {OIDOID};
@@ -97,7 +98,8 @@ void drop_temporary_objects(Oid role)
     SPI_execute_with_args("SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_shdepend AS s USING (classid, objid) "
                           "WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema() "
                           "AND s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) "
-                          "AND s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1 AND s.deptype = 'o'",
+                          "AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o' "
+                          "AND pg_has_role($1, s.refobjid, 'MEMBER') AND s.refobjid <> current_user::regrole",
                           1, types, values, nullptr, false, 0);
     ObjectAddresses* objects = new_object_addresses();
     for (std::uint64_t row = 0; row < SPI_processed; ++row) {
@@ -116,20 +118,30 @@ void set_search_path(const char* path)
     set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+// Nothing of a step is left for the commit: what it has put off once more is done now, where it can put off nothing, and
+// so its settings end with it too.
+void finish_deferred(Oid role)
+{
+    with_role(role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION, [] {
+        execute("SET CONSTRAINTS ALL IMMEDIATE");
+        refuse_held_cursors();
+    });
+}
+
 std::uint64_t run(const role_query& query)
 {
     const Oid role = acting_role(query.role);
     const int level = NewGUCNestLevel();
     std::uint64_t rows = 0;
-    set_search_path(query.search_path);
+    set_search_path(with_temporary_last(query.search_path));
     with_role(role, SECURITY_LOCAL_USERID_CHANGE, [&] {
         rows = execute(query.command);
         execute("SET CONSTRAINTS ALL IMMEDIATE");
         if (query.check != nullptr) {
             require(query.check);
         }
-        refuse_held_cursors();
     });
+    finish_deferred(role);
     if (role != GetUserId()) {
         set_search_path("pg_catalog, pg_temp");
         drop_temporary_objects(role);

@@ -3,12 +3,29 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include <utils/builtins.h>
 #include <utils/guc.h>
+#include <utils/varlena.h>
 }
 
+#include <cstring>
 #include <exception>
 
 namespace etl::pg {
+
+const char* with_temporary_last(const char* path)
+{
+    List* schemas = NIL;
+    if (!SplitIdentifierString(pstrdup(path), ',', &schemas)) {
+        return path; // PostgreSQL says what is wrong with it
+    }
+    for (int i = 0; i < list_length(schemas); ++i) {
+        if (strcmp(static_cast<const char*>(list_nth(schemas, i)), "pg_temp") == 0) {
+            return path;
+        }
+    }
+    return schemas == NIL ? "pg_temp" : psprintf("%s, pg_temp", path);
+}
 
 pinned_search_path::pinned_search_path()
     : nest_level_{call([] {

@@ -3,6 +3,9 @@
 
 namespace etl::pg {
 
+// A search_path as steps get it: temporary objects come last, unless it names their place. May raise: phase one.
+const char* with_temporary_last(const char* path);
+
 // search_path = pg_catalog, pg_temp for a scope, in which names are quoted only where they must be. Whatever the SQL
 // that runs there has set, of this and of all other settings, ends with it, as PostgreSQL does for the functions of
 // indexes: a stored text may be another role's. Where an exception passes, the settings are left to the transaction's

@@ -201,6 +201,31 @@ $$;
 COMMENT ON FUNCTION etl._run_own_step(etl.pipeline_run, etl.step_run) IS
     'Executes a step in this session; cancelled when the session was told to cancel meanwhile, else NULL.';
 
+CREATE FUNCTION etl._forget_step()
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    prepared text;
+BEGIN
+    IF etl._is_runner() THEN
+        DISCARD TEMP;
+        DEALLOCATE ALL;
+        UNLISTEN *;
+        RETURN;
+    END IF;
+    FOR prepared IN
+        SELECT p.name FROM pg_prepared_statements AS p WHERE p.from_sql AND p.prepare_time >= statement_timestamp()
+    LOOP
+        EXECUTE format('DEALLOCATE %I', prepared);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl._forget_step() IS
+    'Removes from this session what a step that it has executed may have left: what it has prepared, whose names may '
+    'be those that the client uses, and in a worker temporary objects and LISTEN too. No cursor outlives a step.';
+
 CREATE FUNCTION etl._end_run(run_id bigint, reason text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -275,6 +300,9 @@ BEGIN
             reason := CASE told WHEN 'cancelled' THEN told END;
         END IF;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        IF own.step_run_id IS NOT NULL THEN
+            PERFORM etl._keep_run(run_id), etl._forget_step();
+        END IF;
         PERFORM etl._settle_workers(run_id);
         others := others AND etl._close_left_attempts(run_id);
         reason := coalesce(reason, etl._stop_reason(run_id));

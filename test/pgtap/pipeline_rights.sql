@@ -2,12 +2,14 @@
 -- its pipelines; and a superuser's rights by what a tick looks at. No transaction around the file, because it commits.
 -- Other sessions come by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(28);
+SELECT plan(37);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 CREATE ROLE etl_tap_rights_owner LOGIN;
 CREATE ROLE etl_tap_rights_guest LOGIN;
+CREATE ROLE etl_tap_rights_team;
 GRANT etl_tap_rights_guest TO etl_tap_rights_owner;
+GRANT etl_tap_rights_team TO etl_tap_rights_guest;
 GRANT CREATE ON SCHEMA public TO etl_tap_rights_owner, etl_tap_rights_guest;
 SELECT format('GRANT CREATE ON DATABASE %I TO etl_tap_rights_guest', current_database()) \gexec
 
@@ -54,6 +56,33 @@ BEGIN
     CREATE TRIGGER note AFTER INSERT ON pg_temp.target FOR EACH ROW EXECUTE FUNCTION pg_temp.note();
     GRANT ALL ON pg_temp.target TO PUBLIC;
 END $$;
+-- Triggers of this one run in a second round, when they have put themselves off.
+CREATE TABLE late (action text, is_late boolean DEFAULT false);
+CREATE FUNCTION public.come_late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.is_late THEN
+        EXECUTE NEW.action;
+    ELSE
+        SET CONSTRAINTS ALL DEFERRED;
+        INSERT INTO public.late VALUES (NEW.action, true);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER come_late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.come_late();
+CREATE FUNCTION public.check_late() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    SET CONSTRAINTS ALL DEFERRED;
+    INSERT INTO public.late VALUES ('SELECT public.note(''check'')', true);
+    RETURN true;
+END $$;
+CREATE FUNCTION public.give_away() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM public.leave_temporary();
+    ALTER TABLE pg_temp.target OWNER TO etl_tap_rights_team;
+    DROP TRIGGER note ON pg_temp.target;
+    CREATE TRIGGER note AFTER INSERT ON pg_temp.target FOR EACH ROW EXECUTE FUNCTION public.note_once();
+END $$;
 CREATE FUNCTION public.leave_temporary() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     CREATE DOMAIN pg_temp.shape AS integer CHECK (public.note('domain') = 1);
@@ -78,22 +107,24 @@ SELECT pg_temp.run('cursor', 'SELECT leave_cursor()'), pg_temp.run('deferred', '
        pg_temp.run('temporary', 'SELECT leave_temporary()') \g /dev/null
 \set ON_ERROR_STOP off
 CALL etl.run_pipeline('cursor');
-\set ON_ERROR_STOP on
 CALL etl.run_pipeline('deferred');
+\set ON_ERROR_STOP on
 CALL etl.run_pipeline('once');
 CALL etl.run_pipeline('temporary');
 SELECT is(pg_temp.state('cursor', 'guest'),
           'failed: 0A000: a step of kind sql cannot leave a cursor WITH HOLD open',
           'a cursor that the commit would fill, as the owner, is refused');
 SELECT is((SELECT count(*) FROM pg_cursors WHERE is_holdable), 0::bigint, 'and not there');
-SELECT is(pg_temp.state('deferred', 'guest'), 'succeeded', 'a trigger that puts itself off to the commit again is not');
+SELECT is(pg_temp.state('deferred', 'guest'),
+          'failed: 42501: cannot fire deferred trigger within security-restricted operation',
+          'so is a trigger that puts itself off to the commit again and again');
 SELECT is(pg_temp.state('once', 'guest'), 'succeeded', 'a deferred trigger is none the less welcome');
 SELECT results_eq('SELECT what, role FROM seen ORDER BY what',
-                  $$SELECT w, 'etl_tap_rights_guest' FROM unnest('{once,trigger 1,trigger 2,trigger 3}'::text[]) AS w$$,
-                  'and all fire as the guest');
+                  $$SELECT w, 'etl_tap_rights_guest' FROM unnest('{once}'::text[]) AS w$$,
+                  'and fires as the guest');
 SELECT is(pg_temp.state('temporary', 'guest'), 'succeeded', 'temporary objects are of use within the step');
 SELECT is(pg_temp.state('temporary', 'owner'), 'succeeded', 'the owner''s step comes after it');
-SELECT is((SELECT count(*) FROM public.target), 3::bigint, 'into the table that it means');
+SELECT is((SELECT count(*) FROM public.target), 2::bigint, 'into the table that it means');
 SELECT is(to_regclass('pg_temp.target'), NULL, 'the temporary one is gone');
 SELECT is(to_regclass('pg_temp.targets'), NULL, 'with its view');
 SELECT is(to_regtype('pg_temp.shape'), NULL, 'and the type');
@@ -103,6 +134,67 @@ SELECT pg_temp.run('beside', 'SELECT 1') \g /dev/null
 CALL etl.run_pipeline('beside');
 SELECT is(pg_temp.state('beside', 'guest'), 'succeeded', 'a cursor of an earlier transaction is in nobody''s way');
 CLOSE kept;
+
+-- What would be done in a second round, and what it would leave
+SELECT pg_temp.run(format('late %s', n), format('INSERT INTO late VALUES (%L)', action))
+FROM unnest(ARRAY[
+    'SELECT set_config(''search_path'', ''public, pg_catalog'', false)', 'SELECT public.leave_temporary()',
+    'SELECT public.leave_cursor()', 'PREPARE mine_too AS SELECT public.note(''prepared'')', 'LISTEN late',
+    'RESET ROLE', 'INSERT INTO public.late VALUES (''SELECT 1'')']) WITH ORDINALITY AS a(action, n) \g /dev/null
+SELECT pg_temp.run('late check', 'SELECT 1'), pg_temp.run('given', 'SELECT give_away()'),
+       etl.alter_step('late check', 'guest', "check" => 'check_late()') \g /dev/null
+PREPARE mine_too AS SELECT 'mine';
+SELECT current_setting('search_path') AS path \gset
+\set ON_ERROR_STOP off
+CALL etl.run_pipeline('late 1');
+CALL etl.run_pipeline('late 2');
+CALL etl.run_pipeline('late 3');
+CALL etl.run_pipeline('late 4');
+CALL etl.run_pipeline('late 5');
+CALL etl.run_pipeline('late 6');
+CALL etl.run_pipeline('late 7');
+CALL etl.run_pipeline('late check');
+CALL etl.run_pipeline('given');
+\set ON_ERROR_STOP on
+SELECT results_eq(
+    $$SELECT pipeline, left(status, 9), sqlstate FROM etl.step_runs WHERE pipeline LIKE 'late%' AND step = 'guest'
+      ORDER BY pipeline$$,
+    $$VALUES ('late 1', 'succeeded', NULL), ('late 2', 'failed', '42501'), ('late 3', 'failed', '42501'),
+             ('late 4', 'failed', '42501'), ('late 5', 'failed', '42501'), ('late 6', 'failed', '42501'),
+             ('late 7', 'failed', '42501'), ('late check', 'succeeded', NULL)$$,
+    'nothing that outlasts the step is done in a second round');
+SELECT is(current_setting('search_path'), :'path', 'and no setting stays');
+SELECT results_eq($$SELECT role FROM seen WHERE what = 'check'$$, $$VALUES ('etl_tap_rights_guest')$$,
+                  'what a check puts off is done as the guest');
+SELECT is((SELECT statement FROM pg_prepared_statements WHERE name = 'mine_too'),
+          $$PREPARE mine_too AS SELECT 'mine';$$,
+          'the caller''s statement is there still');
+SELECT is_empty($$SELECT FROM seen WHERE what IN ('prepared', 'table', 'domain', 'cursor')$$,
+                'and none of the guest''s');
+SELECT is(to_regclass('pg_temp.target'), NULL, 'a table that was given to a role of the guest''s is gone too');
+SELECT pg_temp.run('prepares', $$DO 'BEGIN
+    EXECUTE ''DEALLOCATE mine_too''; EXECUTE ''PREPARE mine_too AS SELECT public.note(''''prepared'''')''; END'$$)
+    \g /dev/null
+CALL etl.run_pipeline('prepares');
+SELECT is_empty($$SELECT FROM pg_prepared_statements WHERE name = 'mine_too'$$,
+                'nothing that a step has prepared is left under a name of the caller''s');
+
+-- Temporary objects stand behind the tables that a step means.
+CREATE TEMP TABLE target (n integer);
+SELECT etl.create_pipeline('shadow ' || parallel, max_parallel => parallel, search_path => path),
+       etl.add_step('shadow ' || parallel, 's', 'SELECT', kind,
+                    "check" => format('current_setting(''search_path'') = %L', shown))
+FROM (VALUES (1, 'public', 'sql', 'public, pg_temp'), (2, 'pg_temp, public', 'sql', 'pg_temp, public'),
+             (3, '', 'procedure', 'pg_temp'), (4, '"pg_temp", public', 'toplevel', '"pg_temp", public'))
+    AS v(parallel, path, kind, shown) \g /dev/null
+SELECT etl.add_step('shadow 1', 'insert', 'INSERT INTO target VALUES (77)') \g /dev/null
+CALL etl.run_pipeline('shadow 1');
+CALL etl.run_pipeline('shadow 2');
+CALL etl.run_pipeline('shadow 3');
+CALL etl.run_pipeline('shadow 4');
+SELECT results_eq('SELECT n FROM public.target WHERE n = 77', 'VALUES (77)', 'unless its search_path names them');
+SELECT is_empty('SELECT FROM pg_temp.target', 'they are not taken');
+DROP TABLE pg_temp.target;
 
 -- The check of a step that is executed by a worker -------------------------------------------------------------------
 
@@ -204,8 +296,10 @@ SELECT dblink_exec('blocker', format('DO $$BEGIN PERFORM etl._lock_run(''etl.pip
 \g /dev/null
 DELETE FROM etl.run WHERE name <> 'lost';
 UPDATE etl.run SET status = 'queued', started_at = NULL WHERE run_id = :run;
+SELECT pid FROM dblink('blocker', 'SELECT pg_backend_pid()') AS r(pid integer) \gset
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', pg_temp.other(), $$CALL etl.run_pipeline('lost', '2025-01-01')$$),
-                 '55P03', 'pipeline "lost" is being run by another session', 'nor does one whose lock somebody holds');
+                 '55P03', format('process %s holds the lock of run %s, as if it executed it', :pid, :run),
+                 'nor does one whose lock somebody holds');
 
 -- Between its transactions a session is at work as well --------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 -- Pipelines and the roles that they run as: nothing that a step says gets it other rights than those of its role, and
 -- nobody executes or records steps of others. A second session comes by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(52);
+SELECT plan(53);
 SET client_min_messages = error;
 
 CREATE TEMPORARY VIEW locks_here AS
@@ -240,8 +240,11 @@ SELECT throws_ok(pg_temp.as_ann($$CALL etl.run_pipeline('put off')$$), '42501',
                  'a trigger that puts itself off, in a worker');
 UPDATE etl.pipeline SET max_parallel = 1 WHERE name = 'put off';
 SELECT throws_ok(pg_temp.as_ann($$CALL etl.run_pipeline('put off')$$), '42501',
-    'cannot set parameter "role" within security-definer function',
-                 'and in the session');
+    'pipeline "put off" failed at step "twice"', 'and in the session');
+SELECT results_eq($$SELECT error, hint FROM pg_temp.step('twice')$$,
+                  $$VALUES ('cannot set parameter "role" within security-definer function',
+                            'A step acts as one role, here "etl_tap_ann", and cannot leave it; another one is given by '
+                            'etl.alter_step(..., run_as => ...).')$$, 'is told why');
 SELECT is_empty('SELECT FROM fuse', 'has no effect');
 SELECT is((SELECT count(*) FROM pg_roles WHERE rolname = 'etl_tap_root'), 0::bigint, 'nobody became a superuser');
 
