@@ -184,7 +184,7 @@ BEGIN
     SELECT q.run_id, q.pipeline_id INTO candidate
     FROM etl.pipeline_run AS q
     JOIN etl.run AS r USING (run_id)
-    WHERE q.backfill_id = _take_backfill_run.backfill_id
+    WHERE q.backfill_id = _take_backfill_run.backfill_id AND r.owner = current_user
       AND (r.status = 'queued' OR r.status = 'running' AND etl._executor(q.run_id, NULL) IS NULL)
     ORDER BY r.status DESC, q.logical_time
     LIMIT 1;
@@ -201,7 +201,8 @@ CREATE TYPE etl._backfill_state AS (
     is_cancelled boolean);
 COMMENT ON TYPE etl._backfill_state IS
     'What the session that waits for a backfill knows of it: its first run, how many runs it has, how many of them '
-    'have ended, and not well, when it began, when the client was told of it, and whether it is to be given up.';
+    'have ended, and not well, when it began, when the client was told of it, whether it is to be given up, and how '
+    'many of its runs are not there any more.';
 
 CREATE FUNCTION etl._watch_backfill(state etl._backfill_state)
 RETURNS etl._backfill_state
@@ -216,7 +217,7 @@ BEGIN
         INTO state.ended, state.failed
     FROM etl.pipeline_run AS q
     JOIN etl.run AS r USING (run_id)
-    WHERE q.backfill_id = state.backfill_id;
+    WHERE q.backfill_id = state.backfill_id AND r.owner = current_user;
     IF current_setting('pg_etl.progress')::boolean AND clock_timestamp() > state.spoke + interval '1 second' THEN
         RAISE INFO USING MESSAGE = format(
             'backfill of pipeline "%s": %s of %s runs have ended, %s of them failed or cancelled, %s s, about %s s to '
@@ -273,7 +274,7 @@ BEGIN
     SELECT format('Run %s for %s: %s', q.run_id, q.logical_time, r.error) INTO first_error
     FROM etl.pipeline_run AS q
     JOIN etl.run AS r USING (run_id)
-    WHERE q.backfill_id = state.backfill_id AND r.status IN ('failed', 'cancelled')
+    WHERE q.backfill_id = state.backfill_id AND r.owner = current_user AND r.status IN ('failed', 'cancelled')
     ORDER BY r.status = 'cancelled', q.logical_time
     LIMIT 1;
     RAISE EXCEPTION USING
@@ -317,7 +318,7 @@ BEGIN
     END IF;
     runs := etl._queue_backfill(etl._pipeline(pipeline), "from", "to", every, parallel, params);
     state := (runs[1], pipeline, pg_catalog.cardinality(runs), 0, 0, pg_catalog.clock_timestamp(),
-              pg_catalog.clock_timestamp(), false);
+              pg_catalog.clock_timestamp(), false, 0);
     CALL etl._commit();
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM etl._start_own_runners(least(parallel, state.total) - 1);

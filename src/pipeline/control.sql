@@ -41,6 +41,7 @@ DECLARE
     is_known boolean := EXISTS (
         SELECT FROM etl.pipeline_run AS u
         WHERE u.pipeline_id = pipeline.pipeline_id AND u.logical_time = start_pipeline.logical_time
+          AND u.owner = pipeline.owner
     );
     opened record;
 BEGIN

@@ -11,7 +11,8 @@ DECLARE
 BEGIN
     DELETE FROM etl.run AS r -- for as long as this transaction lasts
     USING etl.pipeline_run AS u
-    WHERE r.run_id = u.run_id AND u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _dry_steps.logical_time;
+    WHERE r.run_id = u.run_id AND u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _dry_steps.logical_time
+      AND u.owner = pipeline.owner;
     run.run_id := (etl._open_run(pipeline, logical_time, 'call', from_step, params)).run_id;
     SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = run.run_id;
     run.max_parallel := 1;

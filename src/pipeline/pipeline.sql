@@ -188,7 +188,7 @@ BEGIN
             WHEN stored.next_at IS NOT NULL THEN least(stored.next_at, now())
             WHEN changed.catchup = 'all' THEN (
                 SELECT max(u.logical_time) FROM etl.pipeline_run AS u
-                WHERE u.pipeline_id = stored.pipeline_id AND u.trigger = 'schedule')
+                WHERE u.pipeline_id = stored.pipeline_id AND u.owner = stored.owner AND u.trigger = 'schedule')
         END);
     END IF;
     UPDATE etl.pipeline AS p
@@ -232,7 +232,7 @@ BEGIN
     END;
     UPDATE etl.run AS r SET name = new_name
     FROM etl.pipeline_run AS u
-    WHERE u.pipeline_id = stored.pipeline_id AND r.run_id = u.run_id;
+    WHERE u.pipeline_id = stored.pipeline_id AND u.owner = stored.owner AND r.run_id = u.run_id;
 END
 $$;
 COMMENT ON FUNCTION etl.rename_pipeline(text, text) IS
@@ -252,7 +252,8 @@ BEGIN
         UPDATE etl.run AS r
         SET status = 'cancelled', error = reason, finished_at = clock_timestamp()
         FROM etl.pipeline_run AS u
-        WHERE u.pipeline_id = pipeline.pipeline_id AND r.run_id = u.run_id AND r.status = 'queued'
+        WHERE u.pipeline_id = pipeline.pipeline_id AND u.owner = pipeline.owner AND r.run_id = u.run_id
+          AND r.status = 'queued'
         RETURNING r.run_id
     LOOP
         UPDATE etl.step_run AS s SET status = 'cancelled', error = reason
@@ -283,7 +284,7 @@ BEGIN
     SELECT r.run_id INTO running
     FROM etl.pipeline_run AS u
     JOIN etl.run AS r USING (run_id)
-    WHERE u.pipeline_id = doomed.pipeline_id AND r.status = 'running'
+    WHERE u.pipeline_id = doomed.pipeline_id AND u.owner = doomed.owner AND r.status = 'running'
     ORDER BY r.run_id
     LIMIT 1;
     IF FOUND THEN

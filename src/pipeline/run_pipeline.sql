@@ -53,7 +53,8 @@ BEGIN
     SELECT r.run_id, r.status INTO run_id, status
     FROM etl.pipeline_run AS u
     JOIN etl.run AS r USING (run_id)
-    WHERE u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _open_run.logical_time;
+    WHERE u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _open_run.logical_time
+      AND u.owner = pipeline.owner;
     IF status NOT IN ('queued', 'running') THEN
         RAISE NOTICE USING
             MESSAGE = format('pipeline "%s" has been run for %s already: run %s %s', pipeline.name, logical_time,

@@ -151,7 +151,9 @@ DECLARE
 BEGIN
     SELECT r.status INTO state FROM etl.run AS r WHERE r.run_id = _take_run.run_id;
     SELECT u.* INTO wanted FROM etl.pipeline_run AS u WHERE u.run_id = _take_run.run_id;
-    IF state IS NULL OR state NOT IN ('queued', 'running') OR state = 'queued' AND NOT etl._is_startable(wanted)
+    -- A superuser sees runs of others too.
+    IF state IS NULL OR wanted.owner <> current_user OR state NOT IN ('queued', 'running')
+       OR state = 'queued' AND NOT etl._is_startable(wanted)
        OR NOT etl._lock_run('etl.pipeline_run', etl._lock_id(run_id)) THEN
         RETURN false;
     END IF;

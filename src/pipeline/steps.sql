@@ -245,8 +245,8 @@ BEGIN
     WHERE s.pipeline_id = parent.pipeline_id AND renamed.name = ANY (s.depends_on);
     UPDATE etl.pipeline_run AS u SET from_step = new_name
     FROM etl.run AS r
-    WHERE u.pipeline_id = parent.pipeline_id AND u.from_step = renamed.name AND r.run_id = u.run_id
-      AND r.status = 'queued';
+    WHERE u.pipeline_id = parent.pipeline_id AND u.owner = parent.owner AND u.from_step = renamed.name
+      AND r.run_id = u.run_id AND r.status = 'queued';
 END
 $$;
 COMMENT ON FUNCTION etl.rename_step(text, text, text) IS
