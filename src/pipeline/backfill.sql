@@ -198,7 +198,7 @@ COMMENT ON FUNCTION etl._take_backfill_run(bigint) IS
 
 CREATE TYPE etl._backfill_state AS (
     backfill_id bigint, pipeline text, total bigint, ended bigint, failed bigint, began timestamptz, spoke timestamptz,
-    is_cancelled boolean);
+    is_cancelled boolean, gone bigint);
 COMMENT ON TYPE etl._backfill_state IS
     'What the session that waits for a backfill knows of it: its first run, how many runs it has, how many of them '
     'have ended, and not well, when it began, when the client was told of it, whether it is to be given up, and how '
@@ -212,9 +212,9 @@ AS $$
 DECLARE
     spent double precision := extract(epoch FROM clock_timestamp() - state.began);
 BEGIN
-    SELECT count(*) FILTER (WHERE r.status NOT IN ('queued', 'running')),
-           count(*) FILTER (WHERE r.status IN ('failed', 'cancelled'))
-        INTO state.ended, state.failed
+    SELECT state.total - count(*) FILTER (WHERE r.status IN ('queued', 'running')),
+           count(*) FILTER (WHERE r.status IN ('failed', 'cancelled')), state.total - count(*)
+        INTO state.ended, state.failed, state.gone
     FROM etl.pipeline_run AS q
     JOIN etl.run AS r USING (run_id)
     WHERE q.backfill_id = state.backfill_id AND r.owner = current_user;
@@ -268,7 +268,15 @@ AS $$
 DECLARE
     first_error text;
 BEGIN
-    IF state.failed = 0 THEN
+    IF state.gone > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('backfill of pipeline "%s": %s of %s runs do not exist any more', state.pipeline,
+                             state.gone, state.total),
+            DETAIL = 'They were deleted meanwhile, or their role has another name.',
+            HINT = format('SELECT * FROM etl.pipeline_runs WHERE backfill_id = %s lists those that do.',
+                          state.backfill_id);
+    ELSIF state.failed = 0 THEN
         RETURN;
     END IF;
     SELECT format('Run %s for %s: %s', q.run_id, q.logical_time, r.error) INTO first_error
@@ -289,7 +297,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._end_backfill(etl._backfill_state) IS
-    'Raises an error when runs of a backfill have not succeeded (57014 when it was cancelled, else P0001).';
+    'Raises an error when runs of a backfill have not succeeded (57014 when it was cancelled, else P0001), or are gone '
+    '(42704).';
 
 -- The body names everything with its schema and uses no operator where the path is not pinned: a COMMIT resets it.
 CREATE PROCEDURE etl.backfill(
@@ -356,4 +365,5 @@ etl.run_pipeline, for all of the runs. dry_run: tells the logical times and queu
 Where a run fails, those that have not begun are cancelled if the pipeline has on_failure 'stop', else the others go on.
 A cancel of the call cancels them too. With pg_etl.progress on, an INFO tells once a second how far it is.
 Errors: 42704 no such pipeline, 42501 another role's, 55000 it has no steps, 22023 bad argument, 54000 more than 100,000
-times, P0001 in the end when runs have not succeeded, 57014 when the call was cancelled.$$;
+times, P0001 in the end when runs have not succeeded, 57014 when the call was cancelled, 42704 when runs were deleted
+meanwhile.$$;

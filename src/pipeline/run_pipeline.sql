@@ -162,6 +162,7 @@ BEGIN
     IF failed IS NOT NULL THEN
         PERFORM etl._raise_failure(failed);
     END IF;
+    PERFORM etl._seen_run(opened.run_id); -- raises: it was deleted, or its role has another name
 END
 $$;
 COMMENT ON PROCEDURE etl.run_pipeline(text, timestamptz, text, jsonb, boolean) IS
@@ -172,6 +173,6 @@ name: a pipeline of the current role. logical_time: what the run is for (default
 etl.logical_time(). from_step: only that step and those that need it, directly or by way of others. params: parameters
 of this run, an object, before those of the steps; they read them with etl.param(). dry_run: executes the steps of kind
 sql in one transaction, tells how each went, and rolls back; nothing is recorded.
-Errors: 42704 no such pipeline or step, 42501 another role's, 55000 it has no steps, 55P03 another run of it is under
-way, 22023 bad argument; when a step failed, an error under the step's own SQLSTATE is raised after all others have
-ended.$$;
+Errors: 42704 no such pipeline or step, or the run was deleted meanwhile, 42501 another role's, 55000 it has no steps,
+55P03 another run of it is under way, 22023 bad argument; when a step failed, an error under the step's own SQLSTATE is
+raised after all others have ended.$$;
