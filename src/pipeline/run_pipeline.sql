@@ -104,6 +104,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     other record;
+    holder CONSTANT integer := etl._run_lock_holder('etl.pipeline_run', etl._lock_id(run_id));
 BEGIN
     SELECT r.run_id, r.name, o.logical_time INTO other
     FROM etl.pipeline_run AS u
@@ -112,7 +113,14 @@ BEGIN
     WHERE u.run_id = _raise_busy.run_id AND r.status = 'running'
     ORDER BY etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL, r.run_id
     LIMIT 1;
-    IF FOUND AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(other.run_id)) IS NULL THEN
+    IF NOT FOUND AND holder IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'lock_not_available',
+            MESSAGE = format('process %s holds the lock of run %s, as if it executed it', holder, run_id),
+            DETAIL = format('It is the advisory lock (%s, %s), which any role may take.',
+                            'etl.pipeline_run'::regclass::oid, etl._lock_id(run_id)),
+            HINT = format('SELECT * FROM pg_stat_activity WHERE pid = %s; shows who that is.', holder);
+    ELSIF FOUND AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(other.run_id)) IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'lock_not_available',
             MESSAGE = format('run %s of pipeline "%s" for %s is not finished', other.run_id, other.name,
@@ -129,7 +137,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._raise_busy(bigint) IS
-    'Says why a run may not begin (55P03): another one of its pipeline is under way, or was begun and is not finished.';
+    'Says why a run may not begin (55P03): another one of its pipeline is under way, or was begun and is not finished, '
+    'or somebody else holds its lock.';
 
 CREATE PROCEDURE etl.run_pipeline(
     name text,
