@@ -47,7 +47,7 @@ DECLARE
 BEGIN
     SELECT o.* INTO opened FROM etl._open_run(pipeline, logical_time, 'start', from_step, params) AS o;
     IF opened.status IN ('queued', 'running') THEN
-        PERFORM etl._start_runner_at_commit();
+        PERFORM etl._wake_runner(r) FROM etl.run AS r WHERE r.run_id = opened.run_id;
         IF is_known THEN
             RAISE NOTICE USING
                 MESSAGE = format('pipeline "%s" has run %s for %s already, which is %s', name, opened.run_id,
@@ -115,7 +115,7 @@ BEGIN
     ELSE
         PERFORM etl._log_event(run_id, NULL, 'cancel_requested', reason);
         IF executor IS NULL THEN
-            PERFORM etl._start_runner_at_commit(); -- to end it
+            PERFORM etl._wake_runner(run); -- to end it
         ELSE
             PERFORM etl._interrupt_executor(run_id, executor);
         END IF;
@@ -165,6 +165,7 @@ BEGIN
             HINT = format('SELECT step FROM etl.step_runs WHERE run_id = %s ORDER BY position; lists its steps.',
                           run_id);
     END IF;
+    -- Under other numbers: a session that was about to record an attempt of the former ones finds none.
     UPDATE etl.step_run AS s
     SET step_run_id = DEFAULT, status = 'waiting', attempt = 0, is_settled = false, after_failure = false,
         next_attempt_at = NULL, worker_pid = NULL, started_at = NULL, finished_at = NULL, rows = NULL, sqlstate = NULL,
@@ -207,7 +208,7 @@ BEGIN
     WHERE q.run_id = retry_run.run_id;
     PERFORM etl._log_event(run_id, NULL, 'queued',
                            concat_ws(' ', 'to be tried again', 'from step ' || quote_ident(from_step)));
-    PERFORM etl._start_runner_at_commit();
+    PERFORM etl._wake_runner(run);
     RETURN run_id;
 END
 $$;

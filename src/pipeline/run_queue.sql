@@ -265,10 +265,36 @@ COMMENT ON FUNCTION etl._start_runner(text) IS
     'Starts a background worker that logs in as a role and executes its queue (etl._run_queue); false when no slot is '
     'free. Errors: 42501 the current role may not act as it, 42704 no such role.';
 
-CREATE FUNCTION etl._start_runner_at_commit()
+CREATE FUNCTION etl._start_runner_at_commit(owner text)
 RETURNS void
-LANGUAGE C VOLATILE
+LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'etl_start_runner_at_commit';
-COMMENT ON FUNCTION etl._start_runner_at_commit() IS
-    'As etl._start_runner for the current role, once this transaction has committed. Where no slot is free then, the '
-    'queue waits for the scheduler.';
+COMMENT ON FUNCTION etl._start_runner_at_commit(text) IS
+    'As etl._start_runner, once this transaction has committed. Where no slot is free then, the queue waits for the '
+    'scheduler.';
+
+CREATE FUNCTION etl._wake_runner(run etl.run)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    obstacle CONSTANT text := etl._worker_obstacle(run.owner);
+    failure jsonb;
+BEGIN
+    IF to_regrole(quote_ident(run.owner)) IS NULL THEN
+        RETURN; -- a superuser cancels what a role has left that is gone
+    ELSIF obstacle IS NULL AND current_setting('pg_etl.use_workers')::boolean THEN
+        PERFORM etl._start_runner_at_commit(run.owner);
+        RETURN;
+    END IF;
+    failure := etl._worker_failure(obstacle, 'runs in the background', run.owner);
+    RAISE NOTICE USING
+        MESSAGE = format('run %s waits: %s', run.run_id, coalesce(failure ->> 'message', 'pg_etl.use_workers is off')),
+        HINT = format('CALL etl.run_pipeline(%L, %L); executes it here; or %s', run.name, run.as_of,
+                      coalesce(failure ->> 'hint', 'SET pg_etl.use_workers = on;'));
+END
+$$;
+COMMENT ON FUNCTION etl._wake_runner(etl.run) IS
+    'Lets a background worker take a run from the queue once this transaction has committed; a notice says why none '
+    'can.';

@@ -266,7 +266,7 @@ ETL_FUNCTION(etl_start_runner_at_commit, args)
         RegisterXactCallback(start_wanted_runners, nullptr);
         registered = true;
     }
-    const Oid role = GetUserId();
+    const Oid role = role_named(args.given(0));
     if (std::find(wanted_runners.begin(), wanted_runners.end(), role) == wanted_runners.end()) {
         wanted_runners.push_back(role);
     }
