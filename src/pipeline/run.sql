@@ -283,6 +283,7 @@ BEGIN
     SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = _execute_run.run_id;
     PERFORM etl._settle_workers(run_id), etl._close_lost_attempts(run_id);
     others := etl._has_running_step(run_id);
+    reason := etl._stop_reason(run_id); -- it may have been cancelled while nobody executed it
     WHILE reason IS NULL LOOP
         begun := ARRAY(SELECT t FROM etl._take_steps(run) AS t ORDER BY t.position);
         EXIT WHEN pg_catalog.cardinality(begun) = 0 AND etl._next_look(run_id) IS NULL;
