@@ -1,5 +1,29 @@
 -- Dry runs: the steps of kind sql in one transaction, which is rolled back.
 
+CREATE FUNCTION etl._require_ended(pipeline etl.pipeline, logical_time timestamptz)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    running CONSTANT bigint := (
+        SELECT r.run_id
+        FROM etl.pipeline_run AS u
+        JOIN etl.run AS r USING (run_id)
+        WHERE u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _require_ended.logical_time
+          AND u.owner = pipeline.owner AND r.status = 'running');
+BEGIN
+    IF running IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'lock_not_available',
+            MESSAGE = format('run %s of pipeline "%s" for %s is under way', running, pipeline.name, logical_time),
+            HINT = 'Try another logical time, or wait for it to end.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_ended(etl.pipeline, timestamptz) IS
+    'Checks that no run of a pipeline for a logical time is under way (55P03): a dry run would hold it up.';
+
 CREATE FUNCTION etl._dry_steps(pipeline etl.pipeline, logical_time timestamptz, from_step text, params jsonb)
 RETURNS SETOF etl.step_run
 LANGUAGE plpgsql VOLATILE
@@ -9,6 +33,7 @@ DECLARE
     run etl.pipeline_run;
     step etl.step_run;
 BEGIN
+    PERFORM etl._require_ended(pipeline, logical_time);
     DELETE FROM etl.run AS r -- for as long as this transaction lasts
     USING etl.pipeline_run AS u
     WHERE r.run_id = u.run_id AND u.pipeline_id = pipeline.pipeline_id AND u.logical_time = _dry_steps.logical_time
