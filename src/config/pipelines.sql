@@ -176,21 +176,36 @@ $$;
 COMMENT ON FUNCTION etl._config_remove_steps(text, jsonb, jsonb) IS
     'The calls that remove the steps that a pipeline shall not have, each before those that it needs.';
 
+CREATE FUNCTION etl._config_loosened(stored jsonb, wanted jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What needs nothing cannot be for a failure of what it needs.
+    SELECT stored || jsonb_build_object('depends_on', b.kept)
+           || CASE WHEN b.kept = '[]' AND stored ->> 'run_if' = 'any_failed'
+                   THEN jsonb '{"run_if": "all_done"}' ELSE '{}' END
+    FROM (
+        SELECT coalesce(jsonb_agg(n.needed ORDER BY n.place), '[]') AS kept
+        FROM jsonb_array_elements(stored -> 'depends_on') WITH ORDINALITY AS n(needed, place)
+        WHERE wanted -> 'depends_on' @> n.needed
+    ) AS b
+$$;
+COMMENT ON FUNCTION etl._config_loosened(jsonb, jsonb) IS
+    'A stored step that needs no more what it shall not need.';
+
 CREATE FUNCTION etl._config_loosen_steps(pipeline text, stored jsonb, wanted jsonb)
 RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT ARRAY(
-        SELECT etl._config_step_call(k.changes, pipeline, s.key, ARRAY[format('depends_on => %L', b.kept::text)])
+        SELECT etl._config_step_call(k.changes, pipeline, s.key, c.changed)
         FROM etl._config_steps() AS k
         CROSS JOIN LATERAL jsonb_each(stored) AS s
-        CROSS JOIN LATERAL (
-            SELECT ARRAY(SELECT n.needed FROM jsonb_array_elements_text(s.value -> 'depends_on')
-                         WITH ORDINALITY AS n(needed, place)
-                         WHERE wanted -> s.key -> 'depends_on' ? n.needed ORDER BY n.place) AS kept
-        ) AS b
-        WHERE wanted ? s.key AND cardinality(b.kept) < jsonb_array_length(s.value -> 'depends_on')
+        CROSS JOIN LATERAL etl._config_changed(k, s.value, etl._config_loosened(s.value, wanted -> s.key))
+            AS c(changed)
+        WHERE wanted ? s.key AND c.changed <> '{}'
         ORDER BY s.key COLLATE "C")
 $$;
 COMMENT ON FUNCTION etl._config_loosen_steps(text, jsonb, jsonb) IS
@@ -206,7 +221,8 @@ AS $$
         SELECT etl._config_step_call(k.changes, pipeline, s.key, c.changed)
         FROM etl._config_steps() AS k
         CROSS JOIN LATERAL jsonb_each(stored) AS s
-        CROSS JOIN LATERAL etl._config_changed(k, s.value, wanted -> s.key) AS c(changed)
+        CROSS JOIN LATERAL etl._config_changed(k, etl._config_loosened(s.value, wanted -> s.key), wanted -> s.key)
+            AS c(changed)
         WHERE wanted ? s.key AND c.changed <> '{}'
         ORDER BY s.key COLLATE "C")
 $$;

@@ -38,6 +38,11 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('step "%s" cannot need itself', step.name),
             HINT = 'Leave it out of depends_on.';
+    ELSIF step.run_if = 'any_failed' AND step.depends_on = '{}' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('step "%s" would never be run: run_if is any_failed, and it needs no step', step.name),
+            HINT = 'Name the steps in depends_on whose failure it is for.';
     END IF;
     SELECT d.needed INTO unknown
     FROM unnest(step.depends_on) WITH ORDINALITY AS d(needed, place)
@@ -57,6 +62,16 @@ END
 $$;
 COMMENT ON FUNCTION etl._require_needed(etl.pipeline, etl.step) IS
     'Checks that a step needs other steps of its pipeline only (22023; 42704 where there is none of that name).';
+
+CREATE FUNCTION etl._each_once(names text[])
+RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT n.name FROM unnest(names) WITH ORDINALITY AS n(name, place)
+                 GROUP BY n.name ORDER BY min(n.place))
+$$;
+COMMENT ON FUNCTION etl._each_once(text[]) IS 'The names, each once, in the order in which they come first.';
 
 CREATE FUNCTION etl._step_circle(step etl.step)
 RETURNS text

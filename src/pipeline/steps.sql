@@ -104,7 +104,7 @@ BEGIN
     added.name := name;
     added.action := action;
     added.kind := kind;
-    added.depends_on := depends_on;
+    added.depends_on := etl._each_once(depends_on);
     added.run_if := run_if;
     added.attempts := attempts;
     added.backoff := backoff;
@@ -190,7 +190,7 @@ BEGIN
         CASE WHEN "check" IS NOT NULL THEN 'check' END], NULL));
     changed.action := coalesce(action, changed.action);
     changed.kind := coalesce(kind, changed.kind);
-    changed.depends_on := coalesce(depends_on, changed.depends_on);
+    changed.depends_on := coalesce(etl._each_once(depends_on), changed.depends_on);
     changed.run_if := coalesce(run_if, changed.run_if);
     changed.attempts := coalesce(attempts, changed.attempts);
     changed.backoff := coalesce(backoff, changed.backoff);

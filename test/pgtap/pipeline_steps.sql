@@ -56,12 +56,12 @@ CREATE TEMPORARY TABLE before AS SELECT * FROM etl.step;
 SELECT etl.alter_step('p', name) FROM etl.step \g /dev/null
 SELECT results_eq('SELECT * FROM etl.step ORDER BY step_id', 'SELECT * FROM before ORDER BY step_id',
                   'nothing is given, nothing changes');
-SELECT etl.alter_step('p', 'plain', 'VACUUM', 'toplevel', '{}', 'any_failed', 1, '0', 1, '0', 1, '{}', '2 s',
+SELECT etl.alter_step('p', 'plain', 'VACUUM', 'toplevel', '{}', 'all_done', 1, '0', 1, '0', 1, '{}', '2 s',
                       'etl_tap_ann', '{"a": null}', 'true') \g /dev/null
 SELECT results_eq(
     $$SELECT action, kind, run_if, attempts, backoff, backoff_factor, backoff_max, jitter, retry_sqlstates, timeout,
              run_as, params, "check" FROM etl.step WHERE name = 'plain'$$,
-    $$VALUES ('VACUUM', 'toplevel', 'any_failed', 1, '0'::interval, 1::float8, '0'::interval, 1::float8, '{}'::text[],
+    $$VALUES ('VACUUM', 'toplevel', 'all_done', 1, '0'::interval, 1::float8, '0'::interval, 1::float8, '{}'::text[],
               '2 s'::interval, 'etl_tap_ann'::name, '{"a": null}'::jsonb, 'true')$$, 'what is given changes');
 SELECT etl.alter_step('p', 'plain', reset => '{timeout,run_as,check,retry_sqlstates}') \g /dev/null
 SELECT results_eq(
@@ -259,7 +259,7 @@ SELECT etl.rename_step('ring', 'left', 'it''s "left"') \g /dev/null
 SELECT results_eq($$SELECT s.name, s.depends_on FROM etl.step AS s JOIN etl.pipeline AS p USING (pipeline_id)
                     WHERE p.name = 'ring' ORDER BY s.step_id$$,
                   $$VALUES ('top', '{}'::text[]), ('it''s "left"', '{top}'),
-                           ('bottom', '{"it''s \"left\"",right,"it''s \"left\""}'), ('right',
+                           ('bottom', '{"it''s \"left\"",right}'), ('right',
                            '{alone,"it''s \"left\""}'),
                            ('alone', '{}')$$, 'those that need it follow');
 SELECT is(pg_temp.failure(format('SELECT etl.rename_step(''ring'', %L, %L)', o, n)), f, format('%s to %s', o, n))
