@@ -182,7 +182,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('%s must be a moment, not %s', argument, coalesce(quote_literal(value), 'NULL')),
+        MESSAGE = format('%s must be a point in time, not %s', argument, coalesce(quote_literal(value), 'NULL')),
         HINT = 'Give a finite timestamp, or leave the argument out, which means now.';
 END
 $$;

@@ -196,8 +196,9 @@ SELECT results_eq($$SELECT * FROM history WHERE wallet = 'b'$$,
 SELECT throws_ok($$CALL etl.materialize_features('nothing')$$, '42704', 'feature view "nothing" does not exist');
 SELECT throws_ok($$CALL etl.materialize_features(NULL)$$, '42704', 'no feature view was given');
 SELECT throws_ok($$CALL etl.materialize_features('spending', 'infinity')$$, '22023',
-    'as_of must be a moment, not ''infinity''');
-SELECT throws_ok($$CALL etl.materialize_features('spending', NULL)$$, '22023', 'as_of must be a moment, not NULL');
+    'as_of must be a point in time, not ''infinity''');
+SELECT throws_ok($$CALL etl.materialize_features('spending', NULL)$$, '22023',
+    'as_of must be a point in time, not NULL');
 SELECT lives_ok($$SELECT etl.create_feature_view('twice', ARRAY['event'], 'SELECT event, price
     FROM public.sale WHERE at <= $1')$$);
 SELECT throws_ok($$CALL etl.materialize_features('twice')$$, '23505',

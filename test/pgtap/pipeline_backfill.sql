@@ -57,7 +57,8 @@ SELECT is(pg_temp.call($$'p', '2025-01-02', '2025-01-01', '1 day'$$),
           '22023 "to" is before "from": 2025-01-01 00:00:00+00, 2025-01-02 00:00:00+00', 'the wrong way round');
 SELECT matches(pg_temp.call($$'p', '2025-01-01', now() + interval '1 hour', '1 day'$$), '^22023 "to" is in the future',
           'the future');
-SELECT matches(pg_temp.call($$'p', NULL, '2025-01-01', '1 day'$$), '^22023 "from" must be a moment', 'no beginning');
+SELECT matches(pg_temp.call($$'p', NULL, '2025-01-01', '1 day'$$), '^22023 "from" must be a point in time',
+               'no beginning');
 SELECT matches(pg_temp.call($$'p', '2025-01-01', '2025-01-02', '-1 day'$$), '^22023 every must be', 'backwards');
 SELECT is(pg_temp.call($$'p', '2025-01-01', '2025-01-02', '1 day', parallel => 0$$),
           '22023 parallel must be at least 1, not 0', 'none at once');

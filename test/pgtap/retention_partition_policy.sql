@@ -248,9 +248,9 @@ SELECT results_eq('SELECT left(p, 10) FROM pg_temp.parts(''kept'') AS p',
 
 -- Moments -----------------------------------------------------------------------------------------------------------
 
-SELECT throws_ok(pg_temp.call('''leap'', ''infinity'''), '22023', 'as_of must be a moment, not ''infinity''',
+SELECT throws_ok(pg_temp.call('''leap'', ''infinity'''), '22023', 'as_of must be a point in time, not ''infinity''',
                  'infinity');
-SELECT throws_ok(pg_temp.call('''leap'', NULL'), '22023', 'as_of must be a moment, not NULL', 'no moment');
+SELECT throws_ok(pg_temp.call('''leap'', NULL'), '22023', 'as_of must be a point in time, not NULL', 'no moment');
 SELECT throws_ok(pg_temp.call('''leap'', since => ''-infinity'''), '22023', NULL, 'since -infinity');
 SELECT throws_ok(pg_temp.call('''leap'', since => ''2100-01-01'''), '22023', NULL, 'since in the future');
 SELECT throws_ok(pg_temp.call('''leap'', dry_run => NULL'), '22023', 'dry_run must not be NULL', 'no dry_run');
