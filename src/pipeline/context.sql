@@ -97,6 +97,7 @@ END
 $$;
 COMMENT ON FUNCTION etl.run_key() IS
     'A key for what the step that is executed does, such as ''17/2025-06-01T02:00:00.000000Z/send'': the same for all '
-    'attempts and retries, another one for another step, logical time or pipeline. What must not happen twice, though '
-    'a step that commits inside may be tried again, writes it down with this key (ON CONFLICT DO NOTHING). Errors: '
-    '55000 outside of a step.';
+    'attempts and retries, another one for another step, logical time or pipeline. It begins with the number of the '
+    'run, so a run that is made anew once its record was deleted has another key. What must not happen twice, though a '
+    'step that commits inside may be tried again, writes it down with this key (ON CONFLICT DO NOTHING). Errors: 55000 '
+    'outside of a step.';
