@@ -81,6 +81,12 @@ DECLARE
 BEGIN
     PERFORM etl._require_backfill(pipeline, "from", "to", every, parallel, params);
     times := etl._backfill_times(pipeline, "from", "to", every);
+    IF times[1] <= pipeline.pruned_to THEN
+        RAISE NOTICE USING
+            MESSAGE = format('times of pipeline "%s" up to %s may have been run before', pipeline.name,
+                             pipeline.pruned_to),
+            DETAIL = 'The record of these runs has been pruned; whatever is not on record is run.';
+    END IF;
     FOREACH logical_time IN ARRAY times LOOP
         run := etl._enqueue_run(
             pipeline, logical_time, 'backfill', params, NULL,
@@ -321,6 +327,7 @@ BEGIN
     CALL etl._require_toplevel('etl.backfill');
     CALL etl._commit();
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM etl._require_flag(dry_run, 'dry_run');
     IF dry_run THEN
         PERFORM etl._try_backfill(etl._pipeline(pipeline), "from", "to", every, parallel, params);
         RETURN;
@@ -357,7 +364,8 @@ $$;
 COMMENT ON PROCEDURE etl.backfill(text, timestamptz, timestamptz, interval, integer, jsonb, boolean) IS
 $$Runs a pipeline for the logical times of a stretch of the past, and returns when all these runs have ended; it cannot
 be called inside a transaction block (2D000). The runs are queued in one transaction; this session executes them, and up
-to parallel - 1 background workers beside it. A time that has a run already, whatever became of it, is left.
+to parallel - 1 background workers beside it. A time that has a run already, whatever became of it, is left; one whose
+run has been pruned is run again, and a notice says so.
 pipeline: one of the current role's. "from", "to": the first and the last moment, both included. every: the distance
 between logical times, from the first moment on, in the pipeline's time zone; NULL takes the times of its schedule.
 parallel: how many runs may be under way at once; 1 keeps them in the order of their times. params: as for

@@ -87,10 +87,29 @@ BEGIN
                AND u.trigger = 'schedule'
              ORDER BY u.logical_time DESC LIMIT 1)
         ) AS k
+    ), known AS MATERIALIZED (
+        SELECT p.pipeline_id FROM etl.pipeline AS p
+        WHERE p.pipeline_id IN (SELECT u.pipeline_id FROM ended AS e JOIN etl.pipeline_run AS u USING (run_id))
+          AND p.owner = state.owner
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), doomed AS MATERIALIZED (
+        SELECT e.run_id, u.pipeline_id, u.logical_time, u.trigger
+        FROM ended AS e
+        LEFT JOIN etl.pipeline_run AS u USING (run_id)
+        WHERE e.run_id NOT IN (SELECT k.run_id FROM kept AS k)
+          AND (u.trigger IS DISTINCT FROM 'schedule' OR u.pipeline_id IN (SELECT n.pipeline_id FROM known AS n)
+               OR NOT EXISTS (SELECT FROM etl.pipeline AS p
+                              WHERE p.pipeline_id = u.pipeline_id AND p.owner = state.owner))
+    ), remembered AS (
+        UPDATE etl.pipeline AS p SET pruned_to = d.last_time
+        FROM (SELECT o.pipeline_id, max(o.logical_time) AS last_time FROM doomed AS o
+              WHERE o.trigger = 'schedule' GROUP BY o.pipeline_id) AS d
+        WHERE p.pipeline_id = d.pipeline_id AND p.owner = state.owner
+          AND d.last_time > coalesce(p.pruned_to, '-infinity')
     ), pruned AS (
         DELETE FROM etl.run AS r
-        USING ended AS e
-        WHERE r.run_id = e.run_id AND e.run_id NOT IN (SELECT k.run_id FROM kept AS k)
+        USING doomed AS d
+        WHERE r.run_id = d.run_id
         RETURNING r.run_id
     )
     SELECT (SELECT count(*) FROM pruned) AS pruned, l.finished_at, l.run_id
@@ -104,8 +123,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._prune_batch(etl._prune_state) IS
-    'Deletes the next finished runs of an owner, with all that belongs to them; those that another session has locked '
-    'are left for another time.';
+    'Deletes the next finished runs of an owner, with all that belongs to them, and writes down in their pipelines up to '
+    'which time of the schedule there were some; those that another session has locked are left for another time.';
 
 CREATE FUNCTION etl._prune_job_details(keep interval)
 RETURNS bigint
@@ -267,7 +286,8 @@ COMMENT ON PROCEDURE etl.prune_history(interval, boolean) IS
 $$Deletes the record of runs of pipelines (with their steps and events), refreshes, rollups and features that ended long
 ago, in batches, each its own transaction; and what pg_cron has recorded of jobs that call this extension, as far as the
 current role may delete it. Of each pipeline and the like the last run stays, and the last that succeeded; so do runs
-that wait or are under way, and all runs of retention and partition policies. etl.tick does it once in an hour.
+that wait or are under way, and all runs of retention and partition policies. etl.tick does it once in an hour. A pipeline
+remembers up to which time of its schedule runs were deleted, and its schedule does not run these again.
 older_than: how long ago a run must have ended (default: as long as etl.start_scheduler said, or 90 days). A role prunes
 its own runs, a superuser all, with NULL each role's as that role wants it. pg_cron's rows are kept as
 etl.start_scheduler said, or for 7 days. dry_run: does it and rolls it back, and says how much it was.

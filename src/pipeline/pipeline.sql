@@ -57,7 +57,7 @@ BEGIN
                           wanted.name);
     END IF;
     SELECT string_agg(w.key, ', ' ORDER BY w.key) INTO differing
-    FROM jsonb_each(to_jsonb(wanted) - '{pipeline_id,paused_at,next_at,problem,created_at,owner}'::text[]) AS w
+    FROM jsonb_each(to_jsonb(wanted) - '{pipeline_id,paused_at,next_at,problem,pruned_to,created_at,owner}'::text[]) AS w
     WHERE w.value IS DISTINCT FROM to_jsonb(stored) -> w.key;
     IF differing IS NOT NULL THEN
         RAISE WARNING USING
@@ -182,6 +182,13 @@ BEGIN
     PERFORM etl._check_pipeline(changed);
     IF changed.start_at IS DISTINCT FROM stored.start_at THEN
         changed.next_at := etl._first_time(changed);
+        IF changed.catchup = 'all' AND changed.start_at <= stored.pruned_to THEN
+            RAISE NOTICE USING
+                MESSAGE = format('the schedule of pipeline "%s" runs no time up to %s', name, stored.pruned_to),
+                DETAIL = 'Runs up to there have been made, and their record has been pruned.',
+                HINT = format('CALL etl.backfill(%L, %L, %L) runs these times again.', name, changed.start_at,
+                              stored.pruned_to);
+        END IF;
     ELSIF (changed.schedule, changed.timezone) IS DISTINCT FROM (stored.schedule, stored.timezone) THEN
         -- What was missed by the old schedule is missed by the new one, and nothing else is.
         changed.next_at := etl._first_time(changed, CASE
@@ -208,7 +215,7 @@ COMMENT ON FUNCTION etl.alter_pipeline(
 $$Changes a pipeline, from its next run on. Arguments as in etl.create_pipeline; NULL leaves each as it is. reset:
 names of those to take away: schedule, start_at, timeout, description. A new schedule or timezone goes on from now or,
 where times of the old one were missed, from the first of these; a new start_at begins anew as etl.create_pipeline
-does, and what was run for a time is not run for it again.
+does, and what was run for a time is not run for it again, also where etl.prune_history has deleted the record of it.
 Errors: 42704 no such pipeline, 42501 another role's, 22023 an argument that cannot be.$$;
 
 CREATE FUNCTION etl.rename_pipeline(name text, new_name text)

@@ -134,7 +134,8 @@ BEGIN
         RETURN NULL;
     END IF;
     -- The next time after a moment is later than it; a time at that very moment counts here.
-    first := etl._next_time(pipeline.schedule, pipeline.timezone, pipeline.start_at, "from" - interval '1 microsecond');
+    first := etl._next_time(pipeline.schedule, pipeline.timezone, pipeline.start_at,
+                            greatest("from" - interval '1 microsecond', pipeline.pruned_to));
     IF first IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -146,5 +147,5 @@ END
 $$;
 COMMENT ON FUNCTION etl._first_time(etl.pipeline, timestamptz) IS
     'The first time of a pipeline''s schedule: from now or start_at on, whichever is later, but for catchup all from '
-    'start_at on even where that is past. since: from there or start_at on. NULL without a schedule; 22023 where it '
-    'has no times at all.';
+    'start_at on even where that is past. since: from there or start_at on. No time is run again whose run is no longer '
+    'on record. NULL without a schedule; 22023 where it has no times at all.';

@@ -24,6 +24,7 @@ CREATE TABLE etl.pipeline (
     paused_at timestamptz,
     next_at timestamptz, -- the first time of the schedule that no run was made for yet
     problem text, -- why none can be made for it
+    pruned_to timestamptz, -- the last time of the schedule whose run is no longer on record
     created_at timestamptz NOT NULL DEFAULT now(),
     owner name NOT NULL DEFAULT current_user,
     UNIQUE (pipeline_id, owner)

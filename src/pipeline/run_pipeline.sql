@@ -156,6 +156,7 @@ BEGIN
     CALL etl._require_toplevel('etl.run_pipeline');
     CALL etl._commit();
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM etl._require_flag(dry_run, 'dry_run');
     IF dry_run THEN
         PERFORM etl._dry_run(etl._pipeline(name), logical_time, from_step, params);
         RETURN;

@@ -52,18 +52,20 @@ BEGIN
     SELECT u.logical_time INTO latest
     FROM etl.pipeline_run AS u
     JOIN etl.run AS r USING (run_id)
-    WHERE u.pipeline_id = pipeline.pipeline_id AND u.owner = pipeline.owner AND u.logical_time <= previous
-      AND r.status <> 'skipped' AND (u.trigger = 'schedule' OR u.logical_time = previous)
+    WHERE u.pipeline_id = pipeline.pipeline_id AND u.owner = pipeline.owner
+      AND u.logical_time < _interval_start.logical_time AND r.status <> 'skipped'
+      AND (u.trigger = 'schedule' OR u.logical_time = previous)
     ORDER BY u.logical_time DESC
     LIMIT 1;
     RETURN coalesce(latest, previous);
 END
 $$;
 COMMENT ON FUNCTION etl._interval_start(etl.pipeline, timestamptz, text) IS
-    'Where the interval of a run begins that ends at its logical time: at the time of the schedule before it or, where '
-    'that time was missed or skipped, at the last one before that which was not, so that no moment falls between two '
-    'runs. Runs of backfills take the time of the schedule. Without a schedule it begins at the logical time of the '
-    'last run before it that succeeded (NULL when there is none).';
+    'Where the interval of a run begins that ends at its logical time: where the last one before it ended that its '
+    'schedule has run and not skipped, whatever the schedule was then, so that between two of them no moment is left '
+    'out and none comes twice; with none before it, at the time of the schedule before its own. Runs of backfills take '
+    'the time of the schedule. Without a schedule it begins at the logical time of the last run before it that '
+    'succeeded (NULL when there is none).';
 
 CREATE FUNCTION etl._enqueue_run(
     pipeline etl.pipeline,
@@ -171,6 +173,12 @@ BEGIN
     IF state = 'queued' THEN
         IF NOT EXISTS (SELECT FROM etl.step_run AS s WHERE s.run_id = _take_run.run_id) THEN -- else it is a retry
             PERFORM etl._fill_run(wanted);
+            -- Without a schedule an interval begins where a run has ended that may have waited beside this one.
+            UPDATE etl.pipeline_run AS u
+            SET interval_start = etl._interval_start(p, wanted.logical_time, wanted.trigger)
+            FROM etl.pipeline AS p
+            WHERE u.run_id = _take_run.run_id AND p.pipeline_id = wanted.pipeline_id AND p.schedule IS NULL
+              AND wanted.trigger <> 'backfill';
         END IF;
         PERFORM etl._log_event(run_id, NULL, 'started');
     ELSE
