@@ -188,7 +188,7 @@ COMMENT ON FUNCTION etl._queue_pipeline(etl.pipeline, timestamptz) IS
     'Makes the runs of a pipeline that are due at a moment, moves its next_at on, and returns how many of them were '
     'queued. The caller has locked the pipeline''s row.';
 
-CREATE FUNCTION etl._note_problem(pipeline etl.pipeline, problem text)
+CREATE FUNCTION etl._note_problem(pipeline etl.pipeline, problem text, hint text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -202,12 +202,13 @@ BEGIN
         MESSAGE = format('no run of pipeline "%s" can be queued: %s', pipeline.name, problem),
         DETAIL = format('Its time %s waits until that is mended; other pipelines go on.',
                         etl._moment_text(pipeline.next_at)),
-        HINT = format('Change it with etl.alter_pipeline(%L, …), or etl.pause_pipeline(%L).', pipeline.name,
-                      pipeline.name);
+        HINT = coalesce(hint, format('Change it with etl.alter_pipeline(%L, …), or etl.pause_pipeline(%L).',
+                                     pipeline.name, pipeline.name));
 END
 $$;
-COMMENT ON FUNCTION etl._note_problem(etl.pipeline, text) IS
-    'Writes down why runs of a pipeline cannot be queued, and warns when that is new.';
+COMMENT ON FUNCTION etl._note_problem(etl.pipeline, text, text) IS
+    'Writes down why runs of a pipeline cannot be queued, and warns when that is new. hint: what to do, when it is no '
+    'change of its definition.';
 
 CREATE FUNCTION etl._try_queue_pipeline(pipeline etl.pipeline, moment timestamptz)
 RETURNS integer
@@ -217,6 +218,10 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = pipeline.owner) THEN
         PERFORM etl._note_problem(pipeline, format('role "%s" does not exist', pipeline.owner));
+        RETURN 0;
+    ELSIF NOT EXISTS (SELECT FROM etl.step AS s WHERE s.pipeline_id = pipeline.pipeline_id) THEN
+        PERFORM etl._note_problem(pipeline, 'it has no steps', format('Add one with etl.add_step(%L, …).',
+                                                                      pipeline.name));
         RETURN 0;
     END IF;
     RETURN etl._queue_pipeline(pipeline, moment);

@@ -3,7 +3,7 @@
 BEGIN;
 SET timezone = 'UTC';
 SET client_min_messages = error;
-SELECT plan(76);
+SELECT plan(82);
 
 CREATE FUNCTION pg_temp.define(name text, schedule text, next_at timestamptz, catchup text DEFAULT 'last',
                                overlap text DEFAULT 'queue', zone text DEFAULT 'UTC')
@@ -224,6 +224,20 @@ SELECT is(pg_temp.tick('2025-01-01 03:30'), 4, 'once it is mended');
 SELECT is(pg_temp.runs('zone'), '01-01 01:00 queued, 01-01 02:00 queued, 01-01 03:00 queued', 'nothing was forgotten');
 SELECT is((SELECT problem FROM etl.pipeline WHERE name = 'zone'), NULL, 'and the problem is over');
 
+DELETE FROM etl.run;
+SELECT etl.drop_pipeline(name) FROM etl.pipeline \g /dev/null
+
+-- A pipeline that has a schedule and no steps yet
+SELECT etl.create_pipeline('early') \g /dev/null
+UPDATE etl.pipeline SET schedule = '0 * * * *', next_at = '2025-01-01 01:00' WHERE name = 'early';
+SELECT is(pg_temp.tick('2025-01-01 03:30'), 0, 'without steps nothing is run');
+SELECT is(pg_temp.runs('early'), NULL, 'and nothing recorded as done');
+SELECT is(problem, 'it has no steps', 'which is a problem') FROM etl.pipeline WHERE name = 'early';
+SELECT is(pg_temp.next('early'), '01-01 01:00', 'its times wait');
+SELECT etl.add_step('early', 's', 'SELECT 1'), etl.alter_pipeline('early', catchup => 'all', overlap => 'queue')
+\g /dev/null
+SELECT is(pg_temp.tick('2025-01-01 03:30'), 3, 'until it has some, as its catchup says');
+SELECT is((SELECT problem FROM etl.pipeline WHERE name = 'early'), NULL, 'and then there is none');
 DELETE FROM etl.run;
 SELECT etl.drop_pipeline(name) FROM etl.pipeline \g /dev/null
 
