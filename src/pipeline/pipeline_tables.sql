@@ -137,6 +137,7 @@ CREATE TABLE etl.step_run (
     is_settled boolean NOT NULL DEFAULT false, -- left out by from_step: those that need it may go on
     after_failure boolean NOT NULL DEFAULT false, -- skipped because of one, which run_if any_failed counts as well
     next_attempt_at timestamptz,
+    slot_wanted_at timestamptz, -- since when it waits for a worker, which it cannot do without
     worker_pid integer,
     started_at timestamptz,
     finished_at timestamptz,
@@ -192,7 +193,8 @@ CREATE TABLE etl.scheduler (
     started_at timestamptz, -- by etl.start_scheduler
     keep_runs interval NOT NULL DEFAULT '90 days',
     keep_job_details interval NOT NULL DEFAULT '7 days',
-    pruned_at timestamptz
+    pruned_at timestamptz,
+    refused name[] NOT NULL DEFAULT '{}' -- roles whose runs no worker could take at the last tick, which it has said
 );
 COMMENT ON TABLE etl.scheduler IS
     'When the schedules of a role were last looked at, and how long the record of its runs is kept; one row for each '

@@ -67,6 +67,9 @@ SELECT p.name AS pipeline,
            WHEN a.running IS NOT NULL AND etl._executor(a.running, (
                SELECT q.executor_pid FROM etl.pipeline_run AS q WHERE q.run_id = a.running)) IS NULL THEN
                format('the session that executed run %s is gone, and none has gone on with it yet', a.running)
+           WHEN a.queued > 0 AND a.running IS NULL AND etl._worker_obstacle(p.owner) IS NOT NULL THEN
+               format('its runs wait for a background worker: %s', etl._worker_failure(
+                   etl._worker_obstacle(p.owner), 'its queue', p.owner) ->> 'message')
            WHEN p.paused_at IS NULL AND p.next_at < statement_timestamp() - interval '3 minutes' THEN
                format('it was due at %s, and %s', p.next_at,
                       coalesce('the scheduler has not ticked since ' || s.ticked_at, 'no scheduler has ticked'))
@@ -106,8 +109,8 @@ LEFT JOIN LATERAL (
 COMMENT ON VIEW etl.pipelines IS
 $$Pipelines, their state and their last run. state: running, paused (its schedule rests), queued (a run waits to be
 executed), failing (the last run failed) or idle. next_at: the next time of the schedule. last_…: of the last run that
-began. problem: what somebody should look at, NULL when there is nothing: no steps, a run whose session is gone, a
-schedule that nobody looks at, or the error of the last run. Define pipelines with etl.create_pipeline.$$;
+began. problem: what somebody should look at, NULL when there is nothing: no steps, a run whose session is gone, runs of
+a role that no worker may log in as, a schedule that nobody looks at, or the error of the last run. Define pipelines with etl.create_pipeline.$$;
 GRANT SELECT ON etl.pipelines TO PUBLIC;
 
 CREATE VIEW etl.steps WITH (security_invoker = true) AS
@@ -209,6 +212,7 @@ SELECT s.run_id,
        CASE
            WHEN s.status = 'running' THEN etl._held_up_by(a.pid, a.wait_event_type, a.wait_event)
            WHEN s.status <> 'waiting' THEN NULL
+           WHEN s.slot_wanted_at IS NOT NULL THEN 'a free worker'
            WHEN s.next_attempt_at IS NOT NULL THEN format('retry at %s', s.next_attempt_at)
            ELSE coalesce((SELECT string_agg(n.step, ', ' ORDER BY n.position)
                           FROM unnest(s.needs) AS d(position)

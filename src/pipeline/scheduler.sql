@@ -197,13 +197,14 @@ SELECT s.owner,
        clock_timestamp() - s.ticked_at AS age,
        s.tick_time,
        s.queued AS last_queued,
-       coalesce(s.ticked_at > clock_timestamp() - interval '3 minutes', false) OR p.due + r.lost = 0 AS healthy,
+       (coalesce(s.ticked_at > clock_timestamp() - interval '3 minutes', false) OR p.due + r.lost = 0)
+           AND x.stranded = 0 AS healthy,
        p.due,
        r.queued,
        r.running,
        r.lost,
        p.next_due,
-       p.problems,
+       p.problems + x.stranded AS problems,
        s.keep_runs,
        s.keep_job_details,
        s.pruned_at
@@ -229,12 +230,18 @@ CROSS JOIN LATERAL (
         FROM etl.run AS u
         WHERE u.kind = 'pipeline' AND u.status IN ('queued', 'running') AND (w.for_all OR u.owner = s.owner)
     ) AS x(status, is_lost)
-) AS r;
+) AS r
+CROSS JOIN LATERAL (
+    SELECT count(DISTINCT u.name) AS stranded
+    FROM etl.run AS u
+    WHERE u.kind = 'pipeline' AND u.status = 'queued' AND (w.for_all OR u.owner = s.owner)
+      AND u.owner IN (SELECT n FROM etl._stranded_roles() AS n)
+) AS x;
 COMMENT ON VIEW etl.scheduler_status IS
     'Who ticks, and whether that works: the job of pg_cron and whether it is active (NULL: none that can be seen from '
     'here), when the last tick came and how long ago that is, how long its work took and how many runs it queued; '
-    'healthy: it came within three minutes, or nothing is due. Pipelines whose time has come (due), runs that wait '
+    'healthy: it came within three minutes or nothing is due, and a worker may take each run that waits. Pipelines whose time has come (due), runs that wait '
     '(queued), are under way (running) or whose session was lost (the next tick goes on with them), when the next '
-    'time comes, and how many pipelines have a problem (see etl.pipelines). A superuser''s row counts all that the '
+    'time comes, and how many pipelines cannot be run (problem in etl.pipelines). A superuser''s row counts all that the '
     'reader may see, another one what is its own.';
 GRANT SELECT ON etl.scheduler_status TO PUBLIC;

@@ -45,7 +45,7 @@ COMMENT ON FUNCTION etl._waiting_runs() IS
 
 CREATE FUNCTION etl._is_executing(owner name)
 RETURNS boolean
-LANGUAGE sql VOLATILE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
@@ -54,6 +54,45 @@ AS $$
           AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NOT NULL)
 $$;
 COMMENT ON FUNCTION etl._is_executing(name) IS 'Whether some session executes a run of that role.';
+
+CREATE FUNCTION etl._stranded_roles()
+RETURNS SETOF name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT o.owner
+    FROM (SELECT DISTINCT r.owner FROM etl.run AS r WHERE r.kind = 'pipeline' AND r.status = 'queued') AS o
+    WHERE etl._worker_obstacle(o.owner) IS NOT NULL AND NOT etl._is_executing(o.owner)
+$$;
+COMMENT ON FUNCTION etl._stranded_roles() IS
+    'Roles whose runs wait while no background worker may log in for them, and no session of theirs is at work.';
+
+CREATE FUNCTION etl._note_refused(owners name[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.scheduler AS s
+    SET refused = owners
+    WHERE s.owner IN (SELECT o.owner FROM etl.scheduler AS o
+                      WHERE o.owner = current_user AND o.refused <> owners FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION etl._note_refused(name[]) IS
+    'Writes down for which roles this tick found no worker, so that the next one warns of others only.';
+
+CREATE FUNCTION etl._warn_of_refused(owner name, obstacle text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE WARNING USING
+        MESSAGE = format('runs of role "%s" wait for a background worker: %s', owner,
+                         etl._worker_failure(obstacle, 'its queue', owner) ->> 'message'),
+        HINT = format('Mend that, or let the role execute its queue itself: SET ROLE %I; CALL etl.tick();', owner);
+END
+$$;
+COMMENT ON FUNCTION etl._warn_of_refused(name, text) IS 'Warns that no background worker takes the runs of a role.';
 
 CREATE FUNCTION etl._start_runners()
 RETURNS boolean
@@ -64,7 +103,9 @@ DECLARE
     for_all CONSTANT boolean := etl._ticks_for_all();
     use_workers CONSTANT boolean := current_setting('pg_etl.use_workers')::boolean;
     is_stuck boolean := false;
+    known CONSTANT name[] := coalesce((SELECT s.refused FROM etl.scheduler AS s WHERE s.owner = current_user), '{}');
     refused name[] := '{}';
+    stranded name[] := '{}';
     waiting record;
     obstacle text;
     room integer := current_setting('pg_etl.max_runners')::integer - (
@@ -90,14 +131,13 @@ BEGIN
         ELSIF waiting.owner = current_user THEN
             is_stuck := true;
         ELSE
-            RAISE WARNING USING
-                MESSAGE = format('runs of role "%s" wait for a background worker: %s', waiting.owner,
-                                 etl._worker_failure(coalesce(obstacle, 'no slot'), 'its queue', waiting.owner)
-                                     ->> 'message'),
-                HINT = format('Mend that, or let the role execute its queue itself: SET ROLE %I; CALL etl.tick();',
-                              waiting.owner);
+            stranded := stranded || waiting.owner;
+            IF waiting.owner <> ALL (known) THEN
+                PERFORM etl._warn_of_refused(waiting.owner, coalesce(obstacle, 'no slot'));
+            END IF;
         END IF;
     END LOOP;
+    PERFORM etl._note_refused(stranded);
     RETURN is_stuck;
 END
 $$;

@@ -2,7 +2,7 @@
 -- what comes within a minute, keeps roles apart, and leaves a heartbeat. No transaction around the file, because it
 -- commits. Other sessions come by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(48);
+SELECT plan(54);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -284,6 +284,33 @@ SELECT results_eq('SELECT owner, last_tick, due, healthy FROM etl.scheduler_stat
                   $$VALUES ('etl_tap_tick_ben'::name, NULL::timestamptz, 1::bigint, false)$$,
                   'who has none sees that nobody ticks');
 RESET ROLE;
+
+-- A role that no worker may log in as --------------------------------------------------------------------------------
+
+DELETE FROM etl.run;
+DELETE FROM etl.scheduler;
+UPDATE etl.pipeline SET next_at = '2099-01-01', paused_at = NULL, problem = NULL;
+UPDATE etl.pipeline SET next_at = '2025-01-01 01:00' WHERE owner = 'etl_tap_tick_ben';
+SELECT current_database() AS here \gset
+\setenv HERE :here
+REVOKE CONNECT ON DATABASE :"here" FROM PUBLIC;
+\set first `psql -X -q -d "$HERE" -c "CALL etl.tick('2025-01-01 01:00')" 2>&1 | grep WARNING`
+SELECT is(:'first'::text, format('WARNING:  runs of role "etl_tap_tick_ben" wait for a background worker: role '
+          '"etl_tap_tick_ben" may not connect to database "%s"', current_database()), 'a tick warns');
+\set second `psql -X -q -d "$HERE" -c "CALL etl.tick('2025-01-01 01:00')" 2>&1 | grep WARNING`
+SELECT is(:'second'::text, '', 'once');
+SELECT results_eq('SELECT healthy, problems, queued FROM etl.scheduler_status',
+                  'VALUES (false, 1::bigint, 1::bigint)', 'that is not healthy');
+SELECT results_eq($$SELECT pipeline, problem FROM etl.pipelines WHERE problem IS NOT NULL$$,
+                  format($$VALUES ('of etl_tap_tick_ben', %L)$$, format(
+                      'its runs wait for a background worker: role "etl_tap_tick_ben" may not connect to database "%s"',
+                      current_database())), 'and a problem of its pipelines');
+GRANT CONNECT ON DATABASE :"here" TO PUBLIC;
+CALL etl.tick('2025-01-01 01:00');
+CALL pg_temp.drain();
+SELECT results_eq('SELECT healthy, problems, queued FROM etl.scheduler_status',
+                  'VALUES (true, 0::bigint, 0::bigint)', 'which is over once it may');
+SELECT is(refused, '{}', 'a later one would be warned of') FROM etl.scheduler;
 
 -- Two databases -------------------------------------------------------------------------------------------------------
 
