@@ -168,8 +168,8 @@ BEGIN
     -- Under other numbers: a session that was about to record an attempt of the former ones finds none.
     UPDATE etl.step_run AS s
     SET step_run_id = DEFAULT, status = 'waiting', attempt = 0, is_settled = false, after_failure = false,
-        next_attempt_at = NULL, worker_pid = NULL, started_at = NULL, finished_at = NULL, rows = NULL, sqlstate = NULL,
-        error = NULL, detail = NULL, hint = NULL, context = NULL
+        next_attempt_at = NULL, slot_wanted_at = NULL, worker_pid = NULL, started_at = NULL, finished_at = NULL,
+        rows = NULL, sqlstate = NULL, error = NULL, detail = NULL, hint = NULL, context = NULL
     WHERE s.run_id = _reset_steps.run_id
       AND (s.position = ANY (coalesce(again, '{}')) OR s.status <> 'succeeded' AND NOT s.is_settled);
 END

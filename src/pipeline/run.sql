@@ -121,18 +121,51 @@ COMMENT ON FUNCTION etl._start_step(text, etl.step_run) IS
     'Hands an attempt of a step to a background worker, and returns why that cannot be done: no slot, no login or no '
     'connect; NULL when it is done, or the step has failed because its role cannot be had.';
 
-CREATE FUNCTION etl._refuse_step(step etl.step_run, obstacle text)
-RETURNS void
-LANGUAGE sql VOLATILE
+CREATE FUNCTION etl._may_find_slot()
+RETURNS boolean
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._fail_step(step.step_run_id, step.attempt, f.failure ->> 'sqlstate', f.failure ->> 'message',
-                          f.failure ->> 'detail', f.failure ->> 'hint')
-    FROM etl._worker_failure(obstacle, format('step "%s"', step.step),
-                             coalesce(step.run_as, current_user)) AS f(failure)
+    -- Not every role sees what other processes are.
+    SELECT current_setting('pg_etl.use_workers')::boolean
+           AND current_setting('max_worker_processes')::integer > etl._is_runner()::integer + greatest(
+               (current_setting('max_logical_replication_workers')::integer > 0)::integer,
+               (SELECT count(*) FROM pg_stat_activity AS a
+                WHERE a.backend_type LIKE '% launcher' AND a.backend_type <> 'autovacuum launcher'))
+$$;
+COMMENT ON FUNCTION etl._may_find_slot() IS
+    'Whether the server has slots for background workers but those that are taken for ever: by launchers of PostgreSQL '
+    'and of extensions, and by this session, where it is one.';
+
+CREATE FUNCTION etl._refuse_step(step etl.step_run, obstacle text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience CONSTANT interval := current_setting('pg_etl.worker_wait')::interval;
+    failure jsonb;
+BEGIN
+    IF obstacle = 'no slot' AND clock_timestamp() < coalesce(step.slot_wanted_at, clock_timestamp()) + patience
+       AND etl._may_find_slot() THEN
+        UPDATE etl.step_run AS s
+        SET status = 'waiting', attempt = s.attempt - 1, started_at = NULL,
+            next_attempt_at = clock_timestamp() + interval '1 second',
+            slot_wanted_at = coalesce(s.slot_wanted_at, clock_timestamp())
+        WHERE s.step_run_id = step.step_run_id AND s.attempt = step.attempt AND s.status = 'running';
+        IF step.slot_wanted_at IS NULL THEN
+            PERFORM etl._log_event(step.run_id, step.step, 'no_slot', 'it waits for a background worker', step.attempt);
+        END IF;
+        RETURN;
+    END IF;
+    failure := etl._worker_failure(obstacle, format('step "%s"', step.step), coalesce(step.run_as, current_user));
+    PERFORM etl._fail_step(step.step_run_id, step.attempt, failure ->> 'sqlstate', failure ->> 'message',
+                           failure ->> 'detail', failure ->> 'hint');
+END
 $$;
 COMMENT ON FUNCTION etl._refuse_step(etl.step_run, text) IS
-    'Records that an attempt of a step that needs a background worker could not have one.';
+    'For an attempt of a step that could not have the background worker that it needs: lets it wait for a slot, which '
+    'is no attempt, for as long as pg_etl.worker_wait says, or records that it failed.';
 
 CREATE FUNCTION etl._hand_out(run etl.pipeline_run, begun etl.step_run[])
 RETURNS etl.step_run
@@ -156,6 +189,10 @@ BEGIN
             left_over := left_over || step;
         END IF;
     END LOOP;
+    UPDATE etl.step_run AS s SET slot_wanted_at = NULL
+    FROM unnest(begun) AS b
+    WHERE s.step_run_id = b.step_run_id AND b.slot_wanted_at IS NOT NULL AND s.attempt = b.attempt
+      AND (left_over IS NULL OR b.step_run_id <> ALL (ARRAY(SELECT o.step_run_id FROM unnest(left_over) AS o)));
     IF left_over IS NULL THEN
         RETURN NULL;
     END IF;
@@ -226,6 +263,30 @@ COMMENT ON FUNCTION etl._forget_step() IS
     'Removes from this session what a step that it has executed may have left: what it has prepared, whose names may '
     'be those that the client uses, and in a worker temporary objects and LISTEN too. No cursor outlives a step.';
 
+CREATE FUNCTION etl._leaves_runs_waiting(run_id bigint)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended etl.pipeline_run;
+BEGIN
+    IF NOT current_setting('pg_etl.use_workers')::boolean OR etl._is_runner() THEN
+        RETURN false;
+    END IF;
+    SELECT u.* INTO ended FROM etl.pipeline_run AS u WHERE u.run_id = _leaves_runs_waiting.run_id;
+    RETURN coalesce((
+        SELECT bool_and(u.backfill_id IS DISTINCT FROM ended.backfill_id OR u.backfill_id IS NULL)
+        FROM etl.pipeline_run AS u
+        JOIN etl.run AS r USING (run_id)
+        WHERE r.kind = 'pipeline' AND r.owner = ended.owner AND r.status = 'queued'
+          AND u.pipeline_id = ended.pipeline_id), false);
+END
+$$;
+COMMENT ON FUNCTION etl._leaves_runs_waiting(bigint) IS
+    'Whether runs of the same pipeline have waited for a run to end and this session, which has executed it, will not '
+    'see to them: it is no runner, and they are not of the backfill that it executes.';
+
 CREATE FUNCTION etl._end_run(run_id bigint, reason text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -259,6 +320,9 @@ BEGIN
     PERFORM etl._finish_run(run_id, state, counts.rows, to_jsonb(counts) - 'rows',
                             CASE WHEN state <> 'succeeded' THEN format('step "%s": %s', failed.step, failed.error) END);
     PERFORM etl._log_event(run_id, NULL, state, (SELECT r.error FROM etl.run AS r WHERE r.run_id = _end_run.run_id));
+    IF etl._leaves_runs_waiting(run_id) THEN
+        PERFORM etl._start_runner_at_commit();
+    END IF;
     RETURN failed.step_run_id;
 END
 $$;

@@ -202,6 +202,7 @@ BEGIN
     UPDATE etl.step_run AS s
     SET status = CASE WHEN delay IS NULL THEN 'failed' ELSE 'waiting' END,
         next_attempt_at = clock_timestamp() + delay,
+        slot_wanted_at = NULL,
         finished_at = clock_timestamp(),
         sqlstate = _fail_step.sqlstate,
         error = left(_fail_step.error, 10000),

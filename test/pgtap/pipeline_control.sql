@@ -1,7 +1,7 @@
 -- Starting, cancelling, retrying runs, and waiting for them. No transaction around the file, because runs commit. Other
 -- sessions come by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(60);
+SELECT plan(64);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -168,6 +168,42 @@ SELECT etl.retry_run(:failed) \g /dev/null
 SELECT is(etl.wait_run(:failed, '10 s'), 'succeeded', 'until its cause is gone');
 SELECT results_eq(format('SELECT attempt, error, sqlstate FROM etl.step_runs WHERE run_id = %s', :failed),
                   'VALUES (1, NULL::text, NULL::text)', 'at the first attempt of the last try');
+
+-- Runs that wait for one in a session ---------------------------------------------------------------------------------
+
+CREATE TABLE barrier (n int);
+SELECT etl.create_pipeline('busy', max_parallel => 1),
+       etl.add_step('busy', 's', 'SELECT count(*) FROM public.barrier') \g /dev/null
+SELECT dblink_disconnect(c) FROM unnest(dblink_get_connections()) AS c \g /dev/null
+SELECT dblink_connect('caller', pg_temp.other()), dblink_connect('blocker', pg_temp.other()) \g /dev/null
+SELECT dblink_exec('caller', 'SET client_min_messages = error') \g /dev/null
+CREATE FUNCTION pg_temp.beside(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dblink_exec('blocker', 'BEGIN'), dblink_exec('blocker', 'LOCK TABLE public.barrier'),
+            dblink_send_query('caller', call),
+            pg_temp.becomes($q$SELECT count(*) = 1 FROM etl.pipeline_runs WHERE pipeline = 'busy'
+                               AND status = 'running'$q$);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION pg_temp.go_on() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dblink_exec('blocker', 'COMMIT'), pg_temp.becomes('SELECT dblink_is_busy(''caller'') = 0');
+    PERFORM FROM dblink_get_result('caller', false) AS r(status text);
+    PERFORM FROM dblink_get_result('caller', false) AS r(status text);
+    RETURN pg_temp.becomes($q$SELECT count(*) = 0 FROM etl.pipeline_runs WHERE pipeline = 'busy'
+                               AND status IN ('queued', 'running')$q$);
+END $$;
+SELECT pg_temp.beside('CALL etl.run_pipeline(''busy'', ''2025-01-01'')') \g /dev/null
+SELECT etl.start_pipeline('busy', '2025-01-02') AS behind \gset
+-- The runner that was started with it finds nothing to do and ends.
+SELECT ok(pg_temp.becomes($$SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_etl runner'
+                                               AND datname = current_database())$$), 'a run waits, and no runner');
+SELECT ok(pg_temp.go_on(), 'it is executed once the run in the session has ended');
+SELECT pg_temp.beside('CALL etl.backfill(''busy'', ''2025-02-01'', ''2025-02-03'', every => ''1 day'')') \g /dev/null
+SELECT etl.start_pipeline('busy', '2025-01-03') AS behind \gset
+SELECT ok(pg_temp.becomes($$SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_etl runner'
+                                               AND datname = current_database())$$), 'and beside a backfill');
+SELECT ok(pg_temp.go_on(), 'once that has ended');
 
 -- Waiting, and other roles -------------------------------------------------------------------------------------------
 

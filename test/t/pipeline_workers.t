@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Servers whose background workers are taken: steps of kind sql go their way in the session that calls, with the same
-# results; procedures, which need a worker, fail after their attempts with an error that says what to do.
+# results; procedures, which need a worker, wait for one, and fail with an error that says what to do where there can be
+# none.
 set -euo pipefail
 
 . "$(dirname "$0")/../cluster.sh"
@@ -30,7 +31,7 @@ SELECT etl.add_step('apart', 'procedure', 'SELECT note(''procedure'')', 'procedu
        etl.add_step('apart', 'behind', 'SELECT note(''behind'')', depends_on => '{procedure}') \g /dev/null
 SQL
 
-echo 1..9
+echo 1..14
 outcome() {
     sql -c "SELECT concat_ws(' ', s.step, s.attempt, s.status, s.sqlstate, s.rows, s.error)
             FROM etl.step_run AS s WHERE s.run_id = (SELECT max(run_id) FROM etl.pipeline_run) ORDER BY position
@@ -76,3 +77,55 @@ found=$(sql -c "SELECT DISTINCT concat_ws(' ', s.error, s.detail, s.hint) FROM e
     found=
 result 8 'with an error that says what to do' "$found"
 result 9 'a runner cannot be had either, which is no error' "$(sql -c "SELECT 'started' WHERE etl._start_runner('postgres')")"
+
+# One slot, and somebody has it: steps that need it wait, which is no attempt.
+sql -c 'ALTER SYSTEM SET max_worker_processes = 3' # the launchers have two
+cluster_down "$dir"
+cluster_up "$dir"
+sql -c "SET client_min_messages = error; SELECT etl.create_pipeline('holder'); SELECT etl.add_step('holder', 's', 'SELECT pg_sleep(600)')" \
+    > "$dir/output"
+hold() {
+    sql -c "SELECT etl.start_pipeline('holder', '$1')" > "$dir/output"
+    local deadline=$((SECONDS + 60))
+    until [ "$(sql -c "SELECT count(*) FROM etl.step_runs WHERE step = 's' AND status = 'running'")" = 1 ]; do
+        [ "$SECONDS" -lt "$deadline" ] || { echo 'Bail out! nobody takes the slot'; exit 1; }
+        sleep 0.05
+    done
+}
+let_go() {
+    sql -c "SELECT etl.cancel_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'holder' AND status = 'running'" > "$dir/output"
+}
+of_procedure() {
+    sql -c "SELECT $1 FROM etl.step_runs AS s WHERE s.step = 'procedure' ORDER BY run_id DESC LIMIT 1"
+}
+hold 2025-01-01
+sql -c "CALL etl.run_pipeline('apart', '2025-01-01')" > "$dir/call" 2>&1 &
+call=$!
+deadline=$((SECONDS + 60))
+until [ "$(of_procedure waits_for)" = 'a free worker' ] || [ "$SECONDS" -gt "$deadline" ]; do
+    sleep 0.05
+done
+sleep 2.5 # more than the backoff of all attempts
+result 10 'a procedure waits for a slot' "$(
+    diff <(echo 'waiting 0 a free worker') <(of_procedure "concat_ws(' ', status, attempt, waits_for)") || true
+)"
+let_go
+wait "$call" || true
+result 11 'and is executed when there is one' "$(
+    diff <(echo 'succeeded 1') <(of_procedure "concat_ws(' ', status, attempt)") || true
+)"
+result 12 'of which it is told once' "$(
+    diff <(echo 1) <(sql -c "SELECT count(*) FROM etl.run_log WHERE step = 'procedure' AND event = 'no_slot'") || true
+)"
+hold 2025-01-02
+began=$SECONDS
+PGOPTIONS='-c pg_etl.worker_wait=1500ms' sql -c "CALL etl.run_pipeline('apart', '2025-01-02')" > "$dir/call" 2>&1 || true
+result 13 'not for ever: then the attempt has failed' "$(
+    diff <(echo 'failed 2 53000') <(of_procedure "concat_ws(' ', status, attempt, sqlstate)") || true
+    [ $((SECONDS - began)) -ge 3 ] || echo 'it did not wait'
+)"
+PGOPTIONS='-c pg_etl.use_workers=off' sql -c "CALL etl.run_pipeline('apart', '2025-01-03')" > "$dir/call" 2>&1 || true
+result 14 'nor where no workers are wanted' "$(
+    diff <(echo 'failed 2 53000') <(of_procedure "concat_ws(' ', status, attempt, sqlstate)") || true
+)"
+let_go
