@@ -160,6 +160,7 @@ SET timezone = 'UTC' -- a statement may set it, for its object alone
 AS $$
 DECLARE
     statement text;
+    place text;
     message text;
     detail text;
     hint text;
@@ -170,12 +171,14 @@ BEGIN
 EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        PERFORM etl._config_fail(etl._config_path((step.kind).name, step.name), SQLSTATE, message, detail, hint,
+        EXECUTE format('SELECT %s($1, $2, $3)', etl._config_hook(step.kind, 'place')) INTO place
+        USING step.kind, step.name, statement;
+        PERFORM etl._config_fail(place, SQLSTATE, message, detail, hint,
                                  format('It was said by: %s', left(statement, 500)));
 END
 $$;
 COMMENT ON FUNCTION etl._config_take(etl._config_step) IS
-    'Does what a step says; an error has the object before its message.';
+    'Does what a step says; an error has the place in the configuration before its message.';
 
 CREATE FUNCTION etl._config_try(step etl._config_step)
 RETURNS boolean

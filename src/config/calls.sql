@@ -51,7 +51,7 @@ AS $$
         FROM unnest(kind.members) WITH ORDINALITY AS m
         WHERE m.is_argument AND NOT m.is_once AND stored -> m.name IS DISTINCT FROM wanted -> m.name
     ), by_name AS (
-        SELECT 'reset' = ANY (p.proargnames) AS resets FROM pg_proc AS p WHERE p.oid = kind.changes::regproc
+        SELECT etl._config_resets(kind) AS resets
     )
     SELECT ARRAY(
         SELECT format('%I => %s', d.name, CASE

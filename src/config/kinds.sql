@@ -11,6 +11,7 @@
 --     etl._config_<kind>_definition(kind, name, definition, path)   what a written definition says, in one form
 --     etl._config_<kind>_calls(kind, name, stored, wanted)          the statements that lead from stored to wanted
 --     etl._config_<kind>_short(kind, definition)                    a definition without what is so anyway
+--     etl._config_<kind>_place(kind, name, statement)               where what a statement does is written
 -- All functions here are called by etl.export_config and etl.apply_config alone, which pin the settings that decide how
 -- values are written.
 
@@ -162,5 +163,5 @@ AS $$
     SELECT coalesce(to_regproc(format('etl._config_%s_%s', kind.name, step)), format('etl._config_%s', step)::regproc)
 $$;
 COMMENT ON FUNCTION etl._config_hook(etl._config_kind, text) IS
-    'The function that takes a step (definition, calls or short) for a kind: its own where it has one, else that for '
+    'The function that takes a step (definition, calls, short or place) for a kind: its own where it has one, else that for '
     'all.';

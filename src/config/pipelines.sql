@@ -147,6 +147,27 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._config_step_call(text, text, text, text[]) IS 'A call of a function for a step of a pipeline.';
 
+CREATE FUNCTION etl._config_pipelines_place(kind etl._config_kind, name text, statement text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own CONSTANT text := etl._config_path(kind.name, name);
+    literal CONSTANT text := (regexp_match(
+        statement, '^SELECT etl\.\w+_step\(pipeline => E?''(?:[^'']|'''')*'', name => (E?''(?:[^'']|'''')*'')'))[1];
+    step text;
+BEGIN
+    IF literal IS NULL THEN
+        RETURN own;
+    END IF;
+    EXECUTE 'SELECT ' || literal INTO step; -- as etl._config_step_call has written it
+    RETURN etl._config_path(etl._config_path(own, 'steps'), step);
+END
+$$;
+COMMENT ON FUNCTION etl._config_pipelines_place(etl._config_kind, text, text) IS
+    'The place of a pipeline in a configuration or, for a call of etl._config_step_call, that of the step.';
+
 CREATE FUNCTION etl._config_add_steps(pipeline text, stored jsonb, wanted jsonb)
 RETURNS text[]
 LANGUAGE sql STABLE

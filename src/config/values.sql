@@ -11,6 +11,16 @@ $$;
 COMMENT ON FUNCTION etl._config_path(text, text) IS
     'The place of a member in a configuration, as a JSON path has it: policies.orders, or rollups."public.sales".';
 
+CREATE FUNCTION etl._config_place(kind etl._config_kind, name text, statement text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._config_path(kind.name, name)
+$$;
+COMMENT ON FUNCTION etl._config_place(etl._config_kind, text, text) IS
+    'The place in a configuration that a statement for an object comes from.';
+
 CREATE FUNCTION etl._config_fail(path text, code text, message text, detail text, hint text, otherwise text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -72,7 +82,13 @@ DECLARE
                                    WHEN class = 'N' AND type <> 'regrole'::regtype THEN 'number' ELSE 'string' END;
     typed jsonb;
 BEGIN
-    IF jsonb_typeof(value) <> expected
+    IF class = 'D' AND value #>> '{}' ~* '\m(now|today|tomorrow|yesterday|allballs)\M' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s is another moment each day', left(value::text, 80)),
+            DETAIL = format('Its type is %s.', type),
+            HINT = 'Write a date, as in "2025-01-01".';
+    ELSIF jsonb_typeof(value) <> expected
        OR expected = 'array' AND EXISTS (SELECT FROM jsonb_array_elements(value) AS e
                                          WHERE jsonb_typeof(e) <> 'string') THEN
         RAISE EXCEPTION USING
@@ -93,7 +109,7 @@ $$;
 COMMENT ON FUNCTION etl._config_typed(jsonb, regtype) IS
     'A value as its type writes it; 22023, or what the type itself has against it.';
 
-CREATE FUNCTION etl._config_value(value jsonb, member etl._config_member, path text)
+CREATE FUNCTION etl._config_value(value jsonb, member etl._config_member, path text, resets boolean DEFAULT false)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -110,7 +126,7 @@ BEGIN
         RETURN value;
     END IF;
     typed := etl._config_typed(value, member.type);
-    IF member.initial IS NULL AND NOT member.is_required
+    IF NOT resets AND member.initial IS NULL AND NOT member.is_required
        AND (member.type = 'text'::regtype AND btrim(typed #>> '{}') = ''
             OR member.type = 'interval'::regtype AND (typed #>> '{}')::interval = interval '0') THEN
         RETURN NULL; -- by this the functions that change an object take away what it has
@@ -124,8 +140,20 @@ EXCEPTION
         PERFORM etl._config_fail(path, SQLSTATE, message, detail, hint, format('Its type is %s.', member.type));
 END
 $$;
-COMMENT ON FUNCTION etl._config_value(jsonb, etl._config_member, text) IS
-    'The value that a member has: its default where it is not there or null, else in the form in which it is stored.';
+COMMENT ON FUNCTION etl._config_value(jsonb, etl._config_member, text, boolean) IS
+    'The value that a member has: its default where it is not there or null, else in the form in which it is stored. '
+    'resets: an empty text and the interval 0 are values like any other, as the function that changes an object takes '
+    'away by name.';
+
+CREATE FUNCTION etl._config_resets(kind etl._config_kind)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce('reset' = ANY (p.proargnames), false) FROM pg_proc AS p WHERE p.oid = kind.changes::regproc
+$$;
+COMMENT ON FUNCTION etl._config_resets(etl._config_kind) IS
+    'Whether what an object of the kind has is taken away by its name in the argument reset.';
 
 CREATE FUNCTION etl._config_definition(kind etl._config_kind, name text, definition jsonb, path text)
 RETURNS jsonb
@@ -133,13 +161,14 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    resets CONSTANT boolean := etl._config_resets(kind);
     member etl._config_member;
     value jsonb;
     said jsonb := '{}';
 BEGIN
     PERFORM etl._require_keys_of(definition, ARRAY(SELECT m.name FROM unnest(kind.members) AS m), path);
     FOREACH member IN ARRAY kind.members LOOP
-        value := etl._config_value(definition -> member.name, member, etl._config_path(path, member.name));
+        value := etl._config_value(definition -> member.name, member, etl._config_path(path, member.name), resets);
         IF value IS NOT NULL THEN
             said := said || jsonb_build_object(member.name, value);
         ELSIF member.is_required THEN

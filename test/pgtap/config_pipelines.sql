@@ -1,7 +1,7 @@
 -- Pipelines in a configuration: exported, applied, and changed from any graph of steps to any other one. All in one
 -- transaction, which is rolled back.
 BEGIN;
-SELECT plan(33);
+SELECT plan(43);
 SET LOCAL client_min_messages = error;
 SET LOCAL jit = off;
 SET LOCAL timezone = 'America/New_York';
@@ -102,15 +102,40 @@ FROM (VALUES
     ('{"a": {"action": "SELECT 1", "pipeline": "p"}}', '22023', '.steps.a has an unknown member "pipeline"'),
     ('{"a b": {"action": "SELECT 1", "attempts": "1"}}', '22023', '.steps."a b".attempts: "1" is not a JSON number'),
     ('{"a": {"action": "SELECT 1", "depends_on": ["b"]}}', '42704',
-     ': step "a" needs step "b", which pipeline "p" does not have'),
+     '.steps.a: step "a" needs step "b", which pipeline "p" does not have'),
     ('{"a": {"action": "SELECT 1", "depends_on": ["a"]}}', '22023', '.steps: steps need each other in a circle'),
     ('{"a": {"action": "SELECT 1", "depends_on": ["b"]}, "b": {"action": "SELECT 1", "depends_on": ["c"]},
        "c": {"action": "SELECT 1", "depends_on": ["a", "d"]}, "d": {"action": "SELECT 1"}}', '22023',
      '.steps: steps need each other in a circle'),
-    ('{"a": {"action": "SELEC 1"}}', '42601', ': syntax error at or near "SELEC"'),
+    ('{"a": {"action": "SELEC 1"}}', '42601', '.steps.a: syntax error at or near "SELEC"'),
+    ('{"it''s \\\\ a": {"action": "SELECT 1", "backoff": "-1 s"}}', '22023',
+     '.steps."it''s \\\\ a": backoff cannot be ''-00:00:01'''),
+    ('{"b": {"action": "SELECT 1", "timeout": "0"}}', '22023',
+     '.steps.b: timeout must be longer than zero, not "00:00:00"'),
     ('{"a": {"action": "SELECT 1", "run_as": "config_nobody"}}', '42704',
      '.steps.a.run_as: role "config_nobody" does not exist')
 ) AS t(steps, sqlstate, message);
+SELECT throws_ok(format('SELECT etl.apply_config(%L)', jsonb_build_object('pipelines', jsonb_build_object('p',
+                     jsonb_build_object('search_path', 'public', t.member, t.value)))), '22023',
+                 'pipelines.p' || t.message, t.message)
+FROM (VALUES
+    ('start_at', 'yesterday', '.start_at: "yesterday" is another moment each day'),
+    ('start_at', 'Now', '.start_at: "Now" is another moment each day'),
+    ('start_at', 'today 12:00', '.start_at: "today 12:00" is another moment each day'),
+    ('start_at', 'infinity', ': start_at must be a moment, not ''infinity'''),
+    ('timeout', '0', ': timeout must be longer than zero, not "00:00:00"')
+) AS t(member, value, message);
+SELECT lives_ok($$SELECT etl.apply_config('{"pipelines": {"altered": {"search_path": "public", "timeout": "1 hour",
+    "description": "x", "steps": {"a": {"action": "SELECT 1", "check": "true"}}}}}')$$, 'a timeout');
+SELECT throws_ok($$SELECT etl.apply_config('{"pipelines": {"altered": {"search_path": "public", "timeout": "0"}}}')$$,
+                 '22023', 'pipelines.altered: timeout must be longer than zero, not "00:00:00"',
+                 'no timeout is no zero one');
+SELECT etl.apply_config('{"pipelines": {"altered": {"search_path": "public", "steps": {"a": {"action": "SELECT 1"}}}}}')
+\g /dev/null
+SELECT results_eq($$SELECT p.timeout, p.description, s."check" FROM etl.pipelines AS p JOIN etl.steps AS s USING (pipeline)
+                    WHERE pipeline = 'altered'$$, 'VALUES (NULL::interval, NULL::text, NULL::text)',
+                  'what is left out is taken away');
+SELECT etl.drop_pipeline('altered') \g /dev/null
 SELECT throws_ok($$SELECT etl.apply_config('{"pipelines": {"p": {}}}')$$, '22023',
                  'pipelines.p: search_path is missing', 'what a call would take from the session has to be written');
 SELECT throws_ok($$SELECT etl.apply_config('{"pipelines": {"p": {"search_path": "", "catchup": "all",
