@@ -30,6 +30,21 @@ COMMENT ON FUNCTION etl._require_schedule(text) IS
     'takes a sixth field without complaint and then runs the job at the wrong times, and a range that ends before it '
     'begins, and then never runs it.';
 
+CREATE FUNCTION etl._cron_database()
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN current_setting('cron.database_name', true);
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION etl._cron_database() IS
+    'The database in which pg_cron lives; NULL when the server has none or the current role may not know.';
+
 CREATE FUNCTION etl._require_pg_cron()
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -41,9 +56,10 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('pg_cron is not installed in database "%s"', current_database()),
             DETAIL = 'Schedules are run by pg_cron; everything else works without it.',
-            HINT = format(E'Put these two lines into postgresql.conf, restart, then CREATE EXTENSION pg_cron:\n'
-                          '    shared_preload_libraries = ''pg_cron''\n'
-                          '    cron.database_name = ''%s''', replace(current_database(), '''', ''''''));
+            HINT = CASE WHEN etl._cron_database() = current_database() THEN 'CREATE EXTENSION pg_cron;'
+                        ELSE format(E'Put these two lines into postgresql.conf, restart, then CREATE EXTENSION '
+                                    'pg_cron:\n    shared_preload_libraries = ''pg_cron''\n'
+                                    '    cron.database_name = %L', current_database()) END;
     ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',

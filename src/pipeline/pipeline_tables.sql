@@ -191,6 +191,7 @@ CREATE TABLE etl.scheduler (
     tick_time interval, -- how long the last tick took
     queued integer, -- runs that it queued
     started_at timestamptz, -- by etl.start_scheduler
+    stopped_at timestamptz, -- by etl.stop_scheduler
     keep_runs interval NOT NULL DEFAULT '90 days',
     keep_job_details interval NOT NULL DEFAULT '7 days',
     pruned_at timestamptz,

@@ -26,28 +26,13 @@ AS $$
     SELECT coalesce((SELECT j.is_active FROM etl._tick_job(current_user) AS j), false) OR EXISTS (
         SELECT
         FROM etl.scheduler AS s
-        WHERE greatest(s.ticked_at, s.started_at) > clock_timestamp() - interval '3 minutes'
+        WHERE greatest(s.ticked_at, s.started_at) > greatest(clock_timestamp() - interval '3 minutes', s.stopped_at)
           AND (s.owner = current_user
                OR EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = s.owner AND r.rolsuper)))
 $$;
 COMMENT ON FUNCTION etl._is_ticking() IS
     'Whether somebody looks at the schedules of the current role: a job of its own, or it or a superuser has ticked or '
-    'started a scheduler within three minutes.';
-
-CREATE FUNCTION etl._cron_database()
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN current_setting('cron.database_name', true);
-EXCEPTION
-    WHEN insufficient_privilege THEN
-        RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION etl._cron_database() IS
-    'The database in which pg_cron lives; NULL when the server has none or the current role may not know.';
+    'started a scheduler within three minutes and not stopped it since.';
 
 CREATE FUNCTION etl._require_local_cron()
 RETURNS void
@@ -114,8 +99,11 @@ BEGIN
     UPDATE etl.scheduler AS s
     SET keep_runs = coalesce(start_scheduler.keep_runs, s.keep_runs),
         keep_job_details = coalesce(start_scheduler.keep_job_details, s.keep_job_details),
-        started_at = clock_timestamp()
+        started_at = clock_timestamp(), stopped_at = NULL
     WHERE s.owner = current_user;
+    IF etl._worker_obstacle() IS NOT NULL THEN
+        PERFORM etl._warn_of_refused(current_user, etl._worker_obstacle());
+    END IF;
     RETURN job;
 END
 $$;
@@ -125,7 +113,30 @@ tick. Pipelines run on their schedules from then on: those of that role and, whe
 Called again it mends the job. Where another clock ticks already and pg_cron is not in this database, it returns NULL.
 keep_runs: how long the record of runs is kept (etl.prune_history; 90 days when nothing is said), keep_job_details: how
 long pg_cron's record of such jobs is (7 days); NULL leaves each as it is.
+Warns where no background worker may log in as the role, so that nobody would execute the runs.
 Errors: 55000 pg_cron is not in this database (the hint has what to do), 42501 not allowed to use it, 22023 bad span.$$;
+
+CREATE FUNCTION etl._require_removable_job()
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') AND NOT has_schema_privilege('cron', 'USAGE')
+       AND EXISTS (SELECT FROM etl.scheduler AS s WHERE s.owner = current_user AND s.started_at IS NOT NULL) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('job "etl tick" of role "%s" cannot be removed: permission denied for schema cron',
+                             current_user),
+            DETAIL = 'The role has started it, and it goes on.',
+            HINT = format(E'GRANT USAGE ON SCHEMA cron TO %I; or let a superuser remove it:\n'
+                          '    SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = ''etl tick'' '
+                          'AND username = %L AND database = %L;', current_user, current_user, current_database());
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_removable_job() IS
+    'Checks that the current role may use pg_cron, where it has started a scheduler with it (42501).';
 
 CREATE FUNCTION etl.stop_scheduler()
 RETURNS void
@@ -133,7 +144,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    UPDATE etl.scheduler AS s SET started_at = NULL WHERE s.owner = current_user;
+    PERFORM etl._require_removable_job();
+    INSERT INTO etl.scheduler DEFAULT VALUES ON CONFLICT DO NOTHING;
+    UPDATE etl.scheduler AS s SET started_at = NULL, stopped_at = clock_timestamp() WHERE s.owner = current_user;
     IF (SELECT j.job_id FROM etl._tick_job(current_user) AS j) IS NULL THEN
         RAISE NOTICE USING
             MESSAGE = format('role "%s" has no job of pg_cron in this database that ticks, skipping', current_user),
@@ -144,8 +157,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.stop_scheduler() IS
-    'Removes the current role''s job of pg_cron that ticks. What has become due when etl.start_scheduler is called '
-    'again is caught up as each pipeline''s catchup says; a tick and runs that are under way end as they would have.';
+    'Removes the current role''s job of pg_cron that ticks; from then on a pipeline that gets a schedule only warns '
+    'that nobody looks at it, until etl.start_scheduler is called again. What has become due by then is caught up as '
+    'each pipeline''s catchup says; a tick and runs that are under way end as they would have. Errors: 42501 the role '
+    'has started it and may not use pg_cron any more.';
 
 CREATE FUNCTION etl._ensure_scheduler()
 RETURNS void
@@ -153,13 +168,20 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    stopped_at CONSTANT timestamptz := (SELECT s.stopped_at FROM etl.scheduler AS s WHERE s.owner = current_user);
     message text;
     detail text;
     hint text;
 BEGIN
-    IF NOT etl._is_ticking() THEN
-        PERFORM etl.start_scheduler();
+    IF etl._is_ticking() THEN
+        RETURN;
+    ELSIF stopped_at IS NOT NULL THEN
+        RAISE WARNING USING
+            MESSAGE = format('nothing looks at schedules: the scheduler was stopped at %s', stopped_at),
+            HINT = 'SELECT etl.start_scheduler(); lets it go on.';
+        RETURN;
     END IF;
+    PERFORM etl.start_scheduler();
 EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -171,7 +193,8 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION etl._ensure_scheduler() IS
-    'Starts a scheduler for the current role when nobody looks at its schedules; a warning when it cannot.';
+    'Starts a scheduler for the current role when nobody looks at its schedules; a warning when it cannot, or the role '
+    'has stopped it.';
 
 -- Seeing it -----------------------------------------------------------------------------------------------------------
 

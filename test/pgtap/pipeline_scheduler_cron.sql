@@ -1,6 +1,6 @@
 -- The scheduler on pg_cron: its job, who gets one, other databases, and what a minute of it does. The file has a
 -- cluster of its own in which pg_cron runs in its database.
-SELECT plan(44);
+SELECT plan(53);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 CREATE EXTENSION dblink;
@@ -25,9 +25,8 @@ END $$;
 SELECT throws_ok('SELECT etl.start_scheduler()', '55000', format('pg_cron is not installed in database "%s"',
        current_database()),
                  'without pg_cron there is no scheduler');
-SELECT matches(hint_of('SELECT etl.start_scheduler()'),
-               E'shared_preload_libraries = ''pg_cron''\n *cron.database_name = ''' || current_database(),
-                   'the hint has the two lines');
+SELECT is(hint_of('SELECT etl.start_scheduler()'), 'CREATE EXTENSION pg_cron;',
+          'the server has it loaded for this database, and the hint is what is left to do');
 SELECT lives_ok('SELECT etl._ensure_scheduler()', 'that is no error where a pipeline is defined');
 SELECT is_empty('SELECT FROM etl.scheduler', 'nothing is noted');
 SELECT lives_ok($$SELECT etl.create_pipeline('before', schedule => '0 2 * * *')$$,
@@ -76,8 +75,21 @@ SELECT etl.stop_scheduler() \g /dev/null
 SELECT is_empty('SELECT FROM job', 'stopped');
 SELECT lives_ok('SELECT etl.stop_scheduler()', 'twice');
 SELECT ok(NOT etl._is_ticking(), 'nobody looks at schedules then');
-SELECT etl.alter_pipeline('by hand', schedule => '0 3 * * *') \g /dev/null
-SELECT is(count(*), 1::bigint, 'a pipeline that gets a schedule starts it too') FROM job;
+SELECT current_database() AS here \gset
+\setenv HERE :here
+\set told `psql -X -q -d "$HERE" -c "SELECT etl.alter_pipeline('by hand', schedule => '0 3 * * *')" 2>&1 | sed 's/ at 20.*//'`
+SELECT matches(:'told'::text, '^WARNING:  nothing looks at schedules: the scheduler was stopped',
+               'a pipeline that gets a schedule warns of that');
+SELECT is_empty('SELECT FROM job', 'and leaves it stopped');
+CALL etl.tick();
+SELECT ok(etl._is_ticking(), 'another clock may tick then');
+SELECT etl.start_scheduler() \g /dev/null
+SELECT is(count(*), 1::bigint, 'started again') FROM job;
+SELECT is(stopped_at, NULL, 'it is no longer stopped') FROM etl.scheduler;
+SELECT etl.stop_scheduler() \g /dev/null
+UPDATE etl.scheduler SET stopped_at = NULL, ticked_at = NULL;
+SELECT etl.alter_pipeline('by hand', schedule => '0 4 * * *') \g /dev/null
+SELECT is(count(*), 1::bigint, 'where nobody has stopped it, a pipeline that gets a schedule starts it too') FROM job;
 
 -- Roles --------------------------------------------------------------------------------------------------------------
 
@@ -106,8 +118,19 @@ SET ROLE etl_tap_ann;
 SELECT etl.stop_scheduler() \g /dev/null
 RESET ROLE;
 SELECT results_eq('SELECT username FROM job', $$VALUES ('etl_tap_ben')$$, 'a role stops its own');
+REVOKE USAGE ON SCHEMA cron FROM etl_tap_ben;
 SET ROLE etl_tap_ben;
-SELECT etl.stop_scheduler() \g /dev/null
+SELECT throws_ok('SELECT etl.stop_scheduler()', '42501',
+                 'job "etl tick" of role "etl_tap_ben" cannot be removed: permission denied for schema cron',
+                 'where it may');
+SELECT substring(hint_of('SELECT etl.stop_scheduler()') FROM '    (SELECT .*);') AS statement \gset
+RESET ROLE;
+SELECT results_eq('SELECT username FROM job', $$VALUES ('etl_tap_ben')$$, 'and else it stays');
+:statement \g /dev/null
+SELECT is_empty('SELECT FROM job', 'until somebody has done what the hint says');
+GRANT USAGE ON SCHEMA cron TO etl_tap_ben;
+SET ROLE etl_tap_ben;
+SELECT lives_ok('SELECT etl.stop_scheduler()', 'which is no error then');
 RESET ROLE;
 
 -- Another database ----------------------------------------------------------------------------------------------------
