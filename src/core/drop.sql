@@ -7,7 +7,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (
+    IF NOT (SELECT pg_has_role(e.extowner, 'USAGE') FROM pg_extension AS e WHERE e.extname = 'pg_etl') THEN
+        RETURN; -- which PostgreSQL refuses
+    ELSIF EXISTS (
         SELECT FROM pg_depend AS d
         JOIN pg_extension AS e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass('cron.job')

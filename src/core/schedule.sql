@@ -48,6 +48,43 @@ COMMENT ON FUNCTION etl._schedule_previous(text, interval, timestamptz, text, ti
     'The last time before another at which a schedule came; arguments as in etl._schedule_next. NULL where none came '
     'since the year 1.';
 
+CREATE FUNCTION etl._require_time(value timestamptz, argument text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value BETWEEN '0001-01-02 00:00+00' AND '9999-12-30 00:00+00' THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('%s must be a moment, not %s', argument, coalesce(quote_literal(value), 'NULL')),
+        HINT = 'Give a timestamp of the years 1 to 9999, such as ''2025-01-01 00:00+00''.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_time(timestamptz, text) IS
+    'Checks that a moment is there and one at which schedules may come (22023), so that what is computed with it stays '
+    'within the times of PostgreSQL; the second argument names it in the error.';
+
+CREATE FUNCTION etl._require_bounded(value interval, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_positive(value, argument);
+    IF value > interval '100 years' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be no longer than 100 years, not "%s"', argument, value),
+            HINT = 'Give a shorter one, or leave it out.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_bounded(interval, text) IS
+    'As etl._require_positive, and no longer than 100 years: so long may a timeout be, or what is kept.';
+
 CREATE FUNCTION etl._require_timezone(timezone text)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -59,11 +96,19 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'timezone must not be NULL',
             HINT = 'Leave it out to have UTC.';
+    ELSIF timezone ~* '^\s*(utc|gmt)?[-+]?\d' AND timezone !~* '^gmt[-+]?0$' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('time zone "%s" is an offset, whose sign is not what it seems', timezone),
+            DETAIL = 'PostgreSQL reads such names as POSIX does: +02 is two hours behind UTC.',
+            HINT = 'Name a place, as ''Europe/Berlin'', or the offset as ''Etc/GMT-2'', which is two hours ahead of '
+                   'UTC.';
     END IF;
     PERFORM etl._schedule_next('0 0 * * *', NULL, NULL, timezone, '2000-01-01 00:00+00');
 END
 $$;
-COMMENT ON FUNCTION etl._require_timezone(text) IS 'Checks that a time zone is known (22023).';
+COMMENT ON FUNCTION etl._require_timezone(text) IS
+    'Checks that a time zone is known, and no offset that means the contrary of what is read in it (22023).';
 
 CREATE FUNCTION etl._schedule_span(schedule text)
 RETURNS interval
@@ -178,7 +223,7 @@ DECLARE
     span CONSTANT interval := etl._schedule_span(schedule);
     anchor timestamptz;
 BEGIN
-    PERFORM etl._require_timezone(timezone), etl._require_moment("from", 'from');
+    PERFORM etl._require_timezone(timezone), etl._require_time("from", 'from');
     IF n IS NULL OR n NOT BETWEEN 1 AND 100000 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -204,7 +249,7 @@ the time zone (months: 2000-01-01).
 timezone: on whose clock. A time of the day that is skipped when clocks are set forward comes at the first moment after
 the gap, one that they show twice at the first of both; what comes in every hour, and intervals below a day, follow the
 time that passes. n: how many, up to 100000. from: those after this moment.
-Errors: 22023 a schedule, time zone or number that cannot be.$$;
+Errors: 22023 a schedule, time zone (also an offset such as +02), number or moment that cannot be.$$;
 
 CREATE FUNCTION etl.explain_schedule(schedule text, timezone text DEFAULT 'UTC')
 RETURNS text

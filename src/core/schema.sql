@@ -294,6 +294,15 @@ COMMENT ON FUNCTION etl._require_condition(regclass, text, text) IS
     'Raises unless the text is one condition over the rows of the relation, under the SQLSTATE of PostgreSQL''s own '
     'complaint. Plans it and reads nothing. The last argument names it in the error.';
 
+CREATE FUNCTION etl._count_of(number bigint, noun text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s %s%s', number, noun, CASE WHEN number <> 1 THEN 's' END)
+$$;
+COMMENT ON FUNCTION etl._count_of(bigint, text) IS 'So many of something, as 1 row or 2 rows.';
+
 CREATE FUNCTION etl._require_flag(value bool, argument text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE

@@ -155,6 +155,47 @@ void refuse_columns(Node* expression, const char* sql, const char* hint)
     }
 }
 
+bool find_parameter(Node* node, void* found)
+{
+    if (node == nullptr) {
+        return false;
+    }
+    if (IsA(node, ParamRef)) {
+        *static_cast<const ParamRef**>(found) = as<ParamRef>(node);
+        return true;
+    }
+    return raw_expression_tree_walker(node, walker(find_parameter), found);
+}
+
+// The part of a statement that may hold parameters of a query, as the walker of raw trees knows it.
+Node* query_in(Node* node)
+{
+    switch (nodeTag(node)) {
+    case T_SelectStmt:
+    case T_InsertStmt:
+    case T_UpdateStmt:
+    case T_DeleteStmt:
+        return node;
+    case T_CreateTableAsStmt:
+        return query_in(as<CreateTableAsStmt>(node)->query);
+    case T_CallStmt:
+        return reinterpret_cast<Node*>(as<CallStmt>(node)->funccall);
+    default:
+        return nullptr;
+    }
+}
+
+// May raise.
+void refuse_parameters(Node* node, const char* sql)
+{
+    const ParamRef* parameter = nullptr;
+    if (find_parameter(query_in(node), &parameter)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER), errmsg("there is no parameter $%d", parameter->number),
+                        errhint("A step reads its parameters with etl.param('name')."),
+                        errposition(pg_mbstrlen_with_len(sql, parameter->location) + 1)));
+    }
+}
+
 } // namespace
 
 std::vector<parsed_statement> parse_statements(const char* sql, const char* line)
@@ -163,6 +204,10 @@ std::vector<parsed_statement> parse_statements(const char* sql, const char* line
     std::vector<parsed_statement> made;
     for (int i = 0; i < list_length(statements); ++i) {
         Node* node = static_cast<const RawStmt*>(list_nth(statements, i))->stmt;
+        call_on_sql(sql, line, [node, sql] {
+            refuse_parameters(node, sql);
+            return true;
+        });
         const auto [command, needs] = call([node] {
             struct read {
                 const char* command;

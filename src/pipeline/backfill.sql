@@ -40,7 +40,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_step(pipeline, NULL), etl._require_moment("from", '"from"'), etl._require_moment("to", '"to"'),
+    PERFORM etl._require_step(pipeline, NULL), etl._require_time("from", '"from"'), etl._require_time("to", '"to"'),
             etl._require_params(params);
     IF "from" > "to" OR "to" > clock_timestamp() THEN
         RAISE EXCEPTION USING

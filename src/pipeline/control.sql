@@ -10,7 +10,7 @@ AS $$
 DECLARE
     own etl.run;
 BEGIN
-    PERFORM etl._seen_run(run_id);
+    PERFORM etl._seen_run(run_id), etl._require_writable();
     SELECT r.* INTO own
     FROM etl.run AS r
     WHERE r.run_id = _own_run.run_id
@@ -258,7 +258,7 @@ DECLARE
     status text := (etl._seen_run(run_id)).status;
 BEGIN
     IF timeout IS NOT NULL AND timeout <> interval '0' THEN
-        PERFORM etl._require_positive(timeout, 'timeout');
+        PERFORM etl._require_bounded(timeout, 'timeout');
     END IF;
     gives_up_at := clock_timestamp() + timeout;
     IF status IN ('queued', 'running') THEN

@@ -78,7 +78,7 @@ BEGIN
     FOREACH step IN ARRAY ended LOOP
         RAISE NOTICE '%', CASE
             WHEN step.status <> 'succeeded' THEN format('step "%s" %s: %s', step.step, step.status, step.error)
-            WHEN step.mode = 'sql' THEN format('step "%s" succeeded, %s rows', step.step, step.rows)
+            WHEN step.mode = 'sql' THEN format('step "%s" succeeded, %s', step.step, etl._count_of(step.rows, 'row'))
             ELSE format('step "%s" was not executed: it is of kind %s', step.step, step.kind)
         END;
         IF step.status = 'failed' AND failed.step IS NULL THEN

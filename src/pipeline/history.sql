@@ -259,6 +259,8 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('older_than must not be negative, as %L is', older_than),
             HINT = 'Give how long runs are kept, such as ''90 days''.';
+    ELSIF older_than > interval '0' THEN
+        PERFORM etl._require_bounded(older_than, 'older_than');
     END IF;
 END
 $$;
@@ -278,8 +280,9 @@ BEGIN
     COMMIT;
     CALL etl._prune(older_than, dry_run, NULL, pruned, details, is_done);
     RAISE NOTICE USING MESSAGE = pg_catalog.format(
-        CASE WHEN dry_run THEN '%s runs and %s rows of pg_cron''s record would be deleted'
-             ELSE '%s runs and %s rows of pg_cron''s record were deleted' END, pruned, details);
+        CASE WHEN dry_run THEN '%s and %s of pg_cron''s record would be deleted'
+             ELSE '%s and %s of pg_cron''s record were deleted' END,
+        etl._count_of(pruned, 'run'), etl._count_of(details, 'row'));
 END
 $$;
 COMMENT ON PROCEDURE etl.prune_history(interval, boolean) IS

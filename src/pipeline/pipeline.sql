@@ -1,5 +1,23 @@
 -- Pipelines: how they are defined, changed, put on a schedule and dropped. steps.sql gives them steps.
 
+CREATE FUNCTION etl._require_writable()
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'read_only_sql_transaction',
+            MESSAGE = CASE WHEN pg_is_in_recovery() THEN 'the server is a standby, and no pipeline is changed or run here'
+                           ELSE 'the transaction is read-only, and no pipeline is changed or run in it' END,
+            HINT = CASE WHEN pg_is_in_recovery() THEN 'Call it on the primary; here the views show what it does.'
+                        ELSE 'Begin one with BEGIN READ WRITE.' END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_writable() IS 'Checks that the transaction may write (25006).';
+
 CREATE FUNCTION etl._pipeline(name text, or_superuser boolean DEFAULT false)
 RETURNS etl.pipeline
 LANGUAGE plpgsql VOLATILE
@@ -14,6 +32,7 @@ BEGIN
             MESSAGE = 'no pipeline was given',
             HINT = 'Name one; SELECT pipeline FROM etl.pipelines lists those of the current role.';
     END IF;
+    PERFORM etl._require_writable();
     SELECT p.* INTO stored FROM etl.pipeline AS p WHERE p.name = _pipeline.name FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
@@ -107,7 +126,7 @@ BEGIN
     wanted.on_failure := on_failure;
     wanted.labels := labels;
     wanted.search_path := search_path;
-    PERFORM etl._require_flag(if_not_exists, 'if_not_exists'), etl._check_pipeline(wanted);
+    PERFORM etl._require_writable(), etl._require_flag(if_not_exists, 'if_not_exists'), etl._check_pipeline(wanted);
     INSERT INTO etl.pipeline (
         name, description, schedule, timezone, start_at, catchup, overlap, max_parallel, timeout, on_failure, labels,
         search_path, next_at)
@@ -282,7 +301,8 @@ DECLARE
     running bigint;
 BEGIN
     PERFORM etl._require_flag(if_exists, 'if_exists');
-    IF if_exists AND NOT EXISTS (SELECT FROM etl.pipeline AS p WHERE p.name = drop_pipeline.name) THEN
+    IF if_exists AND name IS NOT NULL
+       AND NOT EXISTS (SELECT FROM etl.pipeline AS p WHERE p.name = drop_pipeline.name) THEN
         RAISE NOTICE USING MESSAGE = format('pipeline "%s" does not exist, skipping', name);
         RETURN;
     END IF;

@@ -96,10 +96,10 @@ BEGIN
         PERFORM etl._schedule_span(pipeline.schedule);
     END IF;
     IF pipeline.start_at IS NOT NULL THEN
-        PERFORM etl._require_moment(pipeline.start_at, 'start_at');
+        PERFORM etl._require_time(pipeline.start_at, 'start_at');
     END IF;
     IF pipeline.timeout IS NOT NULL THEN
-        PERFORM etl._require_positive(pipeline.timeout, 'timeout');
+        PERFORM etl._require_bounded(pipeline.timeout, 'timeout');
     END IF;
     IF pipeline.max_parallel IS NULL OR pipeline.max_parallel < 1 THEN
         RAISE EXCEPTION USING

@@ -43,7 +43,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_moment(logical_time, 'logical_time'), etl._require_params(params),
+    PERFORM etl._require_time(logical_time, 'logical_time'), etl._require_params(params),
             etl._require_step(pipeline, from_step);
     run_id := etl._enqueue_run(pipeline, logical_time, trigger, params, from_step);
     IF run_id IS NOT NULL THEN

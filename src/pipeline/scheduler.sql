@@ -64,11 +64,8 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF keep <= interval '0' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s must be positive, not %L', argument, keep),
-            HINT = 'Give a span such as ''90 days'', or NULL to leave it as it is.';
+    IF keep IS NOT NULL THEN -- as it is
+        PERFORM etl._require_bounded(keep, argument);
     END IF;
 END
 $$;

@@ -28,10 +28,12 @@ AS $$
 DECLARE
     unknown text;
 BEGIN
-    IF step.depends_on IS NULL OR array_position(step.depends_on, NULL) IS NOT NULL THEN
+    IF step.depends_on IS NULL OR array_ndims(step.depends_on) > 1
+       OR EXISTS (SELECT FROM unnest(step.depends_on) AS d(needed) WHERE d.needed IS NULL) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'depends_on must not be or hold NULL',
+            MESSAGE = CASE WHEN array_ndims(step.depends_on) > 1 THEN 'depends_on must be a list of one dimension'
+                           ELSE 'depends_on must not be or hold NULL' END,
             HINT = 'Give the names of the steps that it comes after, or ''{}'' for none.';
     ELSIF step.name = ANY (step.depends_on) THEN
         RAISE EXCEPTION USING
@@ -283,6 +285,9 @@ BEGIN
     PERFORM etl._require_wait(step.backoff, 'backoff'), etl._require_wait(step.backoff_max, 'backoff_max'),
             etl._require_factor(step.backoff_factor, 1, 1000, 'backoff_factor'),
             etl._require_factor(step.jitter, 0, 1, 'jitter');
+    IF step.backoff_max > interval '0' THEN
+        PERFORM etl._require_bounded(step.backoff_max, 'backoff_max');
+    END IF;
     IF step.backoff > step.backoff_max THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -343,7 +348,7 @@ BEGIN
             etl._require_needed(parent, step),
             etl._check_retries(step);
     IF step.timeout IS NOT NULL THEN
-        PERFORM etl._require_positive(step.timeout, 'timeout');
+        PERFORM etl._require_bounded(step.timeout, 'timeout');
     END IF;
     IF step.run_as IS NOT NULL THEN
         PERFORM etl._require_run_as(step.run_as, parent.owner);

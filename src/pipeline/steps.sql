@@ -264,7 +264,7 @@ DECLARE
     needing text;
 BEGIN
     PERFORM etl._require_flag(if_exists, 'if_exists');
-    IF if_exists AND NOT EXISTS (
+    IF if_exists AND name IS NOT NULL AND NOT EXISTS (
         SELECT FROM etl.step AS s WHERE s.pipeline_id = parent.pipeline_id AND s.name = remove_step.name
     ) THEN
         RAISE NOTICE USING MESSAGE = format('step "%s" of pipeline "%s" does not exist, skipping', name, pipeline);

@@ -170,7 +170,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_moment(moment, 'moment');
+    PERFORM etl._require_time(moment, 'moment');
     IF stay IS NULL OR stay NOT BETWEEN interval '0' AND interval '1 hour' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',

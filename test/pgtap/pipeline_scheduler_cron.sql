@@ -1,6 +1,6 @@
 -- The scheduler on pg_cron: its job, who gets one, other databases, and what a minute of it does. The file has a
 -- cluster of its own in which pg_cron runs in its database.
-SELECT plan(53);
+SELECT plan(54);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 CREATE EXTENSION dblink;
@@ -126,6 +126,9 @@ SELECT throws_ok('SELECT etl.stop_scheduler()', '42501',
 SELECT substring(hint_of('SELECT etl.stop_scheduler()') FROM '    (SELECT .*);') AS statement \gset
 RESET ROLE;
 SELECT results_eq('SELECT username FROM job', $$VALUES ('etl_tap_ben')$$, 'and else it stays');
+SET ROLE etl_tap_ben;
+SELECT throws_ok('DROP EXTENSION pg_etl', '42501', 'must be owner of extension pg_etl', 'such a role drops no extension');
+RESET ROLE;
 :statement \g /dev/null
 SELECT is_empty('SELECT FROM job', 'until somebody has done what the hint says');
 GRANT USAGE ON SCHEMA cron TO etl_tap_ben;
