@@ -121,21 +121,45 @@ COMMENT ON FUNCTION etl._start_step(text, etl.step_run) IS
     'Hands an attempt of a step to a background worker, and returns why that cannot be done: no slot, no login or no '
     'connect; NULL when it is done, or the step has failed because its role cannot be had.';
 
+CREATE FUNCTION etl._worker_slots()
+RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Not every role sees what other processes are.
+    SELECT current_setting('max_worker_processes')::integer - greatest(
+        (current_setting('max_logical_replication_workers')::integer > 0)::integer,
+        (SELECT count(*) FROM pg_stat_activity AS a
+         WHERE a.backend_type LIKE '% launcher' AND a.backend_type <> 'autovacuum launcher'))::integer
+$$;
+COMMENT ON FUNCTION etl._worker_slots() IS
+    'How many slots for background workers the server has but those that launchers of PostgreSQL and of extensions '
+    'have for ever.';
+
 CREATE FUNCTION etl._may_find_slot()
 RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Not every role sees what other processes are.
-    SELECT current_setting('pg_etl.use_workers')::boolean
-           AND current_setting('max_worker_processes')::integer > etl._is_runner()::integer + greatest(
-               (current_setting('max_logical_replication_workers')::integer > 0)::integer,
-               (SELECT count(*) FROM pg_stat_activity AS a
-                WHERE a.backend_type LIKE '% launcher' AND a.backend_type <> 'autovacuum launcher'))
+    SELECT current_setting('pg_etl.use_workers')::boolean AND etl._worker_slots() > etl._is_runner()::integer
 $$;
 COMMENT ON FUNCTION etl._may_find_slot() IS
-    'Whether the server has slots for background workers but those that are taken for ever: by launchers of PostgreSQL '
-    'and of extensions, and by this session, where it is one.';
+    'Whether there are slots for background workers that may become free for a step of this session.';
+
+CREATE FUNCTION etl._is_runner_too_many()
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT r.place > greatest(etl._worker_slots() - 1, 1)
+        FROM (SELECT a.pid, row_number() OVER (ORDER BY a.backend_start, a.pid) AS place
+              FROM pg_stat_activity AS a WHERE a.backend_type = 'pg_etl runner') AS r
+        WHERE r.pid = pg_backend_pid()), false)
+$$;
+COMMENT ON FUNCTION etl._is_runner_too_many() IS
+    'Whether this session is a runner that leaves no slot for the steps of all: where runners had every slot, each '
+    'would wait for one that no other gives back.';
 
 CREATE FUNCTION etl._refuse_step(step etl.step_run, obstacle text)
 RETURNS void
@@ -398,6 +422,7 @@ BEGIN
     LOOP
         CALL etl._commit();
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        EXIT WHEN etl._is_runner_too_many();
         run := etl._take_next_run();
         COMMIT;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -414,4 +439,4 @@ END
 $$;
 COMMENT ON PROCEDURE etl._run_queue() IS
     'Executes the lost and the queued runs of the current role, one after the other, until there is none that may '
-    'begin.';
+    'begin, or this runner leaves no slot for steps.';

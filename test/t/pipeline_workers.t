@@ -31,7 +31,7 @@ SELECT etl.add_step('apart', 'procedure', 'SELECT note(''procedure'')', 'procedu
        etl.add_step('apart', 'behind', 'SELECT note(''behind'')', depends_on => '{procedure}') \g /dev/null
 SQL
 
-echo 1..14
+echo 1..15
 outcome() {
     sql -c "SELECT concat_ws(' ', s.step, s.attempt, s.status, s.sqlstate, s.rows, s.error)
             FROM etl.step_run AS s WHERE s.run_id = (SELECT max(run_id) FROM etl.pipeline_run) ORDER BY position
@@ -129,3 +129,25 @@ result 14 'nor where no workers are wanted' "$(
     diff <(echo 'failed 2 53000') <(of_procedure "concat_ws(' ', status, attempt, sqlstate)") || true
 )"
 let_go
+
+# Two slots, and a runner in each: one of them makes room for the steps.
+sql -c 'ALTER SYSTEM SET max_worker_processes = 4'
+cluster_down "$dir"
+cluster_up "$dir"
+sql > "$dir/output" << 'SQL'
+SET client_min_messages = error;
+SELECT etl.create_pipeline(n), etl.add_step(n, 'alone', 'SELECT note(''alone'')', kind => 'procedure')
+FROM unnest('{one,two,three}'::text[]) AS n;
+BEGIN;
+SELECT etl._enqueue_run(p, '2025-01-01', 'start') FROM etl.pipeline AS p WHERE p.name IN ('one', 'two', 'three');
+COMMIT;
+SELECT etl._start_runner('postgres') FROM generate_series(1, 3);
+SQL
+deadline=$((SECONDS + 60))
+until [ "$(sql -c "SELECT count(*) FROM etl.step_run WHERE step = 'alone' AND status = 'succeeded'")" = 3 ] ||
+    [ "$SECONDS" -gt "$deadline" ]; do
+    sleep 0.1
+done
+result 15 'runners leave a slot for steps' "$(
+    sql -c "SELECT concat_ws(' ', status, error) FROM etl.step_run WHERE step = 'alone' AND status <> 'succeeded'"
+)"
