@@ -20,10 +20,10 @@ AS $$
     SELECT nullif(current_setting('pg_etl.interval_start', true), '')::timestamptz
 $$;
 COMMENT ON FUNCTION etl.interval_start() IS
-    'Where the interval of the run begins whose step is executed: at the time of the schedule before its logical time '
-    'or, where that was missed or skipped, at the last one before it that was not; without a schedule at the logical '
-    'time of the last run that succeeded. What happened after it, up to etl.interval_end(), is the run''s. NULL for '
-    'the first run without a schedule and outside of a pipeline.';
+    'Where the interval of the run begins whose step is executed: where that of the run of its schedule before it '
+    'ended that was not skipped, or at the time of the schedule before its logical time; without a schedule at the '
+    'logical time of the last run that succeeded. What happened after it, up to etl.interval_end(), is the run''s. '
+    'NULL for the first run without a schedule and outside of a pipeline.';
 
 CREATE FUNCTION etl.interval_end()
 RETURNS timestamptz

@@ -263,6 +263,7 @@ JOIN etl.run AS r USING (run_id)
 WHERE r.kind = 'pipeline';
 COMMENT ON VIEW etl.run_log IS
 $$What happened to runs of pipelines and to their steps, one row each in the order of event_id. event, of runs: queued,
-started, resumed, succeeded, failed, cancelled, skipped; of steps: attempt_failed, retry, lost, failed, skipped,
-cancelled. Each is also sent to who LISTENs to etl_run, as a JSON object with run_id, step and event.$$;
+started, resumed, cancel_requested, missed, succeeded, failed, cancelled, skipped; of steps: no_slot, retry, lost,
+failed, skipped, cancelled. Each is also sent to who LISTENs to etl_run, as a JSON object with run_id, step and
+event.$$;
 GRANT SELECT ON etl.run_log TO PUBLIC;
