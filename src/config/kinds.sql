@@ -163,5 +163,5 @@ AS $$
     SELECT coalesce(to_regproc(format('etl._config_%s_%s', kind.name, step)), format('etl._config_%s', step)::regproc)
 $$;
 COMMENT ON FUNCTION etl._config_hook(etl._config_kind, text) IS
-    'The function that takes a step (definition, calls, short or place) for a kind: its own where it has one, else that for '
-    'all.';
+    'The function that takes a step (definition, calls, short or place) for a kind: its own where it has one, else '
+    'that for all.';

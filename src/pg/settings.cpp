@@ -138,8 +138,8 @@ void define_settings()
                             "Each takes a background worker beside those of its steps; further runs wait.",
                             &max_runners, max_runners, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_etl.worker_wait", "How long a step waits for a background worker that it needs.",
-                            "Then its attempt has failed; 0 does not wait.", &worker_wait, worker_wait, 0,
-                            86'400'000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+                            "Then its attempt has failed; 0 does not wait.", &worker_wait, worker_wait, 0, 86'400'000,
+                            PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_as_of", "Moment that the refresh of a rollup speaks of.",
                                "Set by etl.refresh_rollup and read by filters of now(); empty means now.",
                                &rollup_as_of, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);

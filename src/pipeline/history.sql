@@ -123,8 +123,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._prune_batch(etl._prune_state) IS
-    'Deletes the next finished runs of an owner, with all that belongs to them, and writes down in their pipelines up to '
-    'which time of the schedule there were some; those that another session has locked are left for another time.';
+    'Deletes the next finished runs of an owner, with all that belongs to them, and writes down in their pipelines up '
+    'to which time of the schedule there were some; those that another session has locked are left for another time.';
 
 CREATE FUNCTION etl._prune_job_details(keep interval)
 RETURNS bigint
@@ -289,8 +289,8 @@ COMMENT ON PROCEDURE etl.prune_history(interval, boolean) IS
 $$Deletes the record of runs of pipelines (with their steps and events), refreshes, rollups and features that ended long
 ago, in batches, each its own transaction; and what pg_cron has recorded of jobs that call this extension, as far as the
 current role may delete it. Of each pipeline and the like the last run stays, and the last that succeeded; so do runs
-that wait or are under way, and all runs of retention and partition policies. etl.tick does it once in an hour. A pipeline
-remembers up to which time of its schedule runs were deleted, and its schedule does not run these again.
+that wait or are under way, and all runs of retention and partition policies. etl.tick does it once in an hour. A
+pipeline remembers up to which time of its schedule runs were deleted, and its schedule does not run these again.
 older_than: how long ago a run must have ended (default: as long as etl.start_scheduler said, or 90 days). A role prunes
 its own runs, a superuser all, with NULL each role's as that role wants it. pg_cron's rows are kept as
 etl.start_scheduler said, or for 7 days. dry_run: does it and rolls it back, and says how much it was.

@@ -9,7 +9,8 @@ BEGIN
     IF current_setting('transaction_read_only')::boolean THEN
         RAISE EXCEPTION USING
             ERRCODE = 'read_only_sql_transaction',
-            MESSAGE = CASE WHEN pg_is_in_recovery() THEN 'the server is a standby, and no pipeline is changed or run here'
+            MESSAGE = CASE WHEN pg_is_in_recovery()
+                           THEN 'the server is a standby, and no pipeline is changed or run here'
                            ELSE 'the transaction is read-only, and no pipeline is changed or run in it' END,
             HINT = CASE WHEN pg_is_in_recovery() THEN 'Call it on the primary; here the views show what it does.'
                         ELSE 'Begin one with BEGIN READ WRITE.' END;
@@ -76,7 +77,8 @@ BEGIN
                           wanted.name);
     END IF;
     SELECT string_agg(w.key, ', ' ORDER BY w.key) INTO differing
-    FROM jsonb_each(to_jsonb(wanted) - '{pipeline_id,paused_at,next_at,problem,pruned_to,created_at,owner}'::text[]) AS w
+    FROM jsonb_each(to_jsonb(wanted)
+                    - '{pipeline_id,paused_at,next_at,problem,pruned_to,created_at,owner}'::text[]) AS w
     WHERE w.value IS DISTINCT FROM to_jsonb(stored) -> w.key;
     IF differing IS NOT NULL THEN
         RAISE WARNING USING

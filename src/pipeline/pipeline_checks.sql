@@ -147,5 +147,5 @@ END
 $$;
 COMMENT ON FUNCTION etl._first_time(etl.pipeline, timestamptz) IS
     'The first time of a pipeline''s schedule: from now or start_at on, whichever is later, but for catchup all from '
-    'start_at on even where that is past. since: from there or start_at on. No time is run again whose run is no longer '
-    'on record. NULL without a schedule; 22023 where it has no times at all.';
+    'start_at on even where that is past. since: from there or start_at on. No time is run again whose run is no '
+    'longer on record. NULL without a schedule; 22023 where it has no times at all.';

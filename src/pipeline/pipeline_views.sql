@@ -110,7 +110,8 @@ COMMENT ON VIEW etl.pipelines IS
 $$Pipelines, their state and their last run. state: running, paused (its schedule rests), queued (a run waits to be
 executed), failing (the last run failed) or idle. next_at: the next time of the schedule. last_…: of the last run that
 began. problem: what somebody should look at, NULL when there is nothing: no steps, a run whose session is gone, runs of
-a role that no worker may log in as, a schedule that nobody looks at, or the error of the last run. Define pipelines with etl.create_pipeline.$$;
+a role that no worker may log in as, a schedule that nobody looks at, or the error of the last run. Define pipelines
+with etl.create_pipeline.$$;
 GRANT SELECT ON etl.pipelines TO PUBLIC;
 
 CREATE VIEW etl.steps WITH (security_invoker = true) AS

@@ -219,7 +219,8 @@ BEGIN
     FROM etl.steps AS s
     JOIN numbered AS n ON n.name = s.step
     WHERE s.pipeline = drawn.pipeline;
-    RETURN etl._graph(format('pipeline "%s": %s', drawn.pipeline, etl._count_of(cardinality(drawn.steps), 'step')), nodes, format);
+    RETURN etl._graph(format('pipeline "%s": %s', drawn.pipeline, etl._count_of(cardinality(drawn.steps), 'step')),
+                      nodes, format);
 END
 $$;
 COMMENT ON FUNCTION etl.pipeline_graph(text, text) IS

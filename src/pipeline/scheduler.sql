@@ -260,8 +260,8 @@ CROSS JOIN LATERAL (
 COMMENT ON VIEW etl.scheduler_status IS
     'Who ticks, and whether that works: the job of pg_cron and whether it is active (NULL: none that can be seen from '
     'here), when the last tick came and how long ago that is, how long its work took and how many runs it queued; '
-    'healthy: it came within three minutes or nothing is due, and a worker may take each run that waits. Pipelines whose time has come (due), runs that wait '
-    '(queued), are under way (running) or whose session was lost (the next tick goes on with them), when the next '
-    'time comes, and how many pipelines cannot be run (problem in etl.pipelines). A superuser''s row counts all that the '
-    'reader may see, another one what is its own.';
+    'healthy: it came within three minutes or nothing is due, and a worker may take each run that waits. Pipelines '
+    'whose time has come (due), runs that wait (queued), are under way (running) or whose session was lost (the next '
+    'tick goes on with them), when the next time comes, and how many pipelines cannot be run (problem in '
+    'etl.pipelines). A superuser''s row counts all that the reader may see, another one what is its own.';
 GRANT SELECT ON etl.scheduler_status TO PUBLIC;

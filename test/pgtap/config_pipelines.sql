@@ -132,8 +132,9 @@ SELECT throws_ok($$SELECT etl.apply_config('{"pipelines": {"altered": {"search_p
                  'no timeout is no zero one');
 SELECT etl.apply_config('{"pipelines": {"altered": {"search_path": "public", "steps": {"a": {"action": "SELECT 1"}}}}}')
 \g /dev/null
-SELECT results_eq($$SELECT p.timeout, p.description, s."check" FROM etl.pipelines AS p JOIN etl.steps AS s USING (pipeline)
-                    WHERE pipeline = 'altered'$$, 'VALUES (NULL::interval, NULL::text, NULL::text)',
+SELECT results_eq($$SELECT p.timeout, p.description, s."check"
+                    FROM etl.pipelines AS p JOIN etl.steps AS s USING (pipeline) WHERE pipeline = 'altered'$$,
+                  'VALUES (NULL::interval, NULL::text, NULL::text)',
                   'what is left out is taken away');
 SELECT etl.drop_pipeline('altered') \g /dev/null
 SELECT throws_ok($$SELECT etl.apply_config('{"pipelines": {"p": {}}}')$$, '22023',

@@ -16,8 +16,8 @@ FROM unnest('{294276-12-31,0001-01-01 BC,10000-01-01,infinity}'::text[]) AS at,
              ('SELECT etl.alter_pipeline(''p'', start_at => %s)', 'start_at'),
              ('SELECT * FROM etl.preview_schedule(''@daily'', "from" => %s)', 'from'),
              ('SELECT etl._require_tick(%s, ''0'')', 'moment')) AS c(call, name);
-SELECT throws_ok($$SELECT etl._require_backfill(p, '2025-01-01', NULL, '1 day', 1, NULL) FROM etl.pipeline AS p$$, '22023',
-                 '"to" must be a moment, not NULL', 'a backfill without an end');
+SELECT throws_ok($$SELECT etl._require_backfill(p, '2025-01-01', NULL, '1 day', 1, NULL) FROM etl.pipeline AS p$$,
+                 '22023', '"to" must be a moment, not NULL', 'a backfill without an end');
 
 -- Spans ---------------------------------------------------------------------------------------------------------------
 
@@ -27,7 +27,8 @@ FROM (VALUES ($$SELECT etl.create_pipeline('x', timeout => '178000000 years')$$,
              ($$SELECT etl.add_step('p', 'x', 'SELECT 1', timeout => '178000000 years')$$, 'timeout'),
              ($$SELECT etl._require_prune('178000000 years', false)$$, 'older_than'),
              ($$SELECT etl.start_scheduler(keep_runs => '178000000 years')$$, 'keep_runs'),
-             ($$SELECT etl.wait_run(etl.start_pipeline('p', '2025-01-01'), '178000000 years')$$, 'timeout')) AS c(call, name);
+             ($$SELECT etl.wait_run(etl.start_pipeline('p', '2025-01-01'), '178000000 years')$$, 'timeout'))
+    AS c(call, name);
 SELECT lives_ok($$SELECT etl.alter_pipeline('p', timeout => '100 years')$$, 'a century');
 
 -- Names and offsets ---------------------------------------------------------------------------------------------------

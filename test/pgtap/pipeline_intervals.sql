@@ -35,7 +35,8 @@ SELECT pg_temp.define('daily', '@daily', '2025-01-02') \g /dev/null
 CALL etl.tick('2025-01-02');
 CALL etl.tick('2025-01-03');
 CALL etl.tick('2025-01-06');
-SELECT is(pg_temp.intervals('daily'), '01 00-02 00, 02 00-03 00, 03 00-06 00', 'what was missed is part of the next run');
+SELECT is(pg_temp.intervals('daily'), '01 00-02 00, 02 00-03 00, 03 00-06 00',
+          'what was missed is part of the next run');
 
 -- A schedule that changes ---------------------------------------------------------------------------------------------
 
@@ -43,7 +44,8 @@ SELECT etl.alter_pipeline('daily', schedule => '0 * * * *') \g /dev/null
 UPDATE etl.pipeline SET next_at = '2025-01-06 10:00' WHERE name = 'daily';
 CALL etl.tick('2025-01-06 10:00');
 CALL etl.tick('2025-01-06 11:00');
-SELECT is(right(pg_temp.intervals('daily'), 24), '06 00-06 10, 06 10-06 11', 'a finer schedule begins where the other ended');
+SELECT is(right(pg_temp.intervals('daily'), 24), '06 00-06 10, 06 10-06 11',
+          'a finer schedule begins where the other ended');
 SELECT etl.alter_pipeline('daily', schedule => '0 2 * * *') \g /dev/null
 UPDATE etl.pipeline SET next_at = '2025-01-07 02:00' WHERE name = 'daily';
 CALL etl.tick('2025-01-07 02:00');
@@ -80,7 +82,8 @@ DO $$ BEGIN
 END $$;
 SELECT is(pg_temp.intervals('calls'), '01 00-02 00, 02 00-03 00, 03 00-04 00, 03 00-05 00',
           'runs that waited together begin where the last one that succeeded ended');
-SELECT is(status, 'failed', 'as the one between them has not') FROM etl.run WHERE name = 'calls' AND as_of = '2025-01-04';
+SELECT is(status, 'failed', 'as the one between them has not') FROM etl.run
+WHERE name = 'calls' AND as_of = '2025-01-04';
 SELECT etl.alter_step('calls', 's', action => 'SELECT 1') \g /dev/null
 CALL etl.backfill('calls', '2024-06-01', '2024-06-02', every => '1 day');
 SELECT results_eq($$SELECT interval_start FROM etl.pipeline_runs WHERE pipeline = 'calls' AND trigger = 'backfill'
@@ -119,8 +122,8 @@ FROM etl.pipeline_runs WHERE pipeline = 'past';
 SELECT pg_temp.define('locked', '0 * * * *', '2025-01-01 01:00', 'all') \g /dev/null
 CALL etl.tick('2025-01-01 04:00');
 CREATE EXTENSION dblink;
-SELECT dblink_connect('other', format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories')))
-\g /dev/null
+SELECT dblink_connect('other', format('dbname=%s host=%s', current_database(),
+                                      current_setting('unix_socket_directories'))) \g /dev/null
 SELECT dblink_exec('other', 'BEGIN'),
        dblink_exec('other', 'UPDATE etl.pipeline SET description = ''x'' WHERE name = ''locked''') \g /dev/null
 SET statement_timeout = '20 s';
@@ -137,7 +140,8 @@ SELECT is(count(*), 1::bigint, 'until it is not') FROM etl.run WHERE name = 'loc
 SELECT throws_ok(format('SELECT dblink_exec(%L, %L)', format('dbname=%s host=%s', current_database(),
                         current_setting('unix_socket_directories')), call), '22023', 'dry_run must not be NULL', call)
 FROM unnest(ARRAY[$$CALL etl.run_pipeline('calls', '2025-02-01', dry_run => NULL)$$,
-                  $$CALL etl.backfill('calls', '2025-02-01', '2025-02-02', every => '1 day', dry_run => NULL)$$]) AS call;
+                  $$CALL etl.backfill('calls', '2025-02-01', '2025-02-02', every => '1 day', dry_run => NULL)$$])
+    AS call;
 SELECT is_empty($$SELECT FROM etl.run WHERE as_of >= '2025-02-01' AND name = 'calls'$$, 'nothing was run');
 
 SELECT * FROM finish();
