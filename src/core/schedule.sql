@@ -59,7 +59,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('%s must be a moment, not %s', argument, coalesce(quote_literal(value), 'NULL')),
+        MESSAGE = format('%s must be a point in time, not %s', argument, coalesce(quote_literal(value), 'NULL')),
         HINT = 'Give a timestamp of the years 1 to 9999, such as ''2025-01-01 00:00+00''.';
 END
 $$;

@@ -122,7 +122,7 @@ FROM (VALUES
     ('start_at', 'yesterday', '.start_at: "yesterday" is another moment each day'),
     ('start_at', 'Now', '.start_at: "Now" is another moment each day'),
     ('start_at', 'today 12:00', '.start_at: "today 12:00" is another moment each day'),
-    ('start_at', 'infinity', ': start_at must be a moment, not ''infinity'''),
+    ('start_at', 'infinity', ': start_at must be a point in time, not ''infinity'''),
     ('timeout', '0', ': timeout must be longer than zero, not "00:00:00"')
 ) AS t(member, value, message);
 SELECT lives_ok($$SELECT etl.apply_config('{"pipelines": {"altered": {"search_path": "public", "timeout": "1 hour",

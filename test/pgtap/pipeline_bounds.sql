@@ -8,7 +8,8 @@ SELECT etl.create_pipeline('p'), etl.add_step('p', 's', 'SELECT 1') \g /dev/null
 
 -- Moments -------------------------------------------------------------------------------------------------------------
 
-SELECT throws_ok(format(call, quote_literal(at)), '22023', format('%s must be a moment, not %L', name, at::timestamptz),
+SELECT throws_ok(format(call, quote_literal(at)), '22023',
+                 format('%s must be a point in time, not %L', name, at::timestamptz),
                  format(call, at))
 FROM unnest('{294276-12-31,0001-01-01 BC,10000-01-01,infinity}'::text[]) AS at,
      (VALUES ('SELECT etl.start_pipeline(''p'', %s)', 'logical_time'),
@@ -17,7 +18,7 @@ FROM unnest('{294276-12-31,0001-01-01 BC,10000-01-01,infinity}'::text[]) AS at,
              ('SELECT * FROM etl.preview_schedule(''@daily'', "from" => %s)', 'from'),
              ('SELECT etl._require_tick(%s, ''0'')', 'moment')) AS c(call, name);
 SELECT throws_ok($$SELECT etl._require_backfill(p, '2025-01-01', NULL, '1 day', 1, NULL) FROM etl.pipeline AS p$$,
-                 '22023', '"to" must be a moment, not NULL', 'a backfill without an end');
+                 '22023', '"to" must be a point in time, not NULL', 'a backfill without an end');
 
 -- Spans ---------------------------------------------------------------------------------------------------------------
 
