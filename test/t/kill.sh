@@ -19,10 +19,8 @@ wait_for_server() {
 kill_server() {
     local processes
     kill -STOP "$(head -n 1 "$1/data/postmaster.pid")"
-    until
-        mapfile -t processes < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$1/data" 2> /dev/null | cut -d/ -f3)
-        [ "${#processes[@]}" = 0 ]
-    do
+    until mapfile -t processes < <(find /proc/[0-9]*/cwd -lname "$1/data" 2> /dev/null | cut -d / -f 3) &&
+        [ "${#processes[@]}" = 0 ]; do
         kill -9 "${processes[@]}" 2> /dev/null || true # one may have ended meanwhile
         sleep 0.01
     done
