@@ -288,11 +288,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     obstacle CONSTANT text := etl._worker_obstacle(run.owner);
+    -- The library, which knows the setting, may not be loaded yet.
+    use_workers CONSTANT boolean := coalesce(current_setting('pg_etl.use_workers', true), 'on')::boolean;
     failure jsonb;
 BEGIN
     IF to_regrole(quote_ident(run.owner)) IS NULL THEN
         RETURN; -- a superuser cancels what a role has left that is gone
-    ELSIF obstacle IS NULL AND current_setting('pg_etl.use_workers')::boolean THEN
+    ELSIF obstacle IS NULL AND use_workers THEN
         PERFORM etl._start_runner_at_commit(run.owner);
         RETURN;
     END IF;
