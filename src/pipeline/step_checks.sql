@@ -70,10 +70,14 @@ RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT n.name FROM unnest(names) WITH ORDINALITY AS n(name, place)
-                 GROUP BY n.name ORDER BY min(n.place))
+    SELECT CASE
+               WHEN array_ndims(names) > 1 THEN names
+               ELSE ARRAY(SELECT n.name FROM unnest(names) WITH ORDINALITY AS n(name, place)
+                          GROUP BY n.name ORDER BY min(n.place))
+           END
 $$;
-COMMENT ON FUNCTION etl._each_once(text[]) IS 'The names, each once, in the order in which they come first.';
+COMMENT ON FUNCTION etl._each_once(text[]) IS
+    'The names of a list, each once, in the order in which they come first. What is no list is left to be refused.';
 
 CREATE FUNCTION etl._step_circle(step etl.step)
 RETURNS text
