@@ -345,7 +345,7 @@ BEGIN
                             CASE WHEN state <> 'succeeded' THEN format('step "%s": %s', failed.step, failed.error) END);
     PERFORM etl._log_event(run_id, NULL, state, (SELECT r.error FROM etl.run AS r WHERE r.run_id = _end_run.run_id));
     IF etl._leaves_runs_waiting(run_id) THEN
-        PERFORM etl._start_runner_at_commit();
+        PERFORM etl._start_runner_at_commit(current_user);
     END IF;
     RETURN failed.step_run_id;
 END

@@ -312,5 +312,5 @@ SELECT etl._unlock_run('etl.run', 1) \g /dev/null
 SELECT * FROM finish();
 DELETE FROM etl.run;
 SELECT etl.drop_pipeline(name) FROM etl.pipeline \g /dev/null
-DROP OWNED BY etl_tap_rights_owner, etl_tap_rights_guest CASCADE;
-DROP ROLE etl_tap_rights_owner, etl_tap_rights_guest;
+DROP OWNED BY etl_tap_rights_owner, etl_tap_rights_guest, etl_tap_rights_team CASCADE;
+DROP ROLE etl_tap_rights_owner, etl_tap_rights_guest, etl_tap_rights_team;
