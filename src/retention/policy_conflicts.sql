@@ -193,6 +193,7 @@ CREATE FUNCTION etl._retention_check_keepers(policy etl.retention_policy, tiers 
 RETURNS void
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
     SELECT etl._require_own_archive(o.relation)
     FROM (SELECT s.source AS place FROM etl._retention_steps(policy.relation, tiers) AS s
