@@ -3,6 +3,7 @@
 #include "core/query_lineage_pg.hpp"
 #include "pg/text_array.hpp"
 #include "pipeline/called_functions_pg.hpp"
+#include "pipeline/lineage_row_pg.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -55,37 +56,6 @@ const char* column_name(Oid relation, int column)
     return column == 0 ? nullptr
                        : pg::call([=] { return get_attname(relation, static_cast<AttrNumber>(column), true); });
 }
-
-// One row, column by column; what is left out is NULL.
-class row {
-  public:
-    void set(std::size_t column, Datum value)
-    {
-        values_.at(column) = value;
-        nulls_.at(column) = false;
-    }
-    void set_text(std::size_t column, const char* value)
-    {
-        if (value != nullptr) {
-            set(column, pg::make_text(value));
-        }
-    }
-    void set_relation(std::size_t column, Oid relation)
-    {
-        if (OidIsValid(relation)) {
-            set(column, ObjectIdGetDatum(relation));
-        }
-    }
-    void put(pg::result_set& to, std::size_t columns)
-    {
-        to.put(std::span{values_}.first(columns), std::span{nulls_}.first(columns));
-    }
-
-  private:
-    static constexpr std::size_t most = 13;
-    std::array<Datum, most> values_{};
-    std::array<bool, most> nulls_{true, true, true, true, true, true, true, true, true, true, true, true, true};
-};
 
 // The columns of etl._statement_lineage.
 enum column : std::size_t {
