@@ -41,7 +41,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM etl._require_step(pipeline, NULL), etl._require_time("from", '"from"'), etl._require_time("to", '"to"'),
-            etl._require_params(params);
+            etl._require_object(coalesce(params, '{}'), 'params');
     IF "from" > "to" OR "to" > clock_timestamp() THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',

@@ -19,22 +19,6 @@ $$;
 COMMENT ON FUNCTION etl._require_step(etl.pipeline, text) IS
     'Checks that a pipeline has steps (55000) and, unless NULL, this one (42704).';
 
-CREATE FUNCTION etl._require_params(params jsonb)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF jsonb_typeof(params) <> 'object' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('params must be a JSON object, not %s', jsonb_typeof(params)),
-            HINT = 'Give names and values, as {"region": "emea"}.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._require_params(jsonb) IS 'Checks that parameters are a JSON object or NULL (22023).';
-
 CREATE FUNCTION etl._open_run(
     pipeline etl.pipeline, logical_time timestamptz, trigger text, from_step text, params jsonb, OUT run_id bigint,
     OUT status text)
@@ -43,7 +27,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_time(logical_time, 'logical_time'), etl._require_params(params),
+    PERFORM etl._require_time(logical_time, 'logical_time'), etl._require_object(coalesce(params, '{}'), 'params'),
             etl._require_step(pipeline, from_step);
     run_id := etl._enqueue_run(pipeline, logical_time, trigger, params, from_step);
     IF run_id IS NOT NULL THEN
