@@ -1,6 +1,5 @@
 -- What lineage takes over 200 and 1,000 steps, each an INSERT of a SELECT of ten columns with a join, groups and
--- conditions
--- from the tables of the two steps before it: elapsed time, in ms, as psql tells it.
+-- conditions from the tables of the two steps before it: elapsed time, in ms, as psql tells it.
 --
 --   psql -X -q -f test/bench/pipeline/lineage.sql     in an empty database with pg_etl
 \set ON_ERROR_STOP on
