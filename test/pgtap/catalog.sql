@@ -1,7 +1,7 @@
 -- What holds for every object of the extension, whatever room it comes from: a comment, a pinned search path, the
 -- caller's rights, row security, and a place in the dump.
 BEGIN;
-SELECT plan(11);
+SELECT plan(12);
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS name
@@ -79,6 +79,16 @@ SELECT is_empty($$
     WHERE r.relkind IN ('r', 'p', 'S') AND r.name NOT IN ('etl.source_change', 'etl.refresh_state') AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'pg_etl' AND r.oid = ANY (e.extconfig))
 $$, 'every table and sequence is dumped with its rows');
+
+-- pg_restore -j reads tables in any order.
+SELECT is_empty($$
+    SELECT t.tgrelid::regclass, c.conname
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_constraint AS c ON c.oid = t.tgconstraint AND c.conrelid = t.tgrelid
+    JOIN pg_catalog.pg_extension AS e ON c.conrelid = ANY (e.extconfig) AND e.extname = 'pg_etl'
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid AND p.proname LIKE 'RI\_FKey\_check%'
+    WHERE t.tgenabled <> 'D'
+$$, 'rows of any dumped table may come first');
 
 -- But for holds, whose reasons are not for all.
 SELECT is_empty($$
