@@ -49,8 +49,8 @@ FROM etl.run AS r;
 COMMENT ON VIEW etl.runs IS
     'One row for each run of a pipeline, an extract, a retention policy, a partition policy (kind partitions), a '
     'refresh of a materialized view (kind refresh) or of a rollup, or a materialisation of features: its logical time '
-    '(as_of), how long it took or takes, its status (running, succeeded, failed; of pipelines also queued, cancelled, skipped), the '
-    'rows that it changed, counts per kind (detail), and why it failed.';
+    '(as_of), how long it took or takes, its status (running, succeeded, failed; of pipelines also queued, cancelled, '
+    'skipped), the rows that it changed, counts per kind (detail), and why it failed.';
 GRANT SELECT ON etl.runs TO PUBLIC;
 
 CREATE FUNCTION etl._start_run(kind text, name text, as_of timestamptz)
