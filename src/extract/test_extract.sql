@@ -101,14 +101,16 @@ Returns a row for each record: page, ordinal, the row as it would be stored (row
 found. Errors: as etl.run_extract.$$;
 
 CREATE FUNCTION etl.infer_table(
-    name text, table_name text DEFAULT NULL, pages integer DEFAULT 1, dry_run boolean DEFAULT false)
+    name text, table_name text DEFAULT NULL, pages integer DEFAULT 1, dry_run boolean DEFAULT false,
+    schema name DEFAULT pg_catalog.current_schema())
 RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
-    wanted CONSTANT text := etl._new_table_name(coalesce(table_name, name));
+    wanted CONSTANT text := etl._new_table_name(
+        coalesce(table_name, format('%I.%I', schema, name)), 'table_name');
     samples text[];
     command text;
     mapping jsonb;
@@ -141,10 +143,10 @@ BEGIN
     RETURN command;
 END
 $$;
-COMMENT ON FUNCTION etl.infer_table(text, text, integer, boolean) IS
+COMMENT ON FUNCTION etl.infer_table(text, text, integer, boolean, name) IS
 $$Creates the table of an extract from samples, and gives it to the extract with a mapping: a column for each field,
 of the narrowest type that takes all values seen. Columns of the key are NOT NULL and the primary key.
-table_name: with its schema (default: the name of the extract, in the first schema of the search_path). pages: how many
-pages are read for samples. dry_run: returns the command only.
+table_name: with its schema; NULL: that of the extract, in schema (the first of the search_path). pages: how many pages
+are read for samples. dry_run: returns the command only.
 Returns the CREATE TABLE. Errors: 55000 the extract has a table, 02000 no record, 42P07 the table exists, and those of
 etl.test_extract.$$;
