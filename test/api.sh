@@ -21,14 +21,14 @@ api_launch() {
     local dir=$1 tries=0
     shift
     mkdir -p "$dir" && rm -f "$dir"/api.{pid,port,env} || return
-    PYTHONDONTWRITEBYTECODE=1 python3 -S "$api_source/server.py" "$dir" "$@" > "$dir/api.log" 2>&1 < /dev/null &
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S "$api_source/server.py" "$dir" "$@" > "$dir/api.log" 2>&1 < /dev/null &
     disown $!
     until [ -e "$dir/api.port" ]; do
         kill -0 $! 2> /dev/null && [ "$((tries += 1))" -lt 1000 ] || { cat "$dir/api.log" >&2; return 1; }
         sleep 0.01
     done
     # The server of PostgreSQL reads the certificate of the authority.
-    [ "$(id -u)" != 0 ] || [ "$(stat -c %a "$dir")" != 700 ] || chmod go+x "$dir"
+    [ "$(id -u)" != 0 ] || [ ! -O "$dir" ] || chmod go+x "$dir"
 }
 
 # api_start DIR [option …]: the same, and exports where it is found. It ends when this script has.

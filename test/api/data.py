@@ -7,10 +7,16 @@ import json
 
 START = datetime.datetime(2024, 3, 1)
 KEYS = {"events": "event_id", "sales": "sale_id"}
-CITIES = [("Lisboa", 38.72, -9.14), ("Łódź", 51.77, 19.46), ("Tokyo 東京", 35.68, 139.69), ("Montréal", 45.5, -73.57)]
+CITIES = [
+    ("Lisboa", 38.72, -9.14), ("Łódź", 51.77, 19.46), ("Tokyo 東京", 35.68, 139.69), ("Montréal", 45.5, -73.57),
+]
 CATEGORIES = ["concert", "theatre", "sport", "festival"]
-NAMES = ["Ana Müller", "Bo \"Bee\" O'Neil", "Chloé, d'Arc", "Dmitri\tK.", "Éva Núñez", "François / Sons", "Gül", "Hugo"]
-NOTES = ["row A", "wheelchair", "two lines:\nsecond", "semi;colon, comma", "back\\slash", "emoji 🎟️", "", "plain text"]
+NAMES = [
+    "Ana Müller", "Bo \"Bee\" O'Neil", "Chloé, d'Arc", "Dmitri\tK.", "Éva Núñez", "François / Sons", "Gül", "Hugo",
+]
+NOTES = [
+    "row A", "wheelchair", "two lines:\nsecond", "semi;colon, comma", "back\\slash", "emoji 🎟️", "", "plain text",
+]
 NO_DATES = ["not a date", "31.02.2024", "", "2024-13-45T99:00:00Z", "soon"]
 
 
@@ -48,6 +54,7 @@ def sale(seed, i, event_id=None):
         "price": cents / 100,
         "total_amount": quantity * cents / 100,
         "currency": "EUR",
+        "payment": {"method": ("card", "crypto")[d[30] % 2], "reference": f"pay_{d[:8].hex()}"},
         "status": "refunded" if d[27] < 13 else "paid",
         "note": NOTES[d[28] % 8],
         "purchased_at": moment(i, 37),
@@ -107,8 +114,8 @@ def _extra(i, shape_params):
     if _every(shape_params, "dup_keys", i):
         extra += b',"quantity":99,"quantity":100'
     if _every(shape_params, "big_numbers", i):
-        extra += (b',"big_int":9223372036854775808,"big_uint":18446744073709551616,"exact":0.1234567890123456789012345678'
-                  b',"amount_wei":123456789012345678901234567890123456789,"beyond_float":1e400,"tiny":1e-400')
+        extra += (b',"big_int":9223372036854775808,"big_uint":18446744073709551616,"beyond_float":1e400,"tiny":1e-400'
+                  b',"exact":0.1234567890123456789012345678,"amount_wei":123456789012345678901234567890123456789')
     if "deep" in shape_params and i == 1:
         depth = int(shape_params["deep"])
         extra += b',"deep":' + b"[" * depth + b"]" * depth

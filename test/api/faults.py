@@ -15,6 +15,11 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><h1>Plea
 JSON_TYPE = ("Content-Type", "application/json")
 
 
+def _pause(params, name):
+    if name in params:  # sleep(0) is not free
+        time.sleep(float(params[name]))
+
+
 def _hits(params, key, path, page):
     """Whether the faults are meant for this request: fail_page names pages, times the first requests of each."""
     wanted = params.get("fail_page")
@@ -184,11 +189,11 @@ def chaos(params, key, reply):
 
 def apply(request, params, key, page, answer):
     """The reply to a request: the answer, which is called for, with the faults that it asks for."""
-    time.sleep(float(params.get("latency", 0)))
+    _pause(params, "latency")
     reply = access.refused(request, params, key) or access.too_often(params, key)
     hit = reply is None and _hits(params, key, request.path, page)
     if hit:
-        time.sleep(float(params.get("slow", 0)))
+        _pause(params, "slow")
         reply = instead(request, params, key, page)
     if reply is None:
         reply = answer()

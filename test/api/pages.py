@@ -1,6 +1,7 @@
 """Lists of records in pages, in the styles of the APIs that there are; and what _put has changed in them."""
 
 import base64
+import datetime
 import functools
 import json
 import urllib.parse
@@ -94,7 +95,7 @@ class Listing:
             ids = [i for i in ids if self._updated(i) > at or (self._updated(i) == at and since_op != "gt")]
         if order == "updated_at":
             ids.sort(key=lambda i: (self._updated(i), i))
-        elif not isinstance(ids, range):
+        else:
             ids.sort()
         return ids[::-1] if desc else ids
 
@@ -301,8 +302,10 @@ def _tricky(urls):
 
 def other_origin(request):
     """The same server by another name."""
-    origin = request.origin
-    return origin.replace("127.0.0.1", "localhost") if "127.0.0.1" in origin else origin.replace("localhost", "127.0.0.1")
+    names = ["127.0.0.1", "localhost"]
+    if names[0] not in request.origin:
+        names.reverse()
+    return request.origin.replace(*names)
 
 
 def error(status, message, headers=()):
@@ -320,12 +323,12 @@ def _set(envelope, path, value):
 @functools.lru_cache(maxsize=200_000)
 def _instant(text):
     """Seconds since 1970 of an ISO 8601 time or an epoch, in seconds or milliseconds."""
-    text = str(text).strip()
+    text = str(text)
     try:
         if text.replace(".", "", 1).isdigit():
             return float(text) / (1000 if float(text) > 1e11 else 1)
-        return data.datetime.datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+")
-                                                    if "T" in text else text + "T00:00:00+00:00").timestamp()
+        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)).timestamp()
     except ValueError:
         raise BadRequest(f"no time: {text!r}") from None
 

@@ -1,4 +1,5 @@
-"""A plain HTTP proxy: requests in absolute form, and CONNECT. It reaches this machine only; any name below .test is it."""
+"""A plain HTTP proxy: requests in absolute form, and CONNECT. It reaches this machine only, and every name below .test
+is this machine."""
 
 import socket
 import threading

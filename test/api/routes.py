@@ -2,6 +2,7 @@
 
 import collections
 import json
+import traceback
 
 import access
 import faults
@@ -121,3 +122,6 @@ def _answer(request, key, rest, word):
         return pages.error(400, str(error))
     except LookupError:
         return pages.error(404, f"there is nothing at {request.path}")
+    except (ValueError, TypeError, AttributeError) as error:
+        traceback.print_exc()
+        return pages.error(400, f"bad parameter: {error!r}")

@@ -3,32 +3,32 @@
 
 Every path begins with a key, any word: /KEY/RESOURCE?parameter=value&… What the server counts, keeps and logs it keeps
 for each key apart, so that tests that run side by side pick different keys and do not meet. Nothing is random: records
-follow from their kind, seed and id, faults from the parameters. Python's standard library and openssl are all it needs.
+follow from their kind, seed and id, faults from the parameters. It needs Python's standard library and openssl.
 
 Where it is found (test/api.sh exports these):
   PG_ETL_API              http://127.0.0.1:PORT
-  PG_ETL_API_TLS          https://localhost:PORT; PG_ETL_API_CA is the file of the authority (names localhost, *.test, 127.0.0.1)
+  PG_ETL_API_TLS          https://localhost:PORT (also as *.test, 127.0.0.1); PG_ETL_API_CA is the authority's file
   PG_ETL_API_BAD_TLS      a certificate for another name; PG_ETL_API_EXPIRED_TLS one that has expired
-  PG_ETL_API_PROXY        a proxy: absolute form and CONNECT, to this machine only; every name below .test is this machine
+  PG_ETL_API_PROXY        a proxy, absolute form and CONNECT, to this machine only, which is every name below .test
   PG_ETL_API_RESETS       accepts connections and resets them at once
 
 Controls, without faults and never logged:
-  GET  /KEY/_log[?path=P]  the requests so far: method, path, query, params, headers, body, time, seconds, connection (its
-                          number), listener, in_flight (requests of the key under way when it came), status.
-                          ?summary counts instead: requests, connections, most_in_flight, statuses, targets. path=P: those
-                          below /KEY/P. The proxy logs what passed (listener "proxy"), a CONNECT under the user name of the
-                          proxy's credentials, or else under the key _proxy.
-  GET  /KEY/_set[/RESOURCE]?…   parameters that all later requests (of RESOURCE) have beside their own; anew replaces them.
-                          /KEY/_set/_proxy?fail=407&latency=1 is for the proxy (passages logged under KEY).
-  POST /KEY/_put/RESOURCE  JSON, a record or an array: adds records, or changes the fields given; {"sale_id": 5,
-                          "_deleted": true} deletes, a field that is "@absent" goes. RESOURCE: events, sales, events/7/sales
+  GET  /KEY/_log[?path=P] the requests so far: method, path, query, params, headers, body, time, seconds, connection (a
+                          number), listener, in_flight (requests of the key under way when it came), status; path=P:
+                          below /KEY/P. ?summary counts: requests, connections, most_in_flight, statuses, targets.
+                          The proxy logs what passed (listener "proxy"), a CONNECT under the user name of the proxy's
+                          credentials, or else under the key _proxy
+  GET  /KEY/_set[/RESOURCE]?…   parameters that all later requests (of RESOURCE) have beside their own; anew replaces
+                          them. /KEY/_set/_proxy?fail=407&latency=1 is for the proxy (for what it logs under KEY)
+  POST /KEY/_put/RESOURCE JSON, a record or an array: adds records, or changes the fields given; {"sale_id": 5,
+                          "_deleted": true} deletes, a field that is "@absent" goes; events, sales, events/7/sales
   GET  /KEY/_reset        forgets log, counters, _set, _put and tokens
 
 Resources:
   events, sales           records (the keys are event_id and sale_id); events/7 is one of them
   events/7/sales          the children of event 7: n of them, or without n (7 * event) % 6; sale_id from 7000001 on
-  oauth/token             POST, client credentials grant; _set/oauth/token?expires_in=2&client_id=…&client_secret=… (default
-                          client, secret). oauth/revoke takes all tokens back
+  oauth/token             POST, client credentials grant; _set/oauth/token?expires_in=2&client_id=…&client_secret=…
+                          (default client, secret). oauth/revoke takes all tokens back
   echo                    the request as JSON, by any method; status=404, header.NAME=value shape the answer
   rpc                     a node's JSON-RPC, when there is chain.py beside this file
 
@@ -62,8 +62,8 @@ Pages: style says by which signal a client finds the next one
   none                    all records in one page
   by=page|offset|cursor   how pages are asked for in next, link_header and has_more (default page)
   page=, offset=, cursor=, starting_after=   the page; first_page=0: pages count from 0
-  size=1000               records a page, when the client does not say by per_page=, limit= or page_size=; max_size= caps both
-  link=absolute           form of URLs: absolute, path (/…), query (?…), file (events?…), other (origin), or any start of a URL
+  size=1000               records a page, unless the client says per_page=, limit= or page_size=; max_size= caps all
+  link=absolute           URLs are absolute, path (/…), query (?…), file (events?…), other (origin), or start with that
   records=data            where records are: data, results, items, response.data.items …; records= is a bare array
   total=1|header|no       tells a total (X-Total-Count), beside the signal; noise=1: more members beside the records
   shuffle=1               signals before records
@@ -73,7 +73,7 @@ Pages: style says by which signal a client finds the next one
 Lies:
   repeat_page=3           from page 3 on the records of page 3 for ever
   repeat_token=1          the next page is this one
-  has_more_lies=true      there is always more; =false: on page lie_page=2 there is no more, though "total" says otherwise
+  has_more_lies=true      there is always more; =false: from page lie_page=2 on there is not, though "total" says so
   total_off_by=N          the total told is wrong by N
   grow=N, grow_front=N    N records more at the end, at the front, with each request of the path (fewer: grow_front=-N)
   missing=null|absent|object|string   in place of the records
@@ -88,19 +88,20 @@ Faults, of every resource. Pages count from 1:
   fail_page=7,9           those below are for these pages only; times=2: for the first 2 requests of each page only
   fail=503:2,429:1        these statuses for the first requests of each page; without a count for ever
   retry_after=1|date|date:5   header of these: seconds, or a date so many seconds ahead
-  redirect=same|other|loop|URL   redirect_status=302: to this path without redirect, on another origin, to itself, anywhere
+  redirect=same|other|loop|URL   redirect_status=302: to this path without redirect, another origin, itself, anywhere
   html, error200          200 with a page in HTML, with {"error": …}
   bomb=BYTES, huge=BYTES  gzip that unpacks to so many (1 GiB), a plain body of so many
-  bom, empty, truncate=N, trailing=TEXT   bodies: a byte order mark, none, the first N bytes with a right length, text after it
+  bom, empty, truncate=N, trailing=TEXT   bodies: a byte order mark, none, its first N bytes as if whole, text after it
   content_type=T          another Content-Type
   latency=0.05            seconds before all else (not bound to fail_page); slow=S the same, bound
   drip_headers=S, drip=BYTES:S   headers byte by byte, bodies in pieces of so many bytes, with S seconds after each
   cut=N                   closes after N bytes of the body as sent
   lie_length=N            Content-Length is wrong by N; too long ones end with the connection
   length=close|twice      none, the end of the connection is the end; two that differ
-  reset=connect|headers|body   RST before the first byte, within the headers, within the body (after half of it, or cut=N)
+  reset=connect|headers|body   RST before the first byte, within the headers, within the body (at its half, or cut=N)
   chaos=0.1               each tenth request, by chance: reset, cut, 503, 429; with chaos_html also HTML with 200
-  chunked=1               chunked coding, chunk=16384 bytes; encoding=gzip|br|deflate: when the client accepts it, encoding_always
+  chunked=1               chunked coding, chunk=16384 bytes a chunk
+  encoding=gzip|br|deflate   when the client accepts it, with encoding_always in any case
   close=1|silent          the connection ends after the answer, announced or not
   clock=S                 the server's clock is wrong by S seconds
 """
