@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -44,6 +45,7 @@ def get(target, method="GET", body=None, headers={}, origin=None):
     url = urllib.parse.urlsplit((origin or os.environ["PG_ETL_API"]) if target.startswith("/") else target)
     if url.scheme == "https":
         trust = ssl.create_default_context(cafile=os.environ["PG_ETL_API_CA"])
+        trust.verify_flags |= ssl.VERIFY_X509_STRICT
         connection = http.client.HTTPSConnection(url.hostname, url.port, context=trust, timeout=5)
     else:
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
@@ -217,7 +219,7 @@ def faults():
     started = time.time()
     get("/f4/sales?latency=0.1&slow=0.1")
     check(time.time() - started >= 0.2, "latency and slow")
-    is_equal(raw("/f4/sales?n=1&drip=100:0.05", 0.02)[1], "open", "bodies that drip")
+    check(len(raw("/f4/sales?n=1&drip=10:0.05", 0.02)[0]) < 300, "bodies that drip")
     check(len(raw("/f4/sales?n=1&drip_headers=0.05", 0.02)[0]) <= 2, "headers that drip")
     whole = get("/f5/sales?n=10").body
     got, end = raw("/f5/sales?n=10&cut=100")
@@ -300,14 +302,16 @@ def access():
     is_equal(get("/a2/sales?auth=api_key:X-Key:k").status, 401, "api_key, missing")
     is_equal(get("/a2/sales?auth=query:key:k&key=k").status, 200, "a key in the query")
     form = "grant_type=client_credentials&client_id=client&client_secret=secret"
-    get("/a3/_set/oauth/token?expires_in=0.2")
     token = {"Authorization": "Bearer " + get("/a3/oauth/token", "POST", form).json["access_token"]}
     is_equal(get("/a3/sales?auth=oauth", headers=token).status, 200, "an OAuth2 token")
-    time.sleep(0.2)
-    is_equal(get("/a3/sales?auth=oauth", headers=token).status, 401, "which expires")
+    get("/a3/oauth/revoke")
+    is_equal(get("/a3/sales?auth=oauth", headers=token).status, 401, "which is taken back")
+    get("/a3/_set/oauth/token?expires_in=0")
+    token = {"Authorization": "Bearer " + get("/a3/oauth/token", "POST", form).json["access_token"]}
+    is_equal(get("/a3/sales?auth=oauth", headers=token).status, 401, "or expires")
     is_equal(get("/a3/oauth/token", "POST", form + "x").status, 401, "a wrong client secret")
     is_equal([get("/a4/sales?rate=2/m").status for _ in range(3)], [200, 200, 429], "the rate limit")
-    check(int(get("/a4/sales?rate=2/m").headers["Retry-After"]) in (59, 60), "says when")
+    check(int(get("/a4/sales?rate=2/m").headers["Retry-After"]) in range(30, 61), "says when")
 
 
 def listeners():
@@ -327,9 +331,11 @@ def listeners():
     through = subprocess.run(["curl", "-sS", "-x", proxy, "--cacert", os.environ["PG_ETL_API_CA"],
                               os.environ["PG_ETL_API_TLS"] + "/l4/echo"], capture_output=True)
     is_equal((json.loads(through.stdout)["path"], get("/l3/_log").json[0]["method"]), ("/l4/echo", "CONNECT"), "a tunnel")
-    many = "[1-32]"
-    subprocess.run(["curl", "-sS", "-Z", "--no-progress-meter", "--parallel-max", "32", "--parallel-immediate", "-o", "/dev/null",
-                    f"{os.environ['PG_ETL_API']}/l5/sales?n=1&latency=0.2&x={many}"], check=True)
+    many = [threading.Thread(target=get, args=["/l5/sales?n=1&latency=0.3"]) for _ in range(32)]
+    for thread in many:
+        thread.start()
+    for thread in many:
+        thread.join()
     is_equal(get("/l5/_log?summary").json["most_in_flight"], 32, "many at once")
 
 
@@ -344,7 +350,7 @@ try:
     for part in (styles, records, faults, lies, access, listeners):
         part()
     shell.communicate()
-    deadline = time.time() + 3
+    deadline = time.time() + 10
     while get_or_none("/end/echo") and time.time() < deadline:
         time.sleep(0.05)
     is_equal(get_or_none("/end/echo"), None, "the server ends with its parent")
