@@ -88,6 +88,22 @@ END
 $$;
 COMMENT ON FUNCTION etl._table_check(etl.extract) IS 'Checks a definition of kind table against the tables that it names.';
 
+CREATE FUNCTION etl._table_warn(copy etl._table_copy)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF copy.method = 'cursor' AND NOT copy.has_index THEN
+        RAISE WARNING USING
+            MESSAGE = format('table "%s" has no index on cursor column "%s"', copy.source, copy.cursor_column),
+            DETAIL = 'Each run reads all of the table, and copies what is new in one transaction.',
+            HINT = format('CREATE INDEX ON %s (%I);', copy.source, copy.cursor_column);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_warn(etl._table_copy) IS 'Warns of a cursor column without an index.';
+
 CREATE FUNCTION etl._table_primary_key(target regclass)
 RETURNS name[]
 LANGUAGE sql STABLE
@@ -178,7 +194,7 @@ BEGIN
         made.source := made.source || jsonb_build_object('horizon', etl._table_horizon(copy));
     END IF;
     IF NOT etl._table_keep_existing(made, if_not_exists) THEN
-        PERFORM etl._table_store(made);
+        PERFORM etl._table_store(made), etl._table_warn(copy);
     END IF;
     RETURN name;
 END

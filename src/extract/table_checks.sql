@@ -56,7 +56,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     unknown text;
-    reason text;
 BEGIN
     IF copy.filter IS NOT NULL THEN
         PERFORM etl._require_condition(copy.source, copy.filter, 'filter');
@@ -157,21 +156,6 @@ END
 $$;
 COMMENT ON FUNCTION etl._table_refuse(etl._table_copy, text, text, text) IS
     'Raises (0A000) what a copy cannot promise.';
-
-CREATE FUNCTION etl._table_sequence(source regclass, column_name name)
-RETURNS regclass
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT d.objid::regclass
-    FROM pg_attribute AS a
-    JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-                       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
-    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
-    WHERE a.attrelid = source AND a.attname = column_name
-    ORDER BY d.deptype DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION etl._table_sequence(regclass, name) IS 'The sequence of a serial or identity column; NULL for none.';
 
 CREATE FUNCTION etl._table_horizon(copy etl._table_copy)
 RETURNS text

@@ -11,11 +11,12 @@
 
 CREATE TYPE etl._table_copy AS (
     name text, source regclass, target regclass, is_foreign boolean, method text, cursor_column name, cursor_type text,
-    has_ties boolean, horizon text, wait interval, lag text, transactions regclass, xid_column name, keys name[],
+    has_ties boolean, has_index boolean, horizon text, wait interval, lag text, transactions regclass, xid_column name, keys name[],
     key_index oid, write_mode text, deletes boolean, filter text, columns jsonb, batch_rows integer
 );
 COMMENT ON TYPE etl._table_copy IS
-    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later.';
+    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later. has_index: rows '
+    'can be read in the order of the cursor without sorting all of them.';
 
 -- Columns -------------------------------------------------------------------------------------------------------------
 
@@ -155,6 +156,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._table_is_unique(regclass, name) IS 'Whether a unique index is on this column alone.';
 
+CREATE FUNCTION etl._table_has_index(source regclass, column_name name)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = c.relam AND m.amname = 'btree'
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND a.attname = column_name)
+$$;
+COMMENT ON FUNCTION etl._table_has_index(regclass, name) IS 'Whether the first column of a B-tree index is this one.';
+
 CREATE FUNCTION etl._table_copy(definition etl.extract)
 RETURNS etl._table_copy
 LANGUAGE plpgsql STABLE
@@ -185,6 +200,7 @@ BEGIN
     SELECT format_type(t.oid, -1) INTO copy.cursor_type
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = etl._base_type(a.atttypid)
     WHERE a.attrelid = copy.source AND a.attname = copy.cursor_column AND NOT a.attisdropped;
+    copy.has_index := copy.is_foreign OR etl._table_has_index(copy.source, copy.cursor_column);
     copy.has_ties := copy.cursor_type NOT LIKE 'timestamp%' AND NOT etl._table_is_unique(copy.source, copy.cursor_column)
         AND (cardinality(copy.keys) > 1 OR coalesce(copy.columns ->> copy.keys[1]::text, '')
                                            <> quote_ident(copy.cursor_column));

@@ -212,6 +212,44 @@ $$;
 COMMENT ON FUNCTION etl._table_require_cursors(etl._table_copy) IS
     'Raises where the cursor of a row is NULL (22004) or without end (22023).';
 
+CREATE FUNCTION etl._table_sequence(source regclass, column_name name)
+RETURNS regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid::regclass
+    FROM pg_attribute AS a
+    JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+    WHERE a.attrelid = source AND a.attname = column_name
+    ORDER BY d.deptype DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION etl._table_sequence(regclass, name) IS 'The sequence of a serial or identity column; NULL for none.';
+
+CREATE FUNCTION etl._table_require_ahead(copy etl._table_copy, mark text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sequence CONSTANT regclass := etl._table_sequence(copy.source, copy.cursor_column);
+BEGIN
+    IF copy.horizon = 'writers' AND has_sequence_privilege(sequence, 'SELECT,USAGE')
+       AND coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('sequence "%s" is at %s, below the mark %s of extract "%s"', sequence,
+                             coalesce(pg_sequence_last_value(sequence), 0), mark, copy.name),
+            DETAIL = 'It was set back, as TRUNCATE … RESTART IDENTITY does: new rows get numbers that count as copied.',
+            HINT = format('Set it past the mark with SELECT setval(%L, %s); or let the extract begin anew with '
+                          'SELECT etl.reset_cursor(%L);', sequence::text, mark, copy.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_require_ahead(etl._table_copy, text) IS
+    'Raises (55000) where the sequence of the cursor was set back below the mark.';
+
 -- A run chooses -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._table_pause(copy etl._table_copy)
@@ -241,7 +279,7 @@ DECLARE
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
     highest text;
 BEGIN
-    PERFORM etl._table_require_cursors(copy);
+    PERFORM etl._table_require_cursors(copy), etl._table_require_ahead(copy, mark);
     highest := etl._locked_value(format('SELECT to_jsonb(max(%s)) #>> ''{}'' %s', place, etl._table_from(
         copy, coalesce(etl._table_above(copy, comparison, etl._table_floor(copy, mark)), 'true'))), NULL::text);
     IF highest IS NULL THEN

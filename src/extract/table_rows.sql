@@ -59,6 +59,9 @@ AS $$
 DECLARE
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
 BEGIN
+    IF NOT copy.has_index THEN -- each batch would sort what is left
+        RETURN upto;
+    END IF;
     RETURN coalesce(etl._locked_value(format(
         'SELECT to_jsonb((SELECT %1$s %2$s ORDER BY %1$s OFFSET %3$s LIMIT 1)) #>> ''{}''', place,
         etl._table_from(copy, concat_ws(' AND ', lower, etl._table_above(copy, '<=', upto))), copy.batch_rows - 1),
@@ -66,7 +69,42 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_batch_end(etl._table_copy, text, text) IS
-    'The cursor of the last row of a batch. Rows with the same one belong to it too, however many.';
+    'The cursor of the last row of a batch. Rows with the same one belong to it too, however many. Without an index all '
+    'there is is one batch.';
+
+-- What was attached to the source, or created by a transaction that nobody knew to wait for, comes with all its rows.
+CREATE FUNCTION etl._table_new_parts(copy etl._table_copy, mark text, INOUT detail jsonb, OUT counts jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    members CONSTANT jsonb := etl._walk(copy.source, 1) -> 'members';
+    below CONSTANT text := etl._table_above(copy, '<=', mark);
+    part oid;
+BEGIN
+    FOR part IN
+        SELECT m::oid FROM jsonb_array_elements_text(members) AS m
+        WHERE mark IS NOT NULL AND NOT detail -> 'members' @> to_jsonb(m::bigint)
+    LOOP
+        IF copy.write_mode <> 'append' THEN
+            counts := etl._table_sum(counts, etl._table_load(copy, etl._table_query(copy, below, part)));
+        ELSIF etl._locked_value(format('SELECT EXISTS (SELECT %s)', etl._table_from(copy, below, part)),
+                                NULL::boolean) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = format('table "%s" was added to "%s" with rows below the mark %s', part::regclass, copy.source,
+                                 mark),
+                DETAIL = 'Whether they were copied before they were moved there cannot be told.',
+                HINT = 'Define the extract anew with write_mode => ''upsert''; or detach the table, copy its rows where '
+                       'they are missing, and exclude them with filter.';
+        END IF;
+    END LOOP;
+    detail := detail || jsonb_build_object('members', members);
+END
+$$;
+COMMENT ON FUNCTION etl._table_new_parts(etl._table_copy, text, jsonb) IS
+    'Loads the rows at or below the mark of tables that have come to be below the source since the last run; raises '
+    '(55000) where they would be appended.';
 
 CREATE FUNCTION etl._table_moved_mark(
     copy etl._table_copy, mark text, detail jsonb, reached text, is_open boolean, OUT moved text, OUT moved_open boolean)

@@ -48,6 +48,7 @@ BEGIN
     IF stage LIKE '% deletes' THEN
         SELECT b.* INTO detail, counts FROM etl._table_delete_batch(copy, detail) AS b;
     ELSIF stage = 'cursor' THEN
+        SELECT p.* INTO detail, counts FROM etl._table_new_parts(copy, mark, detail) AS p;
         detail := etl._table_choose(copy, mark, detail);
     ELSIF stage = 'cursor wait' THEN
         resolved := etl._table_resolve(copy, detail);
