@@ -36,8 +36,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_keep_existing(etl.extract, boolean) IS
-    'True when an extract of that name exists and may stay (notice when it is the same, warning when it differs); 42710 '
-    'when it exists and if_not_exists is false.';
+    'True when an extract of that name exists and may stay (notice when it is the same, warning when it differs); '
+    '42710 when it exists and if_not_exists is false.';
 
 CREATE FUNCTION etl._table_store(made etl.extract)
 RETURNS void
@@ -86,7 +86,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._table_check(etl.extract) IS 'Checks a definition of kind table against the tables that it names.';
+COMMENT ON FUNCTION etl._table_check(etl.extract) IS
+    'Checks a definition of kind table against the tables that it names.';
 
 CREATE FUNCTION etl._table_warn(copy etl._table_copy)
 RETURNS void
@@ -115,7 +116,8 @@ AS $$
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE i.indrelid = target AND i.indisprimary AND k.number <= i.indnkeyatts
 $$;
-COMMENT ON FUNCTION etl._table_primary_key(regclass) IS 'The columns of a table''s primary key; NULL where it has none.';
+COMMENT ON FUNCTION etl._table_primary_key(regclass) IS
+    'The columns of a table''s primary key; NULL where it has none.';
 
 CREATE FUNCTION etl._table_require_settings(
     name text, wait interval, batch_rows integer, deletes boolean, if_not_exists boolean)

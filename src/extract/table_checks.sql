@@ -145,16 +145,17 @@ COMMENT ON FUNCTION etl._table_require_keys(etl._table_copy) IS
 
 -- The method ----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._table_refuse(copy etl._table_copy, message text, detail text, hint text)
+CREATE FUNCTION etl._table_refuse(message text, detail text, hint text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = message, DETAIL = detail, HINT = hint;
+    RAISE EXCEPTION USING
+        ERRCODE = 'feature_not_supported', MESSAGE = message, DETAIL = coalesce(detail, ''), HINT = hint;
 END
 $$;
-COMMENT ON FUNCTION etl._table_refuse(etl._table_copy, text, text, text) IS
+COMMENT ON FUNCTION etl._table_refuse(text, text, text) IS
     'Raises (0A000) what a copy cannot promise.';
 
 CREATE FUNCTION etl._table_horizon(copy etl._table_copy)
@@ -173,8 +174,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_horizon(etl._table_copy) IS
-    'The horizon that auto means: writers where the cursor is a serial or identity column, lag where one is given, and '
-    'transactions for all else.';
+    'The horizon that auto means: writers where the cursor is a serial or identity column, lag where one is given, '
+    'and transactions for all else.';
 
 CREATE FUNCTION etl._table_require_sequence(copy etl._table_copy)
 RETURNS void
@@ -187,7 +188,7 @@ BEGIN
     SELECT s.seqrelid::regclass AS name, s.seqcache, s.seqincrement, s.seqcycle INTO number
     FROM pg_sequence AS s WHERE s.seqrelid = etl._table_sequence(copy.source, copy.cursor_column);
     IF number.seqcache > 1 OR number.seqincrement < 0 OR number.seqcycle THEN
-        PERFORM etl._table_refuse(copy,
+        PERFORM etl._table_refuse(
             format('sequence "%s" of cursor column "%s" does not only increase', number.name, copy.cursor_column),
             CASE WHEN number.seqcache > 1
                      THEN format('With CACHE %s a session keeps numbers that it uses after others have used higher '
@@ -217,22 +218,22 @@ BEGIN
                              copy.source, copy.cursor_type),
             HINT = 'Name a column of a type of whole numbers, numeric, date or timestamp, or use method => ''xmin''.';
     ELSIF copy.lag IS NOT NULL AND copy.write_mode = 'append' THEN
-        PERFORM etl._table_refuse(copy, 'a copy with a lag reads rows again, and append would store them twice', NULL,
+        PERFORM etl._table_refuse('a copy with a lag reads rows again, and append would store them twice', NULL,
                                   'Use write_mode => ''upsert'' with key_columns.');
     ELSIF copy.horizon = 'lag' AND copy.lag IS NULL THEN
-        PERFORM etl._table_refuse(copy, 'horizon lag needs a lag', NULL,
+        PERFORM etl._table_refuse('horizon lag needs a lag', NULL,
                                   'Say how far back a transaction may still write, as in lag => ''1 hour''.');
     ELSIF copy.lag IS NOT NULL THEN
         PERFORM etl._table_require_lag(copy);
     END IF;
     IF copy.is_foreign AND copy.transactions IS NULL AND etl._table_horizon(copy) <> 'lag' THEN
-        PERFORM etl._table_refuse(copy,
+        PERFORM etl._table_refuse(
             format('which transactions of the server of foreign table "%s" are open cannot be told', copy.source),
             'A row that one of them commits late would be lost.',
-            'Give with transactions => a foreign table over its etl.open_transactions, or say with lag => how far back '
-            'a transaction may still write.');
+            'Give with transactions => a foreign table over its etl.open_transactions, or say with lag => how far '
+            'back a transaction may still write.');
     ELSIF copy.horizon = 'writers' AND copy.transactions IS NOT NULL THEN
-        PERFORM etl._table_refuse(copy, 'horizon writers takes no list of transactions', NULL,
+        PERFORM etl._table_refuse('horizon writers takes no list of transactions', NULL,
                                   'Leave out horizon, or transactions.');
     ELSIF etl._table_horizon(copy) = 'writers' THEN
         PERFORM etl._table_require_sequence(copy);
@@ -240,8 +241,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_require_cursor(etl._table_copy) IS
-    'Checks what method cursor needs: a column that can be compared with a mark (42703, 42804), and a horizon that can '
-    'be told (0A000).';
+    'Checks what method cursor needs: a column that can be compared with a mark (42703, 42804), and a horizon that '
+    'can be told (0A000).';
 
 CREATE FUNCTION etl._table_require_lag(copy etl._table_copy)
 RETURNS void
@@ -280,16 +281,16 @@ DECLARE
     other regclass;
 BEGIN
     IF copy.write_mode = 'append' THEN
-        PERFORM etl._table_refuse(copy, 'method xmin reads some rows twice, and append would store them twice',
+        PERFORM etl._table_refuse('method xmin reads some rows twice, and append would store them twice',
                                   'It reads each row again that was changed, too.',
                                   'Use write_mode => ''upsert'' with key_columns.');
     ELSIF copy.is_foreign AND (copy.xid_column IS NULL OR copy.transactions IS NULL) THEN
-        PERFORM etl._table_refuse(copy, format('foreign table "%s" does not tell the xmin of its rows', copy.source),
+        PERFORM etl._table_refuse(format('foreign table "%s" does not tell the xmin of its rows', copy.source),
             'A foreign table has no system columns of its server.',
-            'Let it read a view of that server with a column xmin::text::bigint, and name that with xid_column => and a '
-            'foreign table over its etl.open_transactions with transactions =>.');
+            'Let it read a view of that server with a column xmin::text::bigint, and name that with xid_column => '
+            'and a foreign table over its etl.open_transactions with transactions =>.');
     ELSIF NOT copy.is_foreign AND copy.xid_column IS NOT NULL THEN
-        PERFORM etl._table_refuse(copy, 'xid_column is for foreign tables', NULL, 'Leave it out.');
+        PERFORM etl._table_refuse('xid_column is for foreign tables', NULL, 'Leave it out.');
     ELSIF copy.xid_column IS NOT NULL THEN
         PERFORM etl._require_column(copy.source, copy.xid_column);
     END IF;
@@ -297,7 +298,7 @@ BEGIN
     FROM pg_class AS c JOIN pg_am AS m ON m.oid = c.relam
     WHERE c.oid IN (SELECT etl._family(copy.source)) AND m.amname <> 'heap' LIMIT 1;
     IF other IS NOT NULL THEN
-        PERFORM etl._table_refuse(copy, format('table "%s" is not stored as a heap, whose rows have an xmin', other), NULL,
+        PERFORM etl._table_refuse(format('table "%s" is not stored as a heap, whose rows have an xmin', other), NULL,
                                   'Use method => ''cursor''.');
     END IF;
 END
@@ -316,7 +317,7 @@ BEGIN
     IF copy.transactions IS NULL THEN
         RETURN;
     ELSIF NOT copy.is_foreign THEN
-        PERFORM etl._table_refuse(copy, 'transactions is for foreign tables', 'Here they are known.', 'Leave it out.');
+        PERFORM etl._table_refuse('transactions is for foreign tables', 'Here they are known.', 'Leave it out.');
     END IF;
     SELECT string_agg(format('%s %s', n.name, n.type), ', ' ORDER BY n.number) INTO missing
     FROM unnest('{transaction,server_start,oldest_xid,next_xid,server_id}'::text[],
@@ -345,16 +346,17 @@ BEGIN
     PERFORM etl._require_choice(copy.method, 'method', ARRAY['cursor', 'xmin', 'full']),
             etl._require_choice(copy.write_mode, 'write_mode', ARRAY['append', 'upsert', 'replace']);
     IF copy.method <> 'full' AND copy.write_mode = 'replace' OR copy.method = 'full' AND copy.write_mode = 'append' THEN
-        PERFORM etl._table_refuse(copy, format('method %s cannot be used with write_mode %s', copy.method,
+        PERFORM etl._table_refuse(format('method %s cannot be used with write_mode %s', copy.method,
                                                copy.write_mode), NULL,
             CASE copy.method WHEN 'full' THEN 'Use write_mode => ''upsert'' or ''replace''.'
                              ELSE 'Use method => ''full'', or write_mode => ''upsert''.' END);
     ELSIF copy.method <> 'full' AND etl._relation_kind(copy.source) LIKE '%view' THEN
-        PERFORM etl._table_refuse(copy, format('method %s cannot be used with %s "%s"', copy.method,
+        PERFORM etl._table_refuse(format('method %s cannot be used with %s "%s"', copy.method,
                                                etl._relation_kind(copy.source), copy.source),
-            'Who writes the tables below it, and when, cannot be told.', 'Copy these tables, or use method => ''full''.');
+            'Who writes the tables below it, and when, cannot be told.',
+            'Copy these tables, or use method => ''full''.');
     ELSIF copy.method <> 'cursor' AND num_nonnulls(copy.cursor_column, copy.lag) > 0 THEN
-        PERFORM etl._table_refuse(copy, format('method %s has neither cursor_column nor lag', copy.method), NULL,
+        PERFORM etl._table_refuse(format('method %s has neither cursor_column nor lag', copy.method), NULL,
                                   'Leave them out, or use method => ''cursor''.');
     END IF;
     PERFORM etl._table_require_transactions(copy);

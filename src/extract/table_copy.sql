@@ -11,12 +11,12 @@
 
 CREATE TYPE etl._table_copy AS (
     name text, source regclass, target regclass, is_foreign boolean, method text, cursor_column name, cursor_type text,
-    has_ties boolean, has_index boolean, horizon text, wait interval, lag text, transactions regclass, xid_column name, keys name[],
-    key_index oid, write_mode text, deletes boolean, filter text, columns jsonb, batch_rows integer
+    has_ties boolean, has_index boolean, horizon text, wait interval, lag text, transactions regclass, xid_column name,
+    keys name[], key_index oid, write_mode text, deletes boolean, filter text, columns jsonb, batch_rows integer
 );
 COMMENT ON TYPE etl._table_copy IS
-    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later. has_index: rows '
-    'can be read in the order of the cursor without sorting all of them.';
+    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later. has_index: '
+    'rows can be read in the order of the cursor without sorting all of them.';
 
 -- Columns -------------------------------------------------------------------------------------------------------------
 
@@ -53,8 +53,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_equal_columns(regclass, regclass) IS
-    'Each column of the source with its quoted name, those apart that the target computes. 42703 where the target lacks '
-    'one.';
+    'Each column of the source with its quoted name, those apart that the target computes. 42703 where the target '
+    'lacks one.';
 
 CREATE FUNCTION etl._table_columns(copy etl._table_copy)
 RETURNS name[]
@@ -66,7 +66,8 @@ AS $$
     JOIN pg_attribute AS a ON a.attrelid = (copy).target AND a.attname = c.name AND a.attnum > 0
                           AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION etl._table_columns(etl._table_copy) IS 'The columns of the target that a copy fills, in their order.';
+COMMENT ON FUNCTION etl._table_columns(etl._table_copy) IS
+    'The columns of the target that a copy fills, in their order.';
 
 -- Queries -------------------------------------------------------------------------------------------------------------
 
@@ -156,6 +157,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._table_is_unique(regclass, name) IS 'Whether a unique index is on this column alone.';
 
+CREATE FUNCTION etl._table_sequence(source regclass, column_name name)
+RETURNS regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid::regclass
+    FROM pg_attribute AS a
+    JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+    WHERE a.attrelid = source AND a.attname = column_name
+    ORDER BY d.deptype DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION etl._table_sequence(regclass, name) IS
+    'The sequence of a serial or identity column; NULL for none.';
+
 CREATE FUNCTION etl._table_has_index(source regclass, column_name name)
 RETURNS boolean
 LANGUAGE sql STABLE
@@ -201,7 +218,9 @@ BEGIN
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = etl._base_type(a.atttypid)
     WHERE a.attrelid = copy.source AND a.attname = copy.cursor_column AND NOT a.attisdropped;
     copy.has_index := copy.is_foreign OR etl._table_has_index(copy.source, copy.cursor_column);
-    copy.has_ties := copy.cursor_type NOT LIKE 'timestamp%' AND NOT etl._table_is_unique(copy.source, copy.cursor_column)
+    copy.has_ties := copy.cursor_type NOT LIKE 'timestamp%'
+        AND NOT etl._table_is_unique(copy.source, copy.cursor_column)
+        AND etl._table_sequence(copy.source, copy.cursor_column) IS NULL
         AND (cardinality(copy.keys) > 1 OR coalesce(copy.columns ->> copy.keys[1]::text, '')
                                            <> quote_ident(copy.cursor_column));
     RETURN copy;

@@ -48,10 +48,10 @@ SELECT t.transaction,
        (SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c) AS server_id
 FROM (SELECT etl._open_transactions() UNION ALL SELECT NULL) AS t(transaction);
 COMMENT ON VIEW etl.open_transactions IS
-    'The transactions that are open in this database (virtual ids as in pg_locks), without the reader''s own and without '
-    'VACUUM, and a row with NULL, so that the rest is there when none is: when the server started, the oldest '
-    'transaction id that is running, the next one, and which server this is. What copies of tables wait for; another '
-    'database reads it as a foreign table and names that in etl.create_table_extract(…, transactions => …).';
+    'The transactions that are open in this database (virtual ids as in pg_locks), without the reader''s own and '
+    'without VACUUM, and a row with NULL, so that the rest is there when none is: when the server started, the '
+    'oldest transaction id that is running, the next one, and which server this is. What copies of tables wait for; '
+    'another database reads it as a foreign table and names that in etl.create_table_extract(…, transactions => …).';
 GRANT SELECT ON etl.open_transactions TO PUBLIC;
 
 CREATE FUNCTION etl._table_writers(relation regclass)
@@ -94,8 +94,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_open(etl._table_copy) IS
-    'The transactions that may still write rows of the source with values that are taken already (ids), and when their '
-    'server was started.';
+    'The transactions that may still write rows of the source with values that are taken already (ids), and when '
+    'their server was started.';
 
 -- A transaction that has ended here may not be visible yet to a snapshot that was taken before: the rows are read in a
 -- later transaction.
@@ -212,21 +212,6 @@ $$;
 COMMENT ON FUNCTION etl._table_require_cursors(etl._table_copy) IS
     'Raises where the cursor of a row is NULL (22004) or without end (22023).';
 
-CREATE FUNCTION etl._table_sequence(source regclass, column_name name)
-RETURNS regclass
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT d.objid::regclass
-    FROM pg_attribute AS a
-    JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-                       AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
-    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
-    WHERE a.attrelid = source AND a.attname = column_name
-    ORDER BY d.deptype DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION etl._table_sequence(regclass, name) IS 'The sequence of a serial or identity column; NULL for none.';
-
 CREATE FUNCTION etl._table_require_ahead(copy etl._table_copy, mark text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -325,6 +310,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_resolve(etl._table_copy, jsonb) IS
-    'What a run may read (upto) and up to where the mark may move (safe), or NULL to be asked again after a while. When '
-    'transactions stay open for longer than the copy waits, what was the highest value then is kept as pending: it is '
-    'safe in the first run after they have ended.';
+    'What a run may read (upto) and up to where the mark may move (safe), or NULL to be asked again after a while. '
+    'When transactions stay open for longer than the copy waits, what was the highest value then is kept as pending: '
+    'it is safe in the first run after they have ended.';

@@ -33,8 +33,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_load(etl._table_copy, text) IS
-    'Loads the rows of a query into the target and counts them: received, inserted, updated, unchanged and, held back by '
-    'a trigger or a hold, ignored.';
+    'Loads the rows of a query into the target and counts them: received, inserted, updated, unchanged and, held '
+    'back by a trigger or a hold, ignored.';
 
 -- By the cursor -------------------------------------------------------------------------------------------------------
 
@@ -69,8 +69,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_batch_end(etl._table_copy, text, text) IS
-    'The cursor of the last row of a batch. Rows with the same one belong to it too, however many. Without an index all '
-    'there is is one batch.';
+    'The cursor of the last row of a batch. Rows with the same one belong to it too, however many. Without an index '
+    'all there is is one batch.';
 
 -- What was attached to the source, or created by a transaction that nobody knew to wait for, comes with all its rows.
 CREATE FUNCTION etl._table_new_parts(copy etl._table_copy, mark text, INOUT detail jsonb, OUT counts jsonb)
@@ -92,11 +92,11 @@ BEGIN
                                 NULL::boolean) THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('table "%s" was added to "%s" with rows below the mark %s', part::regclass, copy.source,
-                                 mark),
+                MESSAGE = format('table "%s" was added to "%s" with rows below the mark %s', part::regclass,
+                                 copy.source, mark),
                 DETAIL = 'Whether they were copied before they were moved there cannot be told.',
-                HINT = 'Define the extract anew with write_mode => ''upsert''; or detach the table, copy its rows where '
-                       'they are missing, and exclude them with filter.';
+                HINT = 'Define the extract anew with write_mode => ''upsert''; or detach the table, and copy what is '
+                       'missing of its rows by hand.';
         END IF;
     END LOOP;
     detail := detail || jsonb_build_object('members', members);
@@ -107,7 +107,8 @@ COMMENT ON FUNCTION etl._table_new_parts(etl._table_copy, text, jsonb) IS
     '(55000) where they would be appended.';
 
 CREATE FUNCTION etl._table_moved_mark(
-    copy etl._table_copy, mark text, detail jsonb, reached text, is_open boolean, OUT moved text, OUT moved_open boolean)
+    copy etl._table_copy, mark text, detail jsonb, reached text, is_open boolean,
+    OUT moved text, OUT moved_open boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,7 +196,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_xmin_begin(etl._table_copy, jsonb) IS
-    'Begins a walk through the source. What is written from now on is for the next one, whether this one sees it or not.';
+    'Begins a walk through the source. What is written from now on is for the next one, whether this one sees it or '
+    'not.';
 
 CREATE FUNCTION etl._table_changed(copy etl._table_copy, mark text, detail jsonb, part oid)
 RETURNS text
@@ -217,9 +219,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_changed(etl._table_copy, text, jsonb, oid) IS
-    'Condition that a row of the source, or of one of the tables below it, was written since the mark. All were, in a '
-    'table that was not below the source when it was last read, on another server, and when too many transactions have '
-    'passed for numbers of 32 bits to tell.';
+    'Condition that a row of the source, or of one of the tables below it, was written since the mark. All were, in '
+    'a table that was not below the source when it was last read, on another server, and when too many transactions '
+    'have passed for numbers of 32 bits to tell.';
 
 CREATE FUNCTION etl._table_xmin_batch(copy etl._table_copy, INOUT mark text, INOUT detail jsonb, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE
@@ -249,8 +251,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_xmin_batch(etl._table_copy, text, jsonb) IS
-    'Loads what was written since the mark in the next blocks of the source, of a foreign table in all of it. The mark '
-    'moves at the end.';
+    'Loads what was written since the mark in the next blocks of the source, of a foreign table in all of it. The '
+    'mark moves at the end.';
 
 -- Rows that are gone --------------------------------------------------------------------------------------------------
 
@@ -284,7 +286,8 @@ AS $$
         )
         SELECT jsonb_build_object('deleted', (SELECT count(*) FROM deleted), 'compared', (SELECT count(*) FROM here),
                                   'held', (SELECT count(*) FROM gone AS g WHERE g.%4$I))$query$,
-        etl._columns_of((copy).keys, 't'), n.place, coalesce(etl._held_condition((copy).target, 't'), 'false'), n.is_held, part, condition,
+        etl._columns_of((copy).keys, 't'), n.place,
+        coalesce(etl._held_condition((copy).target, 't'), 'false'), n.is_held, part, condition,
         CASE WHEN (copy).is_foreign THEN format('there AS MATERIALIZED (%s),', etl._table_there(copy)) END,
         CASE WHEN (copy).is_foreign THEN 'there' ELSE '(' || etl._table_there(copy) || ')' END,
         etl._same_key((copy).key_index, 'there', 'here'))

@@ -36,6 +36,18 @@ $$;
 COMMENT ON FUNCTION etl._table_count(etl.extract, bigint, jsonb) IS
     'Adds to the counts of a run: received = inserted + updated + unchanged + ignored.';
 
+CREATE FUNCTION etl._table_begin_counts(run bigint)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE etl.run AS r
+    SET detail = '{"received": 0, "inserted": 0, "updated": 0, "unchanged": 0, "ignored": 0, "dead": 0, "deleted": 0}'
+                 || r.detail
+    WHERE r.run_id = run
+$$;
+COMMENT ON FUNCTION etl._table_begin_counts(bigint) IS 'Counts of a run that has not done anything yet.';
+
 CREATE FUNCTION etl._table_advance(
     copy etl._table_copy, INOUT mark text, INOUT detail jsonb, OUT counts jsonb, OUT rest double precision)
 LANGUAGE plpgsql VOLATILE
@@ -85,10 +97,6 @@ BEGIN
                                  THEN state.detail || '{"is_resumed": true}'
                              ELSE state.detail
                                   - '{stage,highest,open,since,safe,upto,position,walk,waits_for}'::text[] END;
-        UPDATE etl.run AS r
-        SET detail = '{"received": 0, "inserted": 0, "updated": 0, "unchanged": 0, "ignored": 0, "dead": 0, '
-                     '"deleted": 0}' || r.detail
-        WHERE r.run_id = run;
     END IF;
     RETURN state;
 END
@@ -144,8 +152,8 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION etl._table_step(etl.extract, bigint, integer) IS
-    'One transaction of a run. What went wrong is returned as failure and not raised; after a deadlock the step is to be '
-    'taken again.';
+    'One transaction of a run. What went wrong is returned as failure and not raised; after a deadlock the step is '
+    'to be taken again.';
 
 -- The body names everything with its schema and uses no operator before the path is pinned, as it commits. Nothing may
 -- stand between a COMMIT and SET TRANSACTION: each statement is to see what was committed before it, whatever the
@@ -156,6 +164,7 @@ AS $$
 DECLARE
     step pg_catalog.jsonb;
 BEGIN
+    PERFORM etl._table_begin_counts(run);
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -172,7 +181,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE etl._run_table_extract(etl.extract, bigint, jsonb) IS
-    'Copies what is new in the source of an extract of kind table; the caller has its lock and has begun the run. Gives '
-    'back what went wrong (sqlstate, message, detail, hint) and does not raise it. The counts are in the detail of the '
-    'run: received = inserted + updated + unchanged + ignored, and deleted, compared, held, where rows that are gone are '
-    'looked for, and waits_for, the transactions that were open still.';
+    'Copies what is new in the source of an extract of kind table; the caller has its lock and has begun the run. '
+    'Gives back what went wrong (sqlstate, message, detail, hint) and does not raise it. The counts are in the '
+    'detail of the run: received = inserted + updated + unchanged + ignored, and deleted, compared, held, where rows '
+    'that are gone are looked for, and waits_for, the transactions that were open still.';

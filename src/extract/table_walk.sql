@@ -25,7 +25,8 @@ AS $$
     FROM pg_class AS c
     WHERE c.oid IN (SELECT etl._family(relation)) AND c.relkind = 'r'
 $$;
-COMMENT ON FUNCTION etl._walk_step(regclass, integer) IS 'How many blocks of a table have about so many rows, up to 1 GB.';
+COMMENT ON FUNCTION etl._walk_step(regclass, integer) IS
+    'How many blocks of a table have about so many rows, up to 1 GB.';
 
 CREATE FUNCTION etl._walk_on(walk jsonb)
 RETURNS jsonb
@@ -53,8 +54,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._walk_on(jsonb) IS
-    'A walk at the range that comes next, whose table is locked against being rewritten to the end of the transaction; '
-    'NULL at its end.';
+    'A walk at the range that comes next, whose table is locked against being rewritten to the end of the '
+    'transaction; NULL at its end.';
 
 CREATE FUNCTION etl._walk_condition(walk jsonb, alias name)
 RETURNS text
@@ -83,5 +84,5 @@ AS $$
                ELSE (walk ->> 'step')::bigint END, 1), 131072))
 $$;
 COMMENT ON FUNCTION etl._walk_past(jsonb, bigint, integer) IS
-    'A walk after a range was done that had so many rows of interest: the next one has more blocks or fewer, so that it '
-    'comes nearer to the number wanted.';
+    'A walk after a range was done that had so many rows of interest: the next one has more blocks or fewer, so that '
+    'it comes nearer to the number wanted.';
