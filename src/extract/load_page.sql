@@ -99,7 +99,7 @@ BEGIN
     CASE (page.extract).on_bad_row
         WHEN 'error' THEN
             RAISE EXCEPTION USING
-                ERRCODE = coalesce(sqlstate, '22000'),
+                ERRCODE = sqlstate,
                 MESSAGE = format('record %s of %s cannot be loaded: %s', ordinal, page.origin, reason),
                 DETAIL = format('Record: %s', left(record, 500)),
                 HINT = format('Mend the mapping with etl.alter_extract(%1$L, mapping => …), or let such records become '
@@ -160,7 +160,7 @@ BEGIN
         SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
         counts := etl._load_range(page, 1, record_count);
         FOR bad IN EXECUTE format('SELECT r.* FROM %s AS r ORDER BY r.ordinal', page.rejects) LOOP
-            PERFORM etl._reject(page, bad.ordinal, bad.column_name, bad.reason, '22000', bad.record);
+            PERFORM etl._reject(page, bad.ordinal, bad.column_name, bad.reason, bad.sqlstate, bad.record);
             counts.dead := counts.dead + 1;
         END LOOP;
     END IF;
