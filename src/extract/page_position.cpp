@@ -72,6 +72,8 @@ page_position page_position::from(const json& document)
             made.url = text_of(key, value);
         } else if (key == "records") {
             made.records = number_of(key, value);
+        } else if (key == "total") {
+            made.total = number_of(key, value);
         } else {
             refuse("cannot have " + in_quotes(key));
         }
@@ -100,6 +102,9 @@ json page_position::document() const
     }
     if (records) {
         made["records"] = *records;
+    }
+    if (total) {
+        made["total"] = *total;
     }
     return made;
 }
