@@ -1,6 +1,7 @@
 """What is found under a key: the resources, by the first word after it, and the tests' own controls."""
 
 import collections
+import importlib.util
 import json
 import traceback
 
@@ -41,11 +42,9 @@ def echo(request, params, key):
 
 HANDLERS = {"events": listing, "sales": listing, "oauth": oauth, "echo": echo}
 
-try:
-    import chain  # JSON-RPC of an EVM node: chain.rpc(request, params, key) -> Reply
+if importlib.util.find_spec("chain"):  # the JSON-RPC of an EVM node
+    import chain
     HANDLERS["rpc"] = chain.rpc
-except ModuleNotFoundError:
-    pass
 
 
 # ---- controls: control(request, key, rest of the path) -> reply; they are not logged and know no faults
