@@ -46,8 +46,8 @@ std::optional<found_word> word_at(const usual_next& place, const page_answer& an
 
 [[noreturn]] void refuse_contradiction(const std::string& more, const std::string& end)
 {
-    throw error(http_sqlstate::protocol_violation, "its " + more + " tells the next page, its " + end +
-                                                       " says that there is none");
+    throw error(http_sqlstate::protocol_violation,
+                "its " + more + " tells the next page, its " + end + " says that there is none");
 }
 
 // The first word that tells a page, or else the first that says that there is none.
@@ -81,9 +81,9 @@ page_kind kind_of(const found_word& found)
     case next_word::is::nothing:
         break;
     }
-    return found.place == usual_next::kind::page ? page_kind::page
-                                                 : (found.place == usual_next::kind::link ? page_kind::next
-                                                                                          : page_kind::cursor);
+    return found.place == usual_next::kind::page
+               ? page_kind::page
+               : (found.place == usual_next::kind::link ? page_kind::next : page_kind::cursor);
 }
 
 void pin(signal_option& option, const std::string& at)
@@ -119,11 +119,12 @@ bool is_bare(const page_contents& contents)
 
 [[noreturn]] void refuse_silence()
 {
-    throw error(http_sqlstate::protocol_violation, "it does not say whether another page follows",
-                "None of the signals is there that paginate of type \"auto\" knows, and a page that says nothing is not "
-                "taken for the last one.",
-                "Say how the pages follow each other, for example paginate => '{\"type\": \"page\"}', or that this one is "
-                "all: paginate => '{\"type\": \"none\"}'.");
+    throw error(
+        http_sqlstate::protocol_violation, "it does not say whether another page follows",
+        "None of the signals is there that paginate of type \"auto\" knows, and a page that says nothing is not "
+        "taken for the last one.",
+        "Say how the pages follow each other, for example paginate => '{\"type\": \"page\"}', or that this one is "
+        "all: paginate => '{\"type\": \"none\"}'.");
 }
 
 } // namespace

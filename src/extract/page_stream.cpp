@@ -83,8 +83,8 @@ void page_stream::rethrow_with_place(const error& e, const request& from) const
     const std::string page = "page " + std::to_string(number_ + 1);
     std::string detail = client_.redacted(e.detail());
     detail += (detail.empty() ? "" : " ") + std::string{"Position: "} + client_.redacted(from.at.shown()) + '.';
-    throw error(e.sqlstate(), page + " of " + client_.redacted(without_query(from.url)) + ": " +
-                                  client_.redacted(e.what()),
+    throw error(e.sqlstate(),
+                page + " of " + client_.redacted(without_query(from.url)) + ": " + client_.redacted(e.what()),
                 std::move(detail), e.hint());
 }
 
@@ -135,6 +135,7 @@ std::unique_ptr<page> page_stream::receive()
         forget_requests();
     } else if (number_ < plan_.max_pages) {
         ask_ahead(*next_);
+        client_.pump();
     }
     return came;
 }

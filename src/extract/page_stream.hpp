@@ -35,6 +35,7 @@ class page_client {
     virtual http_response wait(ticket which) = 0;
     virtual void require_success(const http_response& response) const = 0;
     virtual void cancel(ticket which) noexcept = 0;
+    virtual void pump() = 0;
     virtual std::string redacted(std::string_view text) const = 0;
 };
 
@@ -68,6 +69,8 @@ class page_stream {
 
     // Waits for the next page; nullptr behind the last one.
     std::unique_ptr<page> next();
+    // Lets requests move that are under way, while a page is worked on.
+    void pump() { client_.pump(); }
     // Where the records are and how the pages follow each other, for people; known from the first page on.
     std::string chosen() const;
 

@@ -35,9 +35,9 @@ std::size_t hash_of(const page_contents& contents)
 std::optional<std::int64_t> whole_number(const std::optional<std::string>& text)
 {
     std::int64_t number = 0;
-    const bool fits = text && !text->empty() && text->size() <= 18 &&
-                      std::from_chars(text->data(), text->data() + text->size(), number).ptr ==
-                          text->data() + text->size();
+    const bool fits =
+        text && !text->empty() && text->size() <= 18 &&
+        std::from_chars(text->data(), text->data() + text->size(), number).ptr == text->data() + text->size();
     return fits ? std::optional{number} : std::nullopt;
 }
 
@@ -128,7 +128,8 @@ void pagination::check_repeated(const progress& page)
     if (page.count > 0 && !pages_.insert(hash_of(page.answer.contents)).second && !options_.allows_repeats) {
         refuse("it has the same records as a page before it",
                "The server does not follow the request for another page, or goes in circles.",
-               "Look at what it takes, and say so by paginate, for example '{\"type\": \"offset\", \"param\": \"skip\"}'; or "
+               "Look at what it takes, and say so by paginate, for example '{\"type\": \"offset\", \"param\": "
+               "\"skip\"}'; or "
                "say that one page is all: '{\"type\": \"none\"}'.");
     }
 }
@@ -145,10 +146,11 @@ void pagination::watch_total(const progress& page)
         return;
     }
     if (lowest_total_ && is_by_number() && told->value < *lowest_total_) {
-        refuse("its total (" + told->at + ") is " + counted(told->value) + ", after " + counted(*lowest_total_),
-               "Records were deleted while pages were read. Those behind them have moved up, and some may stand on pages "
-               "that were already read.",
-               "Read again, or by a cursor where the server has one.");
+        refuse(
+            "its total (" + told->at + ") is " + counted(told->value) + ", after " + counted(*lowest_total_),
+            "Records were deleted while pages were read. Those behind them have moved up, and some may stand on pages "
+            "that were already read.",
+            "Read again, or by a cursor where the server has one.");
     }
     lowest_total_ = lowest_total_ ? std::min(*lowest_total_, told->value) : told->value;
     greatest_total_ = std::max(greatest_total_, told->value);
@@ -209,8 +211,9 @@ void pagination::vote_by_pages(const progress& page, votes& say)
     const auto pages = told_pages(options_.pages, page.answer);
     if (!pages) {
         if (options_.pages.at || had_pages_) {
-            refuse("it does not tell the number of pages" +
-                   (options_.pages.at ? ", at " + options_.pages.at->shown() : std::string{", as pages before it did"}));
+            refuse("it does not tell the number of pages" + (options_.pages.at
+                                                                 ? ", at " + options_.pages.at->shown()
+                                                                 : std::string{", as pages before it did"}));
         }
         return;
     }
@@ -308,8 +311,9 @@ page_decision pagination::next_number(const progress& page, std::optional<std::i
     if (number && told && *told != *number + 1) {
         refuse("it is page " + counted(*number) + ", and its " + options_.at->shown() + " tells page " +
                    counted(*told) + " as the next one",
-               {}, "If that is no number of a page, use it as a cursor: paginate => '{\"type\": \"cursor\", \"at\": \"" +
-                       options_.at->shown() + "\", \"param\": …}'.");
+               {},
+               "If that is no number of a page, use it as a cursor: paginate => '{\"type\": \"cursor\", \"at\": \"" +
+                   options_.at->shown() + "\", \"param\": …}'.");
     }
     if (!number && told) {
         number = *told - 1;
@@ -339,10 +343,11 @@ page_decision pagination::after_missing(const page_position& at) const
 page_decision pagination::after_probe(const page_answer& answer)
 {
     if (answer.contents.records.empty() || hash_of(answer.contents) != probed_) {
-        refuse("nothing says what number it has: page 1 is another one",
-               "The first page was asked for without a number. Where pages count from 0 it is page 0, and page 1 would be "
-               "next; that cannot be told from a list that has changed.",
-               "Say it: paginate => '{\"type\": \"page\", \"start\": 0}'.");
+        refuse(
+            "nothing says what number it has: page 1 is another one",
+            "The first page was asked for without a number. Where pages count from 0 it is page 0, and page 1 would be "
+            "next; that cannot be told from a list that has changed.",
+            "Say it: paginate => '{\"type\": \"page\", \"start\": 0}'.");
     }
     base_ = 1;
     return {page_decision::is::next, after_probed_};
@@ -386,7 +391,8 @@ std::string pagination::read_token(const progress& page, votes& say)
         }
         if (!links.has_any && options_.end != page_end::missing && !page.at.is_first()) {
             refuse("it has no Link header, which the page before it had", {},
-                   "If that is how the last page looks, say so: paginate => '{\"type\": \"link\", \"end\": \"missing\"}'.");
+                   "If that is how the last page looks, say so: paginate => '{\"type\": \"link\", \"end\": "
+                   "\"missing\"}'.");
         }
         say.end("its Link header has no next page");
         return {};

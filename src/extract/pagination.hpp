@@ -84,18 +84,18 @@ class pagination {
     paginate_options options_;
     http_request first_;
     std::string hidden_;
-    std::unordered_set<std::size_t> pages_;   // hashes of their records
-    std::unordered_set<std::string> tokens_;  // that were followed
+    std::unordered_set<std::size_t> pages_;  // hashes of their records
+    std::unordered_set<std::string> tokens_; // that were followed
     std::optional<std::int64_t> lowest_total_;
     std::int64_t greatest_total_ = 0;
     std::string total_at_;
     std::optional<std::int64_t> page_count_;
-    std::optional<std::int64_t> base_;        // the number of the first page
-    std::int64_t page_size_ = 0;              // records of the first page that came
-    int empty_pages_ = 0;                     // one after the other
+    std::optional<std::int64_t> base_; // the number of the first page
+    std::int64_t page_size_ = 0;       // records of the first page that came
+    int empty_pages_ = 0;              // one after the other
     bool had_flag_ = false;
     bool had_pages_ = false;
-    std::size_t probed_ = 0;                  // the hash of the page whose number is asked for
+    std::size_t probed_ = 0; // the hash of the page whose number is asked for
     page_position after_probed_;
 };
 

@@ -51,8 +51,8 @@ void pagination::check_position(const page_position& at) const
                       (kind == page_kind::offset && at.offset) || (kind == page_kind::cursor && at.cursor) ||
                       ((kind == page_kind::next || kind == page_kind::link) && at.url);
     if (!fits) {
-        throw error(sqlstate::invalid_parameter_value, "position " + at.shown() + " is none of paginate type " +
-                                                           in_quotes(name_of(kind)));
+        throw error(sqlstate::invalid_parameter_value,
+                    "position " + at.shown() + " is none of paginate type " + in_quotes(name_of(kind)));
     }
 }
 

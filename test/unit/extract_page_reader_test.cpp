@@ -81,15 +81,18 @@ TEST(page_reader, follows_paths)
 
 TEST(page_reader, leaves_records_as_they_are)
 {
-    const auto page = read("{\"data\":[ {\"a\":\"\\u0000\",\"a\":1e400} ,\t{\"b\":123456789012345678901234567890.10} ]}");
+    const auto page =
+        read("{\"data\":[ {\"a\":\"\\u0000\",\"a\":1e400} ,\t{\"b\":123456789012345678901234567890.10} ]}");
     EXPECT_EQ(page.records[0], "{\"a\":\"\\u0000\",\"a\":1e400}");
     EXPECT_EQ(page.records[1], "{\"b\":123456789012345678901234567890.10}");
 }
 
 TEST(page_reader, keeps_the_envelope)
 {
-    const auto page = read(R"({"data":[1,2,3],"n":{"cursor":12345678901234567890,"t":1.50,"i":-7,"e":"\u00e9"},"x":[[1]]})");
-    EXPECT_EQ(page.envelope.dump(), R"({"data":3,"n":{"cursor":"12345678901234567890","t":"1.50","i":-7,"e":"é"},"x":[[1]]})");
+    const auto page =
+        read(R"({"data":[1,2,3],"n":{"cursor":12345678901234567890,"t":1.50,"i":-7,"e":"\u00e9"},"x":[[1]]})");
+    EXPECT_EQ(page.envelope.dump(),
+              R"({"data":3,"n":{"cursor":"12345678901234567890","t":"1.50","i":-7,"e":"é"},"x":[[1]]})");
     const auto big = read(R"({"data":[{"a":1}],"ids":[)" + std::string(100'000, '1') + "]}");
     EXPECT_EQ(big.envelope["ids"], "an array of 100002 bytes");
 }
@@ -119,9 +122,10 @@ TEST(page_reader, refuses_what_is_no_page)
     EXPECT_EQ(failure(std::string(300, '[') + std::string(300, ']')),
               "54000 it nests deeper than 256 levels at byte 257");
     EXPECT_EQ(read("\xEF\xBB\xBF[1]").records.size(), 1U);
-    for (const char* bad : {"[1,]", "[01]", "[1.]", "[.5]", "[1e]", "[+1]", "[-]", "[tru]", "[nul", "[\"\\x\"]", "[\"\\u12g4\"]",
-                            "[\"\t\"]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "[1 2]", "{\"a\":1 \"b\":2}", "[NaN]", "[1}",
-                            "{\"a\":[1}"}) {
+    for (const char* bad : {"[1,]",    "[01]",     "[1.]",      "[.5]",       "[1e]",          "[+1]",
+                            "[-]",     "[tru]",    "[nul",      "[\"\\x\"]",  "[\"\\u12g4\"]", "[\"\t\"]",
+                            "{\"a\"}", "{\"a\":}", "{a:1}",     "{\"a\":1,}", "[1 2]",         "{\"a\":1 \"b\":2}",
+                            "[NaN]",   "[1}",      "{\"a\":[1}"}) {
         EXPECT_EQ(failure(bad, "$").substr(0, 5), "08P01") << bad;
     }
 }

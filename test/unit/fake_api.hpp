@@ -42,6 +42,7 @@ class fake_api final : public etl::page_client {
         }
     }
     void cancel(ticket which) noexcept override { under_way_.erase(which); }
+    void pump() override {}
     std::string redacted(std::string_view text) const override { return std::string{text}; }
 
     bool is_idle() const noexcept { return under_way_.empty(); }
