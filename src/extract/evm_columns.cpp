@@ -11,9 +11,9 @@ namespace etl::evm {
 namespace {
 
 // Columns that every log has, and the system columns of PostgreSQL.
-constexpr std::array<std::string_view, 15> reserved{"chain_id",  "block_number", "block_hash", "block_time", "tx_hash",
-                                                    "tx_index",  "log_index",    "address",    "event",      "tableoid",
-                                                    "xmin",      "cmin",         "xmax",       "cmax",       "ctid"};
+constexpr std::array<std::string_view, 15> reserved{"chain_id", "block_number", "block_hash", "block_time", "tx_hash",
+                                                    "tx_index", "log_index",    "address",    "event",      "tableoid",
+                                                    "xmin",     "cmin",         "xmax",       "cmax",       "ctid"};
 constexpr std::size_t longest_name = 63;
 
 bool is_upper(char c)
@@ -63,8 +63,16 @@ event_table::event_table(std::span<const std::string> declarations)
     }
     check_distinct();
     for (std::size_t i = 0; i < events_.size(); ++i) {
+        labels_.push_back(make_label(events_[i]));
         place(i);
     }
+}
+
+std::string event_table::make_label(const event& of) const
+{
+    const auto alike =
+        std::count_if(events_.begin(), events_.end(), [&of](const event& other) { return other.name == of.name; });
+    return alike == 1 ? of.name : of.signature();
 }
 
 void event_table::check_distinct() const
@@ -98,8 +106,8 @@ std::size_t event_table::place(const evm::event& event, std::size_t parameter, s
     const std::string plain = own.empty() ? "arg" + number : own;
     const std::string long_name = snake_case(event.name) + '_' + plain;
     for (const std::string& name : {plain, long_name, long_name + '_' + number}) {
-        const auto found = std::find_if(columns_.begin(), columns_.end(),
-                                        [&name](const column& each) { return each.name == name; });
+        const auto found =
+            std::find_if(columns_.begin(), columns_.end(), [&name](const column& each) { return each.name == name; });
         const auto at = static_cast<std::size_t>(found - columns_.begin());
         const bool is_taken = std::find(taken.begin(), taken.end(), at) != taken.end() ||
                               std::find(reserved.begin(), reserved.end(), name) != reserved.end() ||

@@ -27,6 +27,8 @@ class event_table {
 
     std::span<const event> events() const noexcept { return events_; }
     std::span<const column> columns() const noexcept { return columns_; }
+    // By which the column event tells the events apart: their names, or where two have one name their signatures.
+    const std::string& label(std::size_t event) const noexcept { return labels_[event]; }
     // Of each parameter of an event, its column's number.
     std::span<const std::size_t> columns_of(std::size_t event) const noexcept { return places_[event]; }
 
@@ -37,11 +39,13 @@ class event_table {
 
   private:
     void check_distinct() const;
+    std::string make_label(const event& of) const;
     void place(std::size_t event);
     std::size_t place(const evm::event& event, std::size_t parameter, std::span<const std::size_t> taken);
 
     std::vector<event> events_{};
     std::vector<keccak_digest> first_topics_{};
+    std::vector<std::string> labels_{};
     std::vector<column> columns_{};
     std::vector<std::vector<std::size_t>> places_{};
 };

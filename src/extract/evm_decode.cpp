@@ -214,14 +214,11 @@ value decode_topic(const type& type, bytes_view topic)
     return type.is_hashed_as_topic() ? value{as_string(topic)} : value_in(type, topic.first<word_size>());
 }
 
-std::vector<value> decode_log(const event& event, std::span<const bytes_view> topics, bytes_view data)
+std::vector<value> decode_parameters(const event& event, std::span<const bytes_view> topics, bytes_view data)
 {
     if (topics.size() != event.topics()) {
-        refuse("The log has " + std::to_string(topics.size()) + " topics, and the event " + event.signature() + " has " +
-               std::to_string(event.topics()) + ": other parameters are indexed.");
-    }
-    if (!event.is_anonymous && !std::ranges::equal(topics[0], event.first_topic())) {
-        refuse("The first topic of the log is not the hash of " + event.signature() + '.');
+        refuse("The log has " + std::to_string(topics.size()) + " topics, and the event " + event.signature() +
+               " has " + std::to_string(event.topics()) + ": other parameters are indexed.");
     }
     std::vector<const type*> in_data;
     for (const parameter& each : event.parameters) {
@@ -237,6 +234,14 @@ std::vector<value> decode_log(const event& event, std::span<const bytes_view> to
         made.push_back(each.is_indexed ? decode_topic(each.type, topics[topic++]) : std::move(*next++));
     }
     return made;
+}
+
+std::vector<value> decode_log(const event& event, std::span<const bytes_view> topics, bytes_view data)
+{
+    if (!event.is_anonymous && !topics.empty() && !std::ranges::equal(topics[0], event.first_topic())) {
+        refuse("The first topic of the log is not the hash of " + event.signature() + '.');
+    }
+    return decode_parameters(event, topics, data);
 }
 
 } // namespace etl::evm

@@ -18,8 +18,8 @@ std::string event::signature() const
 
 std::size_t event::topics() const noexcept
 {
-    const auto indexed = std::count_if(parameters.begin(), parameters.end(),
-                                       [](const parameter& each) { return each.is_indexed; });
+    const auto indexed =
+        std::count_if(parameters.begin(), parameters.end(), [](const parameter& each) { return each.is_indexed; });
     return static_cast<std::size_t>(indexed) + (is_anonymous ? 0 : 1);
 }
 

@@ -217,8 +217,8 @@ class parser {
     [[noreturn]] void refuse(const std::string& why, std::string hint = {}) const
     {
         const auto is_first_byte = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; };
-        const auto before = std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                          is_first_byte);
+        const auto before =
+            std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), is_first_byte);
         if (hint.empty()) {
             hint = "Write it as in Solidity: event Transfer(address indexed from, address indexed to, uint256 value).";
         }

@@ -75,8 +75,7 @@ std::string decimal_text(word bytes, bool is_signed, int places)
 bool has_bits(word bytes, bool is_signed, int bits) noexcept
 {
     const std::size_t unused = bytes.size() - static_cast<std::size_t>(bits) / 8;
-    const bool negative = is_signed && (unused < bytes.size()) &&
-                          (bytes[unused] & std::byte{0x80}) != std::byte{0};
+    const bool negative = is_signed && (unused < bytes.size()) && (bytes[unused] & std::byte{0x80}) != std::byte{0};
     const std::byte filling{static_cast<unsigned char>(negative ? 0xff : 0)};
     return std::all_of(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(unused),
                        [filling](std::byte byte) { return byte == filling; });

@@ -33,7 +33,9 @@ std::vector<value> decode(std::span<const type* const> types, bytes_view bytes);
 // The value in a topic: itself, or the hash of it (type::is_hashed_as_topic), which is bytes.
 value decode_topic(const type& type, bytes_view topic);
 
-// The parameters of an event in their order, from the topics of a log (32 bytes each) and its data.
+// The parameters of an event in their order, from the topics of a log (32 bytes each) and its data. The first topic is
+// the event's, unless it is anonymous; decode_log() sees that it is.
+std::vector<value> decode_parameters(const event& event, std::span<const bytes_view> topics, bytes_view data);
 std::vector<value> decode_log(const event& event, std::span<const bytes_view> topics, bytes_view data);
 
 // Appends a value as JSON: numbers as numbers with all their digits, bytes and addresses as texts 0x…, lists as arrays,
