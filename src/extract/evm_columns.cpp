@@ -70,9 +70,10 @@ event_table::event_table(std::span<const std::string> declarations)
 
 std::string event_table::make_label(const event& of) const
 {
-    const auto alike =
-        std::count_if(events_.begin(), events_.end(), [&of](const event& other) { return other.name == of.name; });
-    return alike == 1 ? of.name : of.signature();
+    const bool has_namesake = std::any_of(events_.begin(), events_.end(), [&of](const event& other) {
+        return other.name == of.name && other.signature() != of.signature();
+    });
+    return has_namesake ? of.signature() : of.name;
 }
 
 void event_table::check_distinct() const

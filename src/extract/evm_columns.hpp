@@ -27,7 +27,7 @@ class event_table {
 
     std::span<const event> events() const noexcept { return events_; }
     std::span<const column> columns() const noexcept { return columns_; }
-    // By which the column event tells the events apart: their names, or where two have one name their signatures.
+    // What the column event says: the name, or the signature where events with other parameters have the same name.
     const std::string& label(std::size_t event) const noexcept { return labels_[event]; }
     // Of each parameter of an event, its column's number.
     std::span<const std::size_t> columns_of(std::size_t event) const noexcept { return places_[event]; }

@@ -171,16 +171,11 @@ TEST(decode, offsets_that_lead_back)
     }
     fan += word("0");
     EXPECT_EQ(refusal("a(uint8[][][][][][][][] x)", fan), "Offsets lead to the same bytes again and again.");
-    EXPECT_EQ(
-        refusal("a(bytes[] x)", word("20") + word("64") + std::string(6400, '0').replace(0, 0, "")),
-        "no error: [" +
-            [] {
-                std::string s;
-                for (int i = 0; i < 100; ++i)
-                    s += i ? ",\"0x\"" : "\"0x\"";
-                return s;
-            }() +
-            "]");
+    std::string shared{"\"0x\""}; // a hundred empty values in one place are read
+    for (int i = 1; i < 100; ++i) {
+        shared += ",\"0x\"";
+    }
+    EXPECT_EQ(refusal("a(bytes[] x)", word("20") + word("64") + std::string(6400, '0')), "no error: [" + shared + ']');
 }
 
 TEST(decode, strings)

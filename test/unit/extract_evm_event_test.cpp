@@ -71,8 +71,7 @@ TEST(event, says_where_it_is_wrong)
 {
     const std::string list = "Here a comma or a closing parenthesis is expected, not ";
     EXPECT_EQ(complaint(""), "1: Here the name of an event is expected, not the end of the text.");
-    EXPECT_EQ(complaint("event"),
-              "6: Here the list of parameters in parentheses is expected, not the end of the text.");
+    EXPECT_EQ(complaint("event"), "6: Here the name of an event is expected, not the end of the text.");
     EXPECT_EQ(complaint("A"), "2: Here the list of parameters in parentheses is expected, not the end of the text.");
     EXPECT_EQ(complaint("A(bool"), "7: " + list + "the end of the text.");
     EXPECT_EQ(complaint("A(bool a b)"), "10: " + list + "\"b\".");
@@ -168,8 +167,11 @@ TEST(columns, events_by_topic_and_number_of_topics)
     EXPECT_EQ(table.find(topic, 4), 1U);
     EXPECT_EQ(table.find(topic, 1), 0U); // of that event, though it cannot be read
     EXPECT_EQ(table.find(etl::keccak256("Another()"), 1), event_table::npos);
-    EXPECT_EQ(table.label(0), "Transfer(address,address,uint256)");
-    EXPECT_EQ(table.label(2), "Other");
+    EXPECT_EQ(table.label(0), "Transfer");
+    EXPECT_EQ(table.label(1), "Transfer");
+    const std::vector<std::string> namesakes{"A(bool)", "A(uint)", "B()"};
+    EXPECT_EQ(event_table{namesakes}.label(1), "A(uint256)");
+    EXPECT_EQ(event_table{namesakes}.label(2), "B");
     EXPECT_EQ(table.columns_of(1)[2], 3U);
     EXPECT_THROW((event_table{std::vector<std::string>{events[0], "Transfer(address indexed,address indexed,uint)"}}),
                  etl::error);
