@@ -12,7 +12,8 @@
 #   api_use "$dir"
 #   curl "$PG_ETL_API/my_test/events?n=10"
 #
-# A server that api_start started ends with the script that did, one that was started by hand after an hour.
+# A server that api_start started ends with the script that did, one that was started by hand after an hour (--seconds).
+# The user of the database server can read the file of PG_ETL_API_CA unless a folder above DIR forbids it.
 
 api_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/api" && pwd)
 
@@ -21,10 +22,13 @@ api_launch() {
     local dir=$1 tries=0
     shift
     mkdir -p "$dir" && rm -f "$dir"/api.{pid,port,env} || return
-    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S "$api_source/server.py" "$dir" "$@" > "$dir/api.log" 2>&1 < /dev/null &
+    /usr/bin/python3 -BS "$api_source/server.py" "$dir" "$@" > "$dir/api.log" 2>&1 < /dev/null &
     disown $!
     until [ -e "$dir/api.port" ]; do
-        kill -0 $! 2> /dev/null && [ "$((tries += 1))" -lt 1000 ] || { cat "$dir/api.log" >&2; return 1; }
+        if ! kill -0 $! 2> /dev/null || [ "$((tries += 1))" -gt 1000 ]; then
+            cat "$dir/api.log" >&2
+            return 1
+        fi
         sleep 0.01
     done
     # The server of PostgreSQL reads the certificate of the authority.
@@ -33,7 +37,9 @@ api_launch() {
 
 # api_start DIR [option …]: the same, and exports where it is found. It ends when this script has.
 api_start() {
-    api_launch "$1" --parent $$ "${@:2}" && . "$1/api.env"
+    api_launch "$1" --parent $$ --seconds 21600 "${@:2}" || return
+    # shellcheck source=/dev/null
+    . "$1/api.env"
 }
 
 # api_use DIR: the server that the environment names, when it answers, or one of our own.

@@ -34,7 +34,7 @@ packages_of() {
         server) echo "$pg" "$pg-cron" ;;
         test)
             echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl \
-                libtest-json-schema-acceptance-perl
+                libtest-json-schema-acceptance-perl curl openssl python3
             ;;
         lint) echo clang-format clang-tidy shellcheck cmake libgtest-dev ;;
         bench) echo cmake libgtest-dev libbenchmark-dev ;;

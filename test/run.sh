@@ -10,6 +10,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 . "$top/test/cluster.sh"
+. "$top/test/api.sh"
 . "$top/test/steps.sh"
 export PG_CONFIG=${PG_CONFIG:-pg_config} BUILD=${BUILD:-$top/build}
 
@@ -20,7 +21,7 @@ wanted() {
 
 work=
 finish() {
-    [ -z "$work" ] || { cluster_stop "$work/pg"; cluster_stop "$work/demo"; rm -rf "$work"; }
+    [ -z "$work" ] || { cluster_stop "$work/pg"; cluster_stop "$work/demo"; api_stop "$work/api"; rm -rf "$work"; }
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
@@ -109,6 +110,7 @@ run_server() {
     export PG_ETL_STAGE=$work/stage
     step 'cluster: initdb and start' cluster_start "$work/pg"
     cluster_env "$work/pg"
+    step 'API server: start' api_start "$work/api"
     mapfile -t sql_files < <(names "${sql_files[@]}")
     mapfile -t spec_files < <(names "${spec_files[@]}")
     run_files regress pg_regress 'tests? (passed|failed)' "${sql_files[@]}"

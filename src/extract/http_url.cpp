@@ -216,6 +216,13 @@ http_url http_url::below(std::string_view path) const
     return http_url{whole, "path"};
 }
 
+std::string encoded_component(std::string_view text)
+{
+    std::string made;
+    append_component(made, text);
+    return made;
+}
+
 std::string encoded_query(const http_query& query)
 {
     std::string text;

@@ -62,5 +62,6 @@ class http_url {
 
 // name=value&…, encoded as forms are.
 std::string encoded_query(const http_query& query);
+std::string encoded_component(std::string_view text);
 
 } // namespace etl

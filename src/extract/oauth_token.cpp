@@ -53,13 +53,12 @@ json parse_answer(const http_response& response)
     }
 }
 
-std::string form_encoded(const std::string& text)
-{
-    const std::string pair = encoded_query({{"", text}});
-    return pair.substr(1);
-}
-
 } // namespace
+
+std::string basic_credentials(const oauth2_client& client)
+{
+    return base64(encoded_component(client.client_id) + ':' + encoded_component(client.client_secret));
+}
 
 http_request token_request(const oauth2_client& client)
 {
@@ -72,8 +71,7 @@ http_request token_request(const oauth2_client& client)
         form.emplace_back("client_id", client.client_id);
         form.emplace_back("client_secret", client.client_secret);
     } else {
-        request.headers.push_back({"Authorization", "Basic " + base64(form_encoded(client.client_id) + ':' +
-                                                                      form_encoded(client.client_secret))});
+        request.headers.push_back({"Authorization", "Basic " + basic_credentials(client)});
     }
     request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
     request.headers.push_back({"Accept", "application/json"});

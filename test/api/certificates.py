@@ -43,7 +43,8 @@ def make(directory):
     (directory / "index").touch()
     (directory / "serial").write_text("01\n")
     _run(directory,
-         [*NEW, "-x509", "-days", "2", "-subj", "/CN=pg_etl test authority", "-keyout", "ca.key", "-out", "ca.pem"],
+         [*NEW, "-x509", "-days", "2", "-subj", "/CN=pg_etl test authority", "-addext",
+          "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.pem"],
          [*NEW, "-subj", "/CN=localhost", "-addext", LOCAL, "-keyout", "expired.key", "-out", "expired.csr"])
     _run(directory,
          [*NEW, *BY_CA, "-subj", "/CN=localhost", "-addext", LOCAL, "-keyout", "good.key", "-out", "good.pem"],
