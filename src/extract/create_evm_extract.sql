@@ -1,17 +1,17 @@
 -- Extracts of logs: how they are defined, and set back.
 
-CREATE FUNCTION etl._require_evm_number(value numeric, least numeric, most numeric, argument text)
+CREATE FUNCTION etl._require_evm_number(value numeric, lowest numeric, highest numeric, argument text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF value BETWEEN least AND most THEN
+    IF value BETWEEN lowest AND highest THEN
         RETURN;
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('%s must be from %s to %s, not %s', argument, least, most, coalesce(value::text, 'NULL'));
+        MESSAGE = format('%s must be from %s to %s, not %s', argument, lowest, highest, coalesce(value::text, 'NULL'));
 END
 $$;
 COMMENT ON FUNCTION etl._require_evm_number(numeric, numeric, numeric, text) IS
@@ -62,31 +62,31 @@ COMMENT ON FUNCTION etl._evm_source(
     name, text, bigint, text[], text[], bigint, integer, integer, integer, integer, integer, boolean, interval) IS
     'What only extracts of logs say, as a member each. 22023 where one cannot be, 0A000 an anonymous event.';
 
-CREATE FUNCTION etl._evm_make_target(extract etl.extract)
+CREATE FUNCTION etl._evm_make_target(job etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns CONSTANT text := (SELECT string_agg(format(', %I %s', c.name, c.type), '' ORDER BY c.place)
-                              FROM etl._evm_columns(extract.source) AS c);
+                              FROM etl._evm_columns(job.source) AS c);
 BEGIN
-    IF to_regclass(extract.target) IS NOT NULL THEN
+    IF to_regclass(job.target) IS NOT NULL THEN
         RETURN;
     END IF;
     PERFORM etl._locked_command(format(
         'CREATE TABLE %s (chain_id bigint NOT NULL, block_number bigint NOT NULL, block_hash text NOT NULL, '
         'block_time timestamptz, tx_hash text NOT NULL, tx_index integer NOT NULL, log_index integer NOT NULL, '
         'address text NOT NULL, event text NOT NULL%s, UNIQUE (chain_id, block_hash, log_index))',
-        extract.target, columns));
-    PERFORM etl._locked_command(format('CREATE INDEX ON %s (chain_id, block_number, log_index)', extract.target));
-    PERFORM etl._locked_command(format('COMMENT ON TABLE %s IS %L', extract.target,
-                                       format('Logs of chain %s, by extract %s.', extract.source ->> 'chain_id', extract.name)));
+        job.target, columns));
+    PERFORM etl._locked_command(format('CREATE INDEX ON %s (chain_id, block_number, log_index)', job.target));
+    PERFORM etl._locked_command(format('COMMENT ON TABLE %s IS %L', job.target,
+                                       format('Logs of chain %s, by extract %s.', job.source ->> 'chain_id', job.name)));
 END
 $$;
 COMMENT ON FUNCTION etl._evm_make_target(etl.extract) IS 'Makes the table of an extract of logs, unless it is there.';
 
-CREATE FUNCTION etl._evm_check_target(extract etl.extract)
+CREATE FUNCTION etl._evm_check_target(job etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -94,7 +94,7 @@ AS $$
 DECLARE
     missing text;
 BEGIN
-    PERFORM etl._require_table(extract.target::regclass, '{SELECT,INSERT,DELETE}');
+    PERFORM etl._require_table(job.target::regclass, '{SELECT,INSERT,DELETE}');
     SELECT string_agg(format('ADD COLUMN %I %s', c.name, c.type), ', ' ORDER BY c.n) INTO missing
     FROM (
         SELECT s.name, s.type, s.n
@@ -102,26 +102,26 @@ BEGIN
                      ('block_time', 'timestamptz', -6), ('tx_hash', 'text', -5), ('tx_index', 'integer', -4),
                      ('log_index', 'integer', -3), ('address', 'text', -2), ('event', 'text', -1)) AS s(name, type, n)
         UNION ALL
-        SELECT e.name, e.type, e.place FROM etl._evm_columns(extract.source) AS e
+        SELECT e.name, e.type, e.place FROM etl._evm_columns(job.source) AS e
     ) AS c
     WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                      WHERE a.attrelid = extract.target::regclass AND a.attname = c.name AND a.attnum > 0);
+                      WHERE a.attrelid = job.target::regclass AND a.attname = c.name AND a.attnum > 0);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',
-            MESSAGE = format('table "%s" lacks columns of the extract', extract.target),
+            MESSAGE = format('table "%s" lacks columns of the extract', job.target),
             DETAIL = 'etl.evm_events(…) lists the columns of the events.',
-            HINT = format('ALTER TABLE %s %s;', extract.target, missing);
+            HINT = format('ALTER TABLE %s %s;', job.target, missing);
     END IF;
-    EXECUTE 'EXPLAIN ' || etl._evm_insert(extract) -- types, and the key
-    USING (extract.source -> 'chain_id')::bigint, '{}'::etl._evm_log[], '{}'::etl._evm_header[];
+    EXECUTE 'EXPLAIN ' || etl._evm_insert(job) -- types, and the key
+    USING (job.source -> 'chain_id')::bigint, '{}'::etl._evm_log[], '{}'::etl._evm_header[];
 EXCEPTION
     WHEN invalid_column_reference THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_column_reference',
-            MESSAGE = format('table "%s" has no unique index on the place of a log', extract.target),
+            MESSAGE = format('table "%s" has no unique index on the place of a log', job.target),
             DETAIL = 'It tells logs that were loaded before.',
-            HINT = format('ALTER TABLE %s ADD UNIQUE (chain_id, block_hash, log_index);', extract.target);
+            HINT = format('ALTER TABLE %s ADD UNIQUE (chain_id, block_hash, log_index);', job.target);
 END
 $$;
 COMMENT ON FUNCTION etl._evm_check_target(etl.extract) IS

@@ -15,7 +15,7 @@ $$;
 COMMENT ON FUNCTION etl._evm_columns(jsonb) IS
     'The columns for the parameters of the events of an extract, with their places in the arguments of a log.';
 
-CREATE FUNCTION etl._evm_insert(extract etl.extract)
+CREATE FUNCTION etl._evm_insert(job etl.extract)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -29,14 +29,14 @@ AS $$
         'WHERE l.reason IS NULL '
         'ORDER BY l.block_number, l.log_index '
         'ON CONFLICT (chain_id, block_hash, log_index) DO NOTHING',
-        extract.target, string_agg(format(', %I', c.name), '' ORDER BY c.place),
+        job.target, string_agg(format(', %I', c.name), '' ORDER BY c.place),
         string_agg(format(', l.arguments[%s]::%s', c.place, c.type), '' ORDER BY c.place))
-    FROM etl._evm_columns(extract.source) AS c
+    FROM etl._evm_columns(job.source) AS c
 $$;
 COMMENT ON FUNCTION etl._evm_insert(etl.extract) IS
     'The command that inserts logs: $1 the chain, $2 the logs, $3 headers of their blocks.';
 
-CREATE FUNCTION etl._evm_reject(extract etl.extract, run bigint, logs etl._evm_log[])
+CREATE FUNCTION etl._evm_reject(job etl.extract, run bigint, logs etl._evm_log[])
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -47,18 +47,18 @@ DECLARE
 BEGIN
     FOR bad IN SELECT l.* FROM unnest(logs) AS l WHERE l.reason IS NOT NULL ORDER BY l.block_number, l.log_index LOOP
         dead := dead + 1;
-        IF extract.on_bad_row = 'error' THEN
+        IF job.on_bad_row = 'error' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_binary_representation',
                 MESSAGE = format('log %s of block %s cannot be decoded: %s', bad.log_index, bad.block_number, bad.reason),
                 DETAIL = format('Log: %s', left(bad.record, 500)),
                 HINT = format('SELECT etl.alter_extract(%L, on_bad_row => ''dead_letter''); lets such logs become dead '
-                              'letters.', extract.name);
-        ELSIF extract.on_bad_row = 'dead_letter' THEN
+                              'letters.', job.name);
+        ELSIF job.on_bad_row = 'dead_letter' THEN
             INSERT INTO etl.dead_letter (extract, run_id, origin, ordinal, record, reason, sqlstate)
-            SELECT extract.name, run, bad.block_hash, bad.log_index, bad.record, bad.reason, '22P03'
+            SELECT job.name, run, bad.block_hash, bad.log_index, bad.record, bad.reason, '22P03'
             WHERE NOT EXISTS (SELECT FROM etl.dead_letter AS d
-                              WHERE d.owner = current_user AND d.extract = extract.name AND d.origin = bad.block_hash
+                              WHERE d.owner = current_user AND d.extract = job.name AND d.origin = bad.block_hash
                                 AND d.ordinal = bad.log_index);
         END IF;
     END LOOP;
@@ -69,13 +69,13 @@ COMMENT ON FUNCTION etl._evm_reject(etl.extract, bigint, etl._evm_log[]) IS
     'Deals with logs that cannot be decoded as the extract wants it, and counts them. The origin of a dead letter is the '
     'hash of its block.';
 
-CREATE FUNCTION etl._evm_delete_orphans(extract etl.extract, fork bigint)
+CREATE FUNCTION etl._evm_delete_orphans(job etl.extract, fork bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    chain CONSTANT bigint := (extract.source -> 'chain_id')::bigint;
+    chain CONSTANT bigint := (job.source -> 'chain_id')::bigint;
     orphans text[];
     held text;
     are_held boolean;
@@ -83,53 +83,53 @@ BEGIN
     PERFORM etl._lock_holds();
     WITH replaced AS (
         DELETE FROM etl.evm_block AS b
-        WHERE b.extract_id = extract.extract_id AND b.owner = current_user AND b.block_number > fork
+        WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number > fork
         RETURNING b.block_hash
     )
     SELECT array_agg(r.block_hash) INTO orphans FROM replaced AS r;
-    held := etl._held_condition(extract.target::regclass, 't');
+    held := etl._held_condition(job.target::regclass, 't');
     IF held IS NOT NULL THEN
         are_held := etl._locked_change(format(
             'SELECT EXISTS (SELECT FROM %s AS t WHERE t.chain_id = $1 AND t.block_hash = ANY ($2) AND %s)',
-            extract.target, held), NULL::boolean, chain, orphans);
+            job.target, held), NULL::boolean, chain, orphans);
         IF are_held THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('a legal hold stands on rows of table "%s" whose blocks the chain has left', extract.target),
+                MESSAGE = format('a legal hold stands on rows of table "%s" whose blocks the chain has left', job.target),
                 HINT = 'SELECT * FROM etl.legal_holds; tells which; the rows are replaced when it is released.';
         END IF;
     END IF;
     DELETE FROM etl.dead_letter AS d
-    WHERE d.owner = current_user AND d.extract = (_evm_delete_orphans.extract).name AND d.origin = ANY (orphans);
+    WHERE d.owner = current_user AND d.extract = job.name AND d.origin = ANY (orphans);
     RETURN etl._locked_command(format('DELETE FROM %s AS t WHERE t.chain_id = $1 AND t.block_hash = ANY ($2)',
-                                      extract.target), chain, orphans);
+                                      job.target), chain, orphans);
 END
 $$;
 COMMENT ON FUNCTION etl._evm_delete_orphans(etl.extract, bigint) IS
     'Deletes what was loaded of blocks after a fork, by their hashes, and returns how many rows. 55000 where a legal '
     'hold stands on one.';
 
-CREATE FUNCTION etl._evm_keep_blocks(extract etl.extract, piece etl._evm_piece, final bigint)
+CREATE FUNCTION etl._evm_keep_blocks(job etl.extract, piece etl._evm_piece, final bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO etl.evm_block (extract_id, block_number, block_hash, block_time)
-    SELECT extract.extract_id, h.number, h.hash, h."time"
+    SELECT job.extract_id, h.number, h.hash, h."time"
     FROM unnest(piece.headers) AS h
     WHERE h.number BETWEEN piece.from_block AND piece.to_block AND (h.number = piece.to_block OR NOT piece.is_final);
     DELETE FROM etl.evm_block AS b
-    WHERE b.extract_id = extract.extract_id AND b.owner = current_user AND b.block_number < (
+    WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number < (
         SELECT max(f.block_number) FROM etl.evm_block AS f
-        WHERE f.extract_id = extract.extract_id AND f.owner = current_user AND f.block_number <= final);
+        WHERE f.extract_id = job.extract_id AND f.owner = current_user AND f.block_number <= final);
 END
 $$;
 COMMENT ON FUNCTION etl._evm_keep_blocks(etl.extract, etl._evm_piece, bigint) IS
     'Notes the blocks of a range that may yet be replaced, and its last one; those before the last final block are '
     'forgotten.';
 
-CREATE FUNCTION etl._evm_note(extract etl.extract, run bigint, state etl._evm_state, counts jsonb)
+CREATE FUNCTION etl._evm_note(job etl.extract, run bigint, state etl._evm_state, counts jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -150,41 +150,41 @@ BEGIN
         detail = jsonb_build_object('next_block', state.next_block, 'range', state.range, 'head', state.head,
                                     'final', state.final, 'blocks_behind', greatest(state.head - state.next_block + 1, 0)),
         changed_at = clock_timestamp()
-    WHERE s.extract_id = extract.extract_id;
+    WHERE s.extract_id = job.extract_id;
 END
 $$;
 COMMENT ON FUNCTION etl._evm_note(etl.extract, bigint, etl._evm_state, jsonb) IS
     'Writes down how far an extract of logs has come, and adds counts to the record of its run.';
 
-CREATE FUNCTION etl._evm_load(extract etl.extract, run bigint, state etl._evm_state, pieces etl._evm_piece[])
+CREATE FUNCTION etl._evm_load(job etl.extract, run bigint, state etl._evm_state, pieces etl._evm_piece[])
 RETURNS etl._evm_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     piece etl._evm_piece;
-    command CONSTANT text := etl._evm_insert(extract);
+    command CONSTANT text := etl._evm_insert(job);
     received bigint := 0;
     inserted bigint := 0;
     dead bigint := 0;
     deleted bigint := 0;
 BEGIN
     IF state.fork IS NOT NULL THEN
-        deleted := etl._evm_delete_orphans(extract, state.fork);
+        deleted := etl._evm_delete_orphans(job, state.fork);
         state.reorgs := state.reorgs + 1;
         state.deepest_reorg := greatest(state.deepest_reorg, state.tip - state.fork);
     END IF;
     FOREACH piece IN ARRAY pieces LOOP
-        inserted := inserted + etl._locked_command(command, (extract.source -> 'chain_id')::bigint, piece.logs,
+        inserted := inserted + etl._locked_command(command, (job.source -> 'chain_id')::bigint, piece.logs,
                                                    piece.headers);
-        dead := dead + etl._evm_reject(extract, run, piece.logs);
+        dead := dead + etl._evm_reject(job, run, piece.logs);
         received := received + cardinality(piece.logs);
-        PERFORM etl._evm_keep_blocks(extract, piece, state.final);
+        PERFORM etl._evm_keep_blocks(job, piece, state.final);
         state.next_block := piece.to_block + 1;
     END LOOP;
     state.fork := NULL;
     state.tip := NULL;
-    PERFORM etl._evm_note(extract, run, state, jsonb_build_object(
+    PERFORM etl._evm_note(job, run, state, jsonb_build_object(
         'pages', cardinality(pieces), 'received', received, 'inserted', inserted, 'updated', 0,
         'unchanged', received - inserted - dead, 'dead', dead, 'deleted', deleted));
     RETURN state;
@@ -195,14 +195,14 @@ COMMENT ON FUNCTION etl._evm_load(etl.extract, bigint, etl._evm_state, etl._evm_
     'far the extract has come; the state after that.';
 
 CREATE FUNCTION etl._evm_try_load(
-    extract etl.extract, run bigint, INOUT state etl._evm_state, pieces etl._evm_piece[], OUT failure jsonb)
+    job etl.extract, run bigint, INOUT state etl._evm_state, pieces etl._evm_piece[], OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     problem etl._problem;
 BEGIN
-    state := etl._evm_load(extract, run, state, pieces);
+    state := etl._evm_load(job, run, state, pieces);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,

@@ -2,12 +2,14 @@
 --
 -- While the answer is awaited, no snapshot is held. The procedures give back what went wrong and do not raise it.
 
-CREATE PROCEDURE etl._await_rpc(server name, path text, request text, pause double precision, INOUT answer text)
+CREATE PROCEDURE etl._await_rpc(
+    server name, path text, request text, pause double precision, INOUT answer text, INOUT failure jsonb)
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'etl_await_rpc';
-COMMENT ON PROCEDURE etl._await_rpc(name, text, text, double precision, text) IS
-    'Waits some seconds, posts a request to a server and waits for its answer. Called first after a COMMIT it holds no '
-    'snapshot meanwhile. Errors: those of etl.http_post, 08P01 the status is no success and the body no JSON-RPC.';
+COMMENT ON PROCEDURE etl._await_rpc(name, text, text, double precision, text, jsonb) IS
+    'Commits, waits some seconds, posts a request to a server and waits for its answer. It holds no snapshot meanwhile, '
+    'and so cannot be called in a transaction block or in a block with EXCEPTION (2D000). failure: what went wrong (sqlstate, message, detail, hint): as '
+    'of etl.http_post, 08P01 the status is no success and the body no JSON-RPC, 57014 a cancel.';
 
 CREATE FUNCTION etl._evm_request(calls jsonb, first integer, size integer, in_batch boolean)
 RETURNS text
@@ -114,7 +116,6 @@ $$;
 COMMENT ON FUNCTION etl._evm_try_results(jsonb, integer, integer, boolean, text, jsonb) IS
     'Adds etl._evm_results to the results, or says what went wrong.';
 
--- Between COMMIT and CALL nothing is evaluated, so that no snapshot is there while the answer is awaited.
 CREATE PROCEDURE etl._evm_ask(
     source jsonb, calls jsonb, pause double precision, INOUT results jsonb, INOUT failure jsonb)
 LANGUAGE plpgsql
@@ -127,22 +128,12 @@ DECLARE
     chunk pg_catalog.int4;
     request pg_catalog.text;
     answer pg_catalog.text;
-    problem etl._problem;
 BEGIN
     results := '[]';
     WHILE asked < jsonb_array_length(calls) AND failure IS NULL LOOP
         chunk := least(size, jsonb_array_length(calls) - asked);
         request := etl._evm_request(calls, asked, chunk, size > 1);
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        BEGIN
-            CALL etl._await_rpc(server, path, request, pause, answer);
-        EXCEPTION
-            WHEN OTHERS OR query_canceled THEN
-                GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
-                    problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
-                failure := pg_catalog.to_jsonb(problem);
-        END;
+        CALL etl._await_rpc(server, path, request, pause, answer, failure);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

@@ -8,7 +8,7 @@
 -- Ranges are halved after each error, and grow again by an eighth with each that succeeds. What a node says that cannot
 -- be right is asked for again from the beginning, after a pause; nodes behind one address are often out of step.
 
-CREATE FUNCTION etl._evm_begin(extract etl.extract, run bigint)
+CREATE FUNCTION etl._evm_begin(job etl.extract, run bigint)
 RETURNS etl._evm_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -17,27 +17,27 @@ DECLARE
     kept jsonb;
     state etl._evm_state;
 BEGIN
-    SELECT s.detail INTO STRICT kept FROM etl.extract_state AS s WHERE s.extract_id = extract.extract_id FOR UPDATE;
-    state.next_block := coalesce((kept -> 'next_block')::bigint, (extract.source -> 'start_block')::bigint);
-    state.range := least(coalesce((kept -> 'range')::integer, (extract.source -> 'max_range')::integer),
-                         (extract.source -> 'max_range')::integer);
+    SELECT s.detail INTO STRICT kept FROM etl.extract_state AS s WHERE s.extract_id = job.extract_id FOR UPDATE;
+    state.next_block := coalesce((kept -> 'next_block')::bigint, (job.source -> 'start_block')::bigint);
+    state.range := least(coalesce((kept -> 'range')::integer, (job.source -> 'max_range')::integer),
+                         (job.source -> 'max_range')::integer);
     state.requests := 0;
     state.reorgs := 0;
     UPDATE etl.extract_state AS s SET run_id = run, is_finished = false, changed_at = clock_timestamp()
-    WHERE s.extract_id = extract.extract_id;
+    WHERE s.extract_id = job.extract_id;
     UPDATE etl.run AS r SET detail = r.detail || jsonb_build_object('from_block', state.next_block) WHERE r.run_id = run;
     RETURN state;
 END
 $$;
 COMMENT ON FUNCTION etl._evm_begin(etl.extract, bigint) IS 'The state with which a run of an extract of logs begins.';
 
-CREATE FUNCTION etl._evm_kept_block(extract etl.extract, number bigint DEFAULT NULL)
+CREATE FUNCTION etl._evm_kept_block(job etl.extract, number bigint DEFAULT NULL)
 RETURNS etl.evm_block
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT b FROM etl.evm_block AS b
-    WHERE b.extract_id = extract.extract_id AND b.owner = current_user
+    WHERE b.extract_id = job.extract_id AND b.owner = current_user
       AND (number IS NULL OR b.block_number = number)
     ORDER BY b.block_number DESC
     LIMIT 1
@@ -45,16 +45,16 @@ $$;
 COMMENT ON FUNCTION etl._evm_kept_block(etl.extract, bigint) IS
     'A block as it was loaded, NULL: the last one; NULL where it is not kept.';
 
-CREATE FUNCTION etl._evm_look_calls(extract etl.extract)
+CREATE FUNCTION etl._evm_look_calls(job etl.extract)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    tip CONSTANT bigint := (etl._evm_kept_block(extract)).block_number;
+    tip CONSTANT bigint := (etl._evm_kept_block(job)).block_number;
 BEGIN
     RETURN '[["eth_chainId", []], ["eth_getBlockByNumber", ["latest", false]]]'
-        || CASE WHEN extract.source -> 'confirmations' = 'null'
+        || CASE WHEN job.source -> 'confirmations' = 'null'
                 THEN '[["eth_getBlockByNumber", ["finalized", false]]]' ELSE '[]' END::jsonb
         || etl._evm_header_calls(array_remove(ARRAY[tip], NULL));
 END
@@ -82,21 +82,21 @@ END
 $$;
 COMMENT ON FUNCTION etl._evm_require_chain_id(jsonb, jsonb) IS 'Checks that a node is of the chain (55000).';
 
-CREATE FUNCTION etl._evm_look(extract etl.extract, INOUT state etl._evm_state, results jsonb, OUT forked boolean)
+CREATE FUNCTION etl._evm_look(job etl.extract, INOUT state etl._evm_state, results jsonb, OUT forked boolean)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     latest etl._evm_header;
-    tip CONSTANT etl.evm_block := etl._evm_kept_block(extract);
+    tip CONSTANT etl.evm_block := etl._evm_kept_block(job);
     known etl.evm_block;
     now_there text;
 BEGIN
-    PERFORM etl._evm_require_chain_id(extract.source, results -> 0);
+    PERFORM etl._evm_require_chain_id(job.source, results -> 0);
     latest := etl._evm_header(results -> 1, NULL);
-    state.head := latest.number - (extract.source -> 'head_lag')::bigint;
-    state.final := CASE WHEN extract.source -> 'confirmations' <> 'null'
-                        THEN latest.number - (extract.source -> 'confirmations')::bigint
+    state.head := latest.number - (job.source -> 'head_lag')::bigint;
+    state.final := CASE WHEN job.source -> 'confirmations' <> 'null'
+                        THEN latest.number - (job.source -> 'confirmations')::bigint
                         ELSE (etl._evm_header(results -> 2, NULL)).number END;
     state.fork := NULL;
     state.tip := NULL;
@@ -107,7 +107,7 @@ BEGIN
         known := tip;
         now_there := (etl._evm_header(results -> -1, tip.block_number)).hash;
     ELSE
-        known := etl._evm_kept_block(extract, latest.number);
+        known := etl._evm_kept_block(job, latest.number);
         now_there := latest.hash;
         IF known.block_hash IS NULL THEN
             PERFORM etl._evm_contradicts(
@@ -122,18 +122,18 @@ COMMENT ON FUNCTION etl._evm_look(etl.extract, etl._evm_state, jsonb) IS
     'The state with where the chain is, and whether it has replaced blocks that were loaded. Errors: 55000 it is another '
     'chain, ETLIN the node is far behind.';
 
-CREATE FUNCTION etl._evm_kept_numbers(extract etl.extract, head bigint)
+CREATE FUNCTION etl._evm_kept_numbers(job etl.extract, head bigint)
 RETURNS bigint[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT ARRAY(SELECT b.block_number FROM etl.evm_block AS b
-                 WHERE b.extract_id = extract.extract_id AND b.owner = current_user AND b.block_number <= head
+                 WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number <= head
                  ORDER BY b.block_number)
 $$;
 COMMENT ON FUNCTION etl._evm_kept_numbers(etl.extract, bigint) IS 'The blocks among which a fork is sought.';
 
-CREATE FUNCTION etl._evm_find_fork(extract etl.extract, state etl._evm_state, numbers bigint[], results jsonb)
+CREATE FUNCTION etl._evm_find_fork(job etl.extract, state etl._evm_state, numbers bigint[], results jsonb)
 RETURNS etl._evm_state
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -141,17 +141,17 @@ AS $$
 BEGIN
     SELECT max(b.block_number) INTO state.fork
     FROM unnest(numbers) WITH ORDINALITY AS t(number, n)
-    JOIN etl.evm_block AS b ON b.extract_id = extract.extract_id AND b.owner = current_user AND b.block_number = t.number
+    JOIN etl.evm_block AS b ON b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number = t.number
     WHERE b.block_hash = (etl._evm_header(results -> (t.n - 1)::integer, t.number)).hash;
-    state.tip := (etl._evm_kept_block(extract)).block_number;
+    state.tip := (etl._evm_kept_block(job)).block_number;
     IF state.fork IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the chain was reorganised deeper than block %s, which was taken as final', numbers[1]),
             DETAIL = format('The extract takes blocks as final by its confirmations (%s).',
-                            coalesce(extract.source ->> 'confirmations', 'what the node says is finalized')),
+                            coalesce(job.source ->> 'confirmations', 'what the node says is finalized')),
             HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); deletes the rows of all blocks from there on, '
-                          'and the next run loads them anew.', extract.name);
+                          'and the next run loads them anew.', job.name);
     END IF;
     state.next_block := state.fork + 1;
     RETURN state;
@@ -162,7 +162,7 @@ COMMENT ON FUNCTION etl._evm_find_fork(etl.extract, etl._evm_state, bigint[], js
 
 -- Each of these returns what went wrong and does not raise it.
 CREATE FUNCTION etl._evm_try_look(
-    extract etl.extract, INOUT state etl._evm_state, results jsonb, OUT forked boolean, OUT failure jsonb)
+    job etl.extract, INOUT state etl._evm_state, results jsonb, OUT forked boolean, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,7 +170,7 @@ DECLARE
     problem etl._problem;
     seen record;
 BEGIN
-    seen := etl._evm_look(extract, state, results);
+    seen := etl._evm_look(job, state, results);
     state := seen.state;
     forked := seen.forked;
 EXCEPTION
@@ -183,14 +183,14 @@ $$;
 COMMENT ON FUNCTION etl._evm_try_look(etl.extract, etl._evm_state, jsonb) IS 'etl._evm_look, or what went wrong.';
 
 CREATE FUNCTION etl._evm_try_find_fork(
-    extract etl.extract, INOUT state etl._evm_state, numbers bigint[], results jsonb, OUT failure jsonb)
+    job etl.extract, INOUT state etl._evm_state, numbers bigint[], results jsonb, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     problem etl._problem;
 BEGIN
-    state := etl._evm_find_fork(extract, state, numbers, results);
+    state := etl._evm_find_fork(job, state, numbers, results);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
@@ -202,7 +202,7 @@ COMMENT ON FUNCTION etl._evm_try_find_fork(etl.extract, etl._evm_state, bigint[]
     'etl._evm_find_fork, or what went wrong.';
 
 CREATE PROCEDURE etl._evm_locate(
-    extract etl.extract, pause double precision, INOUT state etl._evm_state, INOUT failure jsonb)
+    job etl.extract, pause double precision, INOUT state etl._evm_state, INOUT failure jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -210,20 +210,20 @@ DECLARE
     numbers pg_catalog.int8[];
     got record;
 BEGIN
-    CALL etl._evm_ask(extract.source, etl._evm_look_calls(extract), pause, results, failure);
+    CALL etl._evm_ask(job.source, etl._evm_look_calls(job), pause, results, failure);
     IF failure IS NOT NULL THEN
         RETURN;
     END IF;
-    got := etl._evm_try_look(extract, state, results);
+    got := etl._evm_try_look(job, state, results);
     state := got.state;
     failure := got.failure;
     IF failure IS NOT NULL OR NOT got.forked THEN
         RETURN;
     END IF;
-    numbers := etl._evm_kept_numbers(extract, state.head + (extract.source -> 'head_lag')::bigint);
-    CALL etl._evm_ask(extract.source, etl._evm_header_calls(numbers), 0, results, failure);
+    numbers := etl._evm_kept_numbers(job, state.head + (job.source -> 'head_lag')::bigint);
+    CALL etl._evm_ask(job.source, etl._evm_header_calls(numbers), 0, results, failure);
     IF failure IS NULL THEN
-        got := etl._evm_try_find_fork(extract, state, numbers, results);
+        got := etl._evm_try_find_fork(job, state, numbers, results);
         state := got.state;
         failure := got.failure;
     END IF;
@@ -232,7 +232,7 @@ $$;
 COMMENT ON PROCEDURE etl._evm_locate(etl.extract, double precision, etl._evm_state, jsonb) IS
     'Finds where the chain is, and the fork where it has replaced blocks that were loaded.';
 
-CREATE FUNCTION etl._evm_next_piece(extract etl.extract, state etl._evm_state, pieces etl._evm_piece[], last bigint)
+CREATE FUNCTION etl._evm_next_piece(job etl.extract, state etl._evm_state, pieces etl._evm_piece[], last bigint)
 RETURNS etl._evm_piece
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -241,14 +241,14 @@ DECLARE
     piece etl._evm_piece;
     before CONSTANT etl._evm_piece := pieces[cardinality(pieces)];
     -- With the headers of all of its blocks, in one request.
-    most CONSTANT integer := least(state.range, greatest((extract.source -> 'batch_size')::integer - 1, 1));
+    most CONSTANT integer := least(state.range, greatest((job.source -> 'batch_size')::integer - 1, 1));
 BEGIN
     piece.from_block := coalesce(before.to_block + 1, state.next_block);
     piece.is_final := piece.from_block <= state.final;
     piece.to_block := least(piece.from_block + CASE WHEN piece.is_final THEN state.range ELSE most END - 1,
                             CASE WHEN piece.is_final THEN state.final END, last);
     piece.parent := CASE
-        WHEN before IS NULL THEN (etl._evm_kept_block(extract, piece.from_block - 1)).block_hash
+        WHEN before IS NULL THEN (etl._evm_kept_block(job, piece.from_block - 1)).block_hash
         ELSE (SELECT h.hash FROM unnest(before.headers) AS h WHERE h.number = before.to_block)
     END;
     RETURN piece;
@@ -273,7 +273,7 @@ COMMENT ON FUNCTION etl._evm_may_halve(etl._evm_piece, jsonb) IS
 
 -- One range, or after a fork all up to where the replaced blocks ended: those are put in place together.
 CREATE PROCEDURE etl._evm_collect(
-    extract etl.extract, INOUT state etl._evm_state, INOUT pieces etl._evm_piece[], INOUT failure jsonb)
+    job etl.extract, INOUT state etl._evm_state, INOUT pieces etl._evm_piece[], INOUT failure jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -282,13 +282,13 @@ DECLARE
 BEGIN
     pieces := '{}';
     WHILE coalesce(piece.to_block + 1, state.next_block) <= last LOOP
-        piece := etl._evm_next_piece(extract, state, pieces, last);
-        CALL etl._evm_fetch(extract.source, piece, failure);
+        piece := etl._evm_next_piece(job, state, pieces, last);
+        CALL etl._evm_fetch(job.source, piece, failure);
         state.requests := state.requests + 1;
         IF failure IS NULL THEN
             pieces := pieces || piece;
-            IF cardinality(piece.logs) < (extract.source -> 'max_logs')::integer / 2 THEN
-                state.range := least(state.range + greatest(state.range / 8, 1), (extract.source -> 'max_range')::integer);
+            IF cardinality(piece.logs) < (job.source -> 'max_logs')::integer / 2 THEN
+                state.range := least(state.range + greatest(state.range / 8, 1), (job.source -> 'max_range')::integer);
             END IF;
             EXIT WHEN state.fork IS NULL;
         ELSIF etl._evm_may_halve(piece, failure) THEN
@@ -306,13 +306,13 @@ $$;
 COMMENT ON PROCEDURE etl._evm_collect(etl.extract, etl._evm_state, etl._evm_piece[], jsonb) IS
     'Fetches what is to be loaded next, with ranges that become smaller until it succeeds.';
 
-CREATE FUNCTION etl._evm_tell(extract etl.extract, state etl._evm_state)
+CREATE FUNCTION etl._evm_tell(job etl.extract, state etl._evm_state)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE INFO USING MESSAGE = format('extract "%s": block %s of %s, %s blocks at once', extract.name,
+    RAISE INFO USING MESSAGE = format('extract "%s": block %s of %s, %s blocks at once', job.name,
                                       state.next_block - 1, state.head, state.range);
 END
 $$;
@@ -326,7 +326,7 @@ AS $$ SELECT CASE WHEN tries = 0 THEN 0 ELSE (source -> 'retry_pause')::double p
 COMMENT ON FUNCTION etl._evm_pause(jsonb, integer) IS
     'How many seconds are waited before a node is asked again: with each try twice as many.';
 
-CREATE PROCEDURE etl._run_evm_extract(extract etl.extract, run bigint, INOUT failure jsonb)
+CREATE PROCEDURE etl._run_evm_extract(job etl.extract, run bigint, INOUT failure jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -337,13 +337,13 @@ DECLARE
     must_look pg_catalog.bool := true;
     spoke pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
-    state := etl._evm_begin(extract, run);
+    state := etl._evm_begin(job, run);
     LOOP
         IF must_look THEN
-            CALL etl._evm_locate(extract, etl._evm_pause(extract.source, tries), state, failure);
+            CALL etl._evm_locate(job, etl._evm_pause(job.source, tries), state, failure);
         END IF;
         IF failure IS NULL THEN
-            CALL etl._evm_collect(extract, state, pieces, failure);
+            CALL etl._evm_collect(job, state, pieces, failure);
         END IF;
         IF failure IS NOT NULL THEN
             EXIT WHEN failure ->> 'sqlstate' <> 'ETLIN' OR tries >= 3;
@@ -352,17 +352,17 @@ BEGIN
             must_look := true;
             CONTINUE;
         END IF;
-        loaded := etl._evm_try_load(extract, run, state, pieces);
+        loaded := etl._evm_try_load(job, run, state, pieces);
         state := loaded.state;
         failure := loaded.failure;
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        EXIT WHEN failure IS NOT NULL OR state.next_block > state.head OR etl._is_extract_paused(extract);
+        EXIT WHEN failure IS NOT NULL OR state.next_block > state.head OR etl._is_extract_paused(job);
         tries := 0;
         must_look := false;
         IF current_setting('pg_etl.progress')::boolean AND clock_timestamp() > spoke + interval '1 second' THEN
-            PERFORM etl._evm_tell(extract, state);
+            PERFORM etl._evm_tell(job, state);
             spoke := clock_timestamp();
         END IF;
     END LOOP;

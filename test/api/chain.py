@@ -119,8 +119,7 @@ def _noise(chance):
 
 
 def _strange(chance):
-    address, topics, data, _ = _transfer(chance)
-    return STRANGER, topics, data, None
+    return (STRANGER, *_transfer(chance)[1:])
 
 
 class Chain:
