@@ -26,7 +26,7 @@ BEGIN
     state.owner := (
         SELECT r.owner
         FROM etl.run AS r
-        WHERE r.kind IN ('pipeline', 'refresh', 'rollup', 'features') AND r.owner > coalesce(state.owner, '')
+        WHERE r.kind IN ('pipeline', 'extract', 'refresh', 'rollup', 'features') AND r.owner > coalesce(state.owner, '')
           AND (for_all OR r.owner = current_user)
         ORDER BY r.owner
         LIMIT 1);
@@ -55,7 +55,7 @@ BEGIN
     WITH ended AS MATERIALIZED (
         SELECT r.run_id, r.kind, r.name, r.finished_at
         FROM etl.run AS r
-        WHERE r.kind IN ('pipeline', 'refresh', 'rollup', 'features') AND r.owner = state.owner
+        WHERE r.kind IN ('pipeline', 'extract', 'refresh', 'rollup', 'features') AND r.owner = state.owner
           AND r.finished_at < state.cutoff AND r.status NOT IN ('queued', 'running')
           AND (r.finished_at, r.run_id) > (state.finished_at, state.run_id)
         ORDER BY r.finished_at, r.run_id
