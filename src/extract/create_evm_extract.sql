@@ -80,8 +80,8 @@ BEGIN
         'address text NOT NULL, event text NOT NULL%s, UNIQUE (chain_id, block_hash, log_index))',
         job.target, columns));
     PERFORM etl._locked_command(format('CREATE INDEX ON %s (chain_id, block_number, log_index)', job.target));
-    PERFORM etl._locked_command(format('COMMENT ON TABLE %s IS %L', job.target,
-                                       format('Logs of chain %s, by extract %s.', job.source ->> 'chain_id', job.name)));
+    PERFORM etl._locked_command(format('COMMENT ON TABLE %s IS %L', job.target, format(
+        'Logs of chain %s, by extract %s.', job.source ->> 'chain_id', job.name)));
 END
 $$;
 COMMENT ON FUNCTION etl._evm_make_target(etl.extract) IS 'Makes the table of an extract of logs, unless it is there.';
@@ -159,8 +159,9 @@ BEGIN
     PERFORM etl._require_http_server(server);
     wanted.name := name;
     wanted.kind := 'evm';
-    wanted.source := etl._evm_source(server, coalesce(path, ''), chain_id, addresses, events, start_block, confirmations,
-                                     head_lag, max_range, max_logs, batch_size, block_times, retry_pause);
+    wanted.source := etl._evm_source(server, coalesce(path, ''), chain_id, addresses, events, start_block,
+                                     confirmations, head_lag, max_range, max_logs, batch_size, block_times,
+                                     retry_pause);
     wanted.target := etl._new_table_name(target, 'target');
     wanted.key_columns := '{chain_id,block_hash,log_index}';
     wanted.write_mode := 'append';
@@ -176,20 +177,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.create_evm_extract(
-    text, name, bigint, text[], text[], bigint, text, integer, integer, integer, integer, integer, boolean, interval, text,
-    text, text, text, boolean) IS
+    text, name, bigint, text[], text[], bigint, text, integer, integer, integer, integer, integer, boolean, interval,
+    text, text, text, text, boolean) IS
 $$Defines an extract of the logs of contracts on an Ethereum-like chain: which events of which contracts go into which
 table. CALL etl.run_extract(name) loads them up to the head of the chain.
 name: 1 to 63 bytes, unique in the database. server: a foreign server of etl_http, whose base_url (and path below it) is
 a node's JSON-RPC. chain_id: the chain's number, 1 for Ethereum; a node of another chain is refused. addresses: the
-contracts; {} or NULL for all. events: their declarations, as in event Transfer(address indexed from, address indexed to,
-uint256 value); etl.evm_events(events) shows what becomes of them. start_block: the first block.
+contracts; {} or NULL for all. events: their declarations, as in event Transfer(address indexed from, address indexed
+to, uint256 value); etl.evm_events(events) shows what becomes of them. start_block: the first block.
 target: a table with its schema, made where it does not exist: chain_id, block_number, block_hash, block_time, tx_hash,
 tx_index, log_index, address, event, then the columns of all events (NULL in rows of other events), unique by
 (chain_id, block_hash, log_index). Several extracts may share a table.
 confirmations: how many blocks below the head the chain may yet replace; these are loaded at once, and replaced in the
-table when the chain does it. NULL: down to the block that the node says is finalized. head_lag: so many blocks below the
-head wait for a later run.
+table when the chain does it. NULL: down to the block that the node says is finalized. head_lag: so many blocks below
+the head wait for a later run.
 max_range: blocks asked for at once; halved after each error, and it grows again. max_logs: where an answer has so many
 logs it is taken as cut off, and half of the range is asked for. batch_size: calls in one request, 1 for nodes that take
 no batches. block_times: where logs come without the time of their block, its header is asked for. retry_pause: what a
@@ -245,8 +246,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.reset_evm_extract(text, bigint) IS
-$$Sets an extract of logs back, so that its next run loads all from a block on anew, and deletes what it loaded from there
-on (rows of its chain, events and contracts); returns how many rows. It mends what etl.run_extract cannot: a
+$$Sets an extract of logs back, so that its next run loads all from a block on anew, and deletes what it loaded from
+there on (rows of its chain, events and contracts); returns how many rows. It mends what etl.run_extract cannot: a
 reorganisation deeper than the confirmations. Rows under a legal hold stay.
 from_block: NULL: the extract's start_block; one that was not reached yet changes nothing.
 Errors: 42704 no such extract, 42501 another role's, 42809 of another kind, 55006 it is being run.$$;

@@ -84,7 +84,9 @@ CREATE FUNCTION etl._evm_declarations(source jsonb)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT ARRAY(SELECT e FROM jsonb_array_elements_text(source -> 'events') WITH ORDINALITY AS t(e, n) ORDER BY n) $$;
+AS $$
+    SELECT ARRAY(SELECT e FROM jsonb_array_elements_text(source -> 'events') WITH ORDINALITY AS t(e, n) ORDER BY n)
+$$;
 COMMENT ON FUNCTION etl._evm_declarations(jsonb) IS 'The declarations of the events of an extract.';
 
 CREATE FUNCTION etl._evm_topics(source jsonb)
@@ -96,6 +98,16 @@ AS $$
                  FROM etl.evm_events(etl._evm_declarations(source)) AS e ORDER BY topic)
 $$;
 COMMENT ON FUNCTION etl._evm_topics(jsonb) IS 'The first topics of the events of an extract.';
+
+CREATE FUNCTION etl._evm_logs(answer jsonb, source jsonb, from_block bigint, to_block bigint)
+RETURNS SETOF etl._evm_log
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT * FROM etl._evm_logs(answer, etl._evm_declarations(source), etl._evm_addresses(source), from_block, to_block)
+$$;
+COMMENT ON FUNCTION etl._evm_logs(jsonb, jsonb, bigint, bigint) IS
+    'The logs in an answer to eth_getLogs for an extract; errors as of the other form.';
 
 CREATE FUNCTION etl._evm_logs_call(source jsonb, place jsonb)
 RETURNS jsonb
@@ -226,8 +238,7 @@ DECLARE
 BEGIN
     piece.headers := ARRAY(SELECT etl._evm_header(results -> (n - 1)::integer, number)
                            FROM unnest(numbers) WITH ORDINALITY AS t(number, n) ORDER BY n);
-    piece.logs := ARRAY(SELECT l FROM etl._evm_logs(results -> -1, etl._evm_declarations(source), etl._evm_addresses(source),
-                                                    piece.from_block, piece.to_block) AS l);
+    piece.logs := ARRAY(SELECT l FROM etl._evm_logs(results -> -1, source, piece.from_block, piece.to_block) AS l);
     IF cardinality(piece.logs) >= (source ->> 'max_logs')::integer THEN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
@@ -264,10 +275,12 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(jsonb_agg(etl._evm_logs_call(source, jsonb_build_object('blockHash', h.hash)) ORDER BY h.number), '[]')
+    SELECT coalesce(jsonb_agg(etl._evm_logs_call(source, jsonb_build_object('blockHash', h.hash)) ORDER BY h.number),
+                    '[]')
     FROM unnest(doubts) AS h
 $$;
-COMMENT ON FUNCTION etl._evm_doubt_calls(jsonb, etl._evm_header[]) IS 'The calls that ask for logs of blocks by their hashes.';
+COMMENT ON FUNCTION etl._evm_doubt_calls(jsonb, etl._evm_header[]) IS
+    'The calls that ask for logs of blocks by their hashes.';
 
 CREATE FUNCTION etl._evm_settle_doubts(source jsonb, doubts etl._evm_header[], results jsonb)
 RETURNS void
@@ -279,10 +292,10 @@ DECLARE
 BEGIN
     FOR n IN 1 .. cardinality(doubts) LOOP
         header := doubts[n];
-        IF EXISTS (SELECT FROM etl._evm_logs(results -> (n - 1), etl._evm_declarations(source), etl._evm_addresses(source),
-                                             header.number, header.number)) THEN
-            PERFORM etl._evm_contradicts(format('logs of block %s were left out', header.number),
-                                         'Asked for by its number it had none, and has some when asked for by its hash.');
+        IF EXISTS (SELECT FROM etl._evm_logs(results -> (n - 1), source, header.number, header.number)) THEN
+            PERFORM etl._evm_contradicts(
+                format('logs of block %s were left out', header.number),
+                'Asked for by its number it had none, and has some when asked for by its hash.');
         END IF;
     END LOOP;
 END
@@ -394,8 +407,8 @@ BEGIN
     IF failure IS NOT NULL OR cardinality(got.doubts) + cardinality(got.untimed) = 0 THEN
         RETURN;
     END IF;
-    CALL etl._evm_ask(source, etl._evm_doubt_calls(source, got.doubts) || etl._evm_header_calls(got.untimed), 0, results,
-                      failure);
+    CALL etl._evm_ask(source, etl._evm_doubt_calls(source, got.doubts) || etl._evm_header_calls(got.untimed), 0,
+                      results, failure);
     IF failure IS NULL THEN
         got := etl._evm_try_complete(source, piece, got.doubts, got.untimed, results);
         piece := got.piece;

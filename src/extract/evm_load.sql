@@ -21,9 +21,10 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format(
-        'INSERT INTO %s (chain_id, block_number, block_hash, block_time, tx_hash, tx_index, log_index, address, event%s) '
-        'SELECT $1, l.block_number, l.block_hash, coalesce(l.block_time, h."time"), l.tx_hash, l.tx_index, l.log_index, '
-        'l.address, l.event%s '
+        'INSERT INTO %s (chain_id, block_number, block_hash, block_time, tx_hash, tx_index, log_index, address, '
+        'event%s) '
+        'SELECT $1, l.block_number, l.block_hash, coalesce(l.block_time, h."time"), l.tx_hash, l.tx_index, '
+        'l.log_index, l.address, l.event%s '
         'FROM unnest($2::etl._evm_log[]) AS l '
         'LEFT JOIN unnest($3::etl._evm_header[]) AS h ON h.number = l.block_number '
         'WHERE l.reason IS NULL '
@@ -50,7 +51,8 @@ BEGIN
         IF job.on_bad_row = 'error' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_binary_representation',
-                MESSAGE = format('log %s of block %s cannot be decoded: %s', bad.log_index, bad.block_number, bad.reason),
+                MESSAGE = format('log %s of block %s cannot be decoded: %s', bad.log_index, bad.block_number,
+                                 bad.reason),
                 DETAIL = format('Log: %s', left(bad.record, 500)),
                 HINT = format('SELECT etl.alter_extract(%L, on_bad_row => ''dead_letter''); lets such logs become dead '
                               'letters.', job.name);
@@ -66,8 +68,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._evm_reject(etl.extract, bigint, etl._evm_log[]) IS
-    'Deals with logs that cannot be decoded as the extract wants it, and counts them. The origin of a dead letter is the '
-    'hash of its block.';
+    'Deals with logs that cannot be decoded as the extract wants it, and counts them. The origin of a dead letter is '
+    'the hash of its block.';
 
 CREATE FUNCTION etl._evm_delete_orphans(job etl.extract, fork bigint)
 RETURNS bigint
@@ -95,7 +97,8 @@ BEGIN
         IF are_held THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('a legal hold stands on rows of table "%s" whose blocks the chain has left', job.target),
+                MESSAGE = format('a legal hold stands on rows of table "%s" whose blocks the chain has left',
+                                 job.target),
                 HINT = 'SELECT * FROM etl.legal_holds; tells which; the rows are replaced when it is released.';
         END IF;
     END IF;
@@ -147,8 +150,9 @@ BEGIN
     WHERE r.run_id = run;
     UPDATE etl.extract_state AS s
     SET "cursor" = state.next_block - 1, run_id = run, is_finished = state.next_block > state.head,
-        detail = jsonb_build_object('next_block', state.next_block, 'range', state.range, 'head', state.head,
-                                    'final', state.final, 'blocks_behind', greatest(state.head - state.next_block + 1, 0)),
+        detail = jsonb_build_object(
+            'next_block', state.next_block, 'range', state.range, 'head', state.head, 'final', state.final,
+            'blocks_behind', greatest(state.head - state.next_block + 1, 0)),
         changed_at = clock_timestamp()
     WHERE s.extract_id = job.extract_id;
 END

@@ -7,9 +7,10 @@ CREATE PROCEDURE etl._await_rpc(
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'etl_await_rpc';
 COMMENT ON PROCEDURE etl._await_rpc(name, text, text, double precision, text, jsonb) IS
-    'Commits, waits some seconds, posts a request to a server and waits for its answer. It holds no snapshot meanwhile, '
-    'and so cannot be called in a transaction block or in a block with EXCEPTION (2D000). failure: what went wrong (sqlstate, message, detail, hint): as '
-    'of etl.http_post, 08P01 the status is no success and the body no JSON-RPC, 57014 a cancel.';
+    'Commits, waits some seconds, posts a request to a server and waits for its answer. It holds no snapshot '
+    'meanwhile, and so cannot be called in a transaction block or in a block with EXCEPTION (2D000). failure: what '
+    'went wrong (sqlstate, message, detail, hint): as of etl.http_post, 08P01 the status is no success and the body no '
+    'JSON-RPC, 57014 a cancel.';
 
 CREATE FUNCTION etl._evm_request(calls jsonb, first integer, size integer, in_batch boolean)
 RETURNS text
@@ -45,7 +46,8 @@ AS $$
 BEGIN
     IF answer -> 'error' <> 'null' THEN
         PERFORM etl._evm_refuse(
-            'HV000', format('the node refused %s: %s', call ->> 0, coalesce(answer -> 'error' ->> 'message', 'no message')),
+            'HV000', format('the node refused %s: %s', call ->> 0,
+                            coalesce(answer -> 'error' ->> 'message', 'no message')),
             format('It was asked for %s, and answered with code %s.', left(call ->> 1, 500),
                    coalesce(answer -> 'error' ->> 'code', 'NULL')), NULL);
     ELSIF NOT answer ? 'result' THEN
@@ -77,8 +79,8 @@ BEGIN
     END;
     IF in_batch AND jsonb_typeof(document) = 'object' AND document ? 'error' THEN
         PERFORM etl._evm_refuse(
-            'HV000', format('the node refused %s calls in one request: %s', size, document -> 'error' ->> 'message'), NULL,
-            'Create the extract with a smaller batch_size; 1 sends each call by itself.');
+            'HV000', format('the node refused %s calls in one request: %s', size, document -> 'error' ->> 'message'),
+            NULL, 'Create the extract with a smaller batch_size; 1 sends each call by itself.');
     END IF;
     document := CASE jsonb_typeof(document) WHEN 'array' THEN document ELSE jsonb_build_array(document) END;
     SELECT jsonb_agg(etl._evm_result(calls -> (a -> 'id')::integer, a) ORDER BY (a -> 'id')::integer),
@@ -147,5 +149,5 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE etl._evm_ask(jsonb, jsonb, double precision, jsonb, jsonb) IS
-    'The results of calls, a list of [method, params], to the node of an extract, in requests of up to batch_size calls '
-    'each, or what went wrong. pause: seconds to wait before the first. Called with the path pinned, and leaves it so.';
+    'The results of calls, a list of [method, params], to the node of an extract, in requests of up to batch_size '
+    'calls each, or what went wrong. pause: seconds to wait before the first. Called with the path pinned, and leaves it so.';

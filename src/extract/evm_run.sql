@@ -25,7 +25,8 @@ BEGIN
     state.reorgs := 0;
     UPDATE etl.extract_state AS s SET run_id = run, is_finished = false, changed_at = clock_timestamp()
     WHERE s.extract_id = job.extract_id;
-    UPDATE etl.run AS r SET detail = r.detail || jsonb_build_object('from_block', state.next_block) WHERE r.run_id = run;
+    UPDATE etl.run AS r SET detail = r.detail || jsonb_build_object('from_block', state.next_block)
+    WHERE r.run_id = run;
     RETURN state;
 END
 $$;
@@ -96,7 +97,7 @@ BEGIN
     latest := etl._evm_header(results -> 1, NULL);
     state.head := latest.number - (job.source -> 'head_lag')::bigint;
     state.final := CASE WHEN job.source -> 'confirmations' <> 'null'
-                        THEN latest.number - (job.source -> 'confirmations')::bigint
+                        THEN greatest(latest.number - (job.source -> 'confirmations')::bigint, -1) -- -1: none
                         ELSE (etl._evm_header(results -> 2, NULL)).number END;
     state.fork := NULL;
     state.tip := NULL;
@@ -119,8 +120,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._evm_look(etl.extract, etl._evm_state, jsonb) IS
-    'The state with where the chain is, and whether it has replaced blocks that were loaded. Errors: 55000 it is another '
-    'chain, ETLIN the node is far behind.';
+    'The state with where the chain is, and whether it has replaced blocks that were loaded. Errors: 55000 it is '
+    'another chain, ETLIN the node is far behind.';
 
 CREATE FUNCTION etl._evm_kept_numbers(job etl.extract, head bigint)
 RETURNS bigint[]
@@ -150,8 +151,8 @@ BEGIN
             MESSAGE = format('the chain was reorganised deeper than block %s, which was taken as final', numbers[1]),
             DETAIL = format('The extract takes blocks as final by its confirmations (%s).',
                             coalesce(job.source ->> 'confirmations', 'what the node says is finalized')),
-            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); deletes the rows of all blocks from there on, '
-                          'and the next run loads them anew.', job.name);
+            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); deletes the rows of all blocks from there '
+                          'on, and the next run loads them anew.', job.name);
     END IF;
     state.next_block := state.fork + 1;
     RETURN state;

@@ -10,8 +10,8 @@ CREATE TABLE etl.evm_block (
     FOREIGN KEY (extract_id, owner) REFERENCES etl.extract (extract_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
 COMMENT ON TABLE etl.evm_block IS
-    'Blocks that extracts of logs have loaded and that a reorganisation of the chain may still replace, and the last one '
-    'before them; a role sees its own.';
+    'Blocks that extracts of logs have loaded and that a reorganisation of the chain may still replace, and the last '
+    'one before them; a role sees its own.';
 ALTER TABLE etl.evm_block ENABLE ROW LEVEL SECURITY;
 CREATE POLICY evm_block_owner ON etl.evm_block USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.evm_block TO PUBLIC;
@@ -46,7 +46,8 @@ CREATE TYPE etl._evm_state AS (
     reorgs integer,
     deepest_reorg bigint
 );
-COMMENT ON TYPE etl._evm_state IS 'How far a run of an extract of logs is; tip and fork are NULL but in a reorganisation.';
+COMMENT ON TYPE etl._evm_state IS
+    'How far a run of an extract of logs is; tip and fork are NULL but in a reorganisation.';
 
 CREATE TYPE etl._evm_piece AS (
     from_block bigint,
@@ -64,8 +65,8 @@ RETURNS SETOF etl._evm_log
 LANGUAGE C STRICT STABLE
 AS 'MODULE_PATHNAME', 'etl_evm_logs';
 COMMENT ON FUNCTION etl._evm_logs(jsonb, text[], text[], bigint, bigint) IS
-    'The logs in an answer to eth_getLogs. 08P01 where one is none, was removed by a reorganisation, was not asked for, '
-    'stands there twice, or where two are of different blocks with one number.';
+    'The logs in an answer to eth_getLogs. 08P01 where one is none, was removed by a reorganisation, was not asked '
+    'for, stands there twice, or where two are of different blocks with one number.';
 
 CREATE FUNCTION etl._evm_may_hold(bloom text, addresses text[], topics text[])
 RETURNS boolean
