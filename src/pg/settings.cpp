@@ -1,6 +1,6 @@
 #include "pg/settings.hpp"
 
-#include "pg/postgres.hpp"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include <utils/guc.h>
@@ -24,6 +24,7 @@ int max_runners = 4;
 int worker_wait = 5 * 60'000; // ms
 char* rollup_as_of = nullptr;
 char* archives = nullptr;
+char* hosts = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
@@ -50,6 +51,20 @@ bool check_directory(char** value, void**, GucSource)
         return false;
     }
     return true;
+}
+
+bool check_hosts(char** value, void**, GucSource)
+{
+    failure why;
+    try {
+        require_host_list(*value);
+        return true;
+    } catch (...) {
+        describe_current_exception(why);
+    }
+    GUC_check_errdetail("%s", why.message);
+    GUC_check_errhint("%s", why.hint);
+    return false;
 }
 
 void define_memory(const char* name, const char* what, const char* otherwise, int* kilobytes, int least)
@@ -100,6 +115,11 @@ bool is_erasing() noexcept
 const char* archive_directory() noexcept
 {
     return archives;
+}
+
+const char* allowed_hosts() noexcept
+{
+    return hosts;
 }
 
 void define_settings()
@@ -153,6 +173,10 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
                                "An absolute path on the server; empty means that there are no archive files.",
                                &archives, "", PGC_SUSET, 0, check_directory, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.allowed_hosts", "Hosts that may be asked over HTTP, with commas between them.",
+                               "Names, *.names, addresses and ranges, each with a port where only one is meant; empty "
+                               "means that none may be asked.",
+                               &hosts, "", PGC_SUSET, GUC_LIST_INPUT, check_hosts, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
                                "Set by the functions that run queries of a rollup: its name and the functions that its "
                                "query used when it was made, as an array; empty means that nothing is checked.",

@@ -78,6 +78,9 @@ SELECT is(count(*), 1::bigint, 'its step is executed') FROM done WHERE logical_t
 
 -- Executed by the tick -----------------------------------------------------------------------------------------------
 
+-- A worker of the ticks before that has not gone yet would take the run.
+CALL pg_temp.until($$NOT EXISTS (SELECT FROM pg_stat_activity
+                                 WHERE backend_type = 'pg_etl runner' AND datname = current_database())$$);
 SET pg_etl.use_workers = off;
 TRUNCATE done;
 CALL etl.tick('2025-01-01 02:00');
