@@ -260,7 +260,7 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR (detail -> 'is_open')::boolean THEN '>='
+    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR detail ->> 'open_at' = mark THEN '>='
                                      ELSE '>' END;
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
     highest text;

@@ -7,7 +7,6 @@ set -euo pipefail
 
 . "$(dirname "$0")/../cluster.sh"
 . "$(dirname "$0")/kill.sh"
-. "$(dirname "$0")/extract_table.sh"
 kills=${KILLS:-12}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
@@ -37,7 +36,6 @@ SQL
 
 sql <<SQL
 CREATE EXTENSION pg_etl;
-$(sql_of_copy)
 CREATE TABLE sale (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text, at timestamptz DEFAULT now() NOT NULL);
 CREATE INDEX ON sale (at);
 CREATE TABLE once (LIKE sale);
@@ -57,14 +55,14 @@ SQL
     victim=session
     [ $((n % 4)) -ne 0 ] || victim=server
     copy=${copies[$((n % 3))]}
-    call_and_kill "$dir" "CALL copy('$copy')" "$victim" 900
+    call_and_kill "$dir" "CALL etl.run_extract('$copy')" "$victim" 900
     result "$n" "kill -9 of the $victim at $copy, $(sql -c "SELECT count(*) FROM $copy") rows are there" "$(losses)"
 done
 
 for n in 0 1 2; do
     copy=${copies[$n]}
     [ "$copy" = once ] || sql -c 'DELETE FROM once WHERE id % 50 = 0' -c 'DELETE FROM sale WHERE id % 50 = 0'
-    sql -c "CALL copy('$copy')" > "$dir/last"
+    sql -c "CALL etl.run_extract('$copy')" > "$dir/last"
     columns='id, note, at'
     [ "$copy" != once ] || columns='id'
     result $((kills + 1 + n)) "the next run of $copy goes on to the end" "$(losses)$(sql <<SQL

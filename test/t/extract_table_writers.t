@@ -10,7 +10,6 @@ set -euo pipefail
 
 . "$(dirname "$0")/../cluster.sh"
 . "$(dirname "$0")/kill.sh"
-. "$(dirname "$0")/extract_table.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 seconds=${WRITE_SECONDS:-12}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -29,7 +28,6 @@ echo "# SEED=$seed"
 sql -c 'CREATE DATABASE mirror'
 sql <<SQL
 CREATE EXTENSION pg_etl;
-$(sql_of_copy)
 CREATE TABLE entry (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text, at timestamptz NOT NULL DEFAULT now());
 CREATE INDEX ON entry (at);
 CREATE TABLE ticket (id int, note text, at timestamptz NOT NULL DEFAULT now(), touched timestamptz NOT NULL)
@@ -66,7 +64,6 @@ SQL
 sql -d mirror <<SQL
 CREATE EXTENSION pg_etl;
 CREATE EXTENSION postgres_fdw;
-$(sql_of_copy)
 CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname 'postgres', host '$dir');
 CREATE USER MAPPING FOR CURRENT_USER SERVER far;
 CREATE SCHEMA far;
@@ -109,7 +106,7 @@ copier() {
     shift
     until [ -e "$dir/stop" ]; do
         for copy in "$@"; do
-            sql -d "$database" -c "CALL copy('$copy')" > "$dir/$copy.out" 2>> "$dir/copy.err" || true
+            sql -d "$database" -c "CALL etl.run_extract('$copy')" > "$dir/$copy.out" 2>> "$dir/copy.err" || true
         done
     done
 }
@@ -146,7 +143,7 @@ for copy in $copies; do
         [ "$copy" != far_entry ] || source=far.entry
     fi
     runs=$(sql -d "$database" -c "SELECT count(*) || ' runs, ' || sum(rows) FROM etl.runs WHERE name = '$copy'")
-    sql -d "$database" -c "CALL copy('$copy')"
+    sql -d "$database" -c "CALL etl.run_extract('$copy')"
     columns='id, note, at'
     [[ $copy == *entry* ]] || columns+=', touched'
     result $n "$copy: $runs rows, and one more to $(sql -d "$database" -c "SELECT count(*) FROM $copy")" "$(
