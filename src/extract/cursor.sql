@@ -16,7 +16,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._column_type(text, name) IS 'The type of a column, of a domain what it is over; NULL: no such.';
 
-CREATE FUNCTION etl._cursor_type(extract etl.extract)
+CREATE FUNCTION etl._cursor_type("extract" etl.extract)
 RETURNS regtype
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -43,7 +43,7 @@ $$;
 COMMENT ON FUNCTION etl._cursor_type(etl.extract) IS
     'The type of the column that the cursor follows (42703 no such column, 42804 of a type that cannot be one).';
 
-CREATE FUNCTION etl._cursor_value(extract etl.extract, value text)
+CREATE FUNCTION etl._cursor_value("extract" etl.extract, value text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION etl._cursor_value(etl.extract, text) IS
     'A value of the cursor less its lag, as it is sent; NULL for NULL. Errors: those of values that are none of the '
     'column''s type, 22023 a format or lag that the type does not have.';
 
-CREATE FUNCTION etl._later_cursor(extract etl.extract, one text, other text)
+CREATE FUNCTION etl._later_cursor("extract" etl.extract, one text, other text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -99,7 +99,7 @@ $$;
 COMMENT ON FUNCTION etl._later_cursor(etl.extract, text, text) IS
     'The greater of two values of the cursor; a NULL loses.';
 
-CREATE FUNCTION etl._highest_seen(extract etl.extract, rows_query text)
+CREATE FUNCTION etl._highest_seen("extract" etl.extract, rows_query text)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

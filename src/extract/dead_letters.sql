@@ -19,7 +19,7 @@ COMMENT ON VIEW etl.dead_letters IS
     'place in there), the record as it came, the column and the reason, and how often it was tried again.';
 GRANT SELECT ON etl.dead_letters TO PUBLIC;
 
-CREATE FUNCTION etl._replay_batch(extract etl.extract, after bigint, up_to bigint, batch integer,
+CREATE FUNCTION etl._replay_batch("extract" etl.extract, after bigint, up_to bigint, batch integer,
                                   OUT last bigint, OUT counts etl._page_counts)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

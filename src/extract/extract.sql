@@ -24,7 +24,7 @@ COMMENT ON FUNCTION etl._extract(text, boolean) IS
     'The current role''s extract of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
 
-CREATE FUNCTION etl._extract_schedule(extract etl.extract)
+CREATE FUNCTION etl._extract_schedule("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -46,7 +46,7 @@ $$;
 COMMENT ON FUNCTION etl._require_http_server(text) IS
     'Checks that a server of etl_http has that name (42704, 42809) and that the role may use it (42501).';
 
-CREATE FUNCTION etl._require_cursor(extract etl.extract)
+CREATE FUNCTION etl._require_cursor("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -93,7 +93,7 @@ $$;
 COMMENT ON FUNCTION etl._require_cursor(etl.extract) IS
     'Checks what an extract says of its cursor (22023), and that its start and lag fit the column (22007, 22P02, …).';
 
-CREATE FUNCTION etl._require_parent(extract etl.extract)
+CREATE FUNCTION etl._require_parent("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -143,7 +143,7 @@ $$;
 COMMENT ON FUNCTION etl._require_parent(etl.extract) IS
     'Checks that the rows of the parent''s table can be asked for: 22023, 42704, 42703, 55000.';
 
-CREATE FUNCTION etl._require_extract_keys(extract etl.extract)
+CREATE FUNCTION etl._require_extract_keys("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -167,7 +167,7 @@ $$;
 COMMENT ON FUNCTION etl._require_extract_keys(etl.extract) IS
     'Checks that the key is there where the write mode needs it (22023), and is unique (42P10).';
 
-CREATE FUNCTION etl._check_http_extract(extract etl.extract)
+CREATE FUNCTION etl._check_http_extract("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -43,7 +43,7 @@ $$;
 COMMENT ON FUNCTION etl._range_query(etl._page_load, integer, integer) IS
     'The query of the rows that a range of a page''s records makes.';
 
-CREATE FUNCTION etl._append_command(extract etl.extract, query text)
+CREATE FUNCTION etl._append_command("extract" etl.extract, query text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- Fields of records that no rule of a mapping reads: an API has begun to send them. They are reported with the run, or
 -- become columns.
 
-CREATE FUNCTION etl._known_fields(extract etl.extract)
+CREATE FUNCTION etl._known_fields("extract" etl.extract)
 RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -29,7 +29,7 @@ $$;
 COMMENT ON FUNCTION etl._sample_records(integer) IS 'The first records of a page, from which types are inferred.';
 
 CREATE FUNCTION etl._new_fields(
-    INOUT extract etl.extract, run bigint, handle integer, OUT found jsonb)
+    INOUT "extract" etl.extract, run bigint, handle integer, OUT found jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$

@@ -54,7 +54,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._fill_in(jsonb, jsonb) IS 'A JSON document with {names} in its strings replaced by their values.';
 
-CREATE FUNCTION etl._open_extract(extract etl.extract, state etl.extract_state, parent jsonb)
+CREATE FUNCTION etl._open_extract("extract" etl.extract, state etl.extract_state, parent jsonb)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

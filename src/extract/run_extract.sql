@@ -1,7 +1,7 @@
 -- Carrying out extracts of any kind. Each kind has a procedure of its own, which commits as it goes and gives back what
 -- went wrong; here are the lock, the record of the run, and the error that the caller gets in the end.
 
-CREATE FUNCTION etl._begin_extract(extract etl.extract, restart boolean)
+CREATE FUNCTION etl._begin_extract("extract" etl.extract, restart boolean)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ COMMENT ON FUNCTION etl._begin_extract(etl.extract, boolean) IS
     'Takes the lock of an extract (55P03 when another session has it) and records that a run begins. restart: an '
     'unfinished one is given up.';
 
-CREATE FUNCTION etl._end_extract(extract etl.extract, run bigint, failure jsonb)
+CREATE FUNCTION etl._end_extract("extract" etl.extract, run bigint, failure jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ $$;
 COMMENT ON FUNCTION etl._end_extract(etl.extract, bigint, jsonb) IS
     'Records how a run of an extract ended, and gives its lock back.';
 
-CREATE FUNCTION etl._report_extract(extract etl.extract, run bigint, failure jsonb)
+CREATE FUNCTION etl._report_extract("extract" etl.extract, run bigint, failure jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -7,7 +7,7 @@
 CREATE TYPE etl._problem AS (sqlstate text, message text, detail text, hint text);
 COMMENT ON TYPE etl._problem IS 'What went wrong, as an error reports it.';
 
-CREATE FUNCTION etl._begin_http(extract etl.extract, run bigint)
+CREATE FUNCTION etl._begin_http("extract" etl.extract, run bigint)
 RETURNS etl.extract_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -65,7 +65,7 @@ $$;
 COMMENT ON FUNCTION etl._note_page(bigint, etl._page_counts, jsonb) IS
     'Adds what became of the records of a page to the record of the run.';
 
-CREATE FUNCTION etl._finish_http(extract etl.extract, state etl.extract_state)
+CREATE FUNCTION etl._finish_http("extract" etl.extract, state etl.extract_state)
 RETURNS etl.extract_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -93,7 +93,7 @@ $$;
 COMMENT ON FUNCTION etl._finish_http(etl.extract, etl.extract_state) IS
     'What is done when every page has been loaded: the staging table is put in place, and the cursor moves on.';
 
-CREATE FUNCTION etl._page_load(extract etl.extract, run bigint, handle integer, origin text)
+CREATE FUNCTION etl._page_load("extract" etl.extract, run bigint, handle integer, origin text)
 RETURNS etl._page_load
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -120,7 +120,7 @@ COMMENT ON FUNCTION etl._page_load(etl.extract, bigint, integer, text) IS
     'The page of a handle, to be loaded by an extract. 42703, 42P10, … where table and mapping no longer fit.';
 
 CREATE FUNCTION etl._load_http_page(
-    INOUT extract etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean)
+    INOUT "extract" etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -161,7 +161,7 @@ COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, integer,
     'parent, the run is finished in the same transaction.';
 
 CREATE FUNCTION etl._next_request(
-    extract etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer)
+    "extract" etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -191,7 +191,7 @@ COMMENT ON FUNCTION etl._next_request(etl.extract, etl.extract_state, jsonb) IS
 
 -- Each of these returns what went wrong and does not raise it, so that the run can be recorded as failed.
 CREATE FUNCTION etl._try_next_request(
-    extract etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer, OUT failure jsonb)
+    "extract" etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -210,7 +210,7 @@ COMMENT ON FUNCTION etl._try_next_request(etl.extract, etl.extract_state, jsonb)
     'etl._next_request, or what went wrong.';
 
 CREATE FUNCTION etl._try_load_page(
-    INOUT extract etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean,
+    INOUT "extract" etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean,
     OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -232,7 +232,7 @@ COMMENT ON FUNCTION etl._try_load_page(etl.extract, etl.extract_state, integer, 
 
 -- Between COMMIT and CALL nothing is evaluated, so that no snapshot is there while the page is awaited.
 CREATE PROCEDURE etl._load_pages(
-    INOUT extract etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, INOUT failure jsonb)
+    INOUT "extract" etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, INOUT failure jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -264,7 +264,7 @@ $$;
 COMMENT ON PROCEDURE etl._load_pages(etl.extract, etl.extract_state, integer, jsonb, jsonb) IS
     'Awaits and loads the pages of one request after the other; gives back what went wrong and does not raise it.';
 
-CREATE FUNCTION etl._is_extract_paused(extract etl.extract)
+CREATE FUNCTION etl._is_extract_paused("extract" etl.extract)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -274,7 +274,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._is_extract_paused(etl.extract) IS 'Whether an extract was paused, or dropped, meanwhile.';
 
-CREATE PROCEDURE etl._run_http_extract(extract etl.extract, run bigint, INOUT failure jsonb)
+CREATE PROCEDURE etl._run_http_extract("extract" etl.extract, run bigint, INOUT failure jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE

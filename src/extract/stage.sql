@@ -1,7 +1,7 @@
 -- Where the rows of an extract wait that replaces rows: a table beside the target. Its pages are committed one by one,
 -- and when the last has come, one transaction puts them in the place of the rows that they replace.
 
-CREATE FUNCTION etl._stage_name(extract etl.extract)
+CREATE FUNCTION etl._stage_name("extract" etl.extract)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._stage_name(etl.extract) IS 'The staging table of an extract; NULL where it has none.';
 
-CREATE FUNCTION etl._drop_stage(extract etl.extract)
+CREATE FUNCTION etl._drop_stage("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -24,7 +24,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._drop_stage(etl.extract) IS 'Drops the staging table of an extract, if there is one.';
 
-CREATE FUNCTION etl._make_stage(extract etl.extract)
+CREATE FUNCTION etl._make_stage("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -38,7 +38,7 @@ END
 $$;
 COMMENT ON FUNCTION etl._make_stage(etl.extract) IS 'Creates an empty staging table for an extract.';
 
-CREATE FUNCTION etl._put_stage(extract etl.extract, OUT inserted bigint, OUT deleted bigint)
+CREATE FUNCTION etl._put_stage("extract" etl.extract, OUT inserted bigint, OUT deleted bigint)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -67,7 +67,7 @@ COMMENT ON FUNCTION etl._put_stage(etl.extract) IS
     'Puts the rows of the staging table in the place of those of the target that they replace, and drops it. 55006 '
     'where a legal hold stands on the target.';
 
-CREATE FUNCTION etl._widen_stage(extract etl.extract)
+CREATE FUNCTION etl._widen_stage("extract" etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Trying an extract out, and making its table from what it finds.
 
-CREATE FUNCTION etl._first_parent(extract etl.extract)
+CREATE FUNCTION etl._first_parent("extract" etl.extract)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
