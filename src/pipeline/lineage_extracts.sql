@@ -6,7 +6,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT regexp_replace(rtrim(o.option_value, '/') || coalesce('/' || ltrim((extract).source ->> 'path', '/'), ''),
+    SELECT regexp_replace(rtrim(o.option_value, '/') || coalesce('/' || nullif(ltrim((extract).source ->> 'path', '/'), ''), ''),
                           '[?#].*', '')
     FROM pg_foreign_server AS s
     CROSS JOIN LATERAL pg_options_to_table(s.srvoptions) AS o
@@ -25,7 +25,7 @@ AS $$
                CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END AS rule
         FROM jsonb_each(coalesce((extract).mapping, (
             SELECT jsonb_object_agg(a.attname, a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''))) AS r
+            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''))) AS r
     ), given AS MATERIALIZED (
         SELECT r.column_name, btrim(f.field) AS field, r.rule - '{from,default,required}'::text[] = '{}' AS is_plain
         FROM rule AS r CROSS JOIN LATERAL regexp_split_to_table(r.rule ->> 'from', '\|') AS f(field)
@@ -38,7 +38,7 @@ AS $$
         format('SELECT (%s) FROM (SELECT t.*, NULL::jsonb AS record FROM %s AS t) AS r', r.rule ->> 'sql', target),
         'pg_catalog, pg_temp', (extract).owner) AS l
     JOIN given AS g ON g.column_name = l.column_name
-    WHERE r.rule ? 'sql' AND l.relation = target
+    WHERE r.rule ? 'sql' AND l.relation = _record_fields.target
 $$;
 COMMENT ON FUNCTION etl._record_fields(etl.extract, regclass) IS
     'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it is. '
@@ -58,7 +58,7 @@ AS $$
         UNION ALL
         SELECT r.column_name, r.field, 'DIRECT', CASE WHEN r.is_plain THEN 'IDENTITY' ELSE 'TRANSFORMATION' END
         FROM etl._record_fields(extract, t.target) AS r
-        WHERE t.target IS NOT NULL
+        WHERE t.target IS NOT NULL AND (extract).kind = 'http'
     ) AS f(column_name, field, type, subtype)
     WHERE u.url IS NOT NULL
     UNION ALL
