@@ -20,8 +20,8 @@ class address_rules {
     address_rules() = default;
 
     // A list with commas: api.example.com, *.example.com (any name that ends so, not example.com), localhost (at
-    // addresses of the loopback only), 192.0.2.7, 10.0.0.0/8, 2001:db8::/32; names and addresses with a port behind
-    // them (host:8080, [2001:db8::7]:8080) are allowed at this port alone. Throws 22023 with the entry at fault.
+    // addresses of the loopback only), 192.0.2.7, 10.0.0.0/8, 2001:db8::/32; what has a port behind it (host:8080,
+    // [2001:db8::7]:8080) is allowed at this port alone. Throws 22023 with the entry at fault.
     static address_rules parse(std::string_view list);
 
     bool empty() const noexcept { return names_.empty() && ranges_.empty(); }

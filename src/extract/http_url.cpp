@@ -66,6 +66,32 @@ void check_characters(std::string_view text, const char* what)
     }
 }
 
+std::string lower(std::string text)
+{
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return text;
+}
+
+// libcurl takes any number of slashes in front of a host, and an empty user: others do not.
+void check_authority(std::string_view text, const char* what)
+{
+    const std::size_t colon = text.find_first_of(":/?");
+    const std::string scheme = colon == std::string_view::npos ? "" : lower(std::string{text.substr(0, colon)});
+    const bool has_scheme = (scheme == "http" || scheme == "https") && text[colon] == ':';
+    std::string_view rest = has_scheme ? text.substr(colon + 1) : text;
+    if (!rest.starts_with("//")) {
+        if (has_scheme) {
+            refuse(what, "has no two slashes behind its scheme");
+        }
+        return;
+    }
+    rest = rest.substr(2, rest.find_first_of("/?", 2) - 2);
+    if (rest.empty() || rest.find('@') != std::string_view::npos) {
+        refuse(what, rest.empty() ? "has no host" : "holds a user or a password");
+    }
+}
+
 std::string part_of(CURLU* handle, CURLUPart part, unsigned flags = 0)
 {
     char* text = nullptr;
@@ -73,13 +99,6 @@ std::string part_of(CURLU* handle, CURLUPart part, unsigned flags = 0)
         return {};
     }
     const std::unique_ptr<char, void (*)(void*)> owned{text, curl_free};
-    return text;
-}
-
-std::string lower(std::string text)
-{
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return text;
 }
 
@@ -124,6 +143,7 @@ http_url& http_url::operator=(http_url other) noexcept
 void http_url::read(std::string_view text, const char* what)
 {
     check_characters(text, what);
+    check_authority(text, what);
     CURLU* handle = handle_.get();
     const CURLUcode code = curl_url_set(handle, CURLUPART_URL, std::string{text}.c_str(), 0);
     if (code != CURLUE_OK) {

@@ -127,7 +127,7 @@ DECLARE
 BEGIN
     FOR r IN SELECT * FROM rule ORDER BY number LOOP
         number := r.number;
-        row_sql := format('(SELECT *, %s AS computed, row_number() OVER (ORDER BY tableoid, ctid) AS place FROM %s
+        row_sql := format('(SELECT *, %s AS computed, tableoid AS part, ctid AS place FROM %s
                             WHERE (%s) AND (%s)) AS r',
                           r.computed, target, where_sql, coalesce(r.kwargs ->> 'row_condition', 'true'));
         failing := format('NOT (%s) AND (%s)', r.missing, format(r.unexpected, row_sql));
@@ -137,10 +137,11 @@ BEGIN
         success := coalesce((element_count - missing_count - unexpected_count)
                             / nullif(element_count - missing_count, 0)::float8
                             >= coalesce((r.kwargs ->> 'mostly')::float8, 1), true);
-        EXECUTE format('SELECT coalesce(jsonb_agg(v ORDER BY place) FILTER (WHERE n <= 20 AND %L), ''[]''),
-                               coalesce(jsonb_agg(jsonb_build_object(''id'', id) ORDER BY place), ''[]'')
-                        FROM (SELECT to_jsonb(%s) AS v, id, place, row_number() OVER (ORDER BY place) AS n
-                              FROM %s WHERE %s ORDER BY place LIMIT 50) AS s',
+        EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY n) FILTER (WHERE n <= 20 AND %L), ''[]''),
+                               coalesce(jsonb_agg(jsonb_build_object(''id'', id) ORDER BY n), ''[]'')
+                        FROM (SELECT *, row_number() OVER (ORDER BY part, place) AS n
+                              FROM (SELECT %s AS v, id, part, place FROM %s WHERE %s
+                                    ORDER BY part, place LIMIT 50) AS s) AS s',
                        r.value IS NOT NULL, coalesce(r.value, '1'), row_sql, failing)
             INTO list, keys;
         IF r.type LIKE '%_be_null' THEN
