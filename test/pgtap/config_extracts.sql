@@ -17,7 +17,7 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
     SELECT etl.create_extract('events', 'api', '/events', 'shop.event', key_columns => '{event_id}',
                "cursor" => '{"column": "updated_at", "param": "since", "lag": "5 minutes"}', keep_raw => true),
            etl.create_extract('all of them', 'api', '/events/{event_id}/sales', 'shop.sale', parent => 'events',
-               mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"},
+               mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                             "price": {"from": "price", "default": null}}',
                key_columns => '{sale_id}', write_mode => 'append', on_bad_row => 'skip', method => 'post',
                paginate => '{"type": "page", "size": 50}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
@@ -36,7 +36,7 @@ SELECT is(config -> 'extracts', $${
              "cursor": {"column": "updated_at", "param": "since", "lag": "5 minutes"}},
   "all of them": {
     "server": "api", "path": "/events/{event_id}/sales", "target": "shop.sale", "parent": "events",
-    "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"},
+    "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                 "price": {"from": "price", "default": null}},
     "key_columns": ["sale_id"], "write_mode": "append", "on_bad_row": "skip", "method": "POST",
     "paginate": {"type": "page", "size": 50}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
