@@ -115,6 +115,18 @@ COMMENT ON FUNCTION etl._store_extract(etl.extract, boolean) IS
     'Writes a new extract of any kind down, whose kind''s own settings the caller has checked, and puts it on its '
     'schedule. 42710 where one of that name exists; 22023 a choice that is none.';
 
+CREATE FUNCTION etl._without_nulls(document jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(m.key, m.value) FILTER (WHERE jsonb_typeof(m.value) <> 'null'), '{}')
+    FROM jsonb_each(document) AS m
+$$;
+COMMENT ON FUNCTION etl._without_nulls(jsonb) IS
+    'An object without its members that are null. Unlike jsonb_strip_nulls it leaves alone what is within the others, '
+    'such as a null in the body of a request.';
+
 CREATE FUNCTION etl._http_source(
     server text, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,
     max_pages integer, parallel integer)
@@ -140,7 +152,7 @@ BEGIN
     IF headers IS NOT NULL THEN
         PERFORM etl._require_object(headers, 'headers');
     END IF;
-    RETURN jsonb_strip_nulls(jsonb_build_object(
+    RETURN etl._without_nulls(jsonb_build_object(
         'server', server, 'path', path, 'query', query, 'headers', headers, 'method', upper(method), 'body', body,
         'records_path', records_path, 'paginate', paginate, 'max_pages', max_pages, 'parallel', parallel));
 END
@@ -251,11 +263,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
-    given CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
         'schedule', btrim(schedule), 'description', description));
-    of_source CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'path', path, 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
