@@ -111,7 +111,7 @@ DECLARE
     type CONSTANT regtype := etl._cursor_type(definition);
     is_time CONSTANT boolean := type::text LIKE 'timestamp%' OR type = 'date'::regtype;
 BEGIN
-    RETURN etl._locked_change(format(
+    RETURN etl._locked_value(format(
         'SELECT %s::text FROM (%s) AS r',
         format(CASE WHEN is_time THEN 'least(max(r.%I), now()::%s)' WHEN type = 'uuid'::regtype THEN 'max(r.%I::text)'
                     ELSE 'max(r.%I)' END, definition."cursor" ->> 'column', type), rows_query), NULL::text);
