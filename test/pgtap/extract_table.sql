@@ -1,7 +1,7 @@
 -- Copies of tables: how they are defined and what is refused, marks and batches, ties and NULLs, partitions, deletes.
 -- No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(100);
+SELECT plan(105);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -9,6 +9,11 @@ CREATE FUNCTION pg_temp.last_run(VARIADIC keys text[]) RETURNS text LANGUAGE sql
     SELECT concat_ws(' ', string_agg(format('%s %s', k, coalesce(r.detail ->> k, 'none')), ', ' ORDER BY n), r.error)
     FROM (SELECT * FROM etl.runs ORDER BY run_id DESC LIMIT 1) AS r, unnest(keys) WITH ORDINALITY AS u(k, n)
     GROUP BY r.error
+$$;
+-- A run that fails: a call of its own would end the script.
+CREATE FUNCTION pg_temp.failing(which text) RETURNS text LANGUAGE sql AS $$
+    SELECT dblink_exec(format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories')),
+                       format('CALL etl.run_extract(%L)', which), false)
 $$;
 CREATE FUNCTION pg_temp.mark(which text) RETURNS text LANGUAGE sql AS $$
     SELECT s.cursor FROM etl.extract_state AS s JOIN etl.extract AS e USING (extract_id) WHERE e.name = which
@@ -181,7 +186,7 @@ SELECT is(pg_temp.last_run('received', 'inserted', 'ignored'), 'received 3, inse
 -- What fails, fails whole, and goes on where it was
 ALTER TABLE log ADD CHECK (shop <> 7);
 INSERT INTO sale (shop) VALUES (1), (1), (1), (1), (7), (1), (1);
-CALL etl.run_extract('log');
+SELECT pg_temp.failing('log') AS done \gset
 SELECT matches(pg_temp.last_run('received', 'inserted'), '^received 3, inserted 3 new row for relation "log" violates',
                'the batches before are there');
 SELECT is(pg_temp.mark('log'), '16', 'and so is their mark');
@@ -192,7 +197,7 @@ SELECT is((SELECT count(*) - count(DISTINCT id) FROM log), 0::bigint, 'each once
 
 -- A sequence that is set back
 SELECT setval('sale_id_seq', 5) AS at \gset
-CALL etl.run_extract('log');
+SELECT pg_temp.failing('log') AS done \gset
 SELECT is(pg_temp.last_run('received'), 'received 0 sequence "public.sale_id_seq" is at 5, below the mark 20 of '
           'extract "log"', 'is told');
 SELECT setval('sale_id_seq', 100) AS at \gset
@@ -218,11 +223,11 @@ SELECT is((SELECT count(*) || ' ' || count(DISTINCT id) FROM day_log), '11 11', 
 
 -- NULL and without end
 SELECT is(etl.create_table_extract('seen', 'sale', 'target', cursor_column => 'seen'), 'seen', 'a column with NULLs');
-CALL etl.run_extract('seen');
+SELECT pg_temp.failing('seen') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.sale" has rows whose seen is NULL$', 'is told');
 UPDATE sale SET seen = at;
 UPDATE sale SET seen = 'infinity' WHERE id = 1;
-CALL etl.run_extract('seen');
+SELECT pg_temp.failing('seen') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.sale" has rows whose seen is infinity$', 'and infinity');
 
 -- xmin ---------------------------------------------------------------------------------------------------------------
@@ -266,9 +271,9 @@ SELECT is(pg_temp.last_run('received'), 'received 0', 'and then nothing');
 
 -- A walk that was broken off goes on, and what came meanwhile is read as well
 UPDATE etl.extract_state AS s
-SET detail = s.detail || jsonb_build_object('stage', 'rows', 'xids', etl._table_xids(c), 'found', s.detail -> 'members',
-                                            'walk', etl._walk('sale', 1) || jsonb_build_object(
-                                                'block', 100, 'file', pg_relation_filenode('sale')::bigint))
+SET is_finished = false, "position" = jsonb_build_object(
+        'stage', 'rows', 'xids', etl._table_xids(c), 'found', s.detail -> 'members', 'walk', etl._walk('sale', 1)
+            || jsonb_build_object('block', 100, 'file', pg_relation_filenode('sale')::bigint))
 FROM etl.extract AS e CROSS JOIN etl._table_copy(e) AS c
 WHERE e.extract_id = s.extract_id AND e.name = 'xmin';
 UPDATE sale SET code = 'a' WHERE id = 4;
@@ -278,6 +283,17 @@ SELECT ok(pg_temp.same('sale', 'target'), 'a walk that was broken off');
 SELECT is(etl._walk_on(etl._walk('sale', 1) || '{"block": 100, "file": 1}') ->> 'block', '0',
           'after a rewrite it begins anew');
 SELECT is(etl._walk_on('{"members": [1], "block": 7}'), NULL, 'and what was dropped is left out');
+
+-- Back to the start, or to a mark
+SELECT etl.reset_cursor('xmin') AS was \gset
+CALL etl.run_extract('xmin');
+SELECT is(pg_temp.last_run('received', 'unchanged'), 'received 21, unchanged 21', 'all is read again');
+SELECT is(etl.reset_cursor('by_day', '2025-01-02'), '2025-01-04', 'a mark');
+CALL etl.run_extract('by_day');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1),
+          (SELECT count(*)::text FROM sale WHERE day > '2025-01-02'), 'what is after it is read');
+SELECT is((SELECT "cursor" || ' ' || source || ' ' || status FROM etl.extracts WHERE extract = 'by_day'),
+          '2025-01-04 public.sale idle', 'etl.extracts tells the mark');
 
 -- Partitions ---------------------------------------------------------------------------------------------------------
 
@@ -303,7 +319,7 @@ CALL etl.run_extract('part_id');
 SELECT ok(pg_temp.same('part', 'part_id'), 'cursor: rows of a table that was attached, below the mark');
 CALL etl.run_extract('part_xmin');
 SELECT ok(pg_temp.same('part', 'part_xmin'), 'xmin: and older than it');
-CALL etl.run_extract('part_log');
+SELECT pg_temp.failing('part_log') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.part_2" was added to "public.part" with rows below the '
                'mark', 'appended: nobody knows');
 SELECT is((SELECT count(*) FROM part_log), 50::bigint, 'and nothing is');
@@ -324,7 +340,7 @@ CALL etl.run_extract('heap');
 SELECT is(pg_temp.last_run('received', 'inserted', 'deleted'), 'received 21, inserted 21, deleted 21', 'is replaced');
 SELECT etl.add_legal_hold('case', 'heap', 'id = 4', 'a case') AS done,
        etl.add_legal_hold('case 2', 'target', 'id = 4', 'a case') AS also \gset
-CALL etl.run_extract('heap');
+SELECT pg_temp.failing('heap') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'rows of table "public.heap" are under a legal hold', 'but not held rows');
 DELETE FROM sale WHERE id IN (3, 4);
 CALL etl.run_extract('xmin');
@@ -349,9 +365,12 @@ RESET ROLE;
 
 -- Tables that are gone
 DROP TABLE heap;
-CALL etl.run_extract('heap');
-SELECT is(pg_temp.last_run('received'), 'received 0 the target "public.heap" of extract "heap" does not exist',
-          'it is told');
+SELECT throws_ok(format('SELECT dblink_exec(%L, ''CALL etl.run_extract(''''heap'''')'')', format(
+                     'dbname=%s host=%s', current_database(), current_setting('unix_socket_directories'))), '42P01',
+                 'table "public.heap" of extract "heap" does not exist', 'it is told');
+DROP VIEW shown;
+SELECT throws_ok($$SELECT etl._table_copy(e) FROM etl.extract AS e WHERE name = 'heap'$$, '42P01',
+                 'the source "public.shown" of extract "heap" does not exist', 'of the source, too');
 SELECT is((SELECT count(*) FROM etl.runs
            WHERE detail ->> 'received' <> ((detail ->> 'inserted')::int + (detail ->> 'updated')::int
                                            + (detail ->> 'unchanged')::int + (detail ->> 'ignored')::int)::text),
