@@ -16,20 +16,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._column_type(text, name) IS 'The type of a column, of a domain what it is over; NULL: no such.';
 
-CREATE FUNCTION etl._cursor_type("extract" etl.extract)
+CREATE FUNCTION etl._cursor_type(definition etl.extract)
 RETURNS regtype
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    column_name CONSTANT name := extract."cursor" ->> 'column';
-    found CONSTANT regtype := etl._column_type(extract.target, column_name);
+    column_name CONSTANT name := definition."cursor" ->> 'column';
+    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation' ELSE definition.target END;
+    found CONSTANT regtype := etl._column_type(place, column_name);
 BEGIN
     IF found IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',
-            MESSAGE = format('table "%s" has no column "%s", which the cursor follows', extract.target, column_name),
-            HINT = format('SELECT etl.alter_extract(%L, "cursor" => …) names another one.', extract.name);
+            MESSAGE = format('table "%s" has no column "%s", which the cursor follows', place, column_name),
+            HINT = format('SELECT etl.alter_extract(%L, "cursor" => …) names another one.', definition.name);
     ELSIF found::text NOT IN ('timestamp with time zone', 'timestamp without time zone', 'date', 'integer', 'bigint',
                               'smallint', 'numeric', 'text', 'uuid') THEN
         RAISE EXCEPTION USING
@@ -43,7 +44,7 @@ $$;
 COMMENT ON FUNCTION etl._cursor_type(etl.extract) IS
     'The type of the column that the cursor follows (42703 no such column, 42804 of a type that cannot be one).';
 
-CREATE FUNCTION etl._cursor_value("extract" etl.extract, value text)
+CREATE FUNCTION etl._cursor_value(definition etl.extract, value text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -51,9 +52,9 @@ SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
 DECLARE
-    type CONSTANT regtype := etl._cursor_type(extract);
-    lag CONSTANT text := extract."cursor" ->> 'lag';
-    format CONSTANT text := extract."cursor" ->> 'format';
+    type CONSTANT regtype := etl._cursor_type(definition);
+    lag CONSTANT text := definition."cursor" ->> 'lag';
+    format CONSTANT text := definition."cursor" ->> 'format';
     is_time CONSTANT boolean := type::text LIKE 'timestamp%' OR type = 'date'::regtype;
     moment timestamptz;
     behind text;
@@ -81,7 +82,7 @@ COMMENT ON FUNCTION etl._cursor_value(etl.extract, text) IS
     'A value of the cursor less its lag, as it is sent; NULL for NULL. Errors: those of values that are none of the '
     'column''s type, 22023 a format or lag that the type does not have.';
 
-CREATE FUNCTION etl._later_cursor("extract" etl.extract, one text, other text)
+CREATE FUNCTION etl._later_cursor(definition etl.extract, one text, other text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -89,7 +90,7 @@ SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
 DECLARE
-    type CONSTANT regtype := etl._cursor_type(extract);
+    type CONSTANT regtype := etl._cursor_type(definition);
     later text;
 BEGIN
     EXECUTE format('SELECT greatest($1::%1$s, $2::%1$s)::text', type) INTO later USING one, other;
@@ -99,7 +100,7 @@ $$;
 COMMENT ON FUNCTION etl._later_cursor(etl.extract, text, text) IS
     'The greater of two values of the cursor; a NULL loses.';
 
-CREATE FUNCTION etl._highest_seen("extract" etl.extract, rows_query text)
+CREATE FUNCTION etl._highest_seen(definition etl.extract, rows_query text)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -107,13 +108,13 @@ SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
 DECLARE
-    type CONSTANT regtype := etl._cursor_type(extract);
+    type CONSTANT regtype := etl._cursor_type(definition);
     is_time CONSTANT boolean := type::text LIKE 'timestamp%' OR type = 'date'::regtype;
 BEGIN
-    RETURN etl._locked_change(format(
+    RETURN etl._locked_value(format(
         'SELECT %s::text FROM (%s) AS r',
         format(CASE WHEN is_time THEN 'least(max(r.%I), now()::%s)' WHEN type = 'uuid'::regtype THEN 'max(r.%I::text)'
-                    ELSE 'max(r.%I)' END, extract."cursor" ->> 'column', type), rows_query), NULL::text);
+                    ELSE 'max(r.%I)' END, definition."cursor" ->> 'column', type), rows_query), NULL::text);
 END
 $$;
 COMMENT ON FUNCTION etl._highest_seen(etl.extract, text) IS
@@ -147,7 +148,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
-$$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
+$$Sets the cursor of an definition, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
 Errors: 42704 no such extract, 42501 another role's, 55000 it has no cursor, and those of a value that the column's

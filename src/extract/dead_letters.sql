@@ -19,7 +19,7 @@ COMMENT ON VIEW etl.dead_letters IS
     'place in there), the record as it came, the column and the reason, and how often it was tried again.';
 GRANT SELECT ON etl.dead_letters TO PUBLIC;
 
-CREATE FUNCTION etl._replay_batch("extract" etl.extract, after bigint, up_to bigint, batch integer,
+CREATE FUNCTION etl._replay_batch(definition etl.extract, after bigint, up_to bigint, batch integer,
                                   OUT last bigint, OUT counts etl._page_counts)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -34,7 +34,7 @@ BEGIN
     INTO letters, records, last
     FROM (
         SELECT * FROM etl.dead_letter AS w
-        WHERE w.owner = current_user AND w.extract = (_replay_batch.extract).name AND w.record IS NOT NULL
+        WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL
           AND w.dead_letter_id > after AND w.dead_letter_id <= up_to
         ORDER BY w.dead_letter_id
         LIMIT batch
@@ -43,17 +43,17 @@ BEGIN
     IF last IS NULL THEN
         RETURN;
     END IF;
-    page.extract := extract;
+    page.definition := definition;
     page.origin := 'dead letters';
     page.source := format('etl._map_records(%s, %s::regclass, %s::jsonb, %%s, %%s)',
                           replace(format('%L::text[]', records), '%', '%%'),
-                          replace(quote_literal(extract.target), '%', '%%'),
-                          replace(quote_nullable(extract.mapping), '%', '%%'));
+                          replace(quote_literal(definition.target), '%', '%%'),
+                          replace(quote_nullable(definition.mapping), '%', '%%'));
     page.rejects := 'etl._page_rejects(0)';
     page.records := format('unnest(%L::text[]) WITH ORDINALITY AS t(record, ordinal)', records);
-    IF extract.write_mode = 'upsert' THEN
-        page.upsert := etl._check_load(etl._range_query(page, 1, 1), extract.target::regclass, extract.key_columns, 'last',
-                                       (extract."cursor" ->> 'column')::name, false);
+    IF definition.write_mode = 'upsert' THEN
+        page.upsert := etl._check_load(etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
+                                       (definition."cursor" ->> 'column')::name, false);
     END IF;
     PERFORM etl._lock_holds();
     counts := etl._replay_letters(page, letters);
@@ -72,12 +72,12 @@ DECLARE
     newest bigint;
 BEGIN
     SELECT coalesce(max(d.dead_letter_id), 0) INTO newest FROM etl.dead_letter AS d WHERE d.owner = current_user;
-    page.extract.on_bad_row := 'dead_letter';
+    page.definition.on_bad_row := 'dead_letter';
     counts := etl._load_records(page, cardinality(letters));
     -- What failed again has a new letter, whose number in the batch tells which old one it was: that one stays.
     WITH again AS (
         DELETE FROM etl.dead_letter AS d
-        WHERE d.owner = current_user AND d.dead_letter_id > newest AND d.extract = (page.extract).name
+        WHERE d.owner = current_user AND d.dead_letter_id > newest AND d.extract = (page.definition).name
         RETURNING d.ordinal, d.column_name, d.reason, d.sqlstate
     ), kept AS (
         UPDATE etl.dead_letter AS d

@@ -24,17 +24,17 @@ COMMENT ON FUNCTION etl._extract(text, boolean) IS
     'The current role''s extract of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
 
-CREATE FUNCTION etl._extract_schedule("extract" etl.extract)
+CREATE FUNCTION etl._extract_schedule(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF extract.schedule IS NULL THEN
-        PERFORM etl._cron_unschedule(etl._cron_job_name('extract', extract.name), extract.owner);
+    IF definition.schedule IS NULL THEN
+        PERFORM etl._cron_unschedule(etl._cron_job_name('extract', definition.name), definition.owner);
     ELSE
-        PERFORM etl._cron_schedule(etl._cron_job_name('extract', extract.name), extract.schedule,
-                                   format('CALL etl.run_extract(%L)', extract.name));
+        PERFORM etl._cron_schedule(etl._cron_job_name('extract', definition.name), definition.schedule,
+                                   format('CALL etl.run_extract(%L)', definition.name));
     END IF;
 END
 $$;
@@ -302,7 +302,7 @@ $$;
 COMMENT ON FUNCTION etl.alter_extract(
     text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
     integer, text, text, text[]) IS
-$$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
+$$Changes an definition, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
 of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do

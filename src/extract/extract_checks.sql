@@ -46,14 +46,14 @@ $$;
 COMMENT ON FUNCTION etl._require_http_server(text) IS
     'Checks that a server of etl_http has that name (42704, 42809) and that the role may use it (42501).';
 
-CREATE FUNCTION etl._require_cursor("extract" etl.extract)
+CREATE FUNCTION etl._require_cursor(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    document CONSTANT jsonb := extract."cursor";
-    used CONSTANT boolean := 'cursor' = ANY (etl._has_placeholder(extract.source::text));
+    document CONSTANT jsonb := definition."cursor";
+    used CONSTANT boolean := 'cursor' = ANY (etl._has_placeholder(definition.source::text));
     problem text;
 BEGIN
     IF document IS NULL THEN
@@ -70,13 +70,13 @@ BEGIN
         problem := 'lacks "column", the column of the target that it follows';
     ELSIF document ->> 'param' IS NULL AND NOT used THEN
         problem := 'lacks "param", the parameter of the query that it is sent in';
-    ELSIF extract.write_mode IN ('append', 'upsert') AND extract.key_columns IS NULL THEN
+    ELSIF definition.write_mode IN ('append', 'upsert') AND definition.key_columns IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'an extract with a cursor needs key_columns',
             DETAIL = 'Records at the cursor come again with the next run; the key tells that they are there already.',
             HINT = 'Give key_columns => ARRAY[''column'', …] with a unique index on them.';
-    ELSIF extract.write_mode = 'replace' THEN
+    ELSIF definition.write_mode = 'replace' THEN
         problem := 'does not go with write_mode replace, which loads everything anew';
     END IF;
     IF problem IS NOT NULL THEN
@@ -85,25 +85,25 @@ BEGIN
             MESSAGE = format('the cursor %s', problem),
             HINT = 'Say for example cursor => ''{"column": "updated_at", "param": "updated_since", "lag": "5 minutes"}''.';
     END IF;
-    IF extract.target IS NOT NULL THEN
-        PERFORM etl._cursor_value(extract, document ->> 'start');
+    IF definition.target IS NOT NULL THEN
+        PERFORM etl._cursor_value(definition, document ->> 'start');
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._require_cursor(etl.extract) IS
     'Checks what an extract says of its cursor (22023), and that its start and lag fit the column (22007, 22P02, …).';
 
-CREATE FUNCTION etl._require_parent("extract" etl.extract)
+CREATE FUNCTION etl._require_parent(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parent etl.extract;
-    named CONSTANT text[] := array_remove(etl._has_placeholder(extract.source::text), 'cursor');
+    named CONSTANT text[] := array_remove(etl._has_placeholder(definition.source::text), 'cursor');
     unknown text;
 BEGIN
-    IF extract.parent IS NULL THEN
+    IF definition.parent IS NULL THEN
         IF named <> '{}' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
@@ -112,11 +112,11 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    parent := etl._extract(extract.parent);
-    IF parent.extract_id = extract.extract_id OR parent.parent = extract.name THEN
+    parent := etl._extract(definition.parent);
+    IF parent.extract_id = definition.extract_id OR parent.parent = definition.name THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('extract "%s" cannot be the parent of extract "%s"', parent.name, extract.name),
+            MESSAGE = format('extract "%s" cannot be the parent of extract "%s"', parent.name, definition.name),
             DETAIL = 'Each would wait for the rows of the other.',
             HINT = 'Name another parent.';
     ELSIF parent.target IS NULL OR parent.key_columns IS NULL THEN
@@ -143,50 +143,50 @@ $$;
 COMMENT ON FUNCTION etl._require_parent(etl.extract) IS
     'Checks that the rows of the parent''s table can be asked for: 22023, 42704, 42703, 55000.';
 
-CREATE FUNCTION etl._require_extract_keys("extract" etl.extract)
+CREATE FUNCTION etl._require_extract_keys(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF extract.key_columns IS NULL THEN
-        IF extract.write_mode IN ('upsert', 'delete_insert') THEN
+    IF definition.key_columns IS NULL THEN
+        IF definition.write_mode IN ('upsert', 'delete_insert') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
-                MESSAGE = format('write_mode %s needs key_columns', extract.write_mode),
+                MESSAGE = format('write_mode %s needs key_columns', definition.write_mode),
                 HINT = 'Give key_columns => ARRAY[''column'', …].';
         END IF;
         RETURN;
     END IF;
-    PERFORM etl._require_keys(extract.target::regclass, extract.key_columns);
-    IF extract.write_mode IN ('append', 'upsert') THEN
-        PERFORM etl._key_index(extract.target::regclass, extract.key_columns);
+    PERFORM etl._require_keys(definition.target::regclass, definition.key_columns);
+    IF definition.write_mode IN ('append', 'upsert') THEN
+        PERFORM etl._key_index(definition.target::regclass, definition.key_columns);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._require_extract_keys(etl.extract) IS
     'Checks that the key is there where the write mode needs it (22023), and is unique (42P10).';
 
-CREATE FUNCTION etl._check_http_extract("extract" etl.extract)
+CREATE FUNCTION etl._check_http_extract(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_http_server(extract.source ->> 'server');
-    PERFORM etl._check_paging(extract.source ->> 'records_path', extract.source -> 'paginate');
-    PERFORM etl._require_one_of(extract.source ->> 'method', '{GET,POST}', 'method');
-    IF extract.target IS NOT NULL THEN
-        PERFORM etl._require_table(extract.target::regclass, CASE extract.write_mode
+    PERFORM etl._require_http_server(definition.source ->> 'server');
+    PERFORM etl._check_paging(definition.source ->> 'records_path', definition.source -> 'paginate');
+    PERFORM etl._require_one_of(definition.source ->> 'method', '{GET,POST}', 'method');
+    IF definition.target IS NOT NULL THEN
+        PERFORM etl._require_table(definition.target::regclass, CASE definition.write_mode
             WHEN 'append' THEN '{INSERT}' WHEN 'upsert' THEN '{SELECT,INSERT,UPDATE}'
             ELSE '{SELECT,INSERT,DELETE}' END::text[]);
-        PERFORM etl._check_mapping(extract.target::regclass, extract.mapping);
-        PERFORM etl._require_extract_keys(extract);
-    ELSIF extract.key_columns IS NULL AND extract.write_mode IN ('upsert', 'delete_insert') THEN
-        PERFORM etl._require_extract_keys(extract);
+        PERFORM etl._check_mapping(definition.target::regclass, definition.mapping);
+        PERFORM etl._require_extract_keys(definition);
+    ELSIF definition.key_columns IS NULL AND definition.write_mode IN ('upsert', 'delete_insert') THEN
+        PERFORM etl._require_extract_keys(definition);
     END IF;
-    PERFORM etl._require_cursor(extract);
-    PERFORM etl._require_parent(extract);
+    PERFORM etl._require_cursor(definition);
+    PERFORM etl._require_parent(definition);
 END
 $$;
 COMMENT ON FUNCTION etl._check_http_extract(etl.extract) IS

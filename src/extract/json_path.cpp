@@ -174,8 +174,7 @@ std::string below(const std::string& pointer, std::string_view step)
 
 bool is_within(std::string_view pointer, std::string_view place) noexcept
 {
-    return pointer.substr(0, place.size()) == place &&
-           (pointer.size() == place.size() || pointer[place.size()] == '/');
+    return pointer.substr(0, place.size()) == place && (pointer.size() == place.size() || pointer[place.size()] == '/');
 }
 
 } // namespace etl

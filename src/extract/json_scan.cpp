@@ -144,9 +144,8 @@ void json_scanner::open(char bracket)
         fail(bracket == '[' ? "an array" : "an object");
     }
     if (++depth_ > limits_.depth) {
-        throw error(sqlstate::program_limit_exceeded,
-                    "it nests deeper than " + std::to_string(limits_.depth) + " levels at byte " +
-                        std::to_string(position() + 1));
+        throw error(sqlstate::program_limit_exceeded, "it nests deeper than " + std::to_string(limits_.depth) +
+                                                          " levels at byte " + std::to_string(position() + 1));
     }
     ++at_;
 }
@@ -267,10 +266,9 @@ void json_scanner::check_field(const char* from) const
 {
     const auto size = static_cast<std::size_t>(at_ - from);
     if (size > limits_.field) {
-        throw error(sqlstate::program_limit_exceeded,
-                    "it has a value of " + std::to_string(size) + " bytes at byte " +
-                        std::to_string(static_cast<std::size_t>(from - text_) + 1) + ", more than " +
-                        std::to_string(limits_.field));
+        throw error(sqlstate::program_limit_exceeded, "it has a value of " + std::to_string(size) + " bytes at byte " +
+                                                          std::to_string(static_cast<std::size_t>(from - text_) + 1) +
+                                                          ", more than " + std::to_string(limits_.field));
     }
 }
 

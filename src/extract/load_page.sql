@@ -22,7 +22,7 @@ $$;
 COMMENT ON FUNCTION etl._add_counts(etl._page_counts, etl._page_counts) IS 'The sums of two counts.';
 
 CREATE TYPE etl._page_load AS (
-    extract etl.extract,
+    definition etl.extract,
     run_id bigint,
     origin text, -- as dead letters name it
     source text, -- the call that maps a range of it, with %s for its ends
@@ -37,24 +37,24 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._mapped_query(format((page).source, first, last), ((page).extract).target::regclass,
-                             ((page).extract).mapping)
+    SELECT etl._mapped_query(format((page).source, first, last), ((page).definition).target::regclass,
+                             ((page).definition).mapping)
 $$;
 COMMENT ON FUNCTION etl._range_query(etl._page_load, integer, integer) IS
     'The query of the rows that a range of a page''s records makes.';
 
-CREATE FUNCTION etl._append_command("extract" etl.extract, query text)
+CREATE FUNCTION etl._append_command(definition etl.extract, query text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('INSERT INTO %s (%s) %s%s',
-                  coalesce(etl._stage_name(extract), extract.target),
+                  coalesce(etl._stage_name(definition), definition.target),
                   etl._column_list(ARRAY(SELECT m.name
-                                         FROM etl._mapped_columns(extract.target::regclass, extract.mapping) AS m)),
+                                         FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m)),
                   query,
-                  CASE WHEN extract.write_mode = 'append' AND extract.key_columns IS NOT NULL
-                       THEN format(' ON CONFLICT (%s) DO NOTHING', etl._column_list(extract.key_columns)) END)
+                  CASE WHEN definition.write_mode = 'append' AND definition.key_columns IS NOT NULL
+                       THEN format(' ON CONFLICT (%s) DO NOTHING', etl._column_list(definition.key_columns)) END)
 $$;
 COMMENT ON FUNCTION etl._append_command(etl.extract, text) IS
     'The command that adds the rows of a query to the table of an extract, or to its staging table.';
@@ -69,19 +69,19 @@ DECLARE
     counts etl._page_counts := (0, 0, 0, 0, 0, 0);
     done record;
 BEGIN
-    IF (page.extract).write_mode = 'upsert' THEN
+    IF (page.definition).write_mode = 'upsert' THEN
         done := etl._load_rounds(page.upsert, query);
         IF done.null_keys > 0 THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'not_null_violation',
-                MESSAGE = format('NULL in a key column (%s)', etl._column_list((page.extract).key_columns));
+                MESSAGE = format('NULL in a key column (%s)', etl._column_list((page.definition).key_columns));
         END IF;
         counts.inserted := done.inserted;
         counts.updated := done.updated;
         counts.unchanged := done.unchanged;
         counts.ignored := done.ignored + done.held;
     ELSE
-        counts.inserted := etl._locked_command(etl._append_command(page.extract, query));
+        counts.inserted := etl._locked_command(etl._append_command(page.definition, query));
     END IF;
     RETURN counts;
 END
@@ -96,18 +96,18 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    CASE (page.extract).on_bad_row
+    CASE (page.definition).on_bad_row
         WHEN 'error' THEN
             RAISE EXCEPTION USING
-                ERRCODE = coalesce(sqlstate, '22000'),
+                ERRCODE = sqlstate,
                 MESSAGE = format('record %s of %s cannot be loaded: %s', ordinal, page.origin, reason),
                 DETAIL = format('Record: %s', left(record, 500)),
                 HINT = format('Mend the mapping with etl.alter_extract(%1$L, mapping => …), or let such records become '
                               'dead letters with etl.alter_extract(%1$L, on_bad_row => ''dead_letter'').',
-                              (page.extract).name);
+                              (page.definition).name);
         WHEN 'dead_letter' THEN
             INSERT INTO etl.dead_letter (extract, run_id, origin, ordinal, record, column_name, reason, sqlstate)
-            VALUES ((page.extract).name, page.run_id, page.origin, ordinal, record, column_name, reason, sqlstate);
+            VALUES ((page.definition).name, page.run_id, page.origin, ordinal, record, column_name, reason, sqlstate);
         ELSE
             NULL; -- counted, and that is all
     END CASE;
@@ -160,15 +160,15 @@ BEGIN
         SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
         counts := etl._load_range(page, 1, record_count);
         FOR bad IN EXECUTE format('SELECT r.* FROM %s AS r ORDER BY r.ordinal', page.rejects) LOOP
-            PERFORM etl._reject(page, bad.ordinal, bad.column_name, bad.reason, '22000', bad.record);
+            PERFORM etl._reject(page, bad.ordinal, bad.column_name, bad.reason, bad.sqlstate, bad.record);
             counts.dead := counts.dead + 1;
         END LOOP;
     END IF;
     counts.received := record_count;
     left_over := counts.received - counts.inserted - counts.updated - counts.unchanged - counts.ignored - counts.dead;
-    IF (page.extract).write_mode = 'append' AND (page.extract).key_columns IS NOT NULL THEN
+    IF (page.definition).write_mode = 'append' AND (page.definition).key_columns IS NOT NULL THEN
         counts.unchanged := left_over; -- was there already
-    ELSIF (page.extract).write_mode <> 'upsert' THEN
+    ELSIF (page.definition).write_mode <> 'upsert' THEN
         counts.ignored := left_over; -- a trigger held it back
     ELSIF left_over <> 0 THEN
         RAISE EXCEPTION USING

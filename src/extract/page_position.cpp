@@ -12,9 +12,10 @@ constexpr std::size_t shown_bytes = 100;
 
 [[noreturn]] void refuse(const std::string& why)
 {
-    throw error(sqlstate::invalid_parameter_value, "position " + why, {},
-                "It reads as {\"page\": 3}, {\"offset\": 2000}, {\"cursor\": \"…\"} or {\"url\": \"/…\"}, as etl gave it; "
-                "{} is the first page.");
+    throw error(
+        sqlstate::invalid_parameter_value, "position " + why, {},
+        "It reads as {\"page\": 3}, {\"offset\": 2000}, {\"cursor\": \"…\"} or {\"url\": \"/…\"}, as etl gave it; "
+        "{} is the first page.");
 }
 
 std::int64_t number_of(const std::string& key, const json& value)
@@ -72,12 +73,15 @@ page_position page_position::from(const json& document)
             made.url = text_of(key, value);
         } else if (key == "records") {
             made.records = number_of(key, value);
+        } else if (key == "total") {
+            made.total = number_of(key, value);
         } else {
             refuse("cannot have " + in_quotes(key));
         }
     }
     if (int{made.page.has_value()} + int{made.offset.has_value()} + int{made.cursor.has_value()} +
-            int{made.url.has_value()} > 1) {
+            int{made.url.has_value()} >
+        1) {
         refuse("names more than one place");
     }
     return made;
@@ -100,6 +104,9 @@ json page_position::document() const
     }
     if (records) {
         made["records"] = *records;
+    }
+    if (total) {
+        made["total"] = *total;
     }
     return made;
 }

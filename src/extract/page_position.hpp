@@ -17,6 +17,7 @@ struct page_position {
     std::optional<std::string> url; // of the same origin, from its path on: /events?page=2
     // How many records all pages before it held together, where that is known: totals are compared with it.
     std::optional<std::int64_t> records;
+    std::optional<std::int64_t> total; // the least that was told for all pages
 
     bool is_first() const noexcept { return !page && !offset && !cursor && !url; }
     // Whether both are the same place, however many records come before.

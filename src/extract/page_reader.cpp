@@ -14,9 +14,9 @@
 namespace etl {
 namespace {
 
-constexpr std::size_t longest_integer = 18;          // digits, within 64 bits
-constexpr std::size_t longest_array = 64 << 10;      // bytes of an array that is kept in the envelope
-constexpr std::size_t most_values = 10'000;          // of an envelope
+constexpr std::size_t longest_integer = 18;     // digits, within 64 bits
+constexpr std::size_t longest_array = 64 << 10; // bytes of an array that is kept in the envelope
+constexpr std::size_t most_values = 10'000;     // of an envelope
 constexpr std::size_t shown_bytes = 100;
 
 [[noreturn]] void refuse(const std::string& why)
@@ -336,9 +336,8 @@ const json* page_contents::find(const json_path& path) const
 bool is_type_of_lines(std::string_view content_type) noexcept
 {
     const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
-    constexpr std::string_view types[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
-                                          "application/x-jsonlines", "application/jsonlines",
-                                          "application/json-lines"};
+    constexpr std::string_view types[] = {"application/x-ndjson",    "application/ndjson",    "application/jsonl",
+                                          "application/x-jsonlines", "application/jsonlines", "application/json-lines"};
     return std::any_of(std::begin(types), std::end(types), [type](std::string_view each) {
         return std::equal(type.begin(), type.end(), each.begin(), each.end(), [](char a, char b) {
             return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;

@@ -69,8 +69,7 @@ bool begins_as_url(std::string_view text)
 bool is_link(std::string_view text)
 {
     const std::size_t query = text.find('?');
-    return begins_as_url(text) ||
-           (query != std::string_view::npos && text.find('=', query) != std::string_view::npos);
+    return begins_as_url(text) || (query != std::string_view::npos && text.find('=', query) != std::string_view::npos);
 }
 
 told_at in_body(const char* pointer)
@@ -93,7 +92,8 @@ std::optional<Told> told(const signal_option& option, const names& usual, const 
         }
         const auto found = read(*value);
         if (!found) {
-            refuse("it has no " + std::string{what} + " at " + option.at->shown() + ": " + value->dump().substr(0, 100));
+            refuse("it has no " + std::string{what} + " at " + option.at->shown() + ": " +
+                   value->dump().substr(0, 100));
         }
         return Told{*found, option.at->shown()};
     }
@@ -171,8 +171,13 @@ std::optional<told_flag> told_has_more(const signal_option& option, const page_a
 
 std::optional<told_number> told_total(const signal_option& option, const page_answer& answer)
 {
-    static const names usual = {"/pagination/total", "/pagination/total_count", "/pagination/totalCount", "/total",
-                                "/total_count",      "/totalCount",             "/meta/total"};
+    static const names usual = {"/pagination/total",
+                                "/pagination/total_count",
+                                "/pagination/totalCount",
+                                "/total",
+                                "/total_count",
+                                "/totalCount",
+                                "/meta/total"};
     if (auto found = told_count(option, usual, answer, "number")) {
         return found;
     }
@@ -188,8 +193,9 @@ std::optional<told_number> told_pages(const signal_option& option, const page_an
 
 std::optional<told_number> told_current(const signal_option& option, const page_answer& answer)
 {
-    static const names usual = {"/pagination/page", "/pagination/current_page", "/pagination/currentPage",
-                                "/page",            "/current_page",            "/currentPage"};
+    static const names usual = {"/pagination/page",        "/pagination/current_page",
+                                "/pagination/currentPage", "/page",
+                                "/current_page",           "/currentPage"};
     return told_count(option, usual, answer, "number");
 }
 
@@ -232,13 +238,17 @@ told_links links_of(const std::vector<http_header>& headers)
 const std::vector<usual_next>& usual_places_of_next()
 {
     using kind = usual_next::kind;
-    static const std::vector<usual_next> places = {
-        {"/pagination/next_page", kind::page},    {"/pagination/nextPage", kind::page},
-        {"/next_page", kind::page},               {"/nextPage", kind::page},
-        {"/links/next", kind::link},              {"/pagination/next", kind::link},
-        {"/next", kind::link},                    {"/pagination/next_cursor", kind::token},
-        {"/pagination/nextCursor", kind::token},  {"/next_cursor", kind::token},
-        {"/nextCursor", kind::token}};
+    static const std::vector<usual_next> places = {{"/pagination/next_page", kind::page},
+                                                   {"/pagination/nextPage", kind::page},
+                                                   {"/next_page", kind::page},
+                                                   {"/nextPage", kind::page},
+                                                   {"/links/next", kind::link},
+                                                   {"/pagination/next", kind::link},
+                                                   {"/next", kind::link},
+                                                   {"/pagination/next_cursor", kind::token},
+                                                   {"/pagination/nextCursor", kind::token},
+                                                   {"/next_cursor", kind::token},
+                                                   {"/nextCursor", kind::token}};
     return places;
 }
 

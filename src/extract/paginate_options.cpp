@@ -14,12 +14,12 @@ namespace etl {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, page_kind>, 7> kinds = {{{"auto", page_kind::automatic},
-                                                                         {"none", page_kind::none},
-                                                                         {"page", page_kind::page},
-                                                                         {"offset", page_kind::offset},
-                                                                         {"cursor", page_kind::cursor},
-                                                                         {"next", page_kind::next},
-                                                                         {"link", page_kind::link}}};
+                                                                          {"none", page_kind::none},
+                                                                          {"page", page_kind::page},
+                                                                          {"offset", page_kind::offset},
+                                                                          {"cursor", page_kind::cursor},
+                                                                          {"next", page_kind::next},
+                                                                          {"link", page_kind::link}}};
 
 [[noreturn]] void refuse(const std::string& message, std::string hint = {})
 {
@@ -137,8 +137,9 @@ page_end end_in(const json& document, bool by_number)
     if (text == "empty") {
         return page_end::empty;
     }
-    refuse("cannot have " + in_quotes(text) + " as \"end\"",
-           by_number ? "It is \"signal\", \"empty\", \"short\" or \"404\"." : "It is \"signal\", \"missing\" or \"empty\".");
+    refuse("cannot have " + in_quotes(text) + " as \"end\"", by_number
+                                                                 ? "It is \"signal\", \"empty\", \"short\" or \"404\"."
+                                                                 : "It is \"signal\", \"missing\" or \"empty\".");
 }
 
 const char* usual_param(page_kind kind)
@@ -155,7 +156,8 @@ const char* usual_param(page_kind kind)
 
 page_kind kind_of(const std::string& type)
 {
-    const auto found = std::find_if(kinds.begin(), kinds.end(), [&type](const auto& each) { return each.first == type; });
+    const auto found =
+        std::find_if(kinds.begin(), kinds.end(), [&type](const auto& each) { return each.first == type; });
     if (type == "has_more") {
         return page_kind::page;
     }

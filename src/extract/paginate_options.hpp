@@ -35,16 +35,16 @@ enum class page_end { signal, empty, short_page, missing, not_found };
 
 struct paginate_options {
     page_kind kind = page_kind::automatic;
-    std::string param;                        // what asks for a page: its number, offset or cursor
-    bool in_body = false;                     // it is a member of the request's body
-    std::string size_param;                   // what asks for so many records a page
+    std::string param;      // what asks for a page: its number, offset or cursor
+    bool in_body = false;   // it is a member of the request's body
+    std::string size_param; // what asks for so many records a page
     std::optional<std::int64_t> size;
-    std::optional<std::int64_t> start;        // the first page or offset
-    std::optional<told_at> at;                // the cursor, the link, or the number of the next page
+    std::optional<std::int64_t> start; // the first page or offset
+    std::optional<told_at> at;         // the cursor, the link, or the number of the next page
     signal_option has_more, total, pages, current;
-    bool must_tell_more = false;              // type has_more: a page without that signal is an error
+    bool must_tell_more = false; // type has_more: a page without that signal is an error
     page_end end = page_end::signal;
-    bool allows_repeats = false;              // pages with equal records are no sign of going in circles
+    bool allows_repeats = false; // pages with equal records are no sign of going in circles
     bool null_is_empty = false;
 
     // Reads paginate => '{"type": "page", …}'. Throws 22023 for what it does not know.

@@ -14,9 +14,9 @@ namespace etl {
 namespace {
 
 constexpr std::array<std::string_view, 22> usual_names = {
-    "data",    "results",  "items", "records", "rows",   "entries",  "elements", "objects", "documents",
-    "docs",    "hits",     "list",  "content", "value",  "values",   "nodes",    "edges",   "features",
-    "result",  "response", "resources", "collection"};
+    "data",      "results",  "items",  "records",  "rows",      "entries",   "elements", "objects",
+    "documents", "docs",     "hits",   "list",     "content",   "value",     "values",   "nodes",
+    "edges",     "features", "result", "response", "resources", "collection"};
 
 // What is told beside records.
 constexpr std::array<std::string_view, 4> names_of_others = {"errors", "warnings", "links", "_links"};
@@ -96,7 +96,8 @@ std::size_t choose_records(const std::vector<record_array>& arrays)
     const auto is_whole = [](const auto& each) { return each.pointer.empty(); };
     if (const auto whole = std::find_if(arrays.begin(), arrays.end(), is_whole); whole != arrays.end()) {
         if (!whole->is_uniform()) {
-            throw error(http_sqlstate::protocol_violation, "the array mixes objects, arrays and plain values", {}, hint);
+            throw error(http_sqlstate::protocol_violation, "the array mixes objects, arrays and plain values", {},
+                        hint);
         }
         return static_cast<std::size_t>(whole - arrays.begin());
     }

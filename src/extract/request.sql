@@ -54,22 +54,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._fill_in(jsonb, jsonb) IS 'A JSON document with {names} in its strings replaced by their values.';
 
-CREATE FUNCTION etl._open_extract("extract" etl.extract, state etl.extract_state, parent jsonb)
+CREATE FUNCTION etl._open_extract(definition etl.extract, state etl.extract_state, parent jsonb)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source CONSTANT jsonb := extract.source;
+    source CONSTANT jsonb := definition.source;
     since text;
     given jsonb := coalesce(parent, '{}');
     query jsonb := source -> 'query';
 BEGIN
-    IF extract."cursor" IS NOT NULL THEN
-        since := etl._cursor_value(extract, coalesce(state."cursor", extract."cursor" ->> 'start'));
+    IF definition."cursor" IS NOT NULL THEN
+        since := etl._cursor_value(definition, coalesce(state."cursor", definition."cursor" ->> 'start'));
         given := given || jsonb_build_object('cursor', coalesce(since, ''));
-        IF extract."cursor" ? 'param' AND since IS NOT NULL THEN
-            query := coalesce(query, '{}') || jsonb_build_object(extract."cursor" ->> 'param', since);
+        IF definition."cursor" ? 'param' AND since IS NOT NULL THEN
+            query := coalesce(query, '{}') || jsonb_build_object(definition."cursor" ->> 'param', since);
         END IF;
     END IF;
     RETURN etl._open_pages(

@@ -220,8 +220,9 @@ AS $$
 DECLARE
     sequence CONSTANT regclass := etl._table_sequence(copy.source, copy.cursor_column);
 BEGIN
-    IF copy.horizon = 'writers' AND has_sequence_privilege(sequence, 'SELECT,USAGE')
-       AND coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
+    IF copy.horizon <> 'writers' OR sequence IS NULL OR NOT has_sequence_privilege(sequence, 'SELECT,USAGE') THEN
+        RETURN;
+    ELSIF coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('sequence "%s" is at %s, below the mark %s of extract "%s"', sequence,
@@ -259,7 +260,7 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR (detail -> 'is_open')::boolean THEN '>='
+    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR detail ->> 'open_at' = mark THEN '>='
                                      ELSE '>' END;
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
     highest text;
