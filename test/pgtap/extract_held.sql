@@ -11,7 +11,7 @@ SELECT format('CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url
               :'api' || '/held_' || pg_backend_pid()) \gexec
 
 CREATE FUNCTION pg_temp.put(records jsonb) RETURNS int LANGUAGE sql AS $$
-    SELECT h.status FROM etl.http_post('api', '/_put/sales', body => records::text) AS h
+    SELECT h.status FROM etl.http_post('api', '/_put/sales', body => records) AS h
 $$;
 -- A run by another session: its SQLSTATE and message, NULL where it succeeds.
 CREATE FUNCTION pg_temp.run(name text) RETURNS text LANGUAGE plpgsql AS $$
