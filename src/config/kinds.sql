@@ -66,7 +66,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (a.name, a.type::regtype,
-            CASE WHEN own ? a.name THEN own -> a.name
+            CASE WHEN own ? a.name THEN nullif(own -> a.name, 'null')
                  WHEN NOT d.is_required THEN etl._config_default(makes, a.number) END,
             d.is_required, true, a.name = ANY (once),
             a.name = ANY (c.proargnames) AND a.name <> ALL (fixed) OR a.name = ANY (also))::etl._config_member
@@ -129,6 +129,8 @@ AS $$
          'name', false, '{}', '{}', '{}', '{}'),
         ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
+        ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
+         'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',
          'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}', '{}')
     ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also, fixed)

@@ -1,7 +1,7 @@
 -- Extracts in a configuration: what is exported, applied, changed, replaced, pruned, tried out and refused. Nothing is
 -- fetched. All in one transaction.
 BEGIN;
-SELECT plan(41);
+SELECT plan(49);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com/v2');
@@ -153,6 +153,38 @@ SELECT is(source ->> 'filter', 'price > 1', 'and is another one') FROM etl.extra
 SELECT matches(pg_temp.change('{extracts,later,server}', '"other"', true), 'replace later: server: api -> other',
                'an extract too');
 SELECT is(target, 'shop.later', 'with its table') FROM etl.extract WHERE name = 'later';
+
+-- Logs of chains ---------------------------------------------------------------------------------------------------
+
+SELECT etl.create_evm_extract('transfers', 'other', 1,
+           '{0xdAC17F958D2ee523a2206206994597C13D831ec7,0x000000000000000000000000000000000000000a}',
+           '{"event Transfer(address indexed from, address indexed to, uint256 value)"}', 17000000, 'shop."Transfers"',
+           retry_pause => '2.5 s', max_range => 500, description => 'USDT'),
+       etl.create_evm_extract('final', 'other', 137, '{}', '{"event Paused()"}', 0, 'shop.paused',
+           confirmations => NULL, path => '/rpc', on_bad_row => 'skip');
+CREATE TEMPORARY TABLE logs AS SELECT etl.export_config('{evm_extracts}') AS config;
+SELECT is(config -> 'evm_extracts', $${
+  "transfers": {"server": "other", "chain_id": 1, "start_block": 17000000, "target": "shop.\"Transfers\"",
+                "addresses": ["0x000000000000000000000000000000000000000a",
+                              "0xdac17f958d2ee523a2206206994597c13d831ec7"],
+                "events": ["event Transfer(address indexed from, address indexed to, uint256 value)"],
+                "confirmations": 64, "retry_pause": "00:00:02.5", "max_range": 500, "description": "USDT"},
+  "final": {"server": "other", "chain_id": 137, "start_block": 0, "target": "shop.paused", "addresses": [],
+            "events": ["event Paused()"], "path": "/rpc", "on_bad_row": "skip"}
+}$$, 'extracts of logs') FROM logs;
+SELECT is_empty('SELECT * FROM etl.apply_config((SELECT config FROM logs), prune => true)', 'are so already');
+SELECT is((SELECT count(*) FROM etl.apply_config('{"evm_extracts": {}}', prune => true)), 2::bigint, 'are dropped');
+SELECT is((SELECT count(*) FROM logs, etl.apply_config(config)), 2::bigint, 'and made anew');
+SELECT is(etl.export_config('{evm_extracts}'), config, 'as they were') FROM logs;
+SELECT is((SELECT string_agg(c.name || ' ' || c.changes, ', ') FROM logs, etl.apply_config(
+               jsonb_set(config #- '{evm_extracts,final,on_bad_row}', '{evm_extracts,transfers,addresses}',
+                         '["0xdAC17F958D2ee523a2206206994597C13D831ec7",
+                           "0x000000000000000000000000000000000000000A"]')) AS c),
+          'final on_bad_row: skip -> dead_letter', 'addresses may be written in any way');
+SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,transfers,start_block}', '1')) FROM logs$$,
+                 '55000', 'evm_extracts.transfers: start_block cannot be changed in place');
+SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,final,confirmations}', '12')) FROM logs$$,
+                 '55000', 'evm_extracts.final: confirmations cannot be changed in place');
 
 -- Tried out, and refused ---------------------------------------------------------------------------------------------
 
