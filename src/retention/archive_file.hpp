@@ -10,7 +10,7 @@
 #pragma once
 
 #include "retention/archive_folder.hpp"
-#include "retention/archive_stream.hpp"
+#include "core/byte_stream.hpp"
 
 #include <cstdint>
 #include <string>

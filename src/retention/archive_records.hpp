@@ -2,7 +2,7 @@
 #pragma once
 
 #include "retention/archive_format.hpp"
-#include "retention/archive_stream.hpp"
+#include "core/byte_stream.hpp"
 
 #include <cstddef>
 #include <cstdint>
