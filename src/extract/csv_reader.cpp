@@ -48,6 +48,7 @@ csv_reader::csv_reader(byte_source& from, csv_dialect dialect, csv_limits limits
     : from_{from}, dialect_{dialect}, limits_{limits}, special_{special_of(dialect)}
 {
     dialect_.require_sound();
+    limits_.buffer = std::max(limits_.buffer, utf8_mark.size());
 }
 
 // Brings the bytes that are left to the front, and reads on until there is no room; twice of it, where they have taken
