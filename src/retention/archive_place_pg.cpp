@@ -33,7 +33,7 @@ void require_archive_access(archive_access access)
 
 std::string archive_root()
 {
-    return require_archive_root(pg::archive_directory());
+    return require_file_root(archive_files, pg::archive_directory());
 }
 
 foreign_descriptors::foreign_descriptors(int count)
@@ -69,7 +69,7 @@ void watched_new_file::abandon_all(int, Datum)
     }
 }
 
-watched_new_file::watched_new_file(archive_path path, poll_fn poll) : file_{std::move(path), poll}, before_{latest}
+watched_new_file::watched_new_file(file_path path, poll_fn poll) : file_{std::move(path), poll}, before_{latest}
 {
     static bool registered = false;
     if (!registered) {

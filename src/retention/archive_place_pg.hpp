@@ -13,7 +13,7 @@ enum class archive_access { read, write };
 // Refuses (42501) a role that may not write, or read, files of the server.
 void require_archive_access(archive_access access);
 
-// The directory that is set. Throws as require_archive_root().
+// The directory that is set. Throws as require_file_root().
 std::string archive_root();
 
 // Tells PostgreSQL of descriptors that it does not know, so that it keeps within what the system grants to a process.
@@ -33,7 +33,7 @@ class foreign_descriptors {
 // Removes an unfinished file when the backend is told to end, which runs no destructors.
 class watched_new_file {
   public:
-    watched_new_file(archive_path path, poll_fn poll);
+    watched_new_file(file_path path, poll_fn poll);
     ~watched_new_file();
     watched_new_file(const watched_new_file&) = delete;
     watched_new_file& operator=(const watched_new_file&) = delete;
