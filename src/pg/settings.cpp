@@ -24,6 +24,7 @@ int max_runners = 4;
 int worker_wait = 5 * 60'000; // ms
 char* rollup_as_of = nullptr;
 char* archives = nullptr;
+char* imports = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
@@ -102,6 +103,11 @@ const char* archive_directory() noexcept
     return archives;
 }
 
+const char* import_directory() noexcept
+{
+    return imports;
+}
+
 void define_settings()
 {
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
@@ -153,6 +159,9 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
                                "An absolute path on the server; empty means that there are no archive files.",
                                &archives, "", PGC_SUSET, 0, check_directory, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.import_directory", "Directory that files are loaded from.",
+                               "An absolute path on the server; empty means that no file is.", &imports, "", PGC_SUSET,
+                               0, check_directory, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
                                "Set by the functions that run queries of a rollup: its name and the functions that its "
                                "query used when it was made, as an array; empty means that nothing is checked.",

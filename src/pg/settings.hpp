@@ -18,6 +18,8 @@ bool is_erasing() noexcept;
 
 // Below it are the files of archives; empty where there shall be none.
 const char* archive_directory() noexcept;
+// Below it are the files that may be loaded; empty where none may.
+const char* import_directory() noexcept;
 // The rollup that is at work, and what its queries may call, as the text of an array: see src/pg/held_query.hpp.
 const char* rollup_uses() noexcept;
 

@@ -27,7 +27,7 @@ ETL_FUNCTION(etl_archive_list, args)
 {
     pg::result_set result{args};
     require_archive_access(archive_access::read);
-    const foreign_descriptors descriptors{2};
+    const pg::foreign_descriptors descriptors{2};
     for (const listed_file& file : list_archive_files(archive_root(), pg::poll)) {
         std::array values{pg::make_text("file://" + file.path), Int64GetDatum(static_cast<std::int64_t>(file.bytes)),
                           TimestampTzGetDatum(file.changed - epoch)};
@@ -41,7 +41,7 @@ ETL_FUNCTION(etl_archive_remove, args)
 {
     const auto location = args.get<std::string_view>(0);
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{2};
+    const pg::foreign_descriptors descriptors{2};
     return args.result(remove_archive_file(file_path::parse(archive_files, location, archive_root())));
 }
 
@@ -49,7 +49,7 @@ ETL_FUNCTION(etl_archive_sweep, args)
 {
     const auto location = args.get<std::string_view>(0);
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{3};
+    const pg::foreign_descriptors descriptors{3};
     return args.result(sweep_archive_file(file_path::parse(archive_files, location, archive_root()), pg::poll));
 }
 
@@ -57,7 +57,7 @@ ETL_FUNCTION(etl_require_archive_folder, args)
 {
     const std::string inside = std::string{args.get<std::string_view>(0)} + "/file";
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{2};
+    const pg::foreign_descriptors descriptors{2};
     try {
         open_folder(file_path::parse(archive_files, inside, archive_root()), missing_folders::refuse);
     } catch (const error& e) {

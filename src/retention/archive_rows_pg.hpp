@@ -40,10 +40,10 @@ class archive_rows_in {
     void convert();
     static void tell_line(void* rows);
 
-    foreign_descriptors descriptors_;
+    pg::foreign_descriptors descriptors_;
     std::string name_;
     source_file file_;
-    sha256_watcher hash_;
+    pg::sha256_watcher hash_;
     watched_source hashed_;
     std::unique_ptr<byte_source> decompressor_;
     record_cutter records_;

@@ -121,7 +121,7 @@ struct written_file {
 written_file write_rows(new_archive_file& file, archive_format format, const std::string& query,
                         std::string& description)
 {
-    sha256_watcher hash;
+    pg::sha256_watcher hash;
     watched_sink hashed{file, hash};
     const auto compressor = make_compressor(format.packed, hashed);
     byte_digest text;
@@ -149,7 +149,7 @@ void reread(const file_path& path, archive_format format, const written_file& wr
 {
     source_file file{path, pg::poll};
     file.forget_cached();
-    sha256_watcher hash;
+    pg::sha256_watcher hash;
     watched_source hashed{file, hash};
     const auto decompressor = make_decompressor(format.packed, hashed, path.subject());
     byte_digest text;
@@ -200,7 +200,7 @@ ETL_FUNCTION(etl_archive_write, args)
         const pg::spi_session session;
         const pg::portable_settings settings;
         pg::require_select(query, "query", "Give one SELECT, without a semicolon.");
-        const foreign_descriptors descriptors{3};
+        const pg::foreign_descriptors descriptors{3};
         watched_new_file file{path, pg::poll};
         written = write_rows(file.file(), format, query, description);
         reread(path, format, written);
