@@ -29,7 +29,7 @@ packages_of() {
     case $1 in
         build)
             echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev libutf8proc-dev libgeographiclib-dev \
-                libzstd-dev zlib1g-dev libicu-dev "postgresql-server-dev-$2"
+                libzstd-dev zlib1g-dev libicu-dev libsimdjson-dev "postgresql-server-dev-$2"
             ;;
         server) echo "$pg" "$pg-cron" ;;
         test)
