@@ -272,14 +272,15 @@ void bulk_insert::write(HeapTuple* rows, int count, int& at)
         while (next < count && next - first < batch_rows && bytes < batch_bytes) {
             bytes += rows[next++]->t_len;
         }
-        at = first;
-        write_batch(rows + first, next - first, at);
+        at = -1;
+        write_batch(rows, first, next - first, at);
         first = next;
     }
     ExecCloseIndices(result_);
+    result_->ri_NumIndices = 0;
 }
 
-void bulk_insert::write_batch(HeapTuple* rows, int count, int& at)
+void bulk_insert::write_batch(HeapTuple* rows, int first, int count, int& at)
 {
     for (int i = 0; i < count; ++i) {
         if (slots_[i] == nullptr) {
@@ -287,14 +288,13 @@ void bulk_insert::write_batch(HeapTuple* rows, int count, int& at)
             slots_[i] = MakeSingleTupleTableSlot(columns_, &TTSOpsHeapTuple);
             MemoryContextSwitchTo(caller);
         }
-        ExecStoreHeapTuple(rows[i], slots_[i], false);
+        ExecStoreHeapTuple(rows[first + i], slots_[i], false);
         slots_[i]->tts_tableOid = RelationGetRelid(table_);
     }
     MemoryContext caller = MemoryContextSwitchTo(scratch_); // writing leaves its lists and pages behind
     const CommandId command = GetCurrentCommandId(true);
     state_->es_output_cid = command;
     table_multi_insert(table_, slots_, count, command, options, nullptr);
-    const int first = at;
     for (int i = 0; result_->ri_NumIndices > 0 && i < count; ++i) {
         at = first + i;
         ResetPerTupleExprContext(state_);
@@ -315,6 +315,7 @@ void bulk_insert::finish()
     }
     ExecDropSingleTupleTableSlot(row_);
     ExecResetTupleTable(state_->es_tupleTable, false);
+    result_->ri_NumIndices = 0; // of a write that was rolled back
     ExecCloseResultRelations(state_);
     ExecCloseRangeTableRelations(state_);
     FreeExecutorState(state_);

@@ -42,7 +42,7 @@ class bulk_insert {
     // A row in a memory context, ready to be written; nullptr where the table refuses it.
     HeapTuple form(const Datum* values, const bool* nulls, MemoryContext into, refused_row& why);
 
-    // Rows that were formed, in their order. `at` is always the number of the one that is at work. What it opens it also
+    // Rows that were formed, in their order. `at` is the number of the one that is at work, -1 where it cannot be told. What it opens it also
     // closes, so that it may be called in a subtransaction which is rolled back.
     void write(HeapTuple* rows, int count, int& at);
 
@@ -66,7 +66,7 @@ class bulk_insert {
     bool is_given(int attribute) const noexcept;
     void complete(const Datum* values, const bool* nulls);
     bool is_refused(refused_row& why);
-    void write_batch(HeapTuple* rows, int count, int& at);
+    void write_batch(HeapTuple* rows, int first, int count, int& at);
 
     Relation table_;
     const int* given_;
