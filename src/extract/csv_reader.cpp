@@ -16,7 +16,7 @@ constexpr std::string_view utf8_mark = "\xef\xbb\xbf";
 constexpr std::size_t kept_of_long_line = 8192;
 
 // Bytes at which something may happen. Without quotes the line ends stand in for them.
-std::array<char, special_bytes::most> special_of(const csv_dialect& dialect) noexcept
+std::array<char, 5> special_of(const csv_dialect& dialect) noexcept
 {
     const bool has_quotes = dialect.quote != '\0';
     return {dialect.delimiter, '\n', '\r', has_quotes ? dialect.quote : '\n', has_quotes ? dialect.escape : '\n'};
@@ -45,44 +45,21 @@ void csv_dialect::require_sound() const
 }
 
 csv_reader::csv_reader(byte_source& from, csv_dialect dialect, csv_limits limits)
-    : from_{from}, dialect_{dialect}, limits_{limits}, special_{special_of(dialect)}
+    : dialect_{dialect}, limits_{limits}, special_{special_of(dialect)}, window_{
+                                                                             from,
+                                                                             std::max(limits.buffer, utf8_mark.size()),
+                                                                             limits.record}
 {
+    static_assert(byte_window::padding >= special_bytes<5>::block);
     dialect_.require_sound();
-    limits_.buffer = std::max(limits_.buffer, utf8_mark.size());
-}
-
-// Brings the bytes that are left to the front, and reads on until there is no room; twice of it, where they have taken
-// more than a half. So a long record is looked at anew as often as it doubles the buffer, whatever pieces the source
-// gives.
-void csv_reader::fill()
-{
-    const auto kept = static_cast<std::size_t>(end_ - at_);
-    const std::size_t room =
-        std::max(limits_.buffer, std::min(2 * kept, limits_.record + limits_.buffer)) + special_bytes::block;
-    if (room > buffer_.size()) {
-        std::vector<char> larger(room);
-        std::copy(at_, end_, larger.begin());
-        buffer_ = std::move(larger);
-    } else {
-        std::copy(at_, end_, buffer_.begin());
-    }
-    char* to = buffer_.data() + kept;
-    char* const stop = buffer_.data() + buffer_.size() - special_bytes::block;
-    while (to < stop && !is_last_) {
-        const std::size_t count = from_.read({to, static_cast<std::size_t>(stop - to)});
-        is_last_ = count == 0;
-        to += count;
-    }
-    at_ = buffer_.data();
-    end_ = to;
 }
 
 void csv_reader::begin()
 {
     begun_ = true;
-    fill();
-    if (std::string_view{at_, static_cast<std::size_t>(end_ - at_)}.starts_with(utf8_mark)) {
-        at_ += utf8_mark.size();
+    window_.fill();
+    if (window_.text().starts_with(utf8_mark)) {
+        window_.pass(window_.begin() + utf8_mark.size());
     }
 }
 
@@ -93,7 +70,7 @@ csv_reader::outcome csv_reader::next()
     }
     for (;;) {
         line_ = next_line_;
-        if (at_ == end_ && is_last_) {
+        if (window_.begin() == window_.end() && window_.is_last()) {
             return outcome::end;
         }
         switch (parse()) {
@@ -103,11 +80,11 @@ csv_reader::outcome csv_reader::next()
         case parsed::wrong:
             return fail();
         case parsed::unfinished:
-            if (static_cast<std::size_t>(end_ - at_) >= limits_.record) {
+            if (window_.size() >= limits_.record) {
                 is_wrong("the record is longer than " + std::to_string(limits_.record) + " bytes", line_, 0);
                 return fail();
             }
-            fill();
+            window_.fill();
         }
     }
 }
@@ -117,8 +94,8 @@ csv_reader::parsed csv_reader::parse()
     values_.clear();
     escaped_.clear();
     inner_lines_ = 0;
-    special_.begin(at_, end_);
-    const char* at = at_;
+    special_.begin(window_.begin(), window_.end());
+    const char* at = window_.begin();
     for (;;) {
         if (values_.size() == limits_.values) {
             return is_wrong("the record has more than " + std::to_string(limits_.values) + " values", line_, 0);
@@ -127,7 +104,7 @@ csv_reader::parsed csv_reader::parse()
         if (value != parsed::whole) {
             return value;
         }
-        if (at == end_ || *at != dialect_.delimiter) {
+        if (at == window_.end() || *at != dialect_.delimiter) {
             return parse_end(at);
         }
         ++at;
@@ -137,13 +114,13 @@ csv_reader::parsed csv_reader::parse()
 // Leaves `at` on the delimiter or line end behind the value, or at the end.
 csv_reader::parsed csv_reader::parse_value(const char*& at)
 {
-    if (at < end_ && *at == dialect_.quote && dialect_.quote != '\0') {
+    if (at < window_.end() && *at == dialect_.quote && dialect_.quote != '\0') {
         return parse_quoted(at);
     }
     const char* const begin = at;
     do {
         at = special_.next();
-    } while (at < end_ && *at != dialect_.delimiter && !is_line_end(*at));
+    } while (at < window_.end() && *at != dialect_.delimiter && !is_line_end(*at));
     values_.push_back({{begin, static_cast<std::size_t>(at - begin)}, false});
     return parsed::whole;
 }
@@ -156,11 +133,11 @@ csv_reader::parsed csv_reader::parse_quoted(const char*& at)
     for (bool has_escapes = false;;) {
         const char* const found = special_.next();
         // What the next byte is decides; it may come later.
-        const bool is_cut = found == end_ || (found + 1 == end_ && !is_last_);
+        const bool is_cut = found == window_.end() || (found + 1 == window_.end() && !window_.is_last());
         if (is_cut) {
             return ends_without("the quoted value has no end");
         }
-        const char next = found + 1 < end_ ? found[1] : '\0';
+        const char next = found + 1 < window_.end() ? found[1] : '\0';
         if (*found == dialect_.escape && (next == dialect_.quote || next == dialect_.escape)) {
             special_.next();
             has_escapes = true;
@@ -175,10 +152,10 @@ csv_reader::parsed csv_reader::parse_quoted(const char*& at)
             ++inner_lines_;
         }
     }
-    if (at < end_ && *at != dialect_.delimiter && !is_line_end(*at)) {
+    if (at < window_.end() && *at != dialect_.delimiter && !is_line_end(*at)) {
         return is_wrong("the value goes on behind its closing quote", line_ + inner_lines_, values_.size());
     }
-    if (at < end_) {
+    if (at < window_.end()) {
         special_.next(); // the delimiter or the line end
     }
     return parsed::whole;
@@ -186,17 +163,19 @@ csv_reader::parsed csv_reader::parse_quoted(const char*& at)
 
 csv_reader::parsed csv_reader::ends_without(const char* what)
 {
-    return is_last_ ? is_wrong(what, line_ + inner_before_, values_.size() + 1) : parsed::unfinished;
+    return window_.is_last() ? is_wrong(what, line_ + inner_before_, values_.size() + 1) : parsed::unfinished;
 }
 
 // At a line end, or the end.
 csv_reader::parsed csv_reader::parse_end(const char* at)
 {
-    if (!is_last_ && (at == end_ || (*at == '\r' && at + 1 == end_))) {
+    if (!window_.is_last() && (at == window_.end() || (*at == '\r' && at + 1 == window_.end()))) {
         return parsed::unfinished;
     }
-    text_ = {at_, static_cast<std::size_t>(at - at_)};
-    behind_ = at == end_ ? end_ : *at == '\r' && at + 1 < end_ && at[1] == '\n' ? at + 2 : at + 1;
+    text_ = {window_.begin(), static_cast<std::size_t>(at - window_.begin())};
+    behind_ = at == window_.end()                                      ? window_.end()
+              : *at == '\r' && at + 1 < window_.end() && at[1] == '\n' ? at + 2
+                                                                       : at + 1;
     return parsed::whole;
 }
 
@@ -211,7 +190,7 @@ void csv_reader::finish()
     if (!escaped_.empty()) {
         unescape();
     }
-    at_ = behind_;
+    window_.pass(behind_);
     next_line_ += inner_lines_ + 1;
 }
 
@@ -236,36 +215,36 @@ void csv_reader::unescape()
 csv_reader::outcome csv_reader::fail()
 {
     const char* end = line_end();
-    while (!is_last_ && end_ - end <= 1) { // not there yet, or a CR whose LF may come
-        if (static_cast<std::size_t>(end_ - at_) >= limits_.record) {
+    while (!window_.is_last() && window_.end() - end <= 1) { // not there yet, or a CR whose LF may come
+        if (window_.size() >= limits_.record) {
             pass_long_line();
             return outcome::fault;
         }
-        fill();
+        window_.fill();
         end = line_end();
     }
     parse_end(end);
-    at_ = behind_;
+    window_.pass(behind_);
     ++next_line_;
     return outcome::fault;
 }
 
 const char* csv_reader::line_end() const noexcept
 {
-    return std::find_if(at_, end_, is_line_end);
+    return std::find_if(window_.begin(), window_.end(), is_line_end);
 }
 
 void csv_reader::pass_long_line()
 {
-    cut_.assign(at_, std::min(kept_of_long_line, static_cast<std::size_t>(end_ - at_)));
+    cut_.assign(window_.begin(), std::min(kept_of_long_line, window_.size()));
     const char* end = line_end();
-    while (!is_last_ && end_ - end <= 1) {
-        at_ = end; // with a CR that may be half of an end
-        fill();
+    while (!window_.is_last() && window_.end() - end <= 1) {
+        window_.pass(end); // with a CR that may be half of an end
+        window_.fill();
         end = line_end();
     }
     parse_end(end);
-    at_ = behind_;
+    window_.pass(behind_);
     ++next_line_;
     text_ = cut_;
 }

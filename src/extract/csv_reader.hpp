@@ -11,7 +11,7 @@
 // business, and so is what they are made of: the reader knows only bytes, in an encoding that ASCII is a part of.
 #pragma once
 
-#include "core/byte_stream.hpp"
+#include "extract/byte_window.hpp"
 #include "extract/special_bytes.hpp"
 
 #include <cstddef>
@@ -74,7 +74,6 @@ class csv_reader {
     enum class parsed { whole, unfinished, wrong };
 
     void begin();
-    void fill();
     parsed parse();
     parsed parse_value(const char*& at);
     parsed parse_quoted(const char*& at);
@@ -87,16 +86,12 @@ class csv_reader {
     const char* line_end() const noexcept;
     void pass_long_line();
 
-    byte_source& from_;
     csv_dialect dialect_;
     csv_limits limits_;
-    special_bytes special_;
+    special_bytes<5> special_;
 
-    std::vector<char> buffer_;  // with a block of special_bytes behind what may be read
-    const char* at_ = nullptr;  // where the next record begins
-    const char* end_ = nullptr; // of what was read
+    byte_window window_; // begins with the next record
     bool begun_ = false;
-    bool is_last_ = false; // nothing follows the end
 
     std::vector<csv_value> values_;
     std::vector<std::size_t> escaped_; // those of them that hold escapes

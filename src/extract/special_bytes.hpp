@@ -14,12 +14,11 @@
 
 namespace etl {
 
+template <std::size_t most>
 class special_bytes {
   public:
     static constexpr std::size_t block = 64;
-    static constexpr std::size_t most = 5;
 
-    // Fewer are given by naming one of them again.
     explicit special_bytes(const std::array<char, most>& bytes) noexcept : bytes_{bytes} {}
 
     // Looks from a place on. Up to a block behind the end must be readable, whatever stands there.
