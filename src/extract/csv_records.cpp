@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/file_error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 #include "extract/header_names.hpp"
 
@@ -129,6 +130,16 @@ bool csv_records::next()
         take_values();
     }
     return true;
+}
+
+std::string_view csv_records::as_json(names_fn names)
+{
+    json object = json::object();
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        object[names_[i]] = fields_[i].is_given() ? json(names(fields_[i].text)) : json{};
+    }
+    json_ = object.dump();
+    return json_;
 }
 
 void csv_records::take_values()

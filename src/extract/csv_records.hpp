@@ -13,6 +13,7 @@ class csv_records final : public load_records {
     bool next() override;
     std::uint64_t line() const noexcept override { return reader_.line(); }
     std::string_view text() const noexcept override { return reader_.text(); }
+    std::string_view as_json(names_fn names) override;
 
   private:
     csv_reader::outcome next_line();
@@ -27,6 +28,7 @@ class csv_records final : public load_records {
     bool has_first_ = false;         // the line that was looked at is a record
     csv_reader::outcome first_ = csv_reader::outcome::end;
     std::vector<column_text> fields_;
+    std::string json_;
 };
 
 } // namespace etl

@@ -58,8 +58,8 @@ struct record_reader::parts {
 
     [[noreturn]] void refuse(const char* place, const char* why) const
     {
-        throw error(sqlstate::invalid_text_representation, "the record is not JSON",
-                    "At byte " + std::to_string(place - text.data() + 1) + ": " + why + ".");
+        throw bad_record(sqlstate::invalid_text_representation, "the record is not JSON",
+                         "At byte " + std::to_string(place - text.data() + 1) + ": " + why + ".");
     }
 
     const char* place()
@@ -237,8 +237,8 @@ struct record_reader::parts {
     void container(Holder& from, std::string_view token, int node, int depth)
     {
         if (depth > deepest) {
-            throw error(sqlstate::program_limit_exceeded,
-                        "the record nests deeper than " + std::to_string(deepest) + " levels");
+            throw bad_record(sqlstate::program_limit_exceeded,
+                             "the record nests deeper than " + std::to_string(deepest) + " levels");
         }
         const bool is_object = token[0] == '{';
         if (is_object) {

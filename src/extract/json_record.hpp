@@ -15,6 +15,12 @@
 
 namespace etl {
 
+// Why a text is no record.
+class bad_record : public error {
+  public:
+    using error::error;
+};
+
 class record_reader {
   public:
     static constexpr int deepest = 1000; // levels of a record
@@ -25,8 +31,8 @@ class record_reader {
     record_reader(const record_reader&) = delete;
     record_reader& operator=(const record_reader&) = delete;
 
-    // The values by the slots of the tree, valid until the next call. Throws 22P02 for a text that is not JSON, with
-    // the place in the detail, and 54000 for one that nests too deeply.
+    // The values by the slots of the tree, valid until the next call. Throws a bad_record: 22P02 for a text that is not
+    // JSON, with the place in the detail, and 54000 for one that nests too deeply.
     std::span<const column_text> read(std::string_view record);
 
   private:

@@ -13,6 +13,7 @@ class json_records final : public load_records {
     bool next() override;
     std::uint64_t line() const noexcept override { return texts_->line(); }
     std::string_view text() const noexcept override { return texts_->text(); }
+    std::string_view as_json(names_fn) override { return texts_->text(); }
 
   private:
     std::unique_ptr<json_texts> texts_;

@@ -1,6 +1,7 @@
 #include "extract/json_text.hpp"
 
 #include "core/hex.hpp"
+#include "core/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +68,15 @@ void append_utf8(char32_t c, std::string& into)
         into += tail(12);
         into += tail(6);
         into += tail(0);
+    }
+}
+
+void append_unit(unsigned unit, std::string& into)
+{
+    constexpr char digits[] = "0123456789abcdef";
+    into += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        into += digits[unit >> shift & 15];
     }
 }
 
@@ -186,13 +196,10 @@ text_fault unescape_json(std::string_view text, std::string& into)
 
 void append_json_string(std::string_view text, std::string& into)
 {
-    constexpr char digits[] = "0123456789abcdef";
     into += '"';
     for (const char c : text) {
         if (static_cast<unsigned char>(c) < 0x20) {
-            into += "\\u00";
-            into += digits[c >> 4];
-            into += digits[c & 15];
+            append_unit(static_cast<unsigned char>(c), into);
         } else {
             if (c == '"' || c == '\\') {
                 into += '\\';
@@ -201,6 +208,24 @@ void append_json_string(std::string_view text, std::string& into)
         }
     }
     into += '"';
+}
+
+std::string ascii_json(std::string_view text)
+{
+    std::string made;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto [value, size] = decode_at(text, at);
+        at += size;
+        if (value < 0x80 || !is_character(value)) {
+            made += value < 0x80 ? static_cast<char>(value) : '?';
+        } else if (value < 0x10000) {
+            append_unit(static_cast<unsigned>(value), made);
+        } else {
+            append_unit(0xD800 + ((static_cast<unsigned>(value) - 0x10000) >> 10), made);
+            append_unit(0xDC00 + ((static_cast<unsigned>(value) - 0x10000) & 0x3FF), made);
+        }
+    }
+    return made;
 }
 
 } // namespace etl

@@ -22,4 +22,7 @@ text_fault unescape_json(std::string_view text, std::string& into);
 // The text as a JSON string, with its quotes, at the end of `into`.
 void append_json_string(std::string_view text, std::string& into);
 
+// The same JSON in ASCII: what is beyond it becomes escapes. The text is in UTF-8.
+std::string ascii_json(std::string_view text);
+
 } // namespace etl

@@ -72,8 +72,8 @@ loaded load(const load_job& job, const std::optional<file_path>& path, std::stri
     opened_table into{stage};
     const pg::spi_session spi;
     load_source source{raw_source(path, content), {job.packed, job.encoding}, name};
-    const auto records = make_load_records(source, job, columns_to_load(target.get()), name_of_text);
-    row_loader loader{job, target.get(), into.get(), *records, name};
+    const auto records = make_load_records(source, job, mappable_columns(target.get()), name_of_text);
+    row_loader loader{job, target.get(), into.get(), *records, name, name_of_text};
     loader.run();
     loaded made{loader.total(), source.bytes(), source.hash(), loader.columns(), loader.errors()};
     into.close();

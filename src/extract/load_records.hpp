@@ -26,6 +26,9 @@ struct record_fault {
     std::string column; // of the content or of the table; empty where it is a matter of the whole record
 };
 
+// A text of the content in UTF-8; throws where it is no text.
+using names_fn = std::string (*)(std::string_view text);
+
 class load_records {
   public:
     virtual ~load_records() = default;
@@ -42,9 +45,12 @@ class load_records {
     // What is wrong with it as a whole; nullptr where it has values.
     const record_fault* fault() const noexcept { return fault_ ? &*fault_ : nullptr; }
 
+    // The whole record as a JSON object, for rules with expressions; valid as long as it is.
+    virtual std::string_view as_json(names_fn names) = 0;
+
     // By the rules.
     std::span<const column_text> values() const noexcept { return values_; }
-    const std::vector<column_rule>& rules() const noexcept { return mapping_->rules(); }
+    const mapping& mapped() const noexcept { return *mapping_; }
 
   protected:
     load_records() = default;
@@ -56,10 +62,8 @@ class load_records {
 };
 
 // Reads what comes before the first record. The columns are those that a load may fill. Everything is in the encoding of
-// the content but the columns and the rules, which are in UTF-8, as names() makes it of a text of the content; it throws
-// where there is none. Throws 22P04 for content that is not what the job says, 42703 for a column that is in the one and
+// the content but the columns and the rules, which are in UTF-8, as names() makes it of a text of the content. Throws 22P04 for content that is not what the job says, 42703 for a column that is in the one and
 // not in the other, and 42701 for two of one name.
-using names_fn = std::string (*)(std::string_view text);
 std::unique_ptr<load_records> make_load_records(byte_source& from, const load_job& job,
                                                 std::span<const std::string> columns, names_fn names);
 

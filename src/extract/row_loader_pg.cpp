@@ -50,53 +50,37 @@ Datum text_datum(const std::string& text)
 
 } // namespace
 
-std::vector<std::string> columns_to_load(Relation table)
+row_loader::row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source,
+                       names_fn names)
+    : job_{job}, records_{records}, source_{std::move(source)}, names_{names}, input_{table, records.mapped()},
+      isolates_{job.bad_rows != load_job::bad_rows_are::errors}
 {
-    std::vector<std::string> made;
-    const TupleDesc row = RelationGetDescr(table);
-    for (int i = 0; i < row->natts; ++i) {
-        const Form_pg_attribute column = TupleDescAttr(row, i);
-        if (!column->attisdropped && column->attgenerated == '\0' && column->attidentity != ATTRIBUTE_IDENTITY_ALWAYS) {
-            made.emplace_back(pg::as_utf8(NameStr(column->attname)));
-        }
+    const auto& rules = records.mapped().rules();
+    for (const column_rule& rule : rules) {
+        required_.push_back(std::ranges::find(job.required, rule.column) != job.required.end());
     }
-    return made;
-}
-
-row_loader::row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source)
-    : job_{job}, table_{table}, records_{records}, source_{std::move(source)}, isolates_{job.bad_rows !=
-                                                                                         load_job::bad_rows_are::errors}
-{
-    find_columns(into);
+    computes_ = std::ranges::any_of(rules, [](const column_rule& rule) { return !rule.sql.empty(); });
+    given_ = attributes_in(into);
     sink_ = make_row_sink(into, given_);
-    values_.resize(columns_.size());
-    nulls_ = std::make_unique<bool[]>(columns_.size());
 }
 
 // Tables of the same columns may number them otherwise.
-void row_loader::find_columns(Relation into)
+std::vector<int> row_loader::attributes_in(Relation into) const
 {
-    const TupleDesc row = RelationGetDescr(table_);
-    for (const column_rule& rule : records_.rules()) {
-        for (int i = 0; i < row->natts; ++i) {
-            const Form_pg_attribute attribute = TupleDescAttr(row, i);
-            if (attribute->attisdropped || pg::as_utf8(NameStr(attribute->attname)) != rule.column) {
-                continue;
-            }
-            const bool is_required =
-                rule.required || std::ranges::find(job_.required, rule.column) != job_.required.end();
-            columns_.push_back(
-                {rule.column, i, is_required, pg::value_input{attribute->atttypid, attribute->atttypmod}});
-            given_.push_back(
-                pg::call([=] { return get_attnum(RelationGetRelid(into), NameStr(attribute->attname)) - 1; }));
-        }
+    std::vector<int> made;
+    for (const column_rule& rule : records_.mapped().rules()) {
+        const std::string name{pg::from_utf8(rule.column)};
+        made.push_back(pg::call([into, of = name.c_str()] { return get_attnum(RelationGetRelid(into), of); }) - 1);
     }
+    return made;
 }
 
 std::vector<std::string> row_loader::columns() const
 {
     std::vector<std::string> made;
-    std::ranges::transform(columns_, std::back_inserter(made), &column::name);
+    for (const column_rule& rule : records_.mapped().rules()) {
+        made.emplace_back(pg::from_utf8(rule.column));
+    }
     return made;
 }
 
@@ -176,9 +160,10 @@ void row_loader::check_text(record_fault& fault) const
              not_in_repertoire,
              records_.line(),
              {}};
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const auto& rules = records_.mapped().rules();
+    for (std::size_t i = 0; i < rules.size(); ++i) {
         if (!is_text(records_.values()[i].text)) {
-            fault.column = columns_[i].name;
+            fault.column = rules[i].column;
             return;
         }
     }
@@ -186,25 +171,23 @@ void row_loader::check_text(record_fault& fault) const
 
 bool row_loader::convert(record_fault& fault)
 {
-    const auto values = records_.values();
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-        column& one = columns_[i];
-        nulls_[i] = !values[i].is_given();
-        const auto wrong = nulls_[i] ? one.input.read_null(batch_) : one.input.read(values[i].text, batch_, values_[i]);
-        if (wrong) {
-            fault = {wrong->message, wrong->detail, wrong->sqlstate, records_.line(), one.name};
-            return false;
-        }
-        if (nulls_[i] && one.is_required) {
-            fault = {
-                "required column " + in_quotes(one.name) + " has no value", {}, "23502", records_.line(), one.name};
+    const std::string_view record = computes_ ? records_.as_json(names_) : std::string_view{};
+    if (auto wrong = input_.read(records_.values(), record, batch_)) {
+        fault = {std::move(wrong->reason), {}, std::move(wrong->sqlstate), records_.line(), std::move(wrong->column)};
+        return false;
+    }
+    for (std::size_t i = 0; i < required_.size(); ++i) {
+        if (required_[i] && input_.nulls()[i]) {
+            const std::string& name = records_.mapped().rules()[i].column;
+            fault = {"column " + in_quotes(name) + " is required", {}, "23502", records_.line(), name};
             return false;
         }
     }
     pg::refused_row why = {};
     HeapTuple row = nullptr;
     const auto wrong = batch_.attempt([this, &row, &why] {
-        pg::with_locked_role([&] { row = sink_->form(values_.data(), nulls_.get(), waiting_.memory(), why); });
+        pg::with_locked_role(
+            [&] { row = sink_->form(input_.values().data(), input_.nulls(), waiting_.memory(), why); });
     });
     if (wrong) {
         fault = {wrong->message, wrong->detail, wrong->sqlstate, records_.line(), {}};

@@ -4,6 +4,7 @@
 #include "extract/load_job.hpp"
 #include "extract/load_records.hpp"
 #include "extract/load_rows_pg.hpp"
+#include "extract/row_input_pg.hpp"
 #include "pg/soft_input.hpp"
 
 #include <cstdint>
@@ -11,9 +12,6 @@
 #include <vector>
 
 namespace etl {
-
-// Columns of a table that a load may fill: neither dropped, nor generated, nor an identity that is always made.
-std::vector<std::string> columns_to_load(Relation table);
 
 class row_loader {
   public:
@@ -26,7 +24,8 @@ class row_loader {
 
     // All of them must outlive it. Rows are made for the table and go into it, or into another one that has its columns.
     // `source` is what messages call the content. Needs an SPI session.
-    row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source);
+    row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source,
+               names_fn names);
 
     void run();
 
@@ -37,12 +36,6 @@ class row_loader {
     std::string errors() const;
 
   private:
-    struct column {
-        std::string name; // as the table has it
-        int attribute;
-        bool is_required;
-        pg::value_input input;
-    };
     struct rejected {
         std::uint64_t ordinal;
         std::uint64_t line;
@@ -50,7 +43,7 @@ class row_loader {
         std::string text;
     };
 
-    void find_columns(Relation into);
+    std::vector<int> attributes_in(Relation into) const;
     bool fill();
     void take_record();
     void keep_batch();
@@ -66,18 +59,18 @@ class row_loader {
     static void tell_place(void* self);
 
     const load_job& job_;
-    Relation table_;
     load_records& records_;
     std::string source_;
-    std::vector<column> columns_;
+    names_fn names_;
+    row_input input_;
     std::vector<int> given_;
+    std::vector<bool> required_;
+    bool computes_;
     std::unique_ptr<row_sink> sink_;
     bool isolates_;
     waiting_rows waiting_;
     pg::scratch_context scratch_; // of a record
     pg::soft_batch batch_;
-    std::vector<Datum> values_;
-    std::unique_ptr<bool[]> nulls_;
     counts counts_;
     std::vector<rejected> rejected_; // of the batch at work
     std::vector<record_fault> first_faults_;

@@ -250,4 +250,15 @@ std::string_view write_formatted(value_format format, std::string_view value, st
     }
 }
 
+bool write_whole_number(std::string_view value, std::string& into)
+{
+    const auto number = shift_number(value, 0);
+    if (!number || number->fraction.find_first_not_of('0') != std::string::npos) {
+        return false;
+    }
+    into += number->is_negative ? "-" : "";
+    into += number->whole.empty() ? "0" : number->whole;
+    return true;
+}
+
 } // namespace etl

@@ -27,4 +27,8 @@ enum class value_format : std::uint8_t {
 // otherwise what is wrong with the value. Not for patterns.
 std::string_view write_formatted(value_format format, std::string_view value, std::string& into);
 
+// Writes the digits of a JSON number that is whole (1.0, 12e3), as the types of integers read it; false where it is not,
+// or has more than some hundred digits.
+bool write_whole_number(std::string_view value, std::string& into);
+
 } // namespace etl

@@ -59,9 +59,8 @@ caught_error subtransaction::roll_back()
     if (is_nobodys_fault(raised->sqlerrcode)) {
         call([raised] { ReThrowError(raised); });
     }
-    const auto text = [](const char* of) { return std::string{of == nullptr ? "" : of}; };
-    return {text(raised->message), text(raised->detail), unpack_sql_state(raised->sqlerrcode),
-            text(raised->column_name)};
+    return {raised->message == nullptr ? "" : raised->message, raised->detail == nullptr ? "" : raised->detail,
+            unpack_sql_state(raised->sqlerrcode)};
 }
 
 } // namespace etl::pg

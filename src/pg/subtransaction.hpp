@@ -16,7 +16,6 @@ struct caught_error {
     std::string message;
     std::string detail;
     std::string sqlstate;
-    std::string column; // where the error names one
 };
 
 // Begun with the object. Exactly one of its functions ends it; where neither is called, the transaction's abort does.
