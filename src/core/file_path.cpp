@@ -53,7 +53,7 @@ std::string with_article(const char* name)
 {
     throw error(sqlstate::invalid_parameter_value,
                 in_quotes(location) + " is not the location of " + with_article(kind.name), std::move(detail),
-                "Write file:// and an absolute path, as in file:///archive/orders/2025.ndjson.zst.");
+                kind.hint);
 }
 
 } // namespace

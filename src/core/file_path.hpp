@@ -7,10 +7,11 @@
 
 namespace etl {
 
-// A kind of files, as messages call it, and the setting that names its directory.
+// A kind of files, as messages call it, the setting that names its directory, and the hint how to name one.
 struct file_kind {
     const char* name;
     const char* setting;
+    const char* hint;
 };
 
 struct file_path {

@@ -19,6 +19,13 @@ COMMENT ON FUNCTION etl._load(jsonb, text, bytea, regclass, regclass) IS
     'rejected; the bytes and the SHA-256 of the content; the columns that it gives; the first faults. job: how it is '
     'written, and the number of the batch that rejected lines are kept for.';
 
+CREATE FUNCTION etl._require_load_job(job jsonb)
+RETURNS void
+LANGUAGE C IMMUTABLE
+AS 'MODULE_PATHNAME', 'etl_require_load_job';
+COMMENT ON FUNCTION etl._require_load_job(jsonb) IS
+    'Checks what etl._load is told about how a content is written (22023).';
+
 CREATE FUNCTION etl._loaded_rows()
 RETURNS SETOF record
 LANGUAGE C VOLATILE
@@ -253,6 +260,7 @@ DECLARE
     required CONSTANT jsonb := coalesce(job -> 'required', '[]') || coalesce(to_jsonb(key_columns), '[]');
 BEGIN
     PERFORM etl._require_flag(force, 'force');
+    PERFORM etl._require_load_job(job);
     PERFORM etl._check_load_target(target, write_mode, key_columns);
     known := etl._known_content(source, content, target);
     IF known IS NULL OR force THEN

@@ -1,4 +1,4 @@
-// etl._load, _content_hash: the content of a file or an argument into a table.
+// etl._load, _require_load_job, _file_bytes, _file_hash: the content of a file or an argument into a table.
 #include "core/file_error.hpp"
 #include "core/text.hpp"
 #include "extract/load_source_pg.hpp"
@@ -110,6 +110,13 @@ ETL_FUNCTION(etl_load, args)
                       pg::make_jsonb(made.errors)};
     std::array<bool, std::size(values)> nulls{};
     return pg::call([&] { return HeapTupleGetDatum(heap_form_tuple(type, values.data(), nulls.data())); });
+}
+
+ETL_FUNCTION(etl_require_load_job, args)
+{
+    const std::string_view text = pg::jsonb_text(args.given(0));
+    pg::with_errors_of_server([text] { return load_job::parse(pg::as_utf8(text)).batch; });
+    return args.null_result();
 }
 
 ETL_FUNCTION(etl_file_bytes, args)

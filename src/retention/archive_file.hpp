@@ -16,7 +16,9 @@
 
 namespace etl {
 
-inline constexpr file_kind archive_files{"archive file", "pg_etl.archive_directory"};
+inline constexpr file_kind archive_files{
+    "archive file", "pg_etl.archive_directory",
+    "Write file:// and an absolute path, as in file:///archive/orders/2025.ndjson.zst."};
 
 // Whether a file of this name is one that is, or was, being written to get the other name.
 bool is_temporary_name(std::string_view name, std::string_view final_name) noexcept;
