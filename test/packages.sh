@@ -29,12 +29,12 @@ packages_of() {
     case $1 in
         build)
             echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev libutf8proc-dev libgeographiclib-dev \
-                libzstd-dev zlib1g-dev libicu-dev libsimdjson-dev "postgresql-server-dev-$2"
+                libcurl4-openssl-dev libsimdjson-dev libzstd-dev zlib1g-dev libicu-dev "postgresql-server-dev-$2"
             ;;
         server) echo "$pg" "$pg-cron" ;;
         test)
             echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl \
-                libtest-json-schema-acceptance-perl
+                libtest-json-schema-acceptance-perl curl openssl python3
             ;;
         lint) echo clang-format clang-tidy shellcheck cmake libgtest-dev ;;
         bench) echo cmake libgtest-dev libbenchmark-dev ;;

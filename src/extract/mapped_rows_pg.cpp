@@ -114,9 +114,7 @@ void mapped_rows::map(Relation table, std::size_t records, const record_at& reco
                 keep_row(ordinal, input);
             }
         } catch (const bad_record& e) {
-            keep_reject(ordinal,
-                        {{}, std::string{e.what()} + (e.detail().empty() ? "" : ", " + e.detail()), e.sqlstate()},
-                        text);
+            keep_reject(ordinal, {{}, in_one_line(e.what(), e.detail()), e.sqlstate()}, text);
         }
     }
     batch.finish();

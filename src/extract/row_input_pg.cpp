@@ -94,10 +94,9 @@ std::string of_server(std::string text)
     return text;
 }
 
-// The message of a fault, with its detail.
 std::string told(const pg::value_fault& fault)
 {
-    return shown(fault.message) + (fault.detail.empty() ? "" : ", " + shown(fault.detail));
+    return in_one_line(shown(fault.message), shown(fault.detail));
 }
 
 // A value is named once: most messages of PostgreSQL have it.
@@ -121,6 +120,12 @@ std::string joined_paths(const column_rule& rule)
 }
 
 } // namespace
+
+std::string in_one_line(std::string message, std::string_view detail)
+{
+    detail.remove_suffix(detail.ends_with('.') ? 1 : 0);
+    return detail.empty() ? message : message + " (" + std::string{detail} + ")";
+}
 
 std::vector<std::string> mappable_columns(Relation table)
 {

@@ -27,6 +27,9 @@ struct row_fault {
     std::string sqlstate;
 };
 
+// A message of an error with its detail, which may be empty: message (detail).
+std::string in_one_line(std::string message, std::string_view detail);
+
 // The columns of a table that a mapping may fill, by their names and in their order.
 std::vector<std::string> mappable_columns(Relation table);
 

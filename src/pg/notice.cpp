@@ -12,6 +12,11 @@ void warn(const std::string& message, const std::string& detail, const std::stri
     });
 }
 
+void notice(const std::string& message)
+{
+    call([&] { ereport(NOTICE, (errmsg_internal("%s", message.c_str()))); });
+}
+
 void debug(const std::string& message, const std::string& detail)
 {
     call([&] { ereport(DEBUG1, (errmsg_internal("%s", message.c_str()), errdetail_internal("%s", detail.c_str()))); });

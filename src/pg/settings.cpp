@@ -1,6 +1,6 @@
 #include "pg/settings.hpp"
 
-#include "pg/postgres.hpp"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include <utils/guc.h>
@@ -25,6 +25,7 @@ int worker_wait = 5 * 60'000; // ms
 char* rollup_as_of = nullptr;
 char* archives = nullptr;
 char* imports = nullptr;
+char* hosts = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
 bool erasing = false;
@@ -51,6 +52,20 @@ bool check_directory(char** value, void**, GucSource)
         return false;
     }
     return true;
+}
+
+bool check_hosts(char** value, void**, GucSource)
+{
+    failure why;
+    try {
+        require_host_list(*value);
+        return true;
+    } catch (...) {
+        describe_current_exception(why);
+    }
+    GUC_check_errdetail("%s", why.message);
+    GUC_check_errhint("%s", why.hint);
+    return false;
 }
 
 void define_memory(const char* name, const char* what, const char* otherwise, int* kilobytes, int least)
@@ -108,6 +123,11 @@ const char* import_directory() noexcept
     return imports;
 }
 
+const char* allowed_hosts() noexcept
+{
+    return hosts;
+}
+
 void define_settings()
 {
     DefineCustomBoolVariable("pg_etl.progress", "Reports the progress of procedures that work in batches.",
@@ -162,6 +182,10 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.import_directory", "Directory that files are loaded from.",
                                "An absolute path on the server; empty means that no file is.", &imports, "", PGC_SUSET,
                                0, check_directory, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.allowed_hosts", "Hosts that may be asked over HTTP, with commas between them.",
+                               "Names, *.names, addresses and ranges, each with a port where only one is meant; empty "
+                               "means that none may be asked.",
+                               &hosts, "", PGC_SUSET, GUC_LIST_INPUT, check_hosts, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.rollup_uses", "What the queries of the rollup that is at work may call.",
                                "Set by the functions that run queries of a rollup: its name and the functions that its "
                                "query used when it was made, as an array; empty means that nothing is checked.",

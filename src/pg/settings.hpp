@@ -20,6 +20,10 @@ bool is_erasing() noexcept;
 const char* archive_directory() noexcept;
 // Below it are the files that may be loaded; empty where none may.
 const char* import_directory() noexcept;
+// Which hosts may be asked: see src/extract/address_rules.hpp. The room that reads the list defines what a list is: it
+// throws for what is none.
+const char* allowed_hosts() noexcept;
+void require_host_list(const char* list);
 // The rollup that is at work, and what its queries may call, as the text of an array: see src/pg/held_query.hpp.
 const char* rollup_uses() noexcept;
 

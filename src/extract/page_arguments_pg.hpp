@@ -1,0 +1,51 @@
+// What the SQL functions of pages are given, as a plan, and the client that it is for.
+#pragma once
+
+#include "extract/page_stream.hpp"
+#include "pg/function.hpp"
+
+#include <memory>
+
+namespace etl {
+
+// The client of a connection, as page_stream needs it.
+class connection_pages final : public page_client {
+  public:
+    explicit connection_pages(std::shared_ptr<http_client> client) : client_{std::move(client)} {}
+
+    ticket start(http_request request) override { return client_->start(std::move(request)); }
+    http_response wait(ticket which) override { return client_->wait(which); }
+    void require_success(const http_response& response) const override { client_->require_success(response); }
+    void cancel(ticket which) noexcept override { client_->cancel(which); }
+    void pump() override { client_->pump(); }
+    std::string redacted(std::string_view text) const override { return client_->redacted(text); }
+    const http_client& client() const noexcept { return *client_; }
+
+  private:
+    std::shared_ptr<http_client> client_;
+};
+
+// Pages of a server, from the arguments server, path, query, headers, method, body, records_path, paginate, position
+// (only where has_position), max_pages and parallel of an SQL function, in this order. Not NULL are the first two.
+class asked_pages {
+  public:
+    asked_pages(pg::arguments args, bool has_position);
+
+    // The next page, which takes the place of the one before; nullptr behind the last one. It lives until the next call.
+    const page* next();
+    const page* current() const noexcept { return current_.get(); }
+    void pump() { stream_.pump(); }
+    std::string chosen() const { return stream_.chosen(); }
+    // For people: without its query, and without secrets.
+    std::string shown_url(const page& of) const;
+    // What a user needs to be told once, who has left to etl where the records are and how the pages follow each other.
+    bool has_chosen() const noexcept { return has_chosen_; }
+
+  private:
+    connection_pages client_;
+    bool has_chosen_;
+    page_stream stream_;
+    std::unique_ptr<page> current_;
+};
+
+} // namespace etl
