@@ -23,6 +23,13 @@ COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb
     'PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
 REVOKE EXECUTE ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) FROM PUBLIC;
 
+CREATE FUNCTION etl._check_paging(records_path text, paginate jsonb)
+RETURNS void
+LANGUAGE C IMMUTABLE
+AS 'MODULE_PATHNAME', 'etl_check_paging';
+COMMENT ON FUNCTION etl._check_paging(text, jsonb) IS
+    'Checks that etl.fetch takes these arguments (22023), without asking a server.';
+
 CREATE FUNCTION etl._open_pages(
     server name, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,
     "position" jsonb, max_pages integer, parallel integer)
