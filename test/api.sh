@@ -12,7 +12,8 @@
 #   api_use "$dir"
 #   curl "$PG_ETL_API/my_test/events?n=10"
 #
-# A server that api_start started ends with the script that did, one that was started by hand after an hour.
+# A server that api_start started ends with the script that did, one that was started by hand after an hour (--seconds).
+# The user of the database server can read the file of PG_ETL_API_CA unless a folder above DIR forbids it.
 
 api_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/api" && pwd)
 
@@ -36,7 +37,7 @@ api_launch() {
 
 # api_start DIR [option …]: the same, and exports where it is found. It ends when this script has.
 api_start() {
-    api_launch "$1" --parent $$ "${@:2}" || return
+    api_launch "$1" --parent $$ --seconds 21600 "${@:2}" || return
     # shellcheck source=/dev/null
     . "$1/api.env"
 }

@@ -17,8 +17,10 @@
 #   psql -c 'CREATE EXTENSION pg_etl'
 #
 # --database creates a database and is where pg_cron runs (default: postgres). --durable leaves fsync on.
-# PG_CONFIG chooses the server version. PG_ETL_STAGE names a stage that is already there (see cluster_stage), and
-# PG_ETL_PRELOAD libraries to preload into the server (the sanitizers come that way).
+# PG_CONFIG chooses the server version. PG_ETL_STAGE names a stage that is already there (see cluster_stage),
+# PG_ETL_TEMPLATE the data directory of a new cluster (see cluster_initdb), which is copied in less time than initdb
+# takes, PG_ETL_TMP where cluster_tmpdir makes directories (default: /tmp), and PG_ETL_PRELOAD libraries to preload into
+# the server (the sanitizers come that way).
 
 cluster_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -54,7 +56,7 @@ cluster_mkdir() {
 # A new one; short, as a socket's path may have no more than 107 bytes.
 cluster_tmpdir() {
     local dir
-    dir=$(mktemp -d /tmp/pg_etl.XXXXXX) && cluster_mkdir "$dir" && echo "$dir"
+    dir=$(mktemp -d "${PG_ETL_TMP:-/tmp}/pg_etl.XXXXXX") && cluster_mkdir "$dir" && echo "$dir"
 }
 
 # cluster_stage DIR: builds the extension and installs it below DIR, readable for the server's user.
@@ -105,8 +107,16 @@ cluster_setting() {
     echo "${1%%=*} = '${value//\'/\'\'}'"
 }
 
+# cluster_initdb DIR: the data directory of a new cluster, DIR/data.
+cluster_initdb() {
+    local make=("$("${PG_CONFIG:-pg_config}" --bindir)/initdb" -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8
+        --no-sync)
+    [ -z "${PG_ETL_TEMPLATE:-}" ] || make=(cp -a --reflink=auto "$PG_ETL_TEMPLATE" data)
+    (cd "$1" && cluster_as_server "$1" "${make[@]}")
+}
+
 cluster_start() {
-    local dir database=postgres durable=off extra='' stage settings bindir
+    local dir database=postgres durable=off extra='' stage settings
     dir=$(realpath -m "$1")
     shift
     while [ $# -gt 0 ]; do
@@ -123,11 +133,7 @@ cluster_start() {
     stage=${PG_ETL_STAGE:-$dir/stage}
     [ -d "$stage" ] || cluster_stage "$stage" >&2 || return
     settings=$(cluster_settings "$dir" "$stage" "$database" "$durable") || return
-    bindir=$("${PG_CONFIG:-pg_config}" --bindir)
-    (
-        cd "$dir" &&
-            cluster_as_server "$dir" "$bindir/initdb" -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync
-    ) > "$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
+    cluster_initdb "$dir" > "$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
     printf '%s\n%s' "$settings" "$extra" >> "$dir/data/postgresql.conf"
     cluster_up "$dir" || return
     [ "$database" = postgres ] || cluster_psql "$dir" -q -c "CREATE DATABASE \"$database\""

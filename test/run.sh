@@ -50,13 +50,28 @@ regress() {
         --dbname=regress --load-extension=pg_etl "$@" || { cat "$work/regression.diffs"; return 1; }
 }
 
-isolation() {
+# isolation_share DATABASE SPEC…
+isolation_share() {
+    local database=$1
     local -a expected=()
     [ "$server_major" -lt 16 ] || expected=(--expecteddir="$top/test/isolation")
-    mkdir -p "$work/isolation"
+    shift
+    mkdir -p "$work/$database"
     "$pgxs_test/isolation/pg_isolation_regress" --inputdir="$top/test/isolation" "${expected[@]}" \
-        --outputdir="$work/isolation" --bindir="$server_bin" --dbname=isolation --load-extension=pg_etl "$@" ||
-        { cat "$work/isolation/regression.diffs"; return 1; }
+        --outputdir="$work/$database" --bindir="$server_bin" --dbname="$database" --load-extension=pg_etl "$@" ||
+        { cat "$work/$database/regression.diffs"; return 1; }
+}
+
+# Sessions wait for each other most of the time: two shares run at once, each in a database of its own.
+isolation() {
+    local half=$(($# / 2)) first failures=0
+    isolation_share isolation_1 "${@:1:half}" > "$step_log/isolation_1.log" 2>&1 &
+    first=$!
+    isolation_share isolation_2 "${@:half + 1}" || failures=1
+    wait "$first" || failures=1
+    cat "$step_log/isolation_1.log"
+    [ "$failures" != 0 ] || echo "All $# tests passed."
+    return "$failures"
 }
 
 # Each file gets a copy of this database.
@@ -65,12 +80,17 @@ pgtap_template() {
         psql -X -q -v ON_ERROR_STOP=1 -d pgtap_template -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION pg_etl'
 }
 
+# Tests wait for a part of their time, so there is one more of them at once than there are processors.
+jobs=$(($(nproc) + 1))
+
 pgtap() {
-    pgtap_template && pg_prove --failures --jobs "$(nproc)" --timer --psql-bin test/pgtap.sh "$@"
+    pgtap_template && pg_prove --failures --jobs "$jobs" --timer --psql-bin test/pgtap.sh "$@"
 }
 
 tap() {
-    prove --failures --jobs "$(nproc)" --timer "$@"
+    PG_ETL_MODULE=$(test/module/build.sh "$work/module") || return
+    export PG_ETL_MODULE
+    prove --failures --jobs "$jobs" --timer "$@"
 }
 
 demo() {
@@ -85,6 +105,24 @@ run_files() {
     [ $# -gt 0 ] || { step_skip "$label" 'no files'; return 0; }
     step "$label ($#)" "$stage" "$@" || true
     summary "$label" "$pattern"
+}
+
+# The tests that take longest come first, so that the jobs end together; the order of the others does not matter.
+longest=(docs retention_torture rollup_torture boundary pipeline_kill spill retention_partitions retention_files
+    table_writer retention_references_kill
+    validate_oracle pipeline_faults pipeline_scheduler_cron dedupe_load retention_engine dedupe_match validate_profile
+    dedupe_oracle retention_partitions_settle config_tiers pipeline_retry)
+longest_first() {
+    local name path
+    for name in "${longest[@]}"; do
+        for path in "$@"; do
+            [[ $path != */"$name".* ]] || echo "$path"
+        done
+    done
+    for path in "$@"; do
+        name=${path##*/}
+        [[ " ${longest[*]} " == *" ${name%.*} "* ]] || echo "$path"
+    done
 }
 
 names() {
@@ -105,10 +143,14 @@ run_core() {
 
 run_server() {
     local sql_files=(sql/*.sql) spec_files=(test/isolation/specs/*.spec)
-    local pgtap_files=(test/pgtap/*.sql) tap_files=(test/t/*.t)
+    local pgtap_files tap_files
+    mapfile -t pgtap_files < <(longest_first test/pgtap/*.sql)
+    mapfile -t tap_files < <(longest_first test/t/*.t)
     step 'extension: build and stage' cluster_stage "$work/stage"
     export PG_ETL_STAGE=$work/stage
-    step 'cluster: initdb and start' cluster_start "$work/pg"
+    step 'cluster: initdb' cluster_initdb "$work"
+    export PG_ETL_TEMPLATE=$work/data
+    step 'cluster: start' cluster_start "$work/pg" -o max_worker_processes=32 # shared by all tests of a stage
     cluster_env "$work/pg"
     step 'API server: start' api_start "$work/api"
     mapfile -t sql_files < <(names "${sql_files[@]}")
@@ -126,7 +168,18 @@ no_crash() {
         { tail -n 200 "$work/pg/log"; return 1; }
 }
 
+# Clusters are kept in memory where there is plenty: making a file there takes a tenth of the time that a disk's file
+# system takes, and a cluster has a thousand files, a database three hundred.
+memory_dir() {
+    local gigabytes=8
+    awk '$2 == "/dev/shm" && $3 == "tmpfs" && $4 !~ /noexec/ { found = 1 } END { exit !found }' /proc/mounts &&
+        awk -v least=$((gigabytes << 20)) '/^MemAvailable:/ { exit !($2 >= least) }' /proc/meminfo &&
+        [ "$(df --output=avail /dev/shm | tail -n 1)" -ge $((gigabytes << 20)) ] && echo /dev/shm
+}
+
 test/packages.sh build server test
+PG_ETL_TMP=${PG_ETL_TMP:-$(memory_dir 2> /dev/null || echo /tmp)}
+export PG_ETL_TMP
 work=$(cluster_tmpdir)
 step_log=$work/steps
 mkdir "$step_log"

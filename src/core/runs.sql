@@ -1,10 +1,11 @@
--- Records of runs: one row in etl.run for every pipeline, retention policy, partition policy, refresh (of a materialized
--- view or of a rollup) and materialisation of features that was run. The row is written when the run begins and changes
--- in the same transactions as the data of which it speaks.
+-- Records of runs: one row in etl.run for every pipeline, extract, retention policy, partition policy, refresh (of a
+-- materialized view or of a rollup) and materialisation of features that was run. The row is written when the run
+-- begins and changes in the same transactions as the data of which it speaks.
 
 CREATE TABLE etl.run (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('pipeline', 'retention', 'partitions', 'refresh', 'features', 'rollup')),
+    kind text NOT NULL CHECK (kind IN (
+        'pipeline', 'extract', 'retention', 'partitions', 'refresh', 'features', 'rollup')),
     name text NOT NULL,
     as_of timestamptz NOT NULL,
     started_at timestamptz DEFAULT clock_timestamp(), -- NULL: it waits in the queue
@@ -19,11 +20,11 @@ CREATE TABLE etl.run (
 );
 CREATE INDEX run_name_idx ON etl.run (kind, name, run_id);
 CREATE INDEX run_finished_idx ON etl.run (owner, finished_at, run_id)
-    WHERE kind IN ('pipeline', 'refresh', 'rollup', 'features'); -- those that etl.prune_history deletes
+    WHERE kind IN ('pipeline', 'extract', 'refresh', 'rollup', 'features'); -- those that etl.prune_history deletes
 CREATE INDEX run_open_idx ON etl.run (kind, owner) WHERE status IN ('queued', 'running');
 COMMENT ON TABLE etl.run IS
-    'Runs of pipelines, retention and partition policies, refreshes of materialized views and of rollups, and '
-    'materialisations of features, also those under way. Read them in etl.runs.';
+    'Runs of pipelines, extracts, retention and partition policies, refreshes of materialized views and of rollups, '
+    'and materialisations of features, also those under way. Read them in etl.runs.';
 COMMENT ON SEQUENCE etl.run_run_id_seq IS 'Numbers of runs.';
 ALTER TABLE etl.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY run_owner ON etl.run USING (owner = current_user);
@@ -46,10 +47,10 @@ SELECT r.run_id,
        r.owner
 FROM etl.run AS r;
 COMMENT ON VIEW etl.runs IS
-    'One row for each run of a pipeline, a retention policy, a partition policy (kind partitions), a refresh of a '
-    'materialized view (kind refresh) or of a rollup, or a materialisation of features: its logical time (as_of), how '
-    'long it took or takes, its status (running, succeeded, failed; of pipelines also queued, cancelled, skipped), the '
-    'rows that it changed, counts per kind (detail), and why it failed.';
+    'One row for each run of a pipeline, an extract, a retention policy, a partition policy (kind partitions), a '
+    'refresh of a materialized view (kind refresh) or of a rollup, or a materialisation of features: its logical time '
+    '(as_of), how long it took or takes, its status (running, succeeded, failed; of pipelines also queued, cancelled, '
+    'skipped), the rows that it changed, counts per kind (detail), and why it failed.';
 GRANT SELECT ON etl.runs TO PUBLIC;
 
 CREATE FUNCTION etl._start_run(kind text, name text, as_of timestamptz)
@@ -60,8 +61,8 @@ AS $$
     INSERT INTO etl.run (kind, name, as_of) VALUES (kind, name, as_of) RETURNING run_id
 $$;
 COMMENT ON FUNCTION etl._start_run(text, text, timestamptz) IS
-    'Records that a run begins (kind pipeline, retention, partitions, refresh, features or rollup; what runs; its '
-    'logical time), and returns its number.';
+    'Records that a run begins (kind pipeline, extract, retention, partitions, refresh, features or rollup; what '
+    'runs; its logical time), and returns its number.';
 
 CREATE FUNCTION etl._finish_run(run_id bigint, status text, rows bigint, detail jsonb, error text)
 RETURNS void

@@ -18,7 +18,7 @@ namespace etl {
 
 namespace {
 
-constexpr milliseconds poll_interval{50}; // of stop
+constexpr milliseconds poll_interval{25}; // of stop
 constexpr milliseconds idle_is_free{100}; // between two turns of one who waits
 constexpr double slowest_speed = 100;     // bytes a second
 

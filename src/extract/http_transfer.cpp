@@ -161,13 +161,13 @@ bool http_transfer::take_body(std::string_view data)
         }
     }
     if (data.size() > settings_.max_body - body.size()) {
-        reached_ = cap::body;
+        flaw_ = flaw::body;
         return false;
     }
     const std::size_t size = body.size() + data.size();
     if (size > expansion_is_free && size / most_expansion > static_cast<std::size_t>(number(CURLINFO_SIZE_DOWNLOAD_T)) +
                                                                 static_cast<std::size_t>(read_buffer)) {
-        reached_ = cap::ratio;
+        flaw_ = flaw::ratio;
         return false;
     }
     body.append(data);
@@ -177,14 +177,8 @@ bool http_transfer::take_body(std::string_view data)
 std::size_t http_transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept
 {
     auto& transfer = *static_cast<http_transfer*>(self);
-    transfer.header_bytes_ += size * count;
-    if (transfer.header_bytes_ > most_header_bytes) {
-        transfer.reached_ = cap::headers;
-        return 0;
-    }
     try {
-        transfer.take_header({data, size * count});
-        return size * count;
+        return transfer.take_header({data, size * count}) ? size * count : 0;
     } catch (const std::exception&) {
         transfer.out_of_memory_ = true;
         return 0;
@@ -192,23 +186,42 @@ std::size_t http_transfer::on_header(char* data, std::size_t size, std::size_t c
 }
 
 // Each status line begins the headers anew (after 100 Continue); what comes behind the body is no header.
-void http_transfer::take_header(std::string_view line)
+bool http_transfer::take_header(std::string_view line)
 {
     auto& headers = response_.headers;
+    header_bytes_ += line.size();
+    if (header_bytes_ > most_header_bytes) {
+        flaw_ = flaw::headers;
+        return false;
+    }
     if (body_began_) {
-        return;
+        return true;
     }
     if (line.starts_with("HTTP/")) {
         headers.clear();
-        return;
+        return true;
     }
     const std::string_view text = trimmed(line);
     const std::size_t colon = text.find(':');
     if ((line.front() == ' ' || line.front() == '\t') && !headers.empty()) {
         headers.back().value.append(" ").append(text);
     } else if (colon != std::string_view::npos) {
-        headers.push_back({std::string{trimmed(text.substr(0, colon))}, std::string{trimmed(text.substr(colon + 1))}});
+        http_header header{std::string{trimmed(text.substr(0, colon))}, std::string{trimmed(text.substr(colon + 1))}};
+        if (same_header(header.name, "Content-Length") && !has_one_length(header.value)) {
+            flaw_ = flaw::lengths;
+            return false;
+        }
+        headers.push_back(std::move(header));
     }
+    return true;
+}
+
+// Where lengths differ, somebody in between may believe another one (RFC 9110, section 8.6).
+bool http_transfer::has_one_length(std::string_view length) const noexcept
+{
+    return std::all_of(response_.headers.begin(), response_.headers.end(), [length](const http_header& each) {
+        return !same_header(each.name, "Content-Length") || each.value == length;
+    });
 }
 
 // Where each socket of the transfer is opened: what the host has been resolved to is looked at here and nowhere else.
@@ -276,7 +289,9 @@ http_response http_transfer::finish()
 
 attempt_end http_transfer::end(CURLcode code)
 {
-    if (out_of_memory_ || code == CURLE_OUT_OF_MEMORY) {
+    if (code == CURLE_OUT_OF_MEMORY && is_connected() && !body_began_) {
+        flaw_ = flaw::headers; // a line longer than libcurl takes is told so
+    } else if (out_of_memory_ || code == CURLE_OUT_OF_MEMORY) {
         throw std::bad_alloc{};
     }
     attempt_end made;

@@ -41,7 +41,7 @@ class http_transfer {
     attempt_end end_of_time(const std::string& what);
 
   private:
-    enum class cap { none, body, ratio, headers };
+    enum class flaw { none, body, ratio, headers, lengths };
     struct handle_deleter {
         void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
     };
@@ -59,13 +59,14 @@ class http_transfer {
     void set_request();
     void set_headers(const std::vector<http_header>& headers);
     bool take_body(std::string_view data);
-    void take_header(std::string_view line);
+    bool take_header(std::string_view line);
+    bool has_one_length(std::string_view length) const noexcept;
     bool may_have_acted() const noexcept;
     std::string where() const;
     error describe(CURLcode code) const;
     error describe_connection(CURLcode code, const std::string& detail) const;
     error describe_refusal() const;
-    error describe_cap() const;
+    error describe_flaw() const;
     http_response finish();
     double seconds(CURLINFO info) const noexcept;
     curl_off_t number(CURLINFO info) const noexcept;
@@ -80,7 +81,7 @@ class http_transfer {
     http_response response_;
     std::string refused_address_;
     std::size_t header_bytes_ = 0;
-    cap reached_ = cap::none;
+    flaw flaw_ = flaw::none; // for which the transfer was ended
     bool body_began_ = false;
     bool out_of_memory_ = false;
     char message_[CURL_ERROR_SIZE] = {};

@@ -23,15 +23,17 @@ error http_transfer::describe_refusal() const
                 " or as a range."};
 }
 
-error http_transfer::describe_cap() const
+error http_transfer::describe_flaw() const
 {
     const auto made = [this](const std::string& what, const char* hint) {
         return error{http_sqlstate::limit_exceeded, where() + " answers with " + what, {}, hint};
     };
-    switch (reached_) {
-    case cap::headers:
+    switch (flaw_) {
+    case flaw::lengths:
+        return {http_sqlstate::protocol_violation, where() + " answers with two lengths of its body"};
+    case flaw::headers:
         return made("more than 256 kB of headers", "");
-    case cap::ratio:
+    case flaw::ratio:
         return made("a body that grows to more than 250 times its size when it is decoded",
                     "That is what bombs do; nothing of it was kept.");
     default:
@@ -48,7 +50,7 @@ error http_transfer::describe_connection(CURLcode code, const std::string& detai
     case CURLE_COULDNT_RESOLVE_PROXY:
         return {http_sqlstate::cannot_connect, "host " + in_quotes(host_) + " could not be resolved", detail};
     case CURLE_PEER_FAILED_VERIFICATION:
-        return {http_sqlstate::cannot_connect, to + " did not prove who it is", detail,
+        return {http_sqlstate::cannot_connect, "host " + in_quotes(url_.host()) + " did not prove who it is", detail,
                 "A server with a certificate of your own needs the option ca_file, which a superuser sets."};
     case CURLE_SSL_CACERT_BADFILE:
         return {sqlstate::invalid_parameter_value, "the certificates of ca_file could not be read", detail};
@@ -62,8 +64,8 @@ error http_transfer::describe(CURLcode code) const
     if (!refused_address_.empty() && code == CURLE_COULDNT_CONNECT) {
         return describe_refusal();
     }
-    if (reached_ != cap::none || code == CURLE_FILESIZE_EXCEEDED) {
-        return describe_cap();
+    if (flaw_ != flaw::none || code == CURLE_FILESIZE_EXCEEDED) {
+        return describe_flaw();
     }
     const std::string detail =
         "libcurl says: " + std::string{message_[0] != '\0' ? message_ : curl_easy_strerror(code)};

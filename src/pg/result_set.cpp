@@ -48,6 +48,18 @@ void result_set::put(std::span<Datum> values, std::span<bool> nulls)
     });
 }
 
+void result_set::put(MinimalTuple row)
+{
+    call([this, row] {
+        const ReturnSetInfo* info = set_info(fcinfo_);
+        if (slot_ == nullptr) {
+            slot_ = MakeSingleTupleTableSlot(info->setDesc, &TTSOpsMinimalTuple);
+        }
+        ExecStoreMinimalTuple(row, slot_, false);
+        tuplestore_puttupleslot(info->setResult, slot_);
+    });
+}
+
 Datum result_set::finish() const noexcept
 {
     return Datum{0};

@@ -6,7 +6,9 @@
 #include <span>
 
 extern "C" {
+#include <access/htup.h>
 #include <access/tupdesc.h>
+#include <executor/tuptable.h>
 }
 
 namespace etl::pg {
@@ -22,11 +24,15 @@ class result_set {
     // Adds a row: one value and one is-null flag a column.
     void put(std::span<Datum> values, std::span<bool> nulls);
 
+    // Adds a row that was formed for the declared row type.
+    void put(MinimalTuple row);
+
     // What the function returns.
     Datum finish() const noexcept;
 
   private:
     FunctionCallInfo fcinfo_;
+    TupleTableSlot* slot_ = nullptr; // of rows that are formed already
 };
 
 // The list of columns that the caller of a function gives that RETURNS SETOF record. Throws where there is none, with

@@ -65,8 +65,9 @@ struct expression_scope {
     const char* context;
     TupleDesc row;
     Oid relation;
-    Relation table;            // of a value, which may be of any type; a condition is boolean
-    known_functions functions; // that a value may call
+    Relation table;                          // of a value, which may be of any type; a condition is boolean
+    known_functions functions;               // that a value may call
+    const row_expression::column_of* column; // that takes the value
 };
 
 void explain_expression(void* scope)
@@ -152,15 +153,34 @@ void require_known(Node* expression, known_functions functions)
     }
 }
 
+// As an INSERT would have it.
+Node* assigned_to(const row_expression::column_of& column, ParseState* state, Node* expression)
+{
+    const Oid type = exprType(expression);
+    Node* made = coerce_to_target_type(state, expression, type, column.type, column.modifier, COERCION_ASSIGNMENT,
+                                       COERCE_IMPLICIT_CAST, -1);
+    if (made == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("column \"%s\" is of type %s but expression is of type %s", column.name,
+                               format_type_be(column.type), format_type_be(type)),
+                        errhint("You will need to rewrite or cast the expression.")));
+    }
+    return made;
+}
+
 CachedExpression* plan_expression(const expression_scope& scope)
 {
     ParseState* state = make_parsestate(nullptr);
     state->p_sourcetext = scope.sql;
     state->p_post_columnref_hook = resolve_column;
     state->p_ref_hook_state = const_cast<expression_scope*>(&scope);
-    Node* expression = parse_single_expression(scope.sql);
+    Node* expression = scope.column == nullptr
+                           ? parse_single_expression(scope.sql)
+                           : parse_single_expression(scope.sql, "Write one expression over the columns of the row.");
     expression = transformExpr(state, expression, EXPR_KIND_CHECK_CONSTRAINT);
-    if (scope.table == nullptr) {
+    if (scope.column != nullptr) {
+        expression = assigned_to(*scope.column, state, expression);
+    } else if (scope.table == nullptr) {
         expression = coerce_to_boolean(state, expression, "a condition");
     }
     assign_expr_collations(state, expression);
@@ -206,7 +226,7 @@ row_expression row_expression::condition(const std::string& sql, TupleDesc row, 
                                          const std::string& purpose)
 {
     std::string context = "condition \"" + sql + "\" of " + purpose;
-    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, relation, nullptr, {}});
+    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, relation, nullptr, {}, nullptr});
     return {planned, std::move(context)};
 }
 
@@ -223,7 +243,16 @@ row_expression row_expression::value(const std::string& sql, Relation table, con
                                       RelationGetDescr(table),
                                       RelationGetRelid(table),
                                       table,
-                                      {names.data(), static_cast<int>(names.size())}});
+                                      {names.data(), static_cast<int>(names.size())},
+                                      nullptr});
+    return {planned, std::move(context)};
+}
+
+row_expression row_expression::computed(const std::string& sql, TupleDesc row, const column_of& column,
+                                        const std::string& purpose)
+{
+    std::string context = "expression \"" + sql + "\" of " + purpose;
+    CachedExpression* planned = plan({sql.c_str(), context.c_str(), row, InvalidOid, nullptr, {}, &column});
     return {planned, std::move(context)};
 }
 

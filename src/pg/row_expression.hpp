@@ -44,6 +44,16 @@ class row_expression {
     static row_expression value(const std::string& sql, Relation table, const std::string& purpose,
                                 const std::vector<std::string>& functions);
 
+    // An expression over the columns of `row` whose value a column takes, of this type and name, as in an INSERT. Read and
+    // refused as a condition is, in the context expression "a + b" of <purpose>.
+    struct column_of {
+        const char* name;
+        Oid type;
+        std::int32_t modifier;
+    };
+    static row_expression computed(const std::string& sql, TupleDesc row, const column_of& column,
+                                   const std::string& purpose);
+
     row_expression(row_expression&& other) noexcept;
     row_expression& operator=(row_expression&& other) = delete;
     ~row_expression();

@@ -59,7 +59,8 @@ caught_error subtransaction::roll_back()
     if (is_nobodys_fault(raised->sqlerrcode)) {
         call([raised] { ReThrowError(raised); });
     }
-    return {raised->message == nullptr ? "" : raised->message, raised->detail == nullptr ? "" : raised->detail};
+    return {raised->message == nullptr ? "" : raised->message, raised->detail == nullptr ? "" : raised->detail,
+            unpack_sql_state(raised->sqlerrcode)};
 }
 
 } // namespace etl::pg

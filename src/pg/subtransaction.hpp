@@ -15,6 +15,7 @@ namespace etl::pg {
 struct caught_error {
     std::string message;
     std::string detail;
+    std::string sqlstate;
 };
 
 // Begun with the object. Exactly one of its functions ends it; where neither is called, the transaction's abort does.

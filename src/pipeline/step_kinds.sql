@@ -5,7 +5,7 @@ CREATE FUNCTION etl._step_kinds()
 RETURNS text[]
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '{sql,procedure,toplevel,validate,dedupe,refresh,retention,features}'::text[] $$;
+AS $$ SELECT '{sql,procedure,toplevel,extract,validate,dedupe,refresh,retention,features}'::text[] $$;
 COMMENT ON FUNCTION etl._step_kinds() IS 'The kinds of steps: those that execute their action, and convenience kinds.';
 
 CREATE FUNCTION etl._kind_routine(kind text, action text, params jsonb, OUT routine regproc, OUT subject text)
@@ -14,6 +14,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     CASE kind
+        WHEN 'extract' THEN
+            routine := 'etl.run_extract';
+            subject := 'name';
         WHEN 'validate' THEN
             routine := 'etl.require_valid';
             subject := 'suite';
@@ -234,6 +237,8 @@ BEGIN
             HINT = format('Name what a step of kind %s is about.', kind);
     END IF;
     CASE kind
+        WHEN 'extract' THEN
+            PERFORM etl._extract(action);
         WHEN 'validate' THEN
             PERFORM etl._suite_document(action);
         WHEN 'retention' THEN

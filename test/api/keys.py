@@ -21,6 +21,7 @@ class Key:
             self.settings = {}  # parameters by resource ("" for all), see _set
             self.changes = collections.defaultdict(dict)  # records put or deleted, by path and id
             self.version = getattr(self, "version", 0) + 1  # of the changes
+            self.files = {}  # by name
             self.tokens = {}  # OAuth2 tokens and when they expire
             self.arrivals = collections.deque()  # requests within the window of the rate limit
             self.extra = {}  # for handlers with a state of their own

@@ -205,6 +205,9 @@ class Listing:
             status = _number(self.params, "beyond", 404 if short_end else 0)
             if status:
                 return error(status, "there is no such page")
+        if self.params.get("format") == "ndjson":
+            lines = self.encoded(self.ids[self.start:self.end]).replace(b"},\n{", b"}\n{")
+            return Reply(200, [("Content-Type", "application/x-ndjson")], [lines, b"\n" if lines else b""])
         headers = [("Content-Type", "application/json; charset=utf-8")]
         if self.word == HEADER_CURSOR and self.more:
             headers.append((HEADER_CURSOR, str(self._next()[1])))

@@ -2,6 +2,7 @@
 
 import collections
 import importlib.util
+import itertools
 import json
 import traceback
 
@@ -40,7 +41,21 @@ def echo(request, params, key):
     return faults.apply(request, params, key, 1, answer)
 
 
-HANDLERS = {"events": listing, "sales": listing, "oauth": oauth, "echo": echo}
+def files(request, params, key):
+    """What was put there; repeat=N makes one of any size of it, whose first line comes once with header=1."""
+    def answer():
+        body = key.files[request.path.partition("/files/")[2]]
+        head = body[:body.index(b"\n") + 1] if "header" in params else b""
+        rest, times = body[len(head):], int(params.get("repeat", 1))
+        headers = [("Content-Type", "application/octet-stream")]
+        if times == 1:
+            return Reply(200, headers, body)
+        repeated = itertools.chain([head], itertools.repeat(rest, times))
+        return Reply(200, headers, repeated, size=len(head) + times * len(rest))
+    return faults.apply(request, params, key, 1, answer)
+
+
+HANDLERS = {"events": listing, "sales": listing, "files": files, "oauth": oauth, "echo": echo}
 
 if importlib.util.find_spec("chain"):  # the JSON-RPC of an EVM node
     import chain
@@ -77,6 +92,9 @@ def _set(request, key, rest):
 
 
 def _put(request, key, rest):
+    if rest.startswith("files/"):
+        key.files[rest.removeprefix("files/")] = request.body
+        return _json({"bytes": len(request.body)})
     return _json(pages.put(request, key, rest))
 
 

@@ -22,7 +22,8 @@ Controls, without faults and never logged:
                           them. /KEY/_set/_proxy?fail=407&latency=1 is for the proxy (for what it logs under KEY)
   POST /KEY/_put/RESOURCE JSON, a record or an array: adds records, or changes the fields given; {"sale_id": 5,
                           "_deleted": true} deletes, a field that is "@absent" goes; events, sales, events/7/sales
-  GET  /KEY/_reset        forgets log, counters, _set, _put and tokens
+  POST /KEY/_put/files/NAME   any bytes, which /KEY/files/NAME then answers
+  GET  /KEY/_reset        forgets log, counters, _set, what was put, and tokens
 
 Resources:
   events, sales           records (the keys are event_id and sale_id); events/7 is one of them
@@ -30,6 +31,7 @@ Resources:
   oauth/token             POST, client credentials grant; _set/oauth/token?expires_in=2&client_id=…&client_secret=…
                           (default client, secret). oauth/revoke takes all tokens back
   echo                    the request as JSON, by any method; status=404, header.NAME=value shape the answer
+  files/NAME              what was put there; repeat=N: N times over, header=1: but its first line once
   rpc                     a node's JSON-RPC, when there is chain.py beside this file
 
 Records:
@@ -59,7 +61,7 @@ Pages: style says by which signal a client finds the next one
   link_header             Link: first, prev, next, last; link_form=tricky: all that RFC 8288 allows
   bare, offset_bare       a bare array; beyond the end it is empty
   bare_short              a bare array; the last page is short (maybe empty), beyond it there is a 404
-  none                    all records in one page
+  none                    all records in one page; format=ndjson (with any style): a line a record, no envelope
   by=page|offset|cursor   how pages are asked for in next, link_header and has_more (default page)
   page=, offset=, cursor=, starting_after=   the page; first_page=0: pages count from 0
   size=1000               records a page, unless the client says per_page=, limit= or page_size=; max_size= caps all

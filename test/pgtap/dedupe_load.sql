@@ -131,12 +131,14 @@ $$;
 CREATE TABLE held (k int PRIMARY KEY, n int, doc text);
 CREATE TRIGGER hold BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION hold();
 SET client_min_messages = error;
+SET LOCAL work_mem = '64MB'; -- for 810 rounds of a MB each; the first one, of 300, goes to the disk all the same
 SELECT results_eq($$SELECT * FROM etl.load_deduplicated(
                         'SELECT i AS k, i AS n, repeat(''x'', 1000000) AS doc FROM generate_series(1, 300) AS i',
                         'held', '{k}')$$,
                   'VALUES (30::bigint, 0::bigint, 0::bigint, 270::bigint)',
                   'more rows held back than a jsonb can have');
 RESET client_min_messages;
+RESET work_mem;
 SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('SELECT 1 AS k', 'held', '{k}')$$, 'ETL00', 'not without n',
                  'an error of a trigger is no end of a dry run');
 SELECT throws_ok($$SELECT * FROM etl.load_deduplicated('SELECT 1 AS k', 'held', '{k}', dry_run => true)$$, 'ETL00',

@@ -12,11 +12,13 @@ $$;
 CREATE FUNCTION pg_temp.call(procedure text, options text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT dblink_exec(%L, %L)', pg_temp.other(options), 'CALL ' || procedure)
 $$;
--- Until nothing waits and nothing is under way
+-- Until nothing waits, nothing is under way, and the workers have gone: one that has not would take the next run.
 CREATE PROCEDURE pg_temp.drain() LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. 3000 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM etl.run WHERE status IN ('queued', 'running'));
+        EXIT WHEN NOT EXISTS (SELECT FROM etl.run WHERE status IN ('queued', 'running'))
+                  AND NOT EXISTS (SELECT FROM pg_stat_activity
+                                  WHERE backend_type = 'pg_etl runner' AND datname = current_database());
         COMMIT;
         PERFORM pg_sleep(0.01);
     END LOOP;
@@ -78,6 +80,9 @@ SELECT is(count(*), 1::bigint, 'its step is executed') FROM done WHERE logical_t
 
 -- Executed by the tick -----------------------------------------------------------------------------------------------
 
+-- A worker of the ticks before that has not gone yet would take the run.
+CALL pg_temp.until($$NOT EXISTS (SELECT FROM pg_stat_activity
+                                 WHERE backend_type = 'pg_etl runner' AND datname = current_database())$$);
 SET pg_etl.use_workers = off;
 TRUNCATE done;
 CALL etl.tick('2025-01-01 02:00');

@@ -3,6 +3,7 @@
 does what the head of test/api/server.py says of it. Last, the server ends with its parent."""
 
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -110,7 +111,8 @@ def next_page(style, target, number, answer, records):
     word = style.rpartition(".")[2]
     if style in ("bare", "bare_short", "offset_bare"):
         done = not records if style == "bare" else len(records) < 70
-        return None if done else with_query(target, **({"offset": number * 70} if "off" in style else {"page": number + 1}))
+        there = {"offset": number * 70} if style == "offset_bare" else {"page": number + 1}
+        return None if done else with_query(target, **there)
     if style == "link_header":
         return link_next(answer.headers)
     if style == "X-Next-Cursor":
@@ -127,8 +129,9 @@ def next_page(style, target, number, answer, records):
         return with_query(target, page=number + 1) if value else None
     if value is None or word in ("next_page", "nextPage"):
         return value and with_query(target, page=value)
-    return urllib.parse.urljoin(urllib.parse.urljoin(os.environ["PG_ETL_API"], target), value) if word == "next" else with_query(
-        target, cursor=value)
+    if word == "next":
+        return urllib.parse.urljoin(urllib.parse.urljoin(os.environ["PG_ETL_API"], target), value)
+    return with_query(target, cursor=value)
 
 
 def read_all(style, parameters="", place="data"):
@@ -145,9 +148,9 @@ def read_all(style, parameters="", place="data"):
 
 def styles():
     every = list(range(1, 251))
-    for style in ("next_page", "nextPage", "pagination.next_page", "pagination.nextPage", "pagination.has_more", "has_more",
-                  "hasMore", "links.next", "link_header", "next_cursor", "meta.paging.next_token", "X-Next-Cursor",
-                  "offset", "total_pages", "pagination.total_pages", "starting_after"):
+    for style in ("next_page", "nextPage", "pagination.next_page", "pagination.nextPage", "pagination.has_more",
+                  "has_more", "hasMore", "links.next", "link_header", "next_cursor", "meta.paging.next_token",
+                  "X-Next-Cursor", "offset", "total_pages", "pagination.total_pages", "starting_after"):
         is_equal(read_all(style), every, f"style {style}")
     for style in ("bare", "bare_short", "offset_bare"):
         is_equal(read_all(style, place=""), every, f"style {style}")
@@ -155,7 +158,7 @@ def styles():
         is_equal(read_all("next_page", f"&records={place}&noise=1&shuffle=1", place), every, f"records at {place}")
     for link in ("path", "query", "file", "other"):
         is_equal(read_all("links.next", f"&link={link}"), every, f"links of form {link}")
-    is_equal(read_all("link_header", "&link_form=tricky&by=cursor&records=", ""), every, "Link headers as tricky as may be")
+    is_equal(read_all("link_header", "&link_form=tricky&by=cursor&records=", ""), every, "tricky Link headers")
     is_equal(get("/styles/sales?n=250&size=250&style=bare_short&page=2").json, [], "a short page is there, if empty")
     is_equal(get("/styles/sales?n=250&size=125&style=bare_short&page=4").status, 404, "beyond it is nothing")
     is_equal(len(get("/styles/sales?n=250&style=none").json["data"]), 250, "all in one")
@@ -198,9 +201,14 @@ def records():
     is_equal(done, {"put": 2, "deleted": 1}, "put")
     is_equal(since("2024-03-01T00:18:00Z", "&order=updated_at"), [18, 77, 20, 5], "records put and deleted, by time")
     changed = get("/put/sales/5").json
-    is_equal((changed["status"], "note" in changed, changed["event_id"]), ("void", False, get("/data/sales/5").json["event_id"]),
-             "a record changed")
+    is_equal((changed["status"], "note" in changed, changed["event_id"]),
+             ("void", False, get("/data/sales/5").json["event_id"]), "a record changed")
+    is_equal(len(get("/put/sales?n=20&style=none&format=ndjson").body.splitlines()), 20, "lines of JSON")
+    get("/put/_put/files/a.csv", "POST", b"x,y\n1,2\n")
+    is_equal(get("/put/files/a.csv").body, b"x,y\n1,2\n", "a file")
+    is_equal(get("/put/files/a.csv?repeat=3&header=1").body, b"x,y\n1,2\n1,2\n1,2\n", "its rows repeated")
     get("/put/_reset")
+    is_equal(get("/put/files/a.csv").status, 404, "files are forgotten")
     is_equal(since("2024-03-01T00:18:00Z"), [18, 19, 20], "reset")
 
 
@@ -210,8 +218,8 @@ def faults():
     def statuses(target, times):
         return [get(target).status for _ in range(times)]
     is_equal(statuses("/f1/sales?fail=503:2,429:1", 4), [503, 503, 429, 200], "fail")
-    is_equal([get(f"/f2/sales?n=20&size=10&page={page}&fail=500&fail_page=2").status for page in (1, 2, 1)], [200, 500, 200],
-             "fail_page")
+    is_equal([get(f"/f2/sales?n=20&size=10&page={page}&fail=500&fail_page=2").status for page in (1, 2, 1)],
+             [200, 500, 200], "fail_page")
     is_equal([get(f"/f2/sales?n=20&size=10&offset={at}&style=offset&fail=500&fail_page=2").status for at in (0, 10)],
              [200, 500], "fail_page, by offset")
     is_equal(get("/f3/sales?fail=503&retry_after=3").headers["Retry-After"], "3", "Retry-After in seconds")
@@ -241,28 +249,30 @@ def faults():
     check(get("/f7/sales?html").body.startswith(b"<!DOCTYPE"), "HTML")
     check(get("/f7/sales?bom").body.startswith(b"\xef\xbb\xbf{"), "a byte order mark")
     is_equal(get("/f7/sales?n=10&truncate=100").body, whole[:100], "JSON that ends early")
-    is_equal((get("/f7/sales?empty").body, get("/f7/sales?n=10&trailing=x").body), (b"", whole + b"x"), "none, and more")
+    is_equal(get("/f7/sales?empty").body, b"", "no body")
+    is_equal(get("/f7/sales?n=10&trailing=x").body, whole + b"x", "text after the JSON")
     is_equal(get("/f7/sales?missing=absent").json, {"next_page": None}, "no records")
     is_equal(get("/f7/sales?huge=5000000").json["next_page"], None, "a huge body is JSON")
     is_equal(get("/f7/sales?huge=5000000").headers["Content-Length"], "5000000", "of that size")
     for coding in ("gzip", "br", "deflate"):
-        unpacked = subprocess.run(["curl", "-sS", "--compressed", f"{os.environ['PG_ETL_API']}/f8/sales?n=1000&encoding={coding}"],
+        target = f"/f8/sales?n=1000&encoding={coding}"
+        unpacked = subprocess.run(["curl", "-sS", "--compressed", os.environ["PG_ETL_API"] + target],
                                   capture_output=True, check=True).stdout
-        is_equal(unpacked, get(f"/f8/sales?n=1000&encoding={coding}").body, f"encoding {coding}, on request only")
-    bomb = subprocess.run(["gzip", "-dc"], input=get(f"/f8/sales?bomb={32 << 20}").body, capture_output=True, check=True)
-    is_equal((len(bomb.stdout), json.loads(bomb.stdout)), ((32 << 20) + 11, {"data": []}), "a bomb")
+        is_equal(unpacked, get(target).body, f"encoding {coding}, on request only")
+    bomb = gzip.decompress(get(f"/f8/sales?bomb={32 << 20}").body)
+    is_equal((len(bomb), json.loads(bomb)), ((32 << 20) + 11, {"data": []}), "a bomb")
 
     def location(where):
         return get(f"/f9/sales?n=3&redirect={where}").headers["Location"]
     port = os.environ["PG_ETL_API"].rpartition(":")[2]
     is_equal([location(where) for where in ("same", "other", "loop", "file:///etc/passwd")],
-             ["/f9/sales?n=3", f"http://localhost:{port}/f9/sales?n=3", "/f9/sales?n=3&redirect=loop", "file:///etc/passwd"],
-             "redirects")
-    chaos = raw_chaos = [get_or_none("/f10/sales?chaos=0.5") for _ in range(20)]
-    check(3 <= chaos.count(200) <= 17, "chaos", raw_chaos)
+             ["/f9/sales?n=3", f"http://localhost:{port}/f9/sales?n=3", "/f9/sales?n=3&redirect=loop",
+              "file:///etc/passwd"], "redirects")
+    chaos = [get_or_none("/f10/sales?chaos=0.5") for _ in range(20)]
+    check(3 <= chaos.count(200) <= 17, "chaos", chaos)
     is_equal(get("/f11/sales?close=1").headers["Connection"], "close", "close")
-    is_equal((get("/f11/sales?close=silent").headers["Connection"], raw("/f11/sales?close=silent")[1]), (None, "closed"),
-             "close, not announced")
+    is_equal((get("/f11/sales?close=silent").headers["Connection"], raw("/f11/sales?close=silent")[1]),
+             (None, "closed"), "close, not announced")
 
 
 def get_or_none(target):
@@ -277,9 +287,9 @@ def lies():
         return [sale["sale_id"] for sale in get(f"/lies/sales?n=30&size=10&{target}").json["data"]]
     is_equal(ids("repeat_page=2&page=9"), list(range(11, 21)), "a page that repeats")
     is_equal(get("/lies/sales?n=30&size=10&repeat_token&page=2").json["next_page"], 2, "a number that repeats")
-    token = get("/lies/sales?n=30&size=10&style=next_cursor").json["next_cursor"]
-    is_equal(get(with_query("/lies/sales?n=30&size=10&style=next_cursor&repeat_token", cursor=token)).json["next_cursor"], token,
-             "a token that repeats")
+    target = "/lies/sales?n=30&size=10&style=next_cursor&repeat_token"
+    token = get(target).json["next_cursor"]
+    is_equal(get(with_query(target, cursor=token)).json["next_cursor"], token, "a token that repeats")
     answer = get("/lies/sales?n=30&size=10&style=has_more&has_more_lies=true&page=8").json
     is_equal((answer["has_more"], answer["data"]), (True, []), "has_more for ever")
     answer = get("/lies/sales?n=30&size=10&style=has_more&has_more_lies=false&page=2").json
@@ -294,7 +304,8 @@ def lies():
 def access():
     get("/a1/_set?auth=bearer:s3cret&echo_secret=1")
     answer = get("/a1/sales", headers={"Authorization": "Bearer wrong-one"})
-    is_equal((answer.status, b"wrong-one" in answer.body, "wrong-one" in answer.reason), (401, True, True), "bearer, wrong")
+    is_equal((answer.status, b"wrong-one" in answer.body, "wrong-one" in answer.reason), (401, True, True),
+             "bearer, wrong")
     is_equal(get("/a1/sales", headers={"Authorization": "Bearer s3cret"}).status, 200, "bearer, right")
     basic = base64.b64encode(b"u:p:q").decode()
     is_equal(get("/a2/sales?auth=basic:u:p:q", headers={"Authorization": f"Basic {basic}"}).status, 200, "basic")
@@ -317,8 +328,9 @@ def access():
 def listeners():
     get("/l1/echo?x=1", "POST", "body", {"X-A": "b"})
     entry, = get("/l1/_log").json
-    is_equal((entry["method"], entry["path"], entry["params"], entry["body"], ["X-A", "b"] in entry["headers"], entry["status"]),
-             ("POST", "/l1/echo", {"x": "1"}, "body", True, 200), "the log")
+    is_equal([entry[name] for name in ("method", "path", "params", "body", "status")],
+             ["POST", "/l1/echo", {"x": "1"}, "body", 200], "the log")
+    check(["X-A", "b"] in entry["headers"], "headers in it")
     is_equal(get("/l1/echo", origin=os.environ["PG_ETL_API_TLS"]).status, 200, "TLS")
     for wrong in ("BAD_TLS", "EXPIRED_TLS"):
         throws(ssl.SSLCertVerificationError, "/l1/echo", wrong, origin=os.environ[f"PG_ETL_API_{wrong}"])
@@ -330,7 +342,8 @@ def listeners():
     proxy = os.environ["PG_ETL_API_PROXY"].replace("//", "//l3:x@")
     through = subprocess.run(["curl", "-sS", "-x", proxy, "--cacert", os.environ["PG_ETL_API_CA"],
                               os.environ["PG_ETL_API_TLS"] + "/l4/echo"], capture_output=True)
-    is_equal((json.loads(through.stdout)["path"], get("/l3/_log").json[0]["method"]), ("/l4/echo", "CONNECT"), "a tunnel")
+    is_equal(json.loads(through.stdout)["path"], "/l4/echo", "a tunnel")
+    is_equal(get("/l3/_log").json[0]["method"], "CONNECT", "which is logged under the proxy's user")
     many = [threading.Thread(target=get, args=["/l5/sales?n=1&latency=0.3"]) for _ in range(32)]
     for thread in many:
         thread.start()
@@ -342,7 +355,8 @@ def listeners():
 directory = tempfile.mkdtemp()
 try:
     # The shell that starts the server goes on until its input ends.
-    shell = subprocess.Popen(["bash", "-c", f'. "{top}/test/api.sh" && api_start "$0" && cat "$0/api.env" && echo && read -r', directory],
+    script = '. "$1" && api_start "$2" && cat "$2/api.env" && echo && read -r'
+    shell = subprocess.Popen(["bash", "-c", script, "bash", f"{top}/test/api.sh", directory],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for line in iter(shell.stdout.readline, "\n"):
         name, value = line.removeprefix("export ").strip().split("=", 1)

@@ -6,17 +6,12 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 dir=$(cluster_tmpdir)
 trap 'cluster_stop "$dir"' EXIT
-mkdir "$dir/module"
-make -s --no-print-directory -C "$dir/module" -f "$top/test/module/Makefile" \
-    PG_CONFIG="${PG_CONFIG:-pg_config}" pg_etl_boundary.so > "$dir/module/log" 2>&1 ||
-    { cat "$dir/module/log"; exit 1; }
-chmod 755 "$dir/module"
-[ "$(id -u)" != 0 ] || chown -R postgres: "$dir/module"
+module=$("$top/test/module/build.sh" "$dir/module")
 cluster_start "$dir" -o log_temp_files=0
 cluster_env "$dir"
 
 # pgTAP prints the first 15 results; the plan at its head is replaced by ours.
-psql -X -q -v ON_ERROR_STOP=1 -v library="$dir/module/pg_etl_boundary" -f "$top/test/module/spill.sql" |
+psql -X -q -v ON_ERROR_STOP=1 -v library="$module" -f "$top/test/module/spill.sql" |
     grep -v '^1\.\.15$'
 
 number=15

@@ -1,0 +1,253 @@
+-- Extracts of logs: how they are defined, and set back.
+
+CREATE FUNCTION etl._require_evm_number(value numeric, lowest numeric, highest numeric, argument text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value BETWEEN lowest AND highest THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('%s must be from %s to %s, not %s', argument, lowest, highest, coalesce(value::text, 'NULL'));
+END
+$$;
+COMMENT ON FUNCTION etl._require_evm_number(numeric, numeric, numeric, text) IS
+    'Checks that a number is there and within bounds (22023); the last argument names it in the error.';
+
+CREATE FUNCTION etl._evm_source(
+    server name, path text, chain_id bigint, addresses text[], events text[], start_block bigint, confirmations integer,
+    head_lag integer, max_range integer, max_logs integer, batch_size integer, block_times boolean,
+    retry_pause interval)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT bigint := 2147483647;
+BEGIN
+    PERFORM etl._require_evm_number(chain_id, 1, 9223372036854775807, 'chain_id'),
+            etl._require_evm_number(start_block, 0, 9223372036854775807, 'start_block'),
+            etl._require_evm_number(coalesce(confirmations, 0), 0, 100000, 'confirmations'),
+            etl._require_evm_number(head_lag, 0, most, 'head_lag'),
+            etl._require_evm_number(max_range, 1, 1000000, 'max_range'),
+            etl._require_evm_number(max_logs, 1, 10000000, 'max_logs'),
+            etl._require_evm_number(batch_size, 1, 1000, 'batch_size'),
+            etl._require_evm_number(extract(epoch FROM retry_pause), 0, 3600, 'seconds of retry_pause'),
+            etl._require_flag(block_times, 'block_times');
+    IF coalesce(cardinality(events), 0) = 0 OR array_position(events, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE WHEN array_position(events, NULL) IS NULL THEN 'no events were given'
+                           ELSE 'events must not hold NULL' END,
+            HINT = 'Give events => ARRAY[''event Transfer(address indexed from, address indexed to, uint256 value)''].';
+    ELSIF EXISTS (SELECT FROM etl.evm_events(events) AS e WHERE e.topic0 IS NULL) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = 'anonymous events cannot be extracted',
+            DETAIL = 'Their logs do not say of which event they are.',
+            HINT = 'etl.evm_decode(…) decodes a log of one.';
+    END IF;
+    RETURN jsonb_build_object(
+        'server', server, 'path', path, 'chain_id', chain_id,
+        'addresses', ARRAY(SELECT DISTINCT etl._evm_address(a) AS address FROM unnest(addresses) AS a ORDER BY address),
+        'events', events, 'start_block', start_block, 'confirmations', confirmations, 'head_lag', head_lag,
+        'max_range', max_range, 'max_logs', max_logs, 'batch_size', batch_size, 'block_times', block_times,
+        'retry_pause', extract(epoch FROM retry_pause));
+END
+$$;
+COMMENT ON FUNCTION etl._evm_source(
+    name, text, bigint, text[], text[], bigint, integer, integer, integer, integer, integer, boolean, interval) IS
+    'What only extracts of logs say, as a member each. 22023 where one cannot be, 0A000 an anonymous event.';
+
+CREATE FUNCTION etl._evm_make_target(job etl.extract)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns CONSTANT text := (SELECT string_agg(format(', %I %s', c.name, c.type), '' ORDER BY c.place)
+                              FROM etl._evm_columns(job.source) AS c);
+BEGIN
+    IF to_regclass(job.target) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM etl._locked_command(format(
+        'CREATE TABLE %s (chain_id bigint NOT NULL, block_number bigint NOT NULL, block_hash text NOT NULL, '
+        'block_time timestamptz, tx_hash text NOT NULL, tx_index integer NOT NULL, log_index integer NOT NULL, '
+        'address text NOT NULL, event text NOT NULL%s, UNIQUE (chain_id, block_hash, log_index))',
+        job.target, columns));
+    PERFORM etl._locked_command(format('CREATE INDEX ON %s (chain_id, block_number, log_index)', job.target));
+    PERFORM etl._locked_command(format('COMMENT ON TABLE %s IS %L', job.target, format(
+        'Logs of chain %s, by extract %s.', job.source ->> 'chain_id', job.name)));
+END
+$$;
+COMMENT ON FUNCTION etl._evm_make_target(etl.extract) IS 'Makes the table of an extract of logs, unless it is there.';
+
+CREATE FUNCTION etl._evm_check_target(job etl.extract)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text;
+BEGIN
+    PERFORM etl._require_table(job.target::regclass, '{SELECT,INSERT,DELETE}');
+    SELECT string_agg(format('ADD COLUMN %I %s', c.name, c.type), ', ' ORDER BY c.n) INTO missing
+    FROM (
+        SELECT s.name, s.type, s.n
+        FROM (VALUES ('chain_id', 'bigint', -9), ('block_number', 'bigint', -8), ('block_hash', 'text', -7),
+                     ('block_time', 'timestamptz', -6), ('tx_hash', 'text', -5), ('tx_index', 'integer', -4),
+                     ('log_index', 'integer', -3), ('address', 'text', -2), ('event', 'text', -1)) AS s(name, type, n)
+        UNION ALL
+        SELECT e.name, e.type, e.place FROM etl._evm_columns(job.source) AS e
+    ) AS c
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = job.target::regclass AND a.attname = c.name AND a.attnum > 0);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('table "%s" lacks columns of the extract', job.target),
+            DETAIL = 'etl.evm_events(…) lists the columns of the events.',
+            HINT = format('ALTER TABLE %s %s;', job.target, missing);
+    END IF;
+    EXECUTE 'EXPLAIN ' || etl._evm_insert(job) -- types, and the key
+    USING (job.source -> 'chain_id')::bigint, '{}'::etl._evm_log[], '{}'::etl._evm_header[];
+EXCEPTION
+    WHEN invalid_column_reference THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_column_reference',
+            MESSAGE = format('table "%s" has no unique index on the place of a log', job.target),
+            DETAIL = 'It tells logs that were loaded before.',
+            HINT = format('ALTER TABLE %s ADD UNIQUE (chain_id, block_hash, log_index);', job.target);
+END
+$$;
+COMMENT ON FUNCTION etl._evm_check_target(etl.extract) IS
+    'Checks that the table of an extract of logs can take them: 42501, 42703, 42804, 42P10.';
+
+CREATE FUNCTION etl.create_evm_extract(
+    name text,
+    server name,
+    chain_id bigint,
+    addresses text[],
+    events text[],
+    start_block bigint,
+    target text,
+    confirmations integer DEFAULT 64,
+    max_range integer DEFAULT 2000,
+    max_logs integer DEFAULT 10000,
+    batch_size integer DEFAULT 50,
+    head_lag integer DEFAULT 0,
+    block_times boolean DEFAULT true,
+    retry_pause interval DEFAULT '1 second',
+    on_bad_row text DEFAULT 'dead_letter',
+    path text DEFAULT '',
+    schedule text DEFAULT NULL,
+    description text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted etl.extract;
+BEGIN
+    PERFORM etl._require_writable();
+    PERFORM etl._require_http_server(server);
+    wanted.name := name;
+    wanted.kind := 'evm';
+    wanted.source := etl._evm_source(server, coalesce(path, ''), chain_id, addresses, events, start_block,
+                                     confirmations, head_lag, max_range, max_logs, batch_size, block_times,
+                                     retry_pause);
+    wanted.target := etl._new_table_name(target, 'target');
+    wanted.key_columns := '{chain_id,block_hash,log_index}';
+    wanted.write_mode := 'append';
+    wanted.on_bad_row := on_bad_row;
+    wanted.new_fields := 'ignore';
+    wanted.keep_raw := false;
+    wanted.schedule := btrim(schedule);
+    wanted.description := description;
+    IF NOT EXISTS (SELECT FROM etl.extract AS e WHERE e.name = wanted.name) THEN
+        PERFORM etl._evm_make_target(wanted), etl._evm_check_target(wanted);
+    END IF;
+    PERFORM etl._store_extract(wanted, if_not_exists);
+END
+$$;
+COMMENT ON FUNCTION etl.create_evm_extract(
+    text, name, bigint, text[], text[], bigint, text, integer, integer, integer, integer, integer, boolean, interval,
+    text, text, text, text, boolean) IS
+$$Defines an extract of the logs of contracts on an Ethereum-like chain: which events of which contracts go into which
+table. CALL etl.run_extract(name) loads them up to the head of the chain.
+name: 1 to 63 bytes, unique in the database. server: a foreign server of etl_http, whose base_url (and path below it) is
+a node's JSON-RPC. chain_id: the chain's number, 1 for Ethereum; a node of another chain is refused. addresses: the
+contracts; {} or NULL for all. events: their declarations, as in event Transfer(address indexed from, address indexed
+to, uint256 value); etl.evm_events(events) shows what becomes of them. start_block: the first block.
+target: a table with its schema, made where it does not exist: chain_id, block_number, block_hash, block_time, tx_hash,
+tx_index, log_index, address, event, then the columns of all events (NULL in rows of other events), unique by
+(chain_id, block_hash, log_index). Several extracts may share a table.
+confirmations: how many blocks below the head the chain may yet replace; these are loaded at once, and replaced in the
+table when the chain does it. NULL: down to the block that the node says is finalized. head_lag: so many blocks below
+the head wait for a later run.
+max_range: blocks asked for at once; halved after each error, and it grows again. max_logs: where an answer has so many
+logs it is taken as cut off, and half of the range is asked for. batch_size: calls in one request, 1 for nodes that take
+no batches. block_times: where logs come without the time of their block, its header is asked for. retry_pause: what a
+node says that contradicts itself is asked for again after this time, twice and four times of it, and then is an error.
+on_bad_row: a log that cannot be decoded becomes a dead letter (dead_letter), ends the run (error) or is only counted
+(skip). schedule: five fields of cron, for pg_cron. if_not_exists: one that exists is left as it is.
+Errors: 42710 name taken, 42704 no such server, 42809 it is of another wrapper, 42501 missing privilege, 42602 target
+without a schema, 22023 an argument that cannot be, 0A000 an anonymous event, 42703 and 42P10 the table lacks columns or
+the unique index.$$;
+
+CREATE FUNCTION etl.reset_evm_extract(name text, from_block bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored CONSTANT etl.extract := etl._extract(name);
+    first bigint;
+    labels text[];
+    condition text;
+    held text;
+    deleted bigint;
+BEGIN
+    PERFORM etl._require_writable();
+    IF stored.kind <> 'evm' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is of kind %s, not of logs', name, stored.kind),
+            HINT = format('SELECT etl.reset_cursor(%L);', name);
+    ELSIF NOT etl._lock_run('etl.extract', stored.extract_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = format('extract "%s" is being run', name),
+            HINT = 'Wait for it to end, or cancel the session that runs it.';
+    END IF;
+    first := greatest(coalesce(from_block, 0), (stored.source -> 'start_block')::bigint);
+    labels := ARRAY(SELECT DISTINCT e.event FROM etl.evm_events(etl._evm_declarations(stored.source)) AS e);
+    PERFORM etl._lock_holds();
+    condition := 't.chain_id = $1 AND t.block_number >= $2 AND t.event = ANY ($3) '
+                 'AND (cardinality($4) = 0 OR t.address = ANY ($4))';
+    held := etl._held_condition(stored.target::regclass, 't');
+    deleted := etl._locked_command(
+        format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held),
+        (stored.source -> 'chain_id')::bigint, first, labels, etl._evm_addresses(stored.source));
+    DELETE FROM etl.evm_block AS b
+    WHERE b.extract_id = stored.extract_id AND b.owner = current_user AND b.block_number >= first;
+    UPDATE etl.extract_state AS s
+    SET "cursor" = nullif(first, (stored.source -> 'start_block')::bigint) - 1, is_finished = true,
+        detail = (s.detail - 'blocks_behind') || jsonb_build_object('next_block', first), changed_at = clock_timestamp()
+    WHERE s.extract_id = stored.extract_id AND coalesce((s.detail -> 'next_block')::bigint, first) > first;
+    PERFORM etl._unlock_run('etl.extract', stored.extract_id);
+    RETURN deleted;
+END
+$$;
+COMMENT ON FUNCTION etl.reset_evm_extract(text, bigint) IS
+$$Sets an extract of logs back, so that its next run loads all from a block on anew, and deletes what it loaded from
+there on (rows of its chain, events and contracts); returns how many rows. It mends what etl.run_extract cannot: a
+reorganisation deeper than the confirmations. Rows under a legal hold stay.
+from_block: NULL: the extract's start_block; one that was not reached yet changes nothing.
+Errors: 42704 no such extract, 42501 another role's, 42809 of another kind, 55006 it is being run.$$;

@@ -1,0 +1,161 @@
+-- etl.create_table_extract: defines a copy of a table.
+
+CREATE FUNCTION etl._table_check(copy etl._table_copy)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._table_require_method(copy), etl._table_require_target(copy), etl._table_require_query(copy);
+    IF copy.write_mode = 'upsert' OR copy.deletes OR copy.keys IS NOT NULL THEN
+        PERFORM etl._table_require_keys(copy);
+    END IF;
+    IF copy.deletes THEN
+        PERFORM etl._table_require_all_rows(copy);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_check(etl._table_copy) IS
+    'Checks a definition of kind table against the tables that it names.';
+
+CREATE FUNCTION etl._table_warn(copy etl._table_copy)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF copy.method = 'cursor' AND NOT copy.has_index THEN
+        RAISE WARNING USING
+            MESSAGE = format('table "%s" has no index on cursor column "%s"', copy.source, copy.cursor_column),
+            DETAIL = 'Each run reads all of the table, and copies what is new in one transaction.',
+            HINT = format('CREATE INDEX ON %s (%I);', copy.source, copy.cursor_column);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_warn(etl._table_copy) IS 'Warns of a cursor column without an index.';
+
+CREATE FUNCTION etl._table_primary_key(target regclass)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(a.attname ORDER BY k.number)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, number)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = target AND i.indisprimary AND k.number <= i.indnkeyatts
+$$;
+COMMENT ON FUNCTION etl._table_primary_key(regclass) IS
+    'The columns of a table''s primary key; NULL where it has none.';
+
+CREATE FUNCTION etl._table_require_settings(
+    name text, wait interval, batch_rows integer, deletes boolean, if_not_exists boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_name(name, 'name'), etl._require_flag(deletes, 'deletes'),
+            etl._require_flag(if_not_exists, 'if_not_exists'),
+            etl._retention_duration(wait, 'wait', '0', '1 day');
+    IF batch_rows IS NULL OR batch_rows NOT BETWEEN 1 AND 10000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('batch_rows must be 1 to 10000000, not %s', coalesce(batch_rows::text, 'NULL')),
+            HINT = 'Give the number of rows that one transaction copies; the default is 10000.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_require_settings(text, interval, integer, boolean, boolean) IS
+    'Checks the arguments of etl.create_table_extract that need no table (22023).';
+
+CREATE FUNCTION etl.create_table_extract(
+    name text,
+    source regclass,
+    target regclass,
+    method text DEFAULT 'cursor',
+    cursor_column name DEFAULT NULL,
+    key_columns text[] DEFAULT NULL,
+    write_mode text DEFAULT 'upsert',
+    deletes boolean DEFAULT false,
+    filter text DEFAULT NULL,
+    columns jsonb DEFAULT NULL,
+    horizon text DEFAULT 'auto',
+    wait interval DEFAULT '5 s',
+    lag text DEFAULT NULL,
+    transactions regclass DEFAULT NULL,
+    xid_column name DEFAULT NULL,
+    batch_rows integer DEFAULT 10000,
+    schedule text DEFAULT NULL,
+    description text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false
+)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'
+AS $$
+DECLARE
+    made etl.extract;
+    copy etl._table_copy;
+BEGIN
+    PERFORM etl._table_require_settings(name, wait, batch_rows, deletes, if_not_exists),
+            etl._table_require_source(source), etl._require_table(target, '{}');
+    made.name := name;
+    made.kind := 'table';
+    made.target := etl._relation_name(target);
+    made.mapping := coalesce(columns, etl._table_equal_columns(source, target));
+    made.key_columns := coalesce(key_columns::name[], CASE WHEN write_mode <> 'append' OR deletes
+                                                           THEN etl._table_primary_key(target) END);
+    made."cursor" := nullif(jsonb_strip_nulls(jsonb_build_object('column', cursor_column, 'lag', lag)), '{}');
+    made.write_mode := write_mode;
+    made.on_bad_row := 'error';
+    made.new_fields := 'ignore';
+    made.keep_raw := false;
+    made.schedule := btrim(schedule);
+    made.description := description;
+    made.source := jsonb_strip_nulls(jsonb_build_object(
+        'relation', etl._relation_name(source), 'method', method, 'horizon', horizon, 'wait', wait, 'filter', filter,
+        'deletes', deletes, 'transactions', etl._relation_name(transactions), 'xid_column', xid_column,
+        'batch_rows', batch_rows));
+    copy := etl._table_copy(made);
+    PERFORM etl._table_check(copy);
+    IF method = 'cursor' THEN
+        made.source := made.source || jsonb_build_object('horizon', etl._table_horizon(copy));
+    END IF;
+    PERFORM etl._store_extract(made, if_not_exists);
+    PERFORM etl._table_warn(copy);
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION etl.create_table_extract(
+    text, regclass, regclass, text, name, text[], text, boolean, text, jsonb, text, interval, text, regclass, name,
+    integer, text, text, boolean) IS
+$$Defines an incremental copy of a table into another one, and returns its name; CALL etl.run_extract(name) copies what
+is new, in batches, each a transaction in which rows and mark are written together.
+source: a table, partitioned or foreign table; with method full also a view. target: an ordinary or partitioned table.
+method: cursor reads the rows above a mark in the order of cursor_column, a column of whole numbers, numeric, date or
+timestamp that increases with each insert and, where updates are to be seen, each update. xmin reads the rows that were
+written since the oldest transaction that was running when the last copy began, whatever is in them, and so all of the
+table. full reads and loads everything.
+key_columns: columns of the target by which a row is known, with a unique index (default: its primary key). write_mode:
+upsert inserts new keys and updates rows that differ; append (cursor only) inserts; replace (full only) leaves in the
+target what the source has and nothing else, in one transaction. deletes: rows of the target whose keys the source does
+not have under the filter are deleted at the end of each run; those under a legal hold stay.
+filter: a condition on rows of the source; one that a row can cease to fulfil needs deletes. columns: a JSON object,
+column of the target to a column of the source or an SQL expression over its columns (default: columns of equal names,
+as they are when the extract is defined).
+horizon: which transactions may commit rows below the mark: writers, those that have locked the table (enough where the
+cursor is set by the INSERT or UPDATE itself), transactions, all that are open in the database (now() is when a
+transaction began), lag, see there; auto means writers for a serial or identity column, and else transactions. wait: how
+long a run waits for them to end. Then append leaves their rows and what is above for the next run; upsert copies what
+it sees, does not move the mark past what is safe, and reads from there again in the next run.
+lag: an interval, or a number for columns of numbers; each run reads again what is less than this below the mark. It is
+the only horizon of foreign tables unless transactions names a foreign table over etl.open_transactions of their server;
+what is committed later than the lag is lost. xid_column: for method xmin over a foreign table, its column that has
+xmin::text::bigint of the rows there.
+batch_rows: about how many rows a transaction copies. schedule: when pg_cron runs it. if_not_exists: an extract of that
+name stays as it is, with a warning where it differs.
+Errors: 42710 the name is taken, 0A000 what the method cannot promise, 22023 a bad argument, 42703 no such column, 42804
+no column for a cursor, 42P10 no unique index, 42809 not a table, 42501 missing privilege, 55000 row security hides rows
+of a source with deletes, or no pg_cron for schedule; for filter and columns PostgreSQL's own.$$;

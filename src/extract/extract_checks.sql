@@ -1,0 +1,193 @@
+-- What an extract from an HTTP API must be for etl.run_extract to carry it out. Tables change, so a run checks it, too.
+
+CREATE FUNCTION etl._has_placeholder(document text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(document, '\{([A-Za-z_][A-Za-z0-9_$]*)\}', 'g') AS m
+                 ORDER BY 1)
+$$;
+COMMENT ON FUNCTION etl._has_placeholder(text) IS
+    'The names in braces in a path or in the text of a query: columns of the parent''s table, or cursor.';
+
+CREATE FUNCTION etl._require_http_server(server text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrapper name;
+BEGIN
+    SELECT w.fdwname INTO wrapper
+    FROM pg_foreign_server AS s
+    JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+    WHERE s.srvname = server;
+    IF wrapper IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = CASE WHEN server IS NULL THEN 'no server was given'
+                           ELSE format('server "%s" does not exist', server) END,
+            HINT = format('CREATE SERVER %I FOREIGN DATA WRAPPER etl_http OPTIONS (base_url ''https://…'');',
+                          coalesce(server, 'api'));
+    ELSIF wrapper <> 'etl_http' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('server "%s" belongs to foreign-data wrapper "%s"', server, wrapper),
+            HINT = 'Name a server of foreign-data wrapper etl_http.';
+    ELSIF NOT has_server_privilege(server, 'USAGE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied for foreign server %s', server),
+            HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I;', server, current_user);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_http_server(text) IS
+    'Checks that a server of etl_http has that name (42704, 42809) and that the role may use it (42501).';
+
+CREATE FUNCTION etl._require_cursor(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    document CONSTANT jsonb := definition."cursor";
+    used CONSTANT boolean := 'cursor' = ANY (etl._has_placeholder(definition.source::text));
+    problem text;
+BEGIN
+    IF document IS NULL THEN
+        IF used THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'the request names {cursor}, and the extract has no cursor',
+                HINT = 'Give one, as in cursor => ''{"column": "updated_at"}''.';
+        END IF;
+        RETURN;
+    END IF;
+    PERFORM etl._require_keys_of(document, '{column,param,format,start,lag}', 'cursor');
+    IF document ->> 'column' IS NULL THEN
+        problem := 'lacks "column", the column of the target that it follows';
+    ELSIF document ->> 'param' IS NULL AND NOT used THEN
+        problem := 'lacks "param", the parameter of the query that it is sent in';
+    ELSIF definition.write_mode IN ('append', 'upsert') AND definition.key_columns IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'an extract with a cursor needs key_columns',
+            DETAIL = 'Records at the cursor come again with the next run; the key tells that they are there already.',
+            HINT = 'Give key_columns => ARRAY[''column'', …] with a unique index on them.';
+    ELSIF definition.write_mode = 'replace' THEN
+        problem := 'does not go with write_mode replace, which loads everything anew';
+    END IF;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the cursor %s', problem),
+            HINT = 'Say for example cursor => ''{"column": "updated_at", "param": "updated_since", "lag": "5 minutes"}''.';
+    END IF;
+    IF definition.target IS NOT NULL THEN
+        PERFORM etl._cursor_value(definition, document ->> 'start');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_cursor(etl.extract) IS
+    'Checks what an extract says of its cursor (22023), and that its start and lag fit the column (22007, 22P02, …).';
+
+CREATE FUNCTION etl._require_parent(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent etl.extract;
+    named CONSTANT text[] := array_remove(etl._has_placeholder(definition.source::text), 'cursor');
+    unknown text;
+BEGIN
+    IF definition.parent IS NULL THEN
+        IF named <> '{}' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('the request names {%s}, and the extract has no parent', named[1]),
+                HINT = 'Give parent => ''name of the extract whose rows it is asked for''.';
+        END IF;
+        RETURN;
+    END IF;
+    parent := etl._extract(definition.parent);
+    IF parent.extract_id = definition.extract_id OR parent.parent = definition.name THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('extract "%s" cannot be the parent of extract "%s"', parent.name, definition.name),
+            DETAIL = 'Each would wait for the rows of the other.',
+            HINT = 'Name another parent.';
+    ELSIF parent.target IS NULL OR parent.key_columns IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('extract "%s" has no %s', parent.name,
+                             CASE WHEN parent.target IS NULL THEN 'table' ELSE 'key_columns' END),
+            DETAIL = 'The requests are made for one row of the parent''s table after the other, in the order of its key.',
+            HINT = format('SELECT etl.alter_extract(%L, …) gives it one.', parent.name);
+    END IF;
+    SELECT n INTO unknown FROM unnest(named) AS n
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = parent.target::regclass AND a.attname = n AND a.attnum > 0);
+    IF named = '{}' OR unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = CASE WHEN named = '{}' THEN format('the request names no column of parent "%s"', parent.name)
+                           ELSE format('table "%s" of parent "%s" has no column "%s"', parent.target, parent.name,
+                                       unknown) END,
+            HINT = format('Put one into the path, as in ''/things/{%s}/parts''.', parent.key_columns[1]);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_parent(etl.extract) IS
+    'Checks that the rows of the parent''s table can be asked for: 22023, 42704, 42703, 55000.';
+
+CREATE FUNCTION etl._require_extract_keys(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF definition.key_columns IS NULL THEN
+        IF definition.write_mode IN ('upsert', 'delete_insert') THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('write_mode %s needs key_columns', definition.write_mode),
+                HINT = 'Give key_columns => ARRAY[''column'', …].';
+        END IF;
+        RETURN;
+    END IF;
+    PERFORM etl._require_keys(definition.target::regclass, definition.key_columns);
+    IF definition.write_mode IN ('append', 'upsert') THEN
+        PERFORM etl._key_index(definition.target::regclass, definition.key_columns);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_extract_keys(etl.extract) IS
+    'Checks that the key is there where the write mode needs it (22023), and is unique (42P10).';
+
+CREATE FUNCTION etl._check_http_extract(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_http_server(definition.source ->> 'server');
+    PERFORM etl._check_paging(definition.source ->> 'records_path', definition.source -> 'paginate');
+    PERFORM etl._require_one_of(definition.source ->> 'method', '{GET,POST}', 'method');
+    IF definition.target IS NOT NULL THEN
+        PERFORM etl._require_table(definition.target::regclass, CASE definition.write_mode
+            WHEN 'append' THEN '{INSERT}' WHEN 'upsert' THEN '{SELECT,INSERT,UPDATE}'
+            ELSE '{SELECT,INSERT,DELETE}' END::text[]);
+        PERFORM etl._check_mapping(definition.target::regclass, definition.mapping);
+        PERFORM etl._require_extract_keys(definition);
+    ELSIF definition.key_columns IS NULL AND definition.write_mode IN ('upsert', 'delete_insert') THEN
+        PERFORM etl._require_extract_keys(definition);
+    END IF;
+    PERFORM etl._require_cursor(definition);
+    PERFORM etl._require_parent(definition);
+END
+$$;
+COMMENT ON FUNCTION etl._check_http_extract(etl.extract) IS
+    'Checks all that can be known of an extract before it runs.';

@@ -1,0 +1,82 @@
+-- The request for the first page of an extract: its path, query and body with the values of the parent's row and of the
+-- cursor in their places.
+
+CREATE FUNCTION etl._url_encode(value text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- RFC 3986, section 2.3: what needs no escape anywhere in a URL.
+    SELECT coalesce(string_agg(CASE WHEN c ~ '[A-Za-z0-9_.~-]' THEN c
+                                    ELSE upper(regexp_replace(encode(convert_to(c, 'UTF8'), 'hex'), '(..)', '%\1', 'g'))
+                               END, '' ORDER BY n), '')
+    FROM regexp_split_to_table(value, '') WITH ORDINALITY AS t(c, n)
+$$;
+COMMENT ON FUNCTION etl._url_encode(text) IS
+    'A value as a part of a path, percent-encoded by RFC 3986 but for unreserved characters.';
+
+CREATE FUNCTION etl._fill_in(template text, "values" jsonb, is_path boolean)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    filled text := '';
+    piece text[];
+BEGIN
+    -- One walk from the left, so that a value which looks like a placeholder stays as it is.
+    FOR piece IN SELECT regexp_matches(template, '([^{]*)(\{[A-Za-z_][A-Za-z0-9_$]*\}|\{|$)', 'g') LOOP
+        filled := filled || piece[1] || CASE
+            WHEN piece[2] LIKE '{_%' AND "values" ? btrim(piece[2], '{}') THEN
+                CASE WHEN is_path THEN etl._url_encode("values" ->> btrim(piece[2], '{}'))
+                     ELSE coalesce("values" ->> btrim(piece[2], '{}'), '') END
+            ELSE piece[2] END;
+    END LOOP;
+    RETURN filled;
+END
+$$;
+COMMENT ON FUNCTION etl._fill_in(text, jsonb, boolean) IS
+    'A text with {names} in it replaced by their values, which are encoded where it is a path.';
+
+CREATE FUNCTION etl._fill_in(document jsonb, "values" jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE jsonb_typeof(document)
+        WHEN 'string' THEN to_jsonb(etl._fill_in(document #>> '{}', "values", false))
+        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(e.key, etl._fill_in(e.value, "values")), '{}')
+                            FROM jsonb_each(document) AS e)
+        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(etl._fill_in(e.value, "values") ORDER BY e.n), '[]')
+                           FROM jsonb_array_elements(document) WITH ORDINALITY AS e(value, n))
+        ELSE document
+    END
+$$;
+COMMENT ON FUNCTION etl._fill_in(jsonb, jsonb) IS 'A JSON document with {names} in its strings replaced by their values.';
+
+CREATE FUNCTION etl._open_extract(definition etl.extract, state etl.extract_state, parent jsonb)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source CONSTANT jsonb := definition.source;
+    since text;
+    given jsonb := coalesce(parent, '{}');
+    query jsonb := source -> 'query';
+BEGIN
+    IF definition."cursor" IS NOT NULL THEN
+        since := etl._cursor_value(definition, coalesce(state."cursor", definition."cursor" ->> 'start'));
+        given := given || jsonb_build_object('cursor', coalesce(since, ''));
+        IF definition."cursor" ? 'param' AND since IS NOT NULL THEN
+            query := coalesce(query, '{}') || jsonb_build_object(definition."cursor" ->> 'param', since);
+        END IF;
+    END IF;
+    RETURN etl._open_pages(
+        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in(query, given),
+        source -> 'headers', source ->> 'method', etl._fill_in(source -> 'body', given), source ->> 'records_path',
+        source -> 'paginate', state."position", (source ->> 'max_pages')::integer, (source ->> 'parallel')::integer);
+END
+$$;
+COMMENT ON FUNCTION etl._open_extract(etl.extract, etl.extract_state, jsonb) IS
+    'Begins with the pages of an extract, for one row of its parent where it has one, from where its state says on.';
