@@ -56,7 +56,8 @@ BEGIN
             ERRCODE = 'duplicate_object',
             MESSAGE = format('extract "%s" already exists', wanted.name),
             DETAIL = CASE WHEN stored.owner IS DISTINCT FROM current_user
-                          THEN 'Names of extracts are unique in the database; this one belongs to another role.' END,
+                          THEN 'Names of extracts are unique in the database; this one belongs to another role.'
+                          ELSE '' END,
             HINT = CASE WHEN stored.owner IS DISTINCT FROM current_user THEN 'Choose another name.'
                         ELSE format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
                                     wanted.name) END;
