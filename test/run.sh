@@ -150,7 +150,7 @@ run_server() {
     export PG_ETL_STAGE=$work/stage
     step 'cluster: initdb' cluster_initdb "$work"
     export PG_ETL_TEMPLATE=$work/data
-    step 'cluster: start' cluster_start "$work/pg"
+    step 'cluster: start' cluster_start "$work/pg" -o max_worker_processes=32 # shared by all tests of a stage
     cluster_env "$work/pg"
     step 'API server: start' api_start "$work/api"
     mapfile -t sql_files < <(names "${sql_files[@]}")

@@ -1,81 +1,10 @@
 -- etl.create_table_extract: defines a copy of a table.
 
-CREATE FUNCTION etl._table_keep_existing(made etl.extract, if_not_exists boolean)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    stored etl.extract;
-    differences text;
-BEGIN
-    SELECT e.* INTO stored FROM etl.extract AS e WHERE e.name = made.name;
-    IF NOT FOUND THEN
-        RETURN false;
-    ELSIF NOT if_not_exists THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_object',
-            MESSAGE = format('extract "%s" already exists', made.name),
-            HINT = 'Choose another name.';
-    END IF;
-    SELECT string_agg(d.key, ', ' ORDER BY d.key) INTO differences
-    FROM (
-        SELECT key
-        FROM jsonb_each(to_jsonb(stored) || stored.source) AS a
-        FULL JOIN jsonb_each(to_jsonb(made) || made.source) AS b USING (key)
-        WHERE key NOT IN ('extract_id', 'paused_at', 'created_at', 'source') AND a.value IS DISTINCT FROM b.value
-    ) AS d;
-    IF differences IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('extract "%s" already exists, skipping', made.name);
-    ELSE
-        RAISE WARNING USING
-            MESSAGE = format('extract "%s" already exists and was not changed', made.name),
-            DETAIL = format('It differs from the definition that was given now in: %s.', differences);
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION etl._table_keep_existing(etl.extract, boolean) IS
-    'True when an extract of that name exists and may stay (notice when it is the same, warning when it differs); '
-    '42710 when it exists and if_not_exists is false.';
-
-CREATE FUNCTION etl._table_store(made etl.extract)
+CREATE FUNCTION etl._table_check(copy etl._table_copy)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF made.schedule IS NOT NULL THEN
-        PERFORM etl._require_schedule(made.schedule), etl._require_pg_cron();
-    END IF;
-    INSERT INTO etl.extract (
-        name, kind, source, target, mapping, key_columns, "cursor", write_mode, on_bad_row, schedule, description)
-    VALUES (
-        made.name, made.kind, made.source, made.target, made.mapping, made.key_columns, made."cursor", made.write_mode,
-        made.on_bad_row, made.schedule, made.description);
-    IF made.schedule IS NOT NULL THEN
-        PERFORM etl._cron_schedule(etl._cron_job_name('extract', made.name), made.schedule,
-                                   format('CALL etl.run_extract(%L)', made.name));
-    END IF;
-EXCEPTION
-    WHEN unique_violation THEN -- another role's, which row security hides, or one that was made this moment
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_object',
-            MESSAGE = format('extract "%s" already exists', made.name),
-            DETAIL = 'Names of extracts are unique in the database, over all roles.',
-            HINT = 'Choose another name.';
-END
-$$;
-COMMENT ON FUNCTION etl._table_store(etl.extract) IS
-    'Writes a new extract down, and its schedule; 42710 where another role has one of that name.';
-
-CREATE FUNCTION etl._table_check(definition etl.extract)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    copy CONSTANT etl._table_copy := etl._table_copy(definition);
 BEGIN
     PERFORM etl._table_require_method(copy), etl._table_require_target(copy), etl._table_require_query(copy);
     IF copy.write_mode = 'upsert' OR copy.deletes OR copy.keys IS NOT NULL THEN
@@ -86,7 +15,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._table_check(etl.extract) IS
+COMMENT ON FUNCTION etl._table_check(etl._table_copy) IS
     'Checks a definition of kind table against the tables that it names.';
 
 CREATE FUNCTION etl._table_warn(copy etl._table_copy)
@@ -178,26 +107,24 @@ BEGIN
     made.mapping := coalesce(columns, etl._table_equal_columns(source, target));
     made.key_columns := coalesce(key_columns::name[], CASE WHEN write_mode <> 'append' OR deletes
                                                            THEN etl._table_primary_key(target) END);
-    made."cursor" := jsonb_strip_nulls(jsonb_build_object('column', cursor_column, 'lag', lag));
+    made."cursor" := nullif(jsonb_strip_nulls(jsonb_build_object('column', cursor_column, 'lag', lag)), '{}');
     made.write_mode := write_mode;
     made.on_bad_row := 'error';
     made.new_fields := 'ignore';
     made.keep_raw := false;
-    made.schedule := lower(btrim(schedule));
+    made.schedule := btrim(schedule);
     made.description := description;
-    made.owner := current_user;
     made.source := jsonb_strip_nulls(jsonb_build_object(
         'relation', etl._relation_name(source), 'method', method, 'horizon', horizon, 'wait', wait, 'filter', filter,
         'deletes', deletes, 'transactions', etl._relation_name(transactions), 'xid_column', xid_column,
         'batch_rows', batch_rows));
-    PERFORM etl._table_check(made);
     copy := etl._table_copy(made);
+    PERFORM etl._table_check(copy);
     IF method = 'cursor' THEN
         made.source := made.source || jsonb_build_object('horizon', etl._table_horizon(copy));
     END IF;
-    IF NOT etl._table_keep_existing(made, if_not_exists) THEN
-        PERFORM etl._table_store(made), etl._table_warn(copy);
-    END IF;
+    PERFORM etl._store_extract(made, if_not_exists);
+    PERFORM etl._table_warn(copy);
     RETURN name;
 END
 $$;

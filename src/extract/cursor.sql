@@ -23,12 +23,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name CONSTANT name := definition."cursor" ->> 'column';
-    found CONSTANT regtype := etl._column_type(definition.target, column_name);
+    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation'
+                                                ELSE definition.target END;
+    found CONSTANT regtype := etl._column_type(place, column_name);
 BEGIN
     IF found IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',
-            MESSAGE = format('table "%s" has no column "%s", which the cursor follows', definition.target, column_name),
+            MESSAGE = format('table "%s" has no column "%s", which the cursor follows', place, column_name),
             HINT = format('SELECT etl.alter_extract(%L, "cursor" => …) names another one.', definition.name);
     ELSIF found::text NOT IN ('timestamp with time zone', 'timestamp without time zone', 'date', 'integer', 'bigint',
                               'smallint', 'numeric', 'text', 'uuid') THEN
@@ -110,7 +112,7 @@ DECLARE
     type CONSTANT regtype := etl._cursor_type(definition);
     is_time CONSTANT boolean := type::text LIKE 'timestamp%' OR type = 'date'::regtype;
 BEGIN
-    RETURN etl._locked_change(format(
+    RETURN etl._locked_value(format(
         'SELECT %s::text FROM (%s) AS r',
         format(CASE WHEN is_time THEN 'least(max(r.%I), now()::%s)' WHEN type = 'uuid'::regtype THEN 'max(r.%I::text)'
                     ELSE 'max(r.%I)' END, definition."cursor" ->> 'column', type), rows_query), NULL::text);

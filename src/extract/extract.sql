@@ -116,6 +116,18 @@ COMMENT ON FUNCTION etl._store_extract(etl.extract, boolean) IS
     'Writes a new extract of any kind down, whose kind''s own settings the caller has checked, and puts it on its '
     'schedule. 42710 where one of that name exists; 22023 a choice that is none.';
 
+CREATE FUNCTION etl._without_nulls(document jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(m.key, m.value) FILTER (WHERE jsonb_typeof(m.value) <> 'null'), '{}')
+    FROM jsonb_each(document) AS m
+$$;
+COMMENT ON FUNCTION etl._without_nulls(jsonb) IS
+    'An object without its members that are null. Unlike jsonb_strip_nulls it leaves alone what is within the others, '
+    'such as a null in the body of a request.';
+
 CREATE FUNCTION etl._http_source(
     server text, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,
     max_pages integer, parallel integer)
@@ -141,7 +153,7 @@ BEGIN
     IF headers IS NOT NULL THEN
         PERFORM etl._require_object(headers, 'headers');
     END IF;
-    RETURN jsonb_strip_nulls(jsonb_build_object(
+    RETURN etl._without_nulls(jsonb_build_object(
         'server', server, 'path', path, 'query', query, 'headers', headers, 'method', upper(method), 'body', body,
         'records_path', records_path, 'paginate', paginate, 'max_pages', max_pages, 'parallel', parallel));
 END
@@ -252,11 +264,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
-    given CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
         'schedule', btrim(schedule), 'description', description));
-    of_source CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'path', path, 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
@@ -272,6 +284,8 @@ BEGIN
         || jsonb_build_object('source', (stored.source || of_source) - reset));
     IF stored.kind = 'http' THEN
         PERFORM etl._check_http_extract(changed);
+    ELSIF stored.kind = 'ingest' THEN
+        PERFORM etl._check_ingest(changed);
     END IF;
     PERFORM etl._require_one_of(changed.write_mode, '{append,upsert,replace,delete_insert}', 'write_mode'),
             etl._require_one_of(changed.on_bad_row, '{dead_letter,error,skip}', 'on_bad_row'),
@@ -305,7 +319,10 @@ AS $$
 DECLARE
     unknown text;
 BEGIN
-    SELECT k INTO unknown FROM jsonb_object_keys((given - '{schedule,description,on_bad_row}'::text[]) || of_source) AS k
+    SELECT k INTO unknown
+    FROM jsonb_object_keys((given - CASE stored.kind
+                                        WHEN 'ingest' THEN '{target,mapping,key_columns,write_mode,description,on_bad_row}'
+                                        ELSE '{schedule,description,on_bad_row}' END::text[]) || of_source) AS k
     LIMIT 1;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -317,7 +334,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_common_changes(etl.extract, jsonb, jsonb) IS
-    'Checks that only what all kinds have is changed of an extract that is not of kind http (22023).';
+    'Checks that only what its kind has is changed of an extract that is not of kind http (22023).';
 
 CREATE FUNCTION etl._require_not_staged(stored etl.extract, changed etl.extract)
 RETURNS void

@@ -3,7 +3,7 @@
 CREATE VIEW etl.extracts WITH (security_invoker = true) AS
 SELECT e.name AS extract,
        e.kind,
-       coalesce(e.source ->> 'server', e.source ->> 'source') AS source,
+       coalesce(e.source ->> 'server', e.source ->> 'source', e.source ->> 'relation') AS source,
        e.source ->> 'path' AS path,
        e.target,
        e.write_mode,

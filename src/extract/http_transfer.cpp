@@ -289,7 +289,9 @@ http_response http_transfer::finish()
 
 attempt_end http_transfer::end(CURLcode code)
 {
-    if (out_of_memory_ || code == CURLE_OUT_OF_MEMORY) {
+    if (code == CURLE_OUT_OF_MEMORY && is_connected() && !body_began_) {
+        flaw_ = flaw::headers; // a line longer than libcurl takes is told so
+    } else if (out_of_memory_ || code == CURLE_OUT_OF_MEMORY) {
         throw std::bad_alloc{};
     }
     attempt_end made;

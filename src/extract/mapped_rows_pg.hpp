@@ -18,7 +18,7 @@ namespace etl {
 // What records were mapped, and how. Equal ones need no second look.
 struct mapping_order {
     int handle;          // of the pages that they stand in; 0 for texts
-    std::uint64_t page;  // which of them
+    std::int64_t page;   // which of them
     std::string records; // the texts, as the argument had them
     Oid target;
     std::optional<std::string> document;

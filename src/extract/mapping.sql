@@ -21,7 +21,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_mapped_columns';
 COMMENT ON FUNCTION etl._mapped_columns(regclass, jsonb) IS
     'The columns that a mapping fills, in the order of the table, with their types, and what gives their values in a '
-    'row of etl._map_page: the column itself, for rules with "sql" are computed there too.';
+    'row of etl._map_page: the column itself, for rules with "sql" are applied there too.';
 
 CREATE FUNCTION etl._map_records(
     records text[], target regclass, mapping jsonb, first integer DEFAULT NULL, last integer DEFAULT NULL)
@@ -34,6 +34,24 @@ COMMENT ON FUNCTION etl._map_records(text[], regclass, jsonb, integer, integer) 
     '1), record jsonb (always NULL), and those of etl._mapped_columns. Arguments: first, last: only records with these '
     'ordinals and those between. The records are mapped once in a transaction, and a second call with the same ones '
     'reads what came of it. Records that are no rows are in etl._page_rejects(0).';
+
+CREATE FUNCTION etl._map_page(
+    handle integer, target regclass, mapping jsonb, first integer DEFAULT NULL, last integer DEFAULT NULL)
+RETURNS SETOF record
+LANGUAGE C VOLATILE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_map_page';
+COMMENT ON FUNCTION etl._map_page(integer, regclass, jsonb, integer, integer) IS
+    'The rows of a table that the records of the page are that etl._await_page has brought last; otherwise as '
+    'etl._map_records. Records that are no rows are in etl._page_rejects(handle).';
+
+CREATE FUNCTION etl._record_rejects(records text[], target regclass, mapping jsonb)
+RETURNS TABLE(ordinal integer, column_name name, reason text, record text, sqlstate text)
+LANGUAGE C VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_record_rejects';
+COMMENT ON FUNCTION etl._record_rejects(text[], regclass, jsonb) IS
+    'The records that are no rows of a table by a mapping, as etl._page_rejects lists them.';
 
 CREATE FUNCTION etl._page_rejects(handle integer)
 RETURNS TABLE(ordinal integer, column_name name, reason text, record text, sqlstate text)

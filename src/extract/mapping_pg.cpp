@@ -1,6 +1,7 @@
 // Mappings of records to the rows of a table (mapping.sql).
 #include "core/text.hpp"
 #include "extract/mapped_rows_pg.hpp"
+#include "extract/pages_pg.hpp"
 #include "pg/encoding.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/open_table.hpp"
@@ -52,6 +53,20 @@ struct text_elements {
         return nulls[i] ? std::string_view{} : pg::call([this, i] { return pg::varlena_text(values[i]); });
     }
 };
+
+std::optional<std::string> owned(const std::optional<std::string_view>& document)
+{
+    return document ? std::optional{std::string{*document}} : std::nullopt;
+}
+
+// The rows of a text[], by handle 0: equal arrays are the same records.
+const mapped_rows& mapped_texts(Datum array, const text_elements& records, Oid target,
+                                const std::optional<std::string_view>& document)
+{
+    const auto bytes = pg::call([array] { return pg::varlena_text(array); });
+    return mapped_rows::of({0, 0, std::string{bytes}, target, owned(document)}, static_cast<std::size_t>(records.count),
+                           [&records](std::size_t i) { return pg::as_utf8(records.at(i)); });
+}
 
 void put_column(pg::result_set& rows, const FormData_pg_attribute& column)
 {
@@ -132,18 +147,48 @@ ETL_FUNCTION(etl_mapped_columns, args)
 ETL_FUNCTION(etl_map_records, args)
 {
     const Datum array = args.given(0);
-    const auto bytes = pg::varlena_text(array);
     const text_elements records = text_elements::in(array);
     const Oid target = DatumGetObjectId(args.given(1));
     const auto document = document_in(args, 2);
     pg::listed_columns(args, "etl._map_records", list_of_columns);
     pg::result_set rows{args};
     return pg::with_errors_of_server([&] {
-        const auto record = [&](std::size_t i) { return pg::as_utf8(records.at(i)); };
-        const mapped_rows& mapped = mapped_rows::of(
-            {0, 0, std::string{bytes}, target, document ? std::optional{std::string{*document}} : std::nullopt},
-            static_cast<std::size_t>(records.count), record);
+        const mapped_rows& mapped = mapped_texts(array, records, target, document);
         mapped.put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
+        return rows.finish();
+    });
+}
+
+// etl._map_page(handle, target, mapping, first, last)
+ETL_FUNCTION(etl_map_page, args)
+{
+    const auto handle = args.get<std::int32_t>(0);
+    const Oid target = DatumGetObjectId(args.given(1));
+    const auto document = document_in(args, 2);
+    pg::listed_columns(args, "etl._map_page", list_of_columns);
+    pg::result_set rows{args};
+    return pg::with_errors_of_server([&] {
+        const page& from = current_page(handle);
+        const auto& records = from.contents.records;
+        const mapped_rows& mapped = mapped_rows::of({handle, from.number, {}, target, owned(document)}, records.size(),
+                                                    [&records](std::size_t i) { return records[i]; });
+        mapped.put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
+        return rows.finish();
+    });
+}
+
+// etl._record_rejects(records, target, mapping)
+ETL_FUNCTION(etl_record_rejects, args)
+{
+    const Datum array = args.given(0);
+    const text_elements records = text_elements::in(array);
+    const Oid target = DatumGetObjectId(args.given(1));
+    const auto document = document_in(args, 2);
+    pg::result_set rows{args};
+    return pg::with_errors_of_server([&] {
+        for (const mapped_rows::reject& reject : mapped_texts(array, records, target, document).rejects()) {
+            put_reject(rows, reject);
+        }
         return rows.finish();
     });
 }

@@ -80,11 +80,16 @@ void page_stream::ask_ahead(const page_position& next)
 
 void page_stream::rethrow_with_place(const error& e, const request& from) const
 {
-    const std::string page = "page " + std::to_string(number_ + 1);
+    const std::string url = client_.redacted(without_query(from.url));
+    const std::string what = client_.redacted(e.what());
     std::string detail = client_.redacted(e.detail());
+    while (!detail.empty() && detail.back() == ' ') { // of what a body began with
+        detail.pop_back();
+    }
     detail += (detail.empty() ? "" : " ") + std::string{"Position: "} + client_.redacted(from.at.shown()) + '.';
     throw error(e.sqlstate(),
-                page + " of " + client_.redacted(without_query(from.url)) + ": " + client_.redacted(e.what()),
+                "page " + std::to_string(number_ + 1) + (what.find(url) == std::string::npos ? " of " + url : "") +
+                    ": " + what,
                 std::move(detail), e.hint());
 }
 

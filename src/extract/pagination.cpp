@@ -128,9 +128,9 @@ void pagination::check_repeated(const progress& page)
     if (page.count > 0 && !pages_.insert(hash_of(page.answer.contents)).second && !options_.allows_repeats) {
         refuse("it has the same records as a page before it",
                "The server does not follow the request for another page, or goes in circles.",
-               "Look at what it takes, and say so by paginate, for example '{\"type\": \"offset\", \"param\": "
-               "\"skip\"}'; or "
-               "say that one page is all: '{\"type\": \"none\"}'.");
+               is_by_number() ? "Look at what it takes, and say so, for example paginate => '{\"type\": \"offset\", "
+                                "\"param\": \"skip\"}'; or say that one page is all: '{\"type\": \"none\"}'."
+                              : "If pages may be equal, say so: paginate => '{…, \"allow_repeats\": true}'.");
     }
 }
 

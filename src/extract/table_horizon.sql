@@ -2,7 +2,7 @@
 --
 -- The mark M of a run is the highest value that is visible. A value that is taken after M was seen is higher than M, as
 -- the column increases; so only transactions that were open at that moment can still commit a row at or below M. Once
--- all of them have ended, M is safe: every row up to it is there to be read, now and for ever. Which transactions count?
+-- all of them have ended, M is safe: every row up to it is there to be read, now and for ever. Which ones count?
 --   writers       Those that had a lock on the table by which it can be written. It is enough where the value is taken
 --                 by the INSERT or UPDATE itself, after it has locked the table: a sequence in a DEFAULT, an identity,
 --                 clock_timestamp() in a trigger.
@@ -220,8 +220,9 @@ AS $$
 DECLARE
     sequence CONSTANT regclass := etl._table_sequence(copy.source, copy.cursor_column);
 BEGIN
-    IF copy.horizon = 'writers' AND has_sequence_privilege(sequence, 'SELECT,USAGE')
-       AND coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
+    IF copy.horizon <> 'writers' OR sequence IS NULL OR NOT has_sequence_privilege(sequence, 'SELECT,USAGE') THEN
+        RETURN;
+    ELSIF coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('sequence "%s" is at %s, below the mark %s of extract "%s"', sequence,
@@ -259,7 +260,7 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR (detail -> 'is_open')::boolean THEN '>='
+    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR detail ->> 'open_at' = mark THEN '>='
                                      ELSE '>' END;
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
     highest text;

@@ -2,10 +2,11 @@
 --
 -- xmin: each version of a row names the transaction that wrote it. A copy notes the oldest transaction that is running
 -- when it begins; all before that one have ended, so what they wrote was there to be read. The next copy reads the rows
--- of that transaction and of all after it. It may read some twice, and stores them once, by their keys. A subtransaction
--- has a higher number than the transaction it is part of, so it is never taken for one that has ended. Numbers in rows
--- have 32 bits and come again after 2^32 transactions. Where 2^31 have passed since the last copy, or the server is
--- another one, all rows are read; a frozen row still has its number, and may be read for nothing when that comes again.
+-- of that transaction and of all after it. It may read some twice, and stores them once, by their keys. A
+-- subtransaction has a higher number than the transaction it is part of, so it is never taken for one that has ended.
+-- Numbers in rows have 32 bits and come again after 2^32 transactions. Where about 2^31 have passed since the last
+-- copy, or the server is another one, all rows are read; a frozen row still has its number, and may be read for nothing
+-- when that comes again.
 
 CREATE FUNCTION etl._table_load(copy etl._table_copy, query text)
 RETURNS jsonb
@@ -45,7 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN detail ? 'position' THEN etl._table_above(copy, '>', detail ->> 'position')
                 WHEN (copy).lag IS NOT NULL THEN etl._table_above(copy, '>=', etl._table_floor(copy, mark))
-                ELSE etl._table_above(copy, CASE WHEN (detail -> 'is_open')::boolean THEN '>=' ELSE '>' END, mark) END
+                ELSE etl._table_above(copy, CASE WHEN detail ->> 'open_at' = mark THEN '>=' ELSE '>' END, mark) END
 $$;
 COMMENT ON FUNCTION etl._table_lower(etl._table_copy, text, jsonb) IS
     'Condition that a row comes after what the run has read, or for its first batch after the mark.';
@@ -116,7 +117,7 @@ DECLARE
     safe CONSTANT text := detail ->> 'safe';
 BEGIN
     moved := mark;
-    moved_open := coalesce((detail -> 'is_open')::boolean, false);
+    moved_open := coalesce(detail ->> 'open_at' = mark, false);
     IF safe IS NULL THEN
         RETURN;
     END IF;
@@ -151,7 +152,8 @@ BEGIN
             last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
         moved := etl._table_moved_mark(copy, mark, detail, last_one, is_last AND copy.has_ties);
         mark := moved.moved;
-        detail := detail || jsonb_build_object('position', last_one, 'is_open', moved.moved_open);
+        detail := detail || jsonb_build_object('position', last_one, 'open_at', CASE WHEN moved.moved_open
+                                                                                     THEN mark END);
     END IF;
     IF is_last THEN
         detail := detail - '{position,highest,safe,upto}'::text[] || '{"stage": "deletes"}';

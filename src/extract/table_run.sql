@@ -57,6 +57,9 @@ DECLARE
     stage CONSTANT text := concat_ws(' ', copy.method, detail ->> 'stage');
     resolved jsonb;
 BEGIN
+    IF NOT copy.is_foreign THEN -- one may have been attached
+        PERFORM etl._require_no_foreign_children(copy.source);
+    END IF;
     IF stage LIKE '% deletes' THEN
         SELECT b.* INTO detail, counts FROM etl._table_delete_batch(copy, detail) AS b;
     ELSIF stage = 'cursor' THEN
@@ -89,19 +92,18 @@ AS $$
 DECLARE
     state etl.extract_state;
 BEGIN
-    INSERT INTO etl.extract_state (extract_id) VALUES (definition.extract_id) ON CONFLICT DO NOTHING;
     SELECT s.* INTO STRICT state FROM etl.extract_state AS s WHERE s.extract_id = definition.extract_id FOR UPDATE;
     IF state.run_id IS DISTINCT FROM run THEN
         -- A walk by xmin that was broken off is brought to its end; all else begins anew, at the mark.
-        state.detail := CASE WHEN definition.source ->> 'method' = 'xmin' AND state.detail ->> 'stage' = 'rows'
-                                 THEN state.detail || '{"is_resumed": true}'
-                             ELSE state.detail
-                                  - '{stage,highest,open,since,safe,upto,position,walk,waits_for}'::text[] END;
+        state."position" := CASE WHEN definition.source ->> 'method' = 'xmin' AND state."position" ->> 'stage' = 'rows'
+                                     THEN state."position" || '{"is_resumed": true}' END;
+        state.run_id := run;
     END IF;
     RETURN state;
 END
 $$;
-COMMENT ON FUNCTION etl._table_state(etl.extract, bigint) IS 'How far an extract is, as a run goes on with it.';
+COMMENT ON FUNCTION etl._table_state(etl.extract, bigint) IS
+    'How far an extract is, as a run goes on with it: "position" has what only this run needs.';
 
 CREATE FUNCTION etl._table_take_step(definition etl.extract, run bigint)
 RETURNS jsonb
@@ -109,19 +111,22 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    kept CONSTANT text[] := '{pending,open_at,members,server}';
     state etl.extract_state := etl._table_state(definition, run);
-    is_done boolean;
     step record;
 BEGIN
-    SELECT a.* INTO step FROM etl._table_advance(etl._table_copy(definition), state.cursor, state.detail) AS a;
-    is_done := NOT step.detail ? 'stage';
-    PERFORM etl._table_count(definition, run, coalesce(step.counts, '{}') || CASE WHEN is_done THEN jsonb_build_object(
-        'waits_for', coalesce((step.detail ->> 'waits_for')::bigint, 0)) ELSE '{}' END);
-    UPDATE etl.extract_state AS s
-    SET cursor = step.mark, detail = step.detail - CASE WHEN is_done THEN 'waits_for' ELSE '' END,
-        run_id = run, is_finished = is_done, changed_at = clock_timestamp()
-    WHERE s.extract_id = definition.extract_id;
-    RETURN jsonb_build_object('is_done', is_done, 'rest', step.rest);
+    SELECT a.* INTO step FROM etl._table_advance(
+        etl._table_copy(definition), state."cursor", state.detail || coalesce(state."position", '{}')) AS a;
+    state.is_finished := NOT step.detail ? 'stage';
+    PERFORM etl._table_count(definition, run, coalesce(step.counts, '{}') || CASE
+        WHEN state.is_finished THEN jsonb_build_object('waits_for', coalesce(step.detail -> 'waits_for', '0'))
+        ELSE '{}' END);
+    state."cursor" := step.mark;
+    state."position" := CASE WHEN NOT state.is_finished THEN step.detail - kept END;
+    SELECT coalesce(jsonb_object_agg(d.key, d.value), '{}') INTO state.detail
+    FROM jsonb_each(step.detail) AS d WHERE d.key = ANY (kept);
+    PERFORM etl._store_state(state);
+    RETURN jsonb_build_object('is_done', state.is_finished, 'rest', step.rest);
 END
 $$;
 COMMENT ON FUNCTION etl._table_take_step(etl.extract, bigint) IS
@@ -155,6 +160,22 @@ COMMENT ON FUNCTION etl._table_step(etl.extract, bigint, integer) IS
     'One transaction of a run. What went wrong is returned as failure and not raised; after a deadlock the step is '
     'to be taken again.';
 
+CREATE FUNCTION etl._table_tell(definition etl.extract, run bigint)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counts CONSTANT jsonb := (SELECT r.detail FROM etl.run AS r WHERE r.run_id = run);
+    state etl.extract_state;
+BEGIN
+    SELECT s.* INTO state FROM etl.extract_state AS s WHERE s.extract_id = definition.extract_id;
+    RAISE INFO USING MESSAGE = format('extract "%s": %s rows read, %s compared, mark %s', definition.name,
+                                      counts ->> 'received', coalesce(counts ->> 'compared', '0'), state."cursor");
+END
+$$;
+COMMENT ON FUNCTION etl._table_tell(etl.extract, bigint) IS 'Tells the client how far a run is.';
+
 -- The body names everything with its schema and uses no operator before the path is pinned, as it commits. Nothing may
 -- stand between a COMMIT and SET TRANSACTION: each statement is to see what was committed before it, whatever the
 -- session's default is. No transaction is open while it waits for others to end.
@@ -163,6 +184,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     step pg_catalog.jsonb;
+    spoke pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     PERFORM etl._table_begin_counts(run);
     LOOP
@@ -174,7 +196,11 @@ BEGIN
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        EXIT WHEN failure IS NOT NULL OR (step ->> 'is_done')::boolean;
+        EXIT WHEN failure IS NOT NULL OR (step ->> 'is_done')::boolean OR etl._is_extract_paused(definition);
+        IF current_setting('pg_etl.progress')::boolean AND clock_timestamp() > spoke + interval '1 second' THEN
+            PERFORM etl._table_tell(definition, run);
+            spoke := clock_timestamp();
+        END IF;
         failure := etl._rest((step ->> 'rest')::double precision);
         EXIT WHEN failure IS NOT NULL;
     END LOOP;

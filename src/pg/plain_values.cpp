@@ -1,18 +1,17 @@
 #include "pg/plain_values.hpp"
 
 #include "core/hex.hpp"
+#include "core/iso_moment.hpp"
 #include "pg/memory.hpp"
 #include "pg/numeric.hpp"
 
 extern "C" {
 #include <catalog/pg_type.h>
-#include <datatype/timestamp.h>
 #include <utils/date.h>
 #include <utils/uuid.h>
 }
 
 #include <charconv>
-#include <chrono>
 #include <cstring>
 
 namespace etl::pg {
@@ -174,114 +173,17 @@ std::optional<Datum> numeric_datum(std::string_view text, std::int32_t modifier)
 
 // Days and moments -----------------------------------------------------------------------------------------------------
 
-// Digits of a fixed number; -1 where there are others.
-int fixed_digits(std::string_view text, std::size_t at, std::size_t count) noexcept
-{
-    int value = 0;
-    for (std::size_t i = at; i < at + count; ++i) {
-        if (i >= text.size() || !is_digit(text[i])) {
-            return -1;
-        }
-        value = value * 10 + (text[i] - '0');
-    }
-    return value;
-}
-
-// Days since 2000 of a day written YYYY-MM-DD.
-std::optional<int> day_in(std::string_view text)
-{
-    using namespace std::chrono;
-    const int year_number = fixed_digits(text, 0, 4);
-    const int month_number = fixed_digits(text, 5, 2);
-    const int day_number = fixed_digits(text, 8, 2);
-    if (year_number < 1 || month_number < 0 || day_number < 0 || text[4] != '-' || text[7] != '-') {
-        return std::nullopt;
-    }
-    const year_month_day date{year{year_number}, month{static_cast<unsigned>(month_number)},
-                              day{static_cast<unsigned>(day_number)}};
-    constexpr sys_days epoch{year{2000} / January / 1};
-    return date.ok() ? std::optional{static_cast<int>((sys_days{date} - epoch).count())} : std::nullopt;
-}
-
-// Takes .f off the front: up to six digits of a second.
-int take_microseconds(std::string_view& text) noexcept
-{
-    if (!text.starts_with('.')) {
-        return 0;
-    }
-    text.remove_prefix(1);
-    int value = 0;
-    std::size_t count = 0;
-    for (; count < text.size() && is_digit(text[count]); ++count) {
-        value = count < 6 ? value * 10 + (text[count] - '0') : value;
-    }
-    text.remove_prefix(count);
-    for (std::size_t i = count; i < 6; ++i) {
-        value *= 10;
-    }
-    return count >= 1 && count <= 6 ? value : -1;
-}
-
-// Microseconds east of Greenwich: Z, ±hh, ±hhmm or ±hh:mm.
-std::optional<std::int64_t> zone_in(std::string_view text)
-{
-    if (text == "Z") {
-        return 0;
-    }
-    const bool has_sign = text.starts_with('+') || text.starts_with('-');
-    const int hours = fixed_digits(text, 1, 2);
-    if (!has_sign || hours < 0 || hours > 14) {
-        return std::nullopt;
-    }
-    std::string_view rest = text.substr(3);
-    rest.remove_prefix(rest.starts_with(':') && rest.size() == 3 ? 1 : 0);
-    const int minutes = rest.empty() ? 0 : fixed_digits(rest, 0, 2);
-    if ((!rest.empty() && rest.size() != 2) || minutes < 0 || minutes > 59) {
-        return std::nullopt;
-    }
-    const std::int64_t value = hours * USECS_PER_HOUR + minutes * USECS_PER_MINUTE;
-    return text[0] == '-' ? -value : value;
-}
-
-// Microseconds since 2000 of YYYY-MM-DD?hh:mm:ss[.ffffff], and what follows it.
-struct local_moment {
-    std::int64_t value;
-    std::string_view rest;
-};
-
-std::optional<local_moment> local_moment_in(std::string_view text)
-{
-    const auto day = text.size() >= 19 && (text[10] == 'T' || text[10] == ' ') ? day_in(text) : std::nullopt;
-    if (!day || text[13] != ':' || text[16] != ':') {
-        return std::nullopt;
-    }
-    const int hours = fixed_digits(text, 11, 2);
-    const int minutes = fixed_digits(text, 14, 2);
-    const int seconds = fixed_digits(text, 17, 2);
-    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 || seconds > 59) {
-        return std::nullopt;
-    }
-    std::string_view rest = text.substr(19);
-    const int fraction = take_microseconds(rest);
-    if (fraction < 0) {
-        return std::nullopt;
-    }
-    return local_moment{*day * USECS_PER_DAY + hours * USECS_PER_HOUR + minutes * USECS_PER_MINUTE +
-                            seconds * USECS_PER_SEC + fraction,
-                        rest};
-}
-
 std::optional<Datum> date_datum(std::string_view text)
 {
-    const auto day = text.size() == 10 ? day_in(text) : std::nullopt;
+    const auto day = iso_day(text);
     return day ? std::optional{DateADTGetDatum(*day)} : std::nullopt;
 }
 
 // Its input function reads a zone and passes over it.
 std::optional<Datum> timestamp_datum(std::string_view text)
 {
-    const auto moment = local_moment_in(text);
-    if (!moment || (!moment->rest.empty() && !zone_in(moment->rest))) {
+    const auto moment = iso_local_moment(text);
+    if (!moment || (!moment->rest.empty() && !iso_zone(moment->rest))) {
         return std::nullopt;
     }
     return TimestampGetDatum(moment->value);
@@ -290,8 +192,8 @@ std::optional<Datum> timestamp_datum(std::string_view text)
 // Without a zone the session's counts, which the input function knows.
 std::optional<Datum> timestamptz_datum(std::string_view text)
 {
-    const auto moment = local_moment_in(text);
-    const auto zone = moment ? zone_in(moment->rest) : std::nullopt;
+    const auto moment = iso_local_moment(text);
+    const auto zone = moment ? iso_zone(moment->rest) : std::nullopt;
     return zone ? std::optional{TimestampTzGetDatum(moment->value - *zone)} : std::nullopt;
 }
 

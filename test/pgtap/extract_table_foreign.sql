@@ -29,19 +29,6 @@ CREATE SCHEMA far;
 IMPORT FOREIGN SCHEMA public FROM SERVER shop INTO far;
 IMPORT FOREIGN SCHEMA etl LIMIT TO (open_transactions) FROM SERVER shop INTO far;
 
-CREATE PROCEDURE copy(which text) LANGUAGE plpgsql AS $$
-DECLARE
-    definition etl.extract;
-    run bigint;
-    failure jsonb;
-BEGIN
-    SELECT e.* INTO STRICT definition FROM etl.extract AS e WHERE e.name = which;
-    run := etl._start_run('extract', which, now());
-    CALL etl._run_table_extract(definition, run, failure);
-    PERFORM etl._finish_run(run, CASE WHEN failure IS NULL THEN 'succeeded' ELSE 'failed' END, NULL, NULL,
-                            failure ->> 'message');
-END
-$$;
 CREATE FUNCTION pg_temp.last_run(VARIADIC keys text[]) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', string_agg(format('%s %s', k, coalesce(r.detail ->> k, 'none')), ', ' ORDER BY n), r.error)
     FROM (SELECT * FROM etl.runs ORDER BY run_id DESC LIMIT 1) AS r, unnest(keys) WITH ORDINALITY AS u(k, n)
@@ -98,19 +85,19 @@ SELECT etl.create_table_extract('by_lag', 'far.sale', 'by_lag', cursor_column =>
 SELECT is((SELECT string_agg(name || ' ' || (source ->> 'horizon'), ', ' ORDER BY name) FROM etl.extract
            WHERE source ->> 'method' = 'cursor'), 'by_lag lag, by_time transactions, once transactions',
           'the horizon of each');
-CALL copy('by_lag');
+CALL etl.run_extract('by_lag');
 SELECT is(pg_temp.last_run('received', 'inserted', 'unchanged', 'compared', 'deleted'),
           'received 250, inserted 250, unchanged 0, compared 250, deleted 0', 'lag: the first copy');
-CALL copy('by_time');
+CALL etl.run_extract('by_time');
 SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 250, inserted 250, waits_for 0',
           'transactions: the first copy');
-CALL copy('once');
+CALL etl.run_extract('once');
 SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 250, inserted 250, waits_for 0',
           'appended: the first copy');
-CALL copy('by_xid');
+CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('received', 'inserted', 'compared'), 'received 250, inserted 250, compared 250',
           'xmin: the first copy');
-CALL copy('whole');
+CALL etl.run_extract('whole');
 SELECT is(pg_temp.last_run('received', 'inserted'), 'received 250, inserted 250', 'all of it: the first copy');
 SELECT is(string_agg(t || ' ' || pg_temp.differences(t), ', ' ORDER BY t),
           'by_lag none, by_time none, by_xid none, once none, whole none', 'and nothing is missing')
@@ -120,28 +107,28 @@ FROM unnest('{by_lag,by_time,by_xid,once,whole}'::text[]) AS t;
 SELECT is(dblink_connect('late', pg_temp.there()) || dblink_exec('late', 'BEGIN')
           || dblink_exec('late', $$INSERT INTO sale (note) VALUES ('late')$$), 'OKBEGININSERT 0 1', 'late: id 251');
 SELECT is(dblink_exec(pg_temp.there(), $$INSERT INTO sale (note) VALUES ('quick')$$), 'INSERT 0 1', 'quick: id 252');
-CALL copy('by_lag');
-CALL copy('by_time');
+CALL etl.run_extract('by_lag');
+CALL etl.run_extract('by_time');
 SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 1, inserted 1, waits_for 1',
           'the quick one comes, and the mark stays');
-CALL copy('by_xid');
+CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('received', 'inserted'), 'received 1, inserted 1', 'so it does by xmin');
-CALL copy('once');
+CALL etl.run_extract('once');
 SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 0, inserted 0, waits_for 1',
           'what is appended waits');
 SELECT is(dblink_exec('late', 'COMMIT'), 'COMMIT', 'late commits');
 SELECT is(string_agg(t || ' ' || pg_temp.differences(t), ', ' ORDER BY t),
           'by_lag -251, by_time -251, by_xid -251, once -251 -252', 'it is not there yet')
 FROM unnest('{by_lag,by_time,by_xid,once}'::text[]) AS t;
-CALL copy('by_lag');
+CALL etl.run_extract('by_lag');
 SELECT is(pg_temp.last_run('inserted', 'updated', 'unchanged'), 'inserted 1, updated 0, unchanged 251',
           'lag: the last hour is read again');
-CALL copy('by_time');
+CALL etl.run_extract('by_time');
 SELECT is(pg_temp.last_run('inserted', 'updated', 'unchanged'), 'inserted 1, updated 0, unchanged 1',
           'transactions: what came after the mark is');
-CALL copy('by_xid');
+CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('inserted', 'updated'), 'inserted 1, updated 0', 'xmin');
-CALL copy('once');
+CALL etl.run_extract('once');
 SELECT is(pg_temp.last_run('received', 'inserted'), 'received 2, inserted 2', 'appended: both, once');
 SELECT is(string_agg(t || ' ' || pg_temp.differences(t), ', ' ORDER BY t),
           'by_lag none, by_time none, by_xid none, once none', 'and nothing is missing')
@@ -150,12 +137,12 @@ FROM unnest('{by_lag,by_time,by_xid,once}'::text[]) AS t;
 -- Rows that go
 SELECT is(dblink_exec(pg_temp.there(), 'DELETE FROM sale WHERE id % 100 = 7'), 'DELETE 3', 'rows are deleted');
 SELECT dblink_exec(pg_temp.there(), $$UPDATE sale SET note = 'changed', at = now() WHERE id = 1$$) AS done \gset
-CALL copy('by_time');
+CALL etl.run_extract('by_time');
 SELECT is(pg_temp.last_run('updated', 'deleted', 'compared', 'held'),
           'updated 1, deleted 3, compared 252, held 0', 'transactions: they are compared by their keys');
-CALL copy('by_xid');
+CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('updated', 'deleted'), 'updated 1, deleted 3', 'xmin: so they are');
-CALL copy('whole');
+CALL etl.run_extract('whole');
 SELECT is(pg_temp.last_run('inserted', 'updated', 'deleted'), 'inserted 2, updated 1, deleted 3', 'all of it');
 SELECT is(string_agg(t || ' ' || pg_temp.differences(t), ', ' ORDER BY t), 'by_time none, by_xid none, whole none',
           'and nothing else')

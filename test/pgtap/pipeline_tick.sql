@@ -12,11 +12,13 @@ $$;
 CREATE FUNCTION pg_temp.call(procedure text, options text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT dblink_exec(%L, %L)', pg_temp.other(options), 'CALL ' || procedure)
 $$;
--- Until nothing waits and nothing is under way
+-- Until nothing waits, nothing is under way, and the workers have gone: one that has not would take the next run.
 CREATE PROCEDURE pg_temp.drain() LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. 3000 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM etl.run WHERE status IN ('queued', 'running'));
+        EXIT WHEN NOT EXISTS (SELECT FROM etl.run WHERE status IN ('queued', 'running'))
+                  AND NOT EXISTS (SELECT FROM pg_stat_activity
+                                  WHERE backend_type = 'pg_etl runner' AND datname = current_database());
         COMMIT;
         PERFORM pg_sleep(0.01);
     END LOOP;

@@ -1,0 +1,35 @@
+// Columns for records of which only samples are known.
+//
+// A field becomes a column of the narrowest type that holds every sample exactly: bigint or numeric of numbers, boolean,
+// uuid, date, timestamp or timestamptz of strings that are all of one such form, otherwise text; jsonb of arrays and
+// objects. A number in a string is text: it may be an id with zeros in front. The fields of an object become columns
+// of their own, one level down, unless it has very many.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace etl {
+
+struct inferred_column {
+    std::string name;
+    std::string_view type; // as SQL has it
+    std::string path;      // as a rule of a mapping has it; alternatives where two spellings of a name share the column
+    bool nullable = false; // missing or null in a sample
+    std::vector<std::string> examples;
+};
+
+struct inferred_columns {
+    std::vector<inferred_column> columns;
+    std::vector<std::string> remarks; // what a reader should look at
+};
+
+// Throws 22023 where there is no sample, or one is no object, and what record_reader::read() throws.
+inferred_columns infer_columns(std::span<const std::string_view> records);
+
+// A key or keys as a name that needs no quotes, but where it is a word of SQL: eventId is event_id.
+std::string sql_name(std::span<const std::string> keys);
+
+} // namespace etl
