@@ -23,7 +23,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name CONSTANT name := definition."cursor" ->> 'column';
-    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation' ELSE definition.target END;
+    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation'
+                                                ELSE definition.target END;
     found CONSTANT regtype := etl._column_type(place, column_name);
 BEGIN
     IF found IS NULL THEN

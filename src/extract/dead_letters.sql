@@ -42,6 +42,9 @@ BEGIN
     ) AS d;
     IF last IS NULL THEN
         RETURN;
+    ELSIF definition.kind = 'ingest' THEN
+        counts := etl._replay_ingest(definition, letters, records);
+        RETURN;
     END IF;
     page.definition := definition;
     page.origin := 'dead letters';

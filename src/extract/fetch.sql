@@ -16,8 +16,8 @@ COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb
     'paginate: how the pages follow each other: {"type": "auto" | "none" | "page" | "offset" | "cursor" | "next" | '
     '"link" | "has_more", …}; docs/fetch.md has the options of each type, and what ends its pages. What auto has '
     'chosen is told by a NOTICE. max_pages: more are an error. parallel: requests side by side where pages are asked '
-    'for by number or offset (default: the server''s option). 08P01 a page that is cut, is no JSON or has no records at '
-    'that place, contradicts itself, a total or the page before, repeats one, or does not say whether there is more; '
+    'for by number or offset (default: the server''s option). 08P01 a page that is cut, is no JSON or has no records '
+    'at that place, contradicts itself, a total or the page before, repeats one, or does not say whether there is more; '
     '22P05 \u0000 in a record; 42501 a link to another origin; 53400 more pages than max_pages; 54000 a page that '
     'nests deeper than 256 levels; and the errors of etl.http_get. Each tells the page and its position. Not for '
     'PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
@@ -30,8 +30,8 @@ RETURNS integer
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_open_pages';
 COMMENT ON FUNCTION etl._open_pages(name, text, jsonb, jsonb, text, jsonb, text, jsonb, jsonb, integer, integer) IS
-    'Asks for the pages of an API, from a position on that etl._page has told (NULL or {}: the first page), and returns '
-    'the number by which this session knows them. It lasts over commits, to the abort of the (sub)transaction that it '
+    'Asks for the pages of an API, from a position on that etl._page has told (NULL or {}: the first page), and '
+    'returns the number by which this session knows them. It lasts over commits, to the abort of the (sub)transaction that it '
     'is in, and belongs to the current role. The other arguments, and errors, are those of etl.fetch.';
 REVOKE EXECUTE ON FUNCTION
     etl._open_pages(name, text, jsonb, jsonb, text, jsonb, text, jsonb, jsonb, integer, integer) FROM PUBLIC;
