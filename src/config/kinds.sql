@@ -131,6 +131,8 @@ AS $$
          'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
         ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
+        ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
+         'source', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',
          'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}', '{}')
     ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also, fixed)

@@ -26,10 +26,10 @@ REVOKE EXECUTE ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text
 
 CREATE FUNCTION etl._check_paging(records_path text, paginate jsonb)
 RETURNS void
-LANGUAGE C STABLE
+LANGUAGE C IMMUTABLE
 AS 'MODULE_PATHNAME', 'etl_check_paging';
 COMMENT ON FUNCTION etl._check_paging(text, jsonb) IS
-    'Raises 22023 where etl.fetch would not take these arguments.';
+    'Checks that etl.fetch takes these arguments (22023), without asking a server.';
 
 CREATE FUNCTION etl._open_pages(
     server name, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,

@@ -118,9 +118,14 @@ std::unique_ptr<byte_source> make_converted(byte_source& from, int encoding)
 
 } // namespace
 
-file_path import_path(std::string_view path)
+void require_right_to_load()
 {
     pg::require_execute("load_file", "load files");
+}
+
+file_path import_path(std::string_view path)
+{
+    require_right_to_load();
     constexpr std::string_view scheme = "file://";
     return file_path::below(import_files, path.starts_with(scheme) ? path.substr(scheme.size()) : path,
                             require_file_root(import_files, pg::import_directory()));

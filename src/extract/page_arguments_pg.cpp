@@ -106,10 +106,10 @@ bool is_left_to_us(pg::arguments args)
 
 } // namespace
 
-void check_paging(pg::arguments args, int records_path, int paginate)
+void check_paging(pg::arguments args, int at)
 {
-    record_path::parse(text_argument(args, records_path, "auto"));
-    paginate_options::parse(document_argument(args, paginate, "paginate"));
+    record_path::parse(text_argument(args, at, "auto"));
+    paginate_options::parse(document_argument(args, at + 1, "paginate"));
 }
 
 asked_pages::asked_pages(pg::arguments args, bool has_position)

@@ -154,12 +154,6 @@ const page& current_page(int handle)
 
 } // namespace etl
 
-ETL_FUNCTION(etl_check_paging, args)
-{
-    etl::pg::with_errors_of_server([args] { etl::check_paging(args, 0, 1); });
-    return Datum{0};
-}
-
 ETL_FUNCTION(etl_open_pages, args)
 {
     return args.result(std::int32_t{etl::open(args)});
