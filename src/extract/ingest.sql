@@ -160,6 +160,7 @@ AS $$
                     ' AND NOT ' || held)
         END
     FROM (SELECT ARRAY(SELECT c FROM unnest(columns) AS c WHERE c <> ALL (definition.key_columns))) AS s(settable)
+    WHERE definition.key_columns IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._ingest_conflict(etl.extract, name[], text) IS
     'What becomes of a record whose key is in the table already; NULL where there is no key. held: the condition that a '
@@ -238,8 +239,9 @@ AS $$
         n.ordinal,                                                                                   -- 5
         n.written,                                                                                   -- 6
         c.list,                                                                                      -- 7
-        coalesce(format('row_number() OVER (PARTITION BY %s ORDER BY %I %s)', keys, n.ordinal,
-                        CASE definition.write_mode WHEN 'append' THEN 'ASC' ELSE 'DESC' END), '1'),  -- 8
+        CASE WHEN keys IS NULL THEN '1'
+             ELSE format('row_number() OVER (PARTITION BY %s ORDER BY %I %s)', keys, n.ordinal,
+                         CASE definition.write_mode WHEN 'append' THEN 'ASC' ELSE 'DESC' END) END,   -- 8
         n.nth,                                                                                       -- 9
         coalesce((SELECT string_agg(format('j.%I IS NOT DISTINCT FROM NULL', k), ' OR ')
                   FROM unnest(definition.key_columns) AS k), 'false'),                               -- 10
@@ -295,7 +297,7 @@ DECLARE
 BEGIN
     BEGIN
         verdicts := etl._ingest_change(definition, target, records, first, last, held);
-        IF verdicts[1].verdict = 'held back' THEN
+        IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
                 MESSAGE = 'a trigger or a rule of the table held the row back';
