@@ -177,7 +177,7 @@ memory_dir() {
         [ "$(df --output=avail /dev/shm | tail -n 1)" -ge $((gigabytes << 20)) ] && echo /dev/shm
 }
 
-test/packages.sh build server test
+test/packages.sh build server api test
 PG_ETL_TMP=${PG_ETL_TMP:-$(memory_dir 2> /dev/null || echo /tmp)}
 export PG_ETL_TMP
 work=$(cluster_tmpdir)

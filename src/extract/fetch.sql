@@ -17,11 +17,18 @@ COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb
     '"link" | "has_more", …}; docs/fetch.md has the options of each type, and what ends its pages. What auto has '
     'chosen is told by a NOTICE. max_pages: more are an error. parallel: requests side by side where pages are asked '
     'for by number or offset (default: the server''s option). 08P01 a page that is cut, is no JSON or has no records '
-    'at that place, contradicts itself, a total or the page before, repeats one, or does not say whether there is more; '
-    '22P05 \u0000 in a record; 42501 a link to another origin; 53400 more pages than max_pages; 54000 a page that '
-    'nests deeper than 256 levels; and the errors of etl.http_get. Each tells the page and its position. Not for '
+    'at that place, contradicts itself, a total or the page before, repeats one, or does not say whether there is '
+    'more; 22P05 \u0000 in a record; 42501 a link to another origin; 53400 more pages than max_pages; 54000 a page '
+    'that nests deeper than 256 levels; and the errors of etl.http_get. Each tells the page and its position. Not for '
     'PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
 REVOKE EXECUTE ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) FROM PUBLIC;
+
+CREATE FUNCTION etl._check_paging(records_path text, paginate jsonb)
+RETURNS void
+LANGUAGE C IMMUTABLE
+AS 'MODULE_PATHNAME', 'etl_check_paging';
+COMMENT ON FUNCTION etl._check_paging(text, jsonb) IS
+    'Checks that etl.fetch takes these arguments (22023), without asking a server.';
 
 CREATE FUNCTION etl._open_pages(
     server name, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,
@@ -31,8 +38,9 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_open_pages';
 COMMENT ON FUNCTION etl._open_pages(name, text, jsonb, jsonb, text, jsonb, text, jsonb, jsonb, integer, integer) IS
     'Asks for the pages of an API, from a position on that etl._page has told (NULL or {}: the first page), and '
-    'returns the number by which this session knows them. It lasts over commits, to the abort of the (sub)transaction that it '
-    'is in, and belongs to the current role. The other arguments, and errors, are those of etl.fetch.';
+    'returns the number by which this session knows them. It lasts over commits, to the abort of the '
+    '(sub)transaction that it is in, and belongs to the current role. The other arguments, and errors, are those of '
+    'etl.fetch.';
 REVOKE EXECUTE ON FUNCTION
     etl._open_pages(name, text, jsonb, jsonb, text, jsonb, text, jsonb, jsonb, integer, integer) FROM PUBLIC;
 

@@ -119,7 +119,7 @@ std::unique_ptr<byte_source> make_converted(byte_source& from, int encoding)
 
 } // namespace
 
-file_path import_path(std::string_view path)
+void require_right_to_load()
 {
     const bool may = pg::call([] {
         List* const name = list_make2(makeString(pstrdup("etl")), makeString(pstrdup("load_file")));
@@ -134,6 +134,11 @@ file_path import_path(std::string_view path)
                     "GRANT EXECUTE ON FUNCTION etl.load_file TO " +
                         std::string{pg::call([name = role.c_str()] { return quote_identifier(name); })} + ";");
     }
+}
+
+file_path import_path(std::string_view path)
+{
+    require_right_to_load();
     constexpr std::string_view scheme = "file://";
     return file_path::below(import_files, path.starts_with(scheme) ? path.substr(scheme.size()) : path,
                             require_file_root(import_files, pg::import_directory()));
