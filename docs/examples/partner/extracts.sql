@@ -44,7 +44,7 @@ SELECT etl.load_suite($$
 }
 $$, replace => true);
 
-SELECT etl.create_pipeline('partner', '@hourly', catchup => 'none');
+SELECT etl.create_pipeline('partner'); -- with a schedule, etl.tick would run it
 SELECT etl.add_step('partner', 'events', 'partner_events', kind => 'extract');
 SELECT etl.add_step('partner', 'sales', 'partner_sales', kind => 'extract', depends_on => '{events}');
 SELECT etl.add_step('partner', 'gate', 'partner_sales', kind => 'validate', depends_on => '{sales}',
