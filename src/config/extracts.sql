@@ -34,7 +34,8 @@ RETURNS TABLE(name text, definition jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT e.name, to_jsonb(e) || e.source FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'http'
+    SELECT e.name, to_jsonb(e) || '{"records_path": "auto", "paginate": {"type": "auto"}}' || e.source -- NULL is auto
+    FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'http'
 $$;
 COMMENT ON FUNCTION etl._config_extracts_export() IS
     'The extracts from HTTP APIs of the current role. Whether one is paused is no part of its definition.';

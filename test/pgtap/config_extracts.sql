@@ -20,9 +20,9 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
                mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                             "price": {"from": "price", "default": null}}',
                key_columns => '{sale_id}', write_mode => 'append', on_bad_row => 'skip', method => 'post',
-               paginate => '{"type": "page", "size": 50}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
+               paginate => '{"type": "page", "size": 50, "size_param": "per_page"}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
                body => '{"after": null, "n": [1, null]}', max_pages => 7, parallel => 2, description => 'Sales'),
-           etl.create_extract('later', 'api', '/later');
+           etl.create_extract('later', 'api', '/later', records_path => NULL, paginate => NULL);
     SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', cursor_column => 'at'),
            etl.create_table_extract('computed', 'shop.sale', 'shop."Odd sale"', method => 'full', deletes => true,
                filter => 'price > 0', columns => '{"sale_id": "sale_id", "total": "price * quantity"}',
@@ -39,7 +39,7 @@ SELECT is(config -> 'extracts', $${
     "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                 "price": {"from": "price", "default": null}},
     "key_columns": ["sale_id"], "write_mode": "append", "on_bad_row": "skip", "method": "POST",
-    "paginate": {"type": "page", "size": 50}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
+    "paginate": {"type": "page", "size": 50, "size_param": "per_page"}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
     "body": {"after": null, "n": [1, null]}, "max_pages": 7, "parallel": 2, "description": "Sales"},
   "later": {"server": "api", "path": "/later"}
 }$$, 'extracts without their defaults') FROM document;
