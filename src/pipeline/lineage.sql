@@ -194,7 +194,7 @@ CREATE TYPE etl._lineage_step AS (
     subtype text);
 COMMENT ON TYPE etl._lineage_step IS
     'An edge between columns by their numbers (0: the rows), and through what it goes.';
-COMMENT ON COLUMN etl._lineage_step.kind IS 
+COMMENT ON COLUMN etl._lineage_step.kind IS
     'step, rollup, retention, extract, features, view, matview, generated or partition.';
 COMMENT ON COLUMN etl._lineage_step.via IS 'Its name.';
 COMMENT ON COLUMN etl._lineage_step.relation IS 'Where it comes from.';
