@@ -131,7 +131,12 @@ DECLARE
     was text;
 BEGIN
     PERFORM etl._require_writable();
-    IF value IS NOT NULL AND stored."cursor" IS NULL THEN
+    IF stored.kind = 'evm' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is one of logs', name),
+            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); sets it back to a block.', name);
+    ELSIF value IS NOT NULL AND stored."cursor" IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('extract "%s" has no cursor', name),
@@ -152,5 +157,5 @@ COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
 $$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
-Errors: 42704 no such extract, 42501 another role's, 55000 it has no cursor, and those of a value that the column's
-type refuses.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, and those of a value that
+the column's type refuses.$$;

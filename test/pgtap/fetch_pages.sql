@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 SET client_min_messages = warning;
-SELECT plan(134);
+SELECT plan(139);
 
 ALTER DATABASE :"DBNAME" SET pg_etl.allowed_hosts = '127.0.0.1';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -142,10 +142,19 @@ SELECT is((SELECT count(*) FROM etl.fetch('api', 'fetch/echo', body => '{"a": 1}
     paginate => '{"type": "none"}') AS f
     WHERE f ->> 'method' = 'POST' AND (f ->> 'body')::jsonb = '{"a": 1}'), 1::bigint, 'a body is sent by POST');
 CREATE ROLE fetch_nobody;
-SELECT is(count(*), 0::bigint, 'nothing of it is for PUBLIC')
-FROM pg_proc
-WHERE pronamespace = 'etl'::regnamespace AND proname ~ '^(fetch|_(open|await|close)_pages?|_page(_records)?)$'
-    AND has_function_privilege('fetch_nobody', oid, 'EXECUTE');
+SET ROLE fetch_nobody;
+SELECT throws_ok($$SELECT etl.fetch('api')$$, '42501', NULL, 'it is not for PUBLIC');
+SELECT throws_ok($$SELECT etl._open_pages('api', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501',
+    'role "fetch_nobody" may not fetch pages', 'nor are handles');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION etl.fetch TO fetch_nobody;
+SET ROLE fetch_nobody;
+SELECT throws_ok($$SELECT etl._open_pages('api', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501',
+    'permission denied for foreign server api', 'the right to fetch is not one to a server');
+RESET ROLE;
+SELECT lives_ok($$SELECT etl._check_paging('/data', '{"type": "link"}'), etl._check_paging(NULL, NULL)$$, 'paging');
+SELECT throws_ok($$SELECT etl._check_paging('/data', '{"type": "lnk"}')$$, '22023', NULL, 'paging that is none');
+SELECT throws_ok($$SELECT etl._check_paging('data', NULL)$$, '22023', NULL, 'a path that is none');
 
 -- ---- handles -------------------------------------------------------------------------------------------------------
 
@@ -187,7 +196,6 @@ SELECT lives_ok(format('DO $x$ DECLARE f boolean; BEGIN CALL etl._await_page(%s,
 ROLLBACK;
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL,
     'all end with a transaction that fails');
-GRANT EXECUTE ON FUNCTION etl._close_pages TO fetch_nobody;
 SELECT pg_temp.open('{"n": 25, "size": 10}') AS handle \gset
 SET ROLE fetch_nobody;
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL, 'a handle belongs to its role');

@@ -69,6 +69,7 @@ sub outputs {
     close $out;
     my $printed = qx{bash -c '. test/cluster.sh && cluster_env "$dir" && PGDATABASE=docs stdbuf -oL psql -X < "$file" 2>&1'};
     unlink $file;
+    $printed =~ s{\Q$ENV{PG_ETL_API}\E}{http://127.0.0.1:8080}g; # in the documentation it is there
     return split /^\Q$mark\E\n/m, $printed;
 }
 
