@@ -92,8 +92,8 @@ $$;
 COMMENT ON FUNCTION etl._config_members(regproc, regproc, text, jsonb, text[], text[], text[]) IS
     'The members of a kind: the arguments of the function that makes its objects. own: further ones that are no '
     'arguments, and defaults that differ from those of the function. once: count only when the object is made. '
-    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects of '
-    'this kind cannot change.';
+    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects '
+    'of this kind cannot change.';
 
 CREATE FUNCTION etl._config_kinds()
 RETURNS SETOF etl._config_kind
