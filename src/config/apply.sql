@@ -190,7 +190,7 @@ BEGIN
     RETURN true;
 EXCEPTION
     WHEN undefined_table OR undefined_column OR undefined_object OR dependent_objects_still_exist
-         OR duplicate_table OR duplicate_object THEN
+         OR duplicate_table OR duplicate_object OR object_not_in_prerequisite_state THEN
         RETURN false;
 END
 $$;

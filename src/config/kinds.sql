@@ -60,16 +60,16 @@ COMMENT ON FUNCTION etl._config_default(regproc, integer) IS
     'The default of an argument of a function, as a value of a configuration.';
 
 CREATE FUNCTION etl._config_members(
-    makes regproc, changes regproc, named_by text, own jsonb, once text[], also text[])
+    makes regproc, changes regproc, named_by text, own jsonb, once text[], also text[], fixed text[] DEFAULT '{}')
 RETURNS SETOF etl._config_member
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (a.name, a.type::regtype,
-            CASE WHEN own ? a.name THEN own -> a.name
+            CASE WHEN own ? a.name THEN nullif(own -> a.name, 'null')
                  WHEN NOT d.is_required THEN etl._config_default(makes, a.number) END,
             d.is_required, true, a.name = ANY (once),
-            a.name = ANY (c.proargnames) OR a.name = ANY (also))::etl._config_member
+            a.name = ANY (c.proargnames) AND a.name <> ALL (fixed) OR a.name = ANY (also))::etl._config_member
     FROM pg_proc AS m
     JOIN pg_proc AS c ON c.oid = changes
     CROSS JOIN LATERAL (
@@ -89,10 +89,11 @@ AS $$
     FROM jsonb_each(own) AS o
     WHERE o.key NOT IN (SELECT unnest(m.proargnames) FROM pg_proc AS m WHERE m.oid = makes)
 $$;
-COMMENT ON FUNCTION etl._config_members(regproc, regproc, text, jsonb, text[], text[]) IS
+COMMENT ON FUNCTION etl._config_members(regproc, regproc, text, jsonb, text[], text[], text[]) IS
     'The members of a kind: the arguments of the function that makes its objects. own: further ones that are no '
     'arguments, and defaults that differ from those of the function. once: count only when the object is made. '
-    'also: changed by other calls than that of the changing function.';
+    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects '
+    'of this kind cannot change.';
 
 CREATE FUNCTION etl._config_kinds()
 RETURNS SETOF etl._config_kind
@@ -102,31 +103,39 @@ AS $$
     SELECT (row_number() OVER (), k.name, k.makes, k.changes, k.drops, k.named_by, k.is_relation,
             CASE WHEN k.own IS NOT NULL THEN ARRAY(
                 SELECT etl._config_members(k.makes::regproc, k.changes::regproc, k.named_by, k.own::jsonb, k.once,
-                                           k.also)) END)::etl._config_kind
+                                           k.also, k.fixed)) END)::etl._config_kind
     FROM (VALUES
         ('json_schemas', 'etl.register_json_schema', 'etl.register_json_schema', 'etl.drop_json_schema',
-         'uri', false, NULL, '{}'::text[], '{}'::text[]),
+         'uri', false, NULL, '{}'::text[], '{}'::text[], '{}'::text[]),
         ('suites', 'etl.load_suite', 'etl.load_suite', 'etl.drop_suite',
-         'name', false, NULL, '{}', '{}'),
+         'name', false, NULL, '{}', '{}', '{}'),
         ('feature_views', 'etl.create_feature_view', 'etl.alter_feature_view', 'etl.drop_feature_view',
-         'name', false, '{}', '{}', '{}'),
+         'name', false, '{}', '{}', '{}', '{}'),
         ('rollups', 'etl.create_rollup', 'etl.alter_rollup', 'etl.drop_rollup',
-         'name', true, '{"timezone": "UTC"}', '{with_data}', '{}'),
+         'name', true, '{"timezone": "UTC"}', '{with_data}', '{}', '{}'),
         ('enforcements', 'etl.enforce', 'etl.enforce', 'etl.remove_enforcement',
-         NULL, false, '{}', '{add_column}', '{}'),
+         NULL, false, '{}', '{add_column}', '{}', '{}'),
         ('refresh_policies', 'etl.add_refresh_policy', 'etl.alter_refresh_policy', 'etl.remove_refresh_policy',
-         'matview', true, '{}', '{}', '{}'),
+         'matview', true, '{}', '{}', '{}', '{}'),
         ('partition_policies', 'etl.add_partition_policy', 'etl.alter_partition_policy', 'etl.remove_partition_policy',
-         'name', false, '{}', '{}', '{}'),
+         'name', false, '{}', '{}', '{}', '{}'),
         ('policies', 'etl.add_retention_policy', 'etl.alter_retention_policy', 'etl.remove_retention_policy',
-         'name', false, '{"tiers": null}', '{}', '{archive_to,tiers}'),
+         'name', false, '{"tiers": null}', '{}', '{archive_to,tiers}', '{}'),
         ('history_views', 'etl.create_history_view', 'etl.create_history_view', NULL,
-         'name', true, '{}', '{}', '{}'),
+         'name', true, '{}', '{}', '{}', '{}'),
         ('immutable_tables', 'etl.set_immutable', 'etl.set_immutable', 'etl.set_immutable',
-         'relation', true, '{}', '{}', '{}'),
+         'relation', true, '{}', '{}', '{}', '{}'),
+        ('extracts', 'etl.create_extract', 'etl.alter_extract', 'etl.drop_extract',
+         'name', false, '{}', '{}', '{}', '{}'),
+        ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
+         'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
+        ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
+         'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
+        ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
+         'source', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',
-         'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}')
-    ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also)
+         'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}', '{}')
+    ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also, fixed)
 $$;
 COMMENT ON FUNCTION etl._config_kinds() IS
     'All kinds of objects that can be configured, those first that others need.';

@@ -122,7 +122,10 @@ BEGIN
             MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
             HINT = format('SELECT etl.alter_extract(%L, target => …) names another one.', name);
     END IF;
-    LOOP
+    IF stored.kind = 'evm' THEN
+        total := etl._evm_replay(stored);
+    END IF;
+    WHILE stored.kind <> 'evm' LOOP
         batch := etl._replay_batch(stored, last, newest, 1000);
         EXIT WHEN batch.last IS NULL;
         last := batch.last;

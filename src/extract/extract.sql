@@ -56,7 +56,8 @@ BEGIN
             ERRCODE = 'duplicate_object',
             MESSAGE = format('extract "%s" already exists', wanted.name),
             DETAIL = CASE WHEN stored.owner IS DISTINCT FROM current_user
-                          THEN 'Names of extracts are unique in the database; this one belongs to another role.' END,
+                          THEN 'Names of extracts are unique in the database; this one belongs to another role.'
+                          ELSE '' END,
             HINT = CASE WHEN stored.owner IS DISTINCT FROM current_user THEN 'Choose another name.'
                         ELSE format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
                                     wanted.name) END;
@@ -115,6 +116,18 @@ COMMENT ON FUNCTION etl._store_extract(etl.extract, boolean) IS
     'Writes a new extract of any kind down, whose kind''s own settings the caller has checked, and puts it on its '
     'schedule. 42710 where one of that name exists; 22023 a choice that is none.';
 
+CREATE FUNCTION etl._without_nulls(document jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(m.key, m.value) FILTER (WHERE jsonb_typeof(m.value) <> 'null'), '{}')
+    FROM jsonb_each(document) AS m
+$$;
+COMMENT ON FUNCTION etl._without_nulls(jsonb) IS
+    'An object without its members that are null. Unlike jsonb_strip_nulls it leaves alone what is within the others, '
+    'such as a null in the body of a request.';
+
 CREATE FUNCTION etl._http_source(
     server text, path text, query jsonb, headers jsonb, method text, body jsonb, records_path text, paginate jsonb,
     max_pages integer, parallel integer)
@@ -140,7 +153,7 @@ BEGIN
     IF headers IS NOT NULL THEN
         PERFORM etl._require_object(headers, 'headers');
     END IF;
-    RETURN jsonb_strip_nulls(jsonb_build_object(
+    RETURN etl._without_nulls(jsonb_build_object(
         'server', server, 'path', path, 'query', query, 'headers', headers, 'method', upper(method), 'body', body,
         'records_path', records_path, 'paginate', paginate, 'max_pages', max_pages, 'parallel', parallel));
 END
@@ -251,17 +264,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
-    given CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
         'schedule', btrim(schedule), 'description', description));
-    of_source CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+    of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'path', path, 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
 BEGIN
     IF stored.kind <> 'http' THEN
-        PERFORM etl._require_common_changes(stored, given, of_source);
+        PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
     END IF;
     PERFORM etl._require_reset(
         reset, '{mapping,key_columns,cursor,query,headers,body,parallel,schedule,description}',
@@ -292,7 +305,7 @@ $$;
 COMMENT ON FUNCTION etl.alter_extract(
     text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
     integer, text, text, text[]) IS
-$$Changes an definition, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
+$$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
 of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do

@@ -24,6 +24,7 @@ int max_runners = 4;
 int worker_wait = 5 * 60'000; // ms
 char* rollup_as_of = nullptr;
 char* archives = nullptr;
+char* imports = nullptr;
 char* hosts = nullptr;
 char* rollup_uses_text = nullptr;
 bool progress = false;
@@ -117,6 +118,11 @@ const char* archive_directory() noexcept
     return archives;
 }
 
+const char* import_directory() noexcept
+{
+    return imports;
+}
+
 const char* allowed_hosts() noexcept
 {
     return hosts;
@@ -173,6 +179,9 @@ void define_settings()
     DefineCustomStringVariable("pg_etl.archive_directory", "Directory that archive files are written below.",
                                "An absolute path on the server; empty means that there are no archive files.",
                                &archives, "", PGC_SUSET, 0, check_directory, nullptr, nullptr);
+    DefineCustomStringVariable("pg_etl.import_directory", "Directory that files are loaded from.",
+                               "An absolute path on the server; empty means that no file is.", &imports, "", PGC_SUSET,
+                               0, check_directory, nullptr, nullptr);
     DefineCustomStringVariable("pg_etl.allowed_hosts", "Hosts that may be asked over HTTP, with commas between them.",
                                "Names, *.names, addresses and ranges, each with a port where only one is meant; empty "
                                "means that none may be asked.",

@@ -18,6 +18,8 @@ bool is_erasing() noexcept;
 
 // Below it are the files of archives; empty where there shall be none.
 const char* archive_directory() noexcept;
+// Below it are the files that may be loaded; empty where none may.
+const char* import_directory() noexcept;
 // Which hosts may be asked: see src/extract/address_rules.hpp. The room that reads the list defines what a list is: it
 // throws for what is none.
 const char* allowed_hosts() noexcept;

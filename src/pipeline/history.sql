@@ -1,8 +1,9 @@
 -- The record of runs is kept for a time and then pruned.
 --
--- That is so for runs of pipelines, refreshes, rollups and features. Those of retention and partition policies stay:
--- the ledger of archives names them, and etl.retention_status adds them up. Of each name the last run stays, and the
--- last that succeeded, as these are what views show and where the next interval begins.
+-- That is so for runs of pipelines, extracts, refreshes, rollups and features. Those of retention and partition
+-- policies stay: the ledger of archives names them, and etl.retention_status adds them up. Of each name the last run stays, and
+-- the last that succeeded, as these are what views show and where the next interval begins. Dead letters and raw
+-- records stay too: they are what was received, and only remember the number of their run.
 
 CREATE TYPE etl._prune_state AS (
     owner name,
@@ -286,11 +287,12 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE etl.prune_history(interval, boolean) IS
-$$Deletes the record of runs of pipelines (with their steps and events), refreshes, rollups and features that ended long
-ago, in batches, each its own transaction; and what pg_cron has recorded of jobs that call this extension, as far as the
-current role may delete it. Of each pipeline and the like the last run stays, and the last that succeeded; so do runs
-that wait or are under way, and all runs of retention and partition policies. etl.tick does it once in an hour. A
-pipeline remembers up to which time of its schedule runs were deleted, and its schedule does not run these again.
+$$Deletes the record of runs of pipelines (with their steps and events), extracts, refreshes, rollups and features that
+ended long ago, in batches, each its own transaction; and what pg_cron has recorded of jobs that call this extension, as
+far as the current role may delete it. Of each pipeline, extract and the like the last run stays, and the last that
+succeeded; so do runs that wait or are under way, and all runs of retention and partition policies. Dead letters and raw
+records of extracts stay. etl.tick does it once in an hour. A pipeline remembers up to which time of its schedule runs
+were deleted, and its schedule does not run these again.
 older_than: how long ago a run must have ended (default: as long as etl.start_scheduler said, or 90 days). A role prunes
 its own runs, a superuser all, with NULL each role's as that role wants it. pg_cron's rows are kept as
 etl.start_scheduler said, or for 7 days. dry_run: does it and rolls it back, and says how much it was.

@@ -84,23 +84,33 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._step_lineage() IS 'What the steps of all pipelines that can be seen read and write.';
 
+CREATE FUNCTION etl._lineage_source(found etl._lineage_row)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE (found).item WHEN 'outside' THEN (found).note ELSE etl._relation_name((found).relation) END
+$$;
+COMMENT ON FUNCTION etl._lineage_source(etl._lineage_row) IS
+    'What is read: the name of a relation, or the URL of what is outside; NULL for nothing.';
+
 CREATE VIEW etl.step_lineage WITH (security_invoker = true) AS
 SELECT l.pipeline,
        l.step,
        (l.found).statement,
        max((l.found).command) AS command,
-       array_agg(DISTINCT etl._relation_name((l.found).relation)) FILTER (WHERE (l.found).relation IS NOT NULL)
+       array_agg(DISTINCT etl._lineage_source(l.found)) FILTER (WHERE etl._lineage_source(l.found) IS NOT NULL)
            AS reads,
        array_agg(DISTINCT coalesce((l.found).target_name, etl._relation_name((l.found).target)))
            FILTER (WHERE (l.found).item = 'write') AS writes,
        jsonb_agg(DISTINCT jsonb_strip_nulls(jsonb_build_object(
                'target', coalesce((l.found).target_name, etl._relation_name((l.found).target)),
                'target_column', (l.found).target_column,
-               'relation', etl._relation_name((l.found).relation),
+               'relation', etl._lineage_source(l.found),
                'column', (l.found).column_name,
                'type', (l.found).type,
                'subtype', (l.found).subtype)))
-           FILTER (WHERE (l.found).item IN ('edge', 'read')
+           FILTER (WHERE (l.found).item IN ('edge', 'read', 'outside')
                          AND ((l.found).target_column IS NOT NULL OR (l.found).column_name IS NOT NULL)) AS columns,
        array_agg(DISTINCT (l.found).note) FILTER (WHERE (l.found).item = 'opaque') AS opaque,
        string_agg(DISTINCT (l.found).note, E'\n') FILTER (WHERE (l.found).item = 'error') AS error,
@@ -109,7 +119,8 @@ FROM etl._step_lineage() AS l
 GROUP BY l.pipeline, l.step, (l.found).statement, l.owner;
 COMMENT ON VIEW etl.step_lineage IS
     'What each statement of each step reads and writes as the definitions are now, from its analysed query tree; '
-    'nothing is run. reads, writes: relations. columns: a JSON array of what goes where, each with target and '
+    'nothing is run. reads, writes: relations, and what extracts read outside of the database as its URL. columns: a '
+    'JSON array of what goes where, each with target and '
     'target_column (without: it decides which rows are written, or the statement only reads), relation and column '
     '(without a column: a constant, or the relation''s rows), and OpenLineage''s type and subtype. opaque: what is '
     'called or set off and cannot be looked into, such as functions in PL/pgSQL, DO, files and triggers of users. '
@@ -149,6 +160,10 @@ AS $$
     FROM etl.retention_policy AS p
     CROSS JOIN LATERAL etl._retention_lineage(p.name, p.owner) AS l
     UNION ALL
+    SELECT 'extract', e.name, l
+    FROM etl.extract AS e
+    CROSS JOIN LATERAL etl._extract_lineage(e.name, e.owner) AS l
+    UNION ALL
     SELECT 'features', v.name, l
     FROM etl.feature_view AS v
     CROSS JOIN LATERAL etl._feature_view_lineage(v.name, v.owner) AS l
@@ -172,14 +187,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._definition_edges() IS
     'What everything that is defined in the database and can be seen reads and writes: steps, rollups, retention '
-    'policies, feature views, views, materialized views and generated columns.';
+    'policies, extracts, feature views, views, materialized views and generated columns.';
 
 CREATE TYPE etl._lineage_step AS (
     kind text, via text, relation oid, column_number integer, target oid, target_column integer, type text,
     subtype text);
 COMMENT ON TYPE etl._lineage_step IS
     'An edge between columns by their numbers (0: the rows), and through what it goes.';
-COMMENT ON COLUMN etl._lineage_step.kind IS 'step, rollup, retention, features, view, matview, generated or partition.';
+COMMENT ON COLUMN etl._lineage_step.kind IS
+    'step, rollup, retention, extract, features, view, matview, generated or partition.';
 COMMENT ON COLUMN etl._lineage_step.via IS 'Its name.';
 COMMENT ON COLUMN etl._lineage_step.relation IS 'Where it comes from.';
 COMMENT ON COLUMN etl._lineage_step.column_number IS 'The column there.';
@@ -294,15 +310,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.lineage(regclass, name, text, integer) IS
-    'Where the data of a relation comes from or goes to, through the steps of all pipelines, rollups, feature views '
-    'and retention policies that the current role sees (a superuser: all), and the views, materialized views, '
-    'generated columns and partitions of the database. From the definitions as they are now: nothing is run, and '
+    'Where the data of a relation comes from or goes to, through the steps of all pipelines, rollups, feature views, '
+    'extracts from tables and retention policies that the current role sees (a superuser: all), and the '
+    'views, materialized views, generated columns and partitions of the database. From the definitions as they are now: nothing is run, and '
     'nothing needs to have been. Arguments: relation; column (default: all of the relation); direction, upstream, '
     'downstream or both; depth, the most edges in a row (default: all). One row for each edge on a way: way '
     '(upstream, downstream), distance in edges from the start (1: it touches the start), what goes where (a NULL '
     'from_column: the rows of the relation, whatever their values; a NULL to_column: it decides which rows there '
-    'are), through what (kind: step, rollup, retention, features, view, matview, generated, partition; via: its name, '
-    'of a step pipeline.step), and type and subtype as OpenLineage''s facet columnLineage has them: DIRECT (IDENTITY, '
+    'are), through what (kind: step, rollup, retention, extract, features, view, matview, generated, partition; '
+    'via: its name, of a step pipeline.step), and type and subtype as OpenLineage''s facet columnLineage has them: DIRECT (IDENTITY, '
     'TRANSFORMATION, AGGREGATION), INDIRECT (JOIN, FILTER, GROUP_BY, SORT, WINDOW, CONDITIONAL); NULL where only rows '
     'are read. What a step hides shows in etl.step_lineage (opaque, error). Errors: 22023 no relation, unknown '
     'direction, depth below 1; 42P01 a relation that is gone; 42703 no such column.';

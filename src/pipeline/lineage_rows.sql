@@ -39,7 +39,8 @@ CREATE TYPE etl._lineage_row AS (
 COMMENT ON TYPE etl._lineage_row IS 'A row of etl._statement_lineage in which no call is left to be resolved.';
 COMMENT ON COLUMN etl._lineage_row.statement IS 'Number of the statement in its text, counted from 1.';
 COMMENT ON COLUMN etl._lineage_row.command IS 'The command, such as INSERT.';
-COMMENT ON COLUMN etl._lineage_row.item IS 'statement, write, edge, read, opaque or error.';
+COMMENT ON COLUMN etl._lineage_row.item IS
+    'statement, write, edge, read, outside (like edge, from what is not in this database), opaque or error.';
 COMMENT ON COLUMN etl._lineage_row.target IS 'The relation that is written.';
 COMMENT ON COLUMN etl._lineage_row.target_name IS 'Its name where it does not exist yet.';
 COMMENT ON COLUMN etl._lineage_row.target_column IS 'The column that is written; NULL: all of its rows.';
@@ -48,7 +49,7 @@ COMMENT ON COLUMN etl._lineage_row.column_name IS 'The column that is read; NULL
 COMMENT ON COLUMN etl._lineage_row.type IS 'DIRECT or INDIRECT.';
 COMMENT ON COLUMN etl._lineage_row.subtype IS
     'IDENTITY, TRANSFORMATION, AGGREGATION; JOIN, FILTER, GROUP_BY, SORT, WINDOW, CONDITIONAL.';
-COMMENT ON COLUMN etl._lineage_row.note IS 'What is opaque, or the error.';
+COMMENT ON COLUMN etl._lineage_row.note IS 'What is opaque, the error, or the URL of what is outside.';
 
 CREATE FUNCTION etl._lineage_edge(
     target oid, target_column text, relation oid, column_name text, type text, subtype text)
@@ -288,7 +289,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN function IN ('refresh_rollup', 'materialize_features', 'rebuild_features', 'create_rollup',
-                          'create_training_set') THEN 'name'
+                          'create_training_set', 'run_extract', 'replay_dead_letters') THEN 'name'
+        WHEN function = 'ingest' THEN 'source'
         WHEN function = 'refresh_matview' THEN 'matview'
         WHEN function IN ('run_retention', 'restore_archive') THEN 'policy'
         WHEN function = 'truncate_expired' THEN 'relation'
@@ -330,6 +332,10 @@ BEGIN
         RETURN QUERY SELECT * FROM etl._restore_lineage(named, owner);
     ELSIF function IN ('materialize_features', 'rebuild_features') THEN
         RETURN QUERY SELECT * FROM etl._feature_view_lineage(named, owner);
+    ELSIF function IN ('run_extract', 'ingest') THEN
+        RETURN QUERY SELECT * FROM etl._extract_lineage(named, owner);
+    ELSIF function = 'replay_dead_letters' THEN
+        RETURN QUERY SELECT * FROM etl._replay_lineage(named, owner);
     ELSIF function IN ('quarantine', 'release_quarantined') AND named IS NOT NULL THEN
         RETURN QUERY SELECT * FROM etl._quarantine_lineage(function, named::oid);
     ELSIF function = 'truncate_expired' THEN

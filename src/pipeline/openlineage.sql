@@ -77,6 +77,20 @@ $$;
 COMMENT ON FUNCTION etl._ol_name(oid, text) IS
     'database.schema.table, as OpenLineage names datasets: of a relation, or, where there is none, of a name.';
 
+CREATE FUNCTION etl._ol_source(found etl._lineage_row, place text, OUT namespace text, OUT name text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN o.url IS NULL THEN place ELSE o.url[1] END,
+           CASE WHEN o.url IS NULL THEN etl._ol_name((found).relation, NULL)
+                ELSE coalesce(nullif(o.url[2], ''), '/') END
+    FROM (SELECT CASE (found).item WHEN 'outside' THEN regexp_match((found).note, '^([^:/]+://[^/]*)(.*)$') END
+         ) AS o(url)
+$$;
+COMMENT ON FUNCTION etl._ol_source(etl._lineage_row, text) IS
+    'Namespace and name of what is read: those of a relation or, of an API, its origin and the path there, by the rule '
+    'that namespaces are scheme://authority (https://openlineage.io/docs/spec/naming).';
+
 CREATE FUNCTION etl._ol_schema(relation oid)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -99,16 +113,17 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.target, f.target_column,
-           jsonb_agg(jsonb_build_object('namespace', namespace, 'name', f.source, 'field', f.column_name,
+           jsonb_agg(jsonb_build_object('namespace', f.namespace, 'name', f.source, 'field', f.column_name,
                                         'transformations', f.transformations) ORDER BY f.source, f.column_name)
     FROM (
-        SELECT etl._ol_name(l.target, l.target_name), l.target_column, etl._ol_name(l.relation, NULL), l.column_name,
+        SELECT etl._ol_name(l.target, l.target_name), l.target_column, s.namespace, s.name, l.column_name,
                jsonb_agg(DISTINCT jsonb_build_object('type', l.type, 'subtype', l.subtype, 'description', '',
                                                      'masking', false))
         FROM unnest(found) AS l
-        WHERE l.item = 'edge' AND l.column_name IS NOT NULL
-        GROUP BY 1, 2, 3, 4
-    ) AS f(target, target_column, source, column_name, transformations)
+        CROSS JOIN LATERAL etl._ol_source(l, _ol_fields.namespace) AS s
+        WHERE l.item IN ('edge', 'outside') AND l.column_name IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5
+    ) AS f(target, target_column, namespace, source, column_name, transformations)
     GROUP BY f.target, f.target_column
 $$;
 COMMENT ON FUNCTION etl._ol_fields(etl._lineage_row[], text) IS
@@ -120,11 +135,12 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('namespace', namespace, 'name', r.name,
+    SELECT coalesce(jsonb_agg(jsonb_build_object('namespace', r.namespace, 'name', r.name,
                                                  'facets', coalesce(etl._ol_schema(r.relation), '{}'))
                               ORDER BY r.name), '[]')
-    FROM (SELECT DISTINCT etl._ol_name(l.relation, NULL) AS name, l.relation FROM unnest(found) AS l
-          WHERE l.relation IS NOT NULL) AS r
+    FROM (SELECT DISTINCT s.namespace, s.name, l.relation
+          FROM unnest(found) AS l CROSS JOIN LATERAL etl._ol_source(l, _ol_inputs.namespace) AS s
+          WHERE l.relation IS NOT NULL OR l.item = 'outside') AS r
 $$;
 COMMENT ON FUNCTION etl._ol_inputs(etl._lineage_row[], text) IS 'The datasets that are read.';
 
@@ -210,6 +226,7 @@ AS $$
     FROM (VALUES ('rollup', 'refresh_rollup', 'name', run.name),
                  ('refresh', 'refresh_matview', 'matview', etl._named_relation(run.name)::oid::text),
                  ('retention', 'run_retention', 'policy', run.name),
+                 ('extract', 'run_extract', 'name', run.name),
                  ('features', 'materialize_features', 'name', run.name)) AS c(kind, function, argument, value)
     CROSS JOIN LATERAL etl._call_lineage(c.function, jsonb_build_object(c.argument, c.value), '{}', run.owner) AS l
     WHERE c.kind = run.kind AND c.value IS NOT NULL
@@ -409,7 +426,8 @@ COMMENT ON FUNCTION etl.openlineage_event(bigint, text, text, text) IS
     'event, START for the event of its beginning (default: that of its present state: succeeded is COMPLETE, failed '
     'is FAIL, cancelled and skipped are ABORT, running is RUNNING, queued and waiting are OTHER); namespace of jobs '
     'and datasets (default: postgres://cluster_name:port, or postgres://localhost:port). Datasets are named '
-    'database.schema.table and have the facets schema and, where they are written, columnLineage; they are those of '
-    'the statements as they were run, analysed now. What could not be looked into is in the run''s facet '
+    'database.schema.table, those that an extract reads outside of it by their path in the namespace of their origin, '
+    'such as https://api.example.com, and have the facets schema and, where they are written, columnLineage; they '
+    'are those of the statements as they were run, analysed now. What could not be looked into is in the run''s facet '
     'extractionError. runId is always the same for a run. Errors: 42704 no such run or step, 22023 unknown event, '
     '55000 START of what has not begun.';

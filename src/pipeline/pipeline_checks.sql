@@ -1,22 +1,5 @@
 -- What is checked of a pipeline when it is defined, and when its schedule comes first.
 
-CREATE FUNCTION etl._require_one_of(value text, known text[], argument text)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL OR value <> ALL (known) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s cannot be %s', argument, coalesce(quote_literal(value), 'NULL')),
-            HINT = format('Give one of %s.', (SELECT string_agg(quote_literal(k), ', ') FROM unnest(known) AS k));
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._require_one_of(text, text[], text) IS
-    'Checks that a word is one of those that are known (22023); the last argument names it in the error.';
-
 CREATE FUNCTION etl._require_reset(reset text[], known text[], given text[])
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE

@@ -1,7 +1,7 @@
 // What tells a stream of bytes from one that was changed by accident, in less time than it takes to read it.
 #pragma once
 
-#include "retention/archive_stream.hpp"
+#include "core/byte_stream.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

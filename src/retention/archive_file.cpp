@@ -71,7 +71,7 @@ bool is_temporary_name(std::string_view name, std::string_view final_name) noexc
     return name.substr(final_name.size() + 1, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-new_archive_file::new_archive_file(archive_path path, poll_fn poll)
+new_archive_file::new_archive_file(file_path path, poll_fn poll)
     : path_{std::move(path)}, poll_{poll}, folder_{open_folder(path_, missing_folders::make)}
 {
     struct stat taken;
@@ -142,48 +142,7 @@ void new_archive_file::abandon() noexcept
     }
 }
 
-archive_file::archive_file(const archive_path& path, poll_fn poll) : path_{path.text()}, poll_{poll}
-{
-    const file_descriptor folder = open_folder(path, missing_folders::refuse);
-    // A pipe would wait for a writer, were it not for O_NONBLOCK.
-    file_ = open_at(folder, path.name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (file_.get() < 0) {
-        const int number = errno;
-        if (number == ELOOP) {
-            refuse_link(path_);
-        }
-        refuse_file("open the archive file", path_, number);
-    }
-    struct stat found;
-    if (fstat(file_.get(), &found) != 0) {
-        refuse_file("look at the archive file", path_, errno);
-    }
-    if (!S_ISREG(found.st_mode)) {
-        throw error(file_sqlstate::wrong_object_type, in_quotes(path_) + " is not a regular file");
-    }
-    size_ = static_cast<std::uint64_t>(found.st_size);
-}
-
-std::size_t archive_file::read(std::span<char> to)
-{
-    for (;;) {
-        poll_();
-        const ssize_t count = ::read(file_.get(), to.data(), to.size());
-        if (count >= 0) {
-            return static_cast<std::size_t>(count);
-        }
-        if (errno != EINTR) {
-            refuse_file("read the archive file", path_, errno);
-        }
-    }
-}
-
-void archive_file::forget_cached() const noexcept
-{
-    posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
-}
-
-bool remove_archive_file(const archive_path& path)
+bool remove_archive_file(const file_path& path)
 {
     const file_descriptor folder = open_folder(path, missing_folders::refuse);
     struct stat found;

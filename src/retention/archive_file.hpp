@@ -1,4 +1,4 @@
-// Files in the directory of archives.
+// Files in the directory of archives, and how they come to be there.
 //
 // Every file is reached from the descriptor of that directory, folder by folder, and no link is followed on the way: so
 // whatever somebody does to the tree meanwhile, no file outside of it is read, written or removed. Only regular files
@@ -9,13 +9,16 @@
 // where permission is missing or the file system is read-only, 58P01, 58P02, 58030 and so on.
 #pragma once
 
-#include "retention/archive_folder.hpp"
-#include "retention/archive_stream.hpp"
+#include "core/source_file.hpp"
 
 #include <cstdint>
 #include <string>
 
 namespace etl {
+
+inline constexpr file_kind archive_files{
+    "archive file", "pg_etl.archive_directory",
+    "Write file:// and an absolute path, as in file:///archive/orders/2025.ndjson.zst."};
 
 // Whether a file of this name is one that is, or was, being written to get the other name.
 bool is_temporary_name(std::string_view name, std::string_view final_name) noexcept;
@@ -24,7 +27,7 @@ bool is_temporary_name(std::string_view name, std::string_view final_name) noexc
 class new_archive_file final : public byte_sink {
   public:
     // Makes the folders that are missing.
-    new_archive_file(archive_path path, poll_fn poll);
+    new_archive_file(file_path path, poll_fn poll);
     ~new_archive_file() override { abandon(); }
     new_archive_file(const new_archive_file&) = delete;
     new_archive_file& operator=(const new_archive_file&) = delete;
@@ -46,7 +49,7 @@ class new_archive_file final : public byte_sink {
     void close_file();
     void give_name();
 
-    archive_path path_;
+    file_path path_;
     poll_fn poll_;
     file_descriptor folder_;
     file_descriptor file_;
@@ -55,26 +58,7 @@ class new_archive_file final : public byte_sink {
     std::uint64_t flushed_ = 0; // what the system was asked to bring to the disk by and by
 };
 
-// A file that is there.
-class archive_file final : public byte_source {
-  public:
-    archive_file(const archive_path& path, poll_fn poll);
-
-    std::size_t read(std::span<char> to) override;
-
-    std::uint64_t size() const noexcept { return size_; }
-
-    // Asks the system to forget what it remembers of the file, so that it is read from the disk.
-    void forget_cached() const noexcept;
-
-  private:
-    std::string path_;
-    poll_fn poll_;
-    file_descriptor file_;
-    std::uint64_t size_ = 0;
-};
-
 // False where there is no such file.
-bool remove_archive_file(const archive_path& path);
+bool remove_archive_file(const file_path& path);
 
 } // namespace etl

@@ -1,6 +1,8 @@
 // The formats of archive files: how rows are written, and how the file is compressed.
 #pragma once
 
+#include "core/compression.hpp"
+
 #include <cstddef>
 #include <string_view>
 
@@ -8,7 +10,7 @@ namespace etl {
 
 struct archive_format {
     enum class rows_as { ndjson, csv } rows;
-    enum class packed_by { nothing, gzip, zstd } packed;
+    packed_by packed;
 
     // Of "ndjson" or "csv", with or without ".gz" or ".zst". Refuses (22023) anything else.
     static archive_format parse(std::string_view name);

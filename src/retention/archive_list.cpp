@@ -1,7 +1,7 @@
 #include "retention/archive_list.hpp"
 
+#include "core/file_folder.hpp"
 #include "retention/archive_file.hpp"
-#include "retention/archive_folder.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ class lister {
     explicit lister(poll_fn poll) : poll_{poll} {}
 
     // What is found in a folder, and which folders are to be looked into.
-    void look_into(const archive_path& folder)
+    void look_into(const file_path& folder)
     {
         const std::unique_ptr<DIR, closed_folder> entries{open(folder)};
         if (!entries) {
@@ -42,12 +42,12 @@ class lister {
         }
     }
 
-    std::vector<archive_path> folders;
+    std::vector<file_path> folders;
     std::vector<listed_file> files;
 
   private:
     // nullptr where it has gone away.
-    static DIR* open(const archive_path& folder)
+    static DIR* open(const file_path& folder)
     {
         file_descriptor opened = find_folder(folder);
         if (opened.get() < 0) {
@@ -61,7 +61,7 @@ class lister {
         return made;
     }
 
-    void take(const archive_path& folder, int number, const char* name)
+    void take(const file_path& folder, int number, const char* name)
     {
         struct stat found;
         const std::string_view named = name;
@@ -72,7 +72,7 @@ class lister {
             folders.push_back(folder);
             folders.back().folders.emplace_back(name);
         } else if (S_ISREG(found.st_mode)) {
-            archive_path file = folder;
+            file_path file = folder;
             file.name = name;
             files.push_back({file.text(), static_cast<std::uint64_t>(found.st_size),
                              std::int64_t{found.st_mtim.tv_sec} * 1'000'000 + found.st_mtim.tv_nsec / 1000});
@@ -98,19 +98,19 @@ bool remove_unless_locked(const file_descriptor& folder, const std::string& name
 std::vector<listed_file> list_archive_files(const std::string& root, poll_fn poll)
 {
     lister found{poll};
-    found.folders.push_back({root, {}, {}});
+    found.folders.push_back({&archive_files, root, {}, {}});
     while (!found.folders.empty()) {
-        const archive_path next = std::move(found.folders.back());
+        const file_path next = std::move(found.folders.back());
         found.folders.pop_back();
         found.look_into(next);
     }
     return std::move(found.files);
 }
 
-bool sweep_archive_file(const archive_path& path, poll_fn poll)
+bool sweep_archive_file(const file_path& path, poll_fn poll)
 {
     const file_descriptor folder = open_folder(path, missing_folders::refuse);
-    archive_path here = path;
+    file_path here = path;
     here.name.clear();
     lister found{poll};
     found.look_into(here);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/error.hpp"
-#include "retention/archive_path.hpp"
+#include "core/file_path.hpp"
 
 #include <cstdint>
 #include <string>
@@ -23,6 +23,6 @@ std::vector<listed_file> list_archive_files(const std::string& root, poll_fn pol
 // Removes what a process that was killed while it wrote a file has left of it under temporary names, and not what
 // somebody is writing now. True where nothing is there after that, neither under these names nor under its own. Throws
 // where there is not even its folder.
-bool sweep_archive_file(const archive_path& path, poll_fn poll);
+bool sweep_archive_file(const file_path& path, poll_fn poll);
 
 } // namespace etl

@@ -2,8 +2,8 @@
 // _is_this_transaction.
 #include "retention/archive_list.hpp"
 #include "core/file_error.hpp"
+#include "core/file_folder.hpp"
 #include "pg/result_set.hpp"
-#include "retention/archive_folder.hpp"
 #include "retention/archive_place_pg.hpp"
 #include "retention/archive_text_pg.hpp"
 
@@ -27,7 +27,7 @@ ETL_FUNCTION(etl_archive_list, args)
 {
     pg::result_set result{args};
     require_archive_access(archive_access::read);
-    const foreign_descriptors descriptors{2};
+    const pg::foreign_descriptors descriptors{2};
     for (const listed_file& file : list_archive_files(archive_root(), pg::poll)) {
         std::array values{pg::make_text("file://" + file.path), Int64GetDatum(static_cast<std::int64_t>(file.bytes)),
                           TimestampTzGetDatum(file.changed - epoch)};
@@ -41,25 +41,25 @@ ETL_FUNCTION(etl_archive_remove, args)
 {
     const auto location = args.get<std::string_view>(0);
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{2};
-    return args.result(remove_archive_file(archive_path::parse(location, archive_root())));
+    const pg::foreign_descriptors descriptors{2};
+    return args.result(remove_archive_file(file_path::parse(archive_files, location, archive_root())));
 }
 
 ETL_FUNCTION(etl_archive_sweep, args)
 {
     const auto location = args.get<std::string_view>(0);
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{3};
-    return args.result(sweep_archive_file(archive_path::parse(location, archive_root()), pg::poll));
+    const pg::foreign_descriptors descriptors{3};
+    return args.result(sweep_archive_file(file_path::parse(archive_files, location, archive_root()), pg::poll));
 }
 
 ETL_FUNCTION(etl_require_archive_folder, args)
 {
     const std::string inside = std::string{args.get<std::string_view>(0)} + "/file";
     require_archive_access(archive_access::write);
-    const foreign_descriptors descriptors{2};
+    const pg::foreign_descriptors descriptors{2};
     try {
-        open_folder(archive_path::parse(inside, archive_root()), missing_folders::refuse);
+        open_folder(file_path::parse(archive_files, inside, archive_root()), missing_folders::refuse);
     } catch (const error& e) {
         if (std::string_view{e.sqlstate()} !=
             file_sqlstate::undefined_file) { // one that is missing is made when it is needed

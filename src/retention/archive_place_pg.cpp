@@ -6,7 +6,6 @@
 
 extern "C" {
 #include <catalog/pg_authid.h>
-#include <storage/fd.h>
 #include <storage/ipc.h>
 #include <utils/acl.h>
 }
@@ -33,31 +32,7 @@ void require_archive_access(archive_access access)
 
 std::string archive_root()
 {
-    return require_archive_root(pg::archive_directory());
-}
-
-foreign_descriptors::foreign_descriptors(int count)
-{
-    for (; held_ < count; ++held_) {
-        if (!AcquireExternalFD()) {
-            release();
-            throw error(file_sqlstate::insufficient_resources, "too many files are open",
-                        "The system grants this process no more.",
-                        "Raise max_files_per_process, or end some sessions.");
-        }
-    }
-}
-
-foreign_descriptors::~foreign_descriptors()
-{
-    release();
-}
-
-void foreign_descriptors::release() noexcept
-{
-    for (; held_ > 0; --held_) {
-        ReleaseExternalFD();
-    }
+    return require_file_root(archive_files, pg::archive_directory());
 }
 
 watched_new_file* watched_new_file::latest = nullptr;
@@ -69,7 +44,7 @@ void watched_new_file::abandon_all(int, Datum)
     }
 }
 
-watched_new_file::watched_new_file(archive_path path, poll_fn poll) : file_{std::move(path), poll}, before_{latest}
+watched_new_file::watched_new_file(file_path path, poll_fn poll) : file_{std::move(path), poll}, before_{latest}
 {
     static bool registered = false;
     if (!registered) {

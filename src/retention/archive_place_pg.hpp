@@ -1,6 +1,7 @@
 // Where archive files may lie, who may write and read them, and what becomes of a file that was not finished.
 #pragma once
 
+#include "pg/foreign_descriptors.hpp"
 #include "pg/sha256.hpp"
 #include "retention/archive_file.hpp"
 
@@ -13,27 +14,13 @@ enum class archive_access { read, write };
 // Refuses (42501) a role that may not write, or read, files of the server.
 void require_archive_access(archive_access access);
 
-// The directory that is set. Throws as require_archive_root().
+// The directory that is set. Throws as require_file_root().
 std::string archive_root();
-
-// Tells PostgreSQL of descriptors that it does not know, so that it keeps within what the system grants to a process.
-class foreign_descriptors {
-  public:
-    explicit foreign_descriptors(int count);
-    ~foreign_descriptors();
-    foreign_descriptors(const foreign_descriptors&) = delete;
-    foreign_descriptors& operator=(const foreign_descriptors&) = delete;
-
-  private:
-    void release() noexcept;
-
-    int held_ = 0;
-};
 
 // Removes an unfinished file when the backend is told to end, which runs no destructors.
 class watched_new_file {
   public:
-    watched_new_file(archive_path path, poll_fn poll);
+    watched_new_file(file_path path, poll_fn poll);
     ~watched_new_file();
     watched_new_file(const watched_new_file&) = delete;
     watched_new_file& operator=(const watched_new_file&) = delete;
@@ -46,15 +33,6 @@ class watched_new_file {
 
     new_archive_file file_;
     watched_new_file* before_;
-};
-
-class sha256_watcher final : public byte_watcher {
-  public:
-    void see(std::string_view bytes) override { hash_.add(bytes); }
-    pg::sha256::digest finish() { return hash_.finish(); }
-
-  private:
-    pg::sha256 hash_;
 };
 
 } // namespace etl

@@ -29,14 +29,14 @@ struct named_file {
         const auto name = args.get<std::string_view>(1);
         require_archive_access(archive_access::read);
         format = archive_format::parse(name);
-        path = archive_path::parse(location, archive_root());
+        path = file_path::parse(archive_files, location, archive_root());
     }
 
-    archive_path path;
+    file_path path;
     archive_format format;
 };
 
-void require_hash(const archive_path& path, const pg::sha256::digest& found, std::span<const std::byte> expected)
+void require_hash(const file_path& path, const pg::sha256::digest& found, std::span<const std::byte> expected)
 {
     if (!std::equal(found.begin(), found.end(), expected.begin(), expected.end())) {
         throw error(file_sqlstate::data_corrupted,

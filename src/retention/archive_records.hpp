@@ -1,8 +1,8 @@
 // An archive file as records: its bytes, cut where a row ends.
 #pragma once
 
+#include "core/byte_stream.hpp"
 #include "retention/archive_format.hpp"
-#include "retention/archive_stream.hpp"
 
 #include <cstddef>
 #include <cstdint>

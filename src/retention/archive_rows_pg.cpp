@@ -42,11 +42,12 @@ column_reader_of_archive* readers_of(TupleDesc row)
 
 } // namespace
 
-archive_rows_in::archive_rows_in(const archive_path& path, archive_format format, TupleDesc row,
+archive_rows_in::archive_rows_in(const file_path& path, archive_format format, TupleDesc row,
                                  std::vector<std::string> others)
     : descriptors_{2}, name_{path.text()}, file_{path, pg::poll}, hashed_{file_, hash_},
-      decompressor_{make_decompressor(format, hashed_, name_)}, records_{decompressor_ ? *decompressor_ : hashed_,
-                                                                         format, name_},
+      decompressor_{make_decompressor(format.packed, hashed_, path.subject())}, records_{decompressor_ ? *decompressor_
+                                                                                                       : hashed_,
+                                                                                         format, name_},
       parser_{make_archive_parser(records_, format, columns_of(row, std::move(others)))}, count_{row->natts},
       columns_{readers_of(row)}, values_{pg::allocate_array<Datum>(static_cast<std::size_t>(count_))},
       nulls_{pg::allocate_array<bool>(static_cast<std::size_t>(count_))}

@@ -1,7 +1,7 @@
 // An archive file that is read: its rows, and what tells whether it is the one that was written.
 #pragma once
 
-#include "retention/archive_codec.hpp"
+#include "core/compression.hpp"
 #include "retention/archive_parser.hpp"
 #include "retention/archive_place_pg.hpp"
 #include "retention/archive_values_pg.hpp"
@@ -21,7 +21,7 @@ class archive_rows_in {
   public:
     // Reads as the columns of `row`, which must outlive it; `others` are names of columns that are passed over. Values
     // live in the memory context that is the current one now.
-    archive_rows_in(const archive_path& path, archive_format format, TupleDesc row, std::vector<std::string> others);
+    archive_rows_in(const file_path& path, archive_format format, TupleDesc row, std::vector<std::string> others);
 
     // False at the end. Values and flags are good until the next call.
     bool next();
@@ -40,10 +40,10 @@ class archive_rows_in {
     void convert();
     static void tell_line(void* rows);
 
-    foreign_descriptors descriptors_;
+    pg::foreign_descriptors descriptors_;
     std::string name_;
-    archive_file file_;
-    sha256_watcher hash_;
+    source_file file_;
+    pg::sha256_watcher hash_;
     watched_source hashed_;
     std::unique_ptr<byte_source> decompressor_;
     record_cutter records_;

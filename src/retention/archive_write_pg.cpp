@@ -1,11 +1,11 @@
 // etl._archive_write: the rows of a query into a new file, which is read back before it counts.
+#include "core/compression.hpp"
 #include "core/file_error.hpp"
 #include "core/text.hpp"
 #include "pg/portable_settings.hpp"
 #include "pg/query.hpp"
 #include "pg/query_rows.hpp"
 #include "pg/spi.hpp"
-#include "retention/archive_codec.hpp"
 #include "retention/archive_columns_pg.hpp"
 #include "retention/archive_digest.hpp"
 #include "retention/archive_place_pg.hpp"
@@ -121,9 +121,9 @@ struct written_file {
 written_file write_rows(new_archive_file& file, archive_format format, const std::string& query,
                         std::string& description)
 {
-    sha256_watcher hash;
+    pg::sha256_watcher hash;
     watched_sink hashed{file, hash};
-    const auto compressor = make_compressor(format, hashed);
+    const auto compressor = make_compressor(format.packed, hashed);
     byte_digest text;
     watched_sink seen{compressor ? *compressor : hashed, text};
     archive_rows_out rows{format, seen};
@@ -138,20 +138,20 @@ written_file write_rows(new_archive_file& file, archive_format format, const std
     return {rows.rows(), file.size(), rows.contents(), hash.finish(), text.finish()};
 }
 
-[[noreturn]] void refuse_reread(const archive_path& path, const char* what)
+[[noreturn]] void refuse_reread(const file_path& path, const char* what)
 {
     throw error(file_sqlstate::io_error, "archive file " + in_quotes(path.text()) + " is not read as it was written",
                 std::string{what} + " differs.", "Check the file system and the disk. Nothing was deleted.");
 }
 
 // Reads the file from the disk, and compares it with what was written.
-void reread(const archive_path& path, archive_format format, const written_file& written)
+void reread(const file_path& path, archive_format format, const written_file& written)
 {
-    archive_file file{path, pg::poll};
+    source_file file{path, pg::poll};
     file.forget_cached();
-    sha256_watcher hash;
+    pg::sha256_watcher hash;
     watched_source hashed{file, hash};
-    const auto decompressor = make_decompressor(format, hashed, path.text());
+    const auto decompressor = make_decompressor(format.packed, hashed, path.subject());
     byte_digest text;
     watched_source seen{decompressor ? *decompressor : hashed, text};
     record_cutter records{seen, format, path.text()};
@@ -193,14 +193,14 @@ ETL_FUNCTION(etl_archive_write, args)
     const std::string query{args.get<std::string_view>(2)};
     require_archive_access(archive_access::write);
     const archive_format format = archive_format::parse(format_name);
-    const archive_path path = archive_path::parse(location, archive_root());
+    const file_path path = file_path::parse(archive_files, location, archive_root());
     std::string description;
     written_file written;
     {
         const pg::spi_session session;
         const pg::portable_settings settings;
         pg::require_select(query, "query", "Give one SELECT, without a semicolon.");
-        const foreign_descriptors descriptors{3};
+        const pg::foreign_descriptors descriptors{3};
         watched_new_file file{path, pg::poll};
         written = write_rows(file.file(), format, query, description);
         reread(path, format, written);

@@ -7,8 +7,8 @@
 // The texts come in UTF-8, or in what bytes the database has where its encoding is unknown.
 #pragma once
 
+#include "core/byte_stream.hpp"
 #include "retention/archive_format.hpp"
-#include "retention/archive_stream.hpp"
 
 #include <cstddef>
 #include <memory>

@@ -1,8 +1,8 @@
 // Archive files from strangers: whatever the bytes are, they are read within bounds or refused; and what the readers
 // have taken, the writers write such that it is read again.
-#include "retention/archive_codec.hpp"
+#include "core/compression.hpp"
 #include "retention/archive_parser.hpp"
-#include "retention/archive_path.hpp"
+#include "core/file_path.hpp"
 #include "retention/archive_writer.hpp"
 
 #include <algorithm>
@@ -44,7 +44,7 @@ std::vector<row> read(archive_format format, std::string_view text, std::size_t 
 {
     constexpr std::size_t most_rows = 10'000;
     text_source source{text, piece};
-    const auto decompressor = make_decompressor(format, source, "f");
+    const auto decompressor = make_decompressor(format.packed, source, "f");
     record_cutter records{decompressor ? *decompressor : source, format, "f", 1 << 20};
     const auto parser = make_archive_parser(records, format, {{names[0], false}, {names[1], true}, {names[2], false}});
     std::vector<row> rows;
@@ -63,7 +63,7 @@ std::vector<row> read(archive_format format, std::string_view text, std::size_t 
 std::string written(archive_format format, const std::vector<row>& rows)
 {
     text_sink sink;
-    const auto compressor = make_compressor(format, sink);
+    const auto compressor = make_compressor(format.packed, sink);
     output_buffer buffer{compressor ? *compressor : sink, never_poll};
     const auto writer = make_archive_writer(format, names, buffer);
     for (const row& values : rows) {
@@ -89,7 +89,7 @@ std::string written(archive_format format, const std::vector<row>& rows)
 void try_location(std::string_view text)
 {
     try {
-        const archive_path path = archive_path::parse(text, "/root");
+        const file_path path = file_path::parse(archive_files, text, "/root");
         if (path.text() != text.substr(7) || path.text().find("/../") != std::string::npos) {
             std::abort();
         }

@@ -1,7 +1,7 @@
 -- Runs as events of OpenLineage: valid by the published schemas, right in what they say, the same each time. No
 -- transaction around the file, because etl.run_pipeline commits.
 CREATE EXTENSION dblink;
-SELECT plan(47);
+SELECT plan(49);
 SET client_min_messages = error;
 SET timezone = 'America/New_York';
 SET datestyle = 'German';
@@ -232,6 +232,18 @@ SELECT pg_temp.is_valid(:'event', 'a refresh of a rollup');
 SELECT is(concat_ws(' ', :'event'::jsonb #>> '{job,name}', :'event'::jsonb #>> '{inputs,0,name}',
                     :'event'::jsonb #>> '{outputs,0,facets,columnLineage,fields,sum,inputFields,0,field}'),
           format('%s.rollup.public.per_day %1$s.public.sale amount', current_database()), 'what it reads and writes');
+
+CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com/v2');
+SELECT etl.create_extract('sales', 'api', '/sales', 'raw', mapping => '{"id": "sale.id", "amount": "total|sum"}')
+\g /dev/null
+INSERT INTO etl.run (kind, name, as_of, started_at, finished_at, status, rows)
+VALUES ('extract', 'sales', now(), now(), now(), 'succeeded', 2);
+SELECT etl.openlineage_event(max(run_id)) AS event FROM etl.runs WHERE kind = 'extract' \gset
+SELECT pg_temp.is_valid(:'event', 'a run of an extract');
+SELECT is(concat_ws(' ', :'event'::jsonb #>> '{job,name}', :'event'::jsonb #>> '{inputs,0,namespace}',
+                    :'event'::jsonb #>> '{inputs,0,name}', :'event'::jsonb #>> '{outputs,0,name}'),
+          format('%s.extract.sales https://api.example.com /v2/sales %1$s.public.raw', current_database()),
+          'from outside into a table');
 
 -- Bad arguments
 SELECT throws_ok($$SELECT etl.openlineage_event(NULL)$$, '42704', 'run NULL does not exist');

@@ -1,10 +1,10 @@
 // Archive files without a server: formats, paths, rows as text and back, compression, and files in a folder.
+#include "core/compression.hpp"
 #include "core/file_error.hpp"
-#include "retention/archive_codec.hpp"
+#include "core/file_path.hpp"
 #include "retention/archive_file.hpp"
 #include "retention/archive_list.hpp"
 #include "retention/archive_parser.hpp"
-#include "retention/archive_path.hpp"
 #include "retention/archive_writer.hpp"
 
 #include <gtest/gtest.h>
@@ -55,8 +55,8 @@ std::string refusal(const std::function<void()>& call)
     return "none";
 }
 
-constexpr archive_format ndjson{archive_format::rows_as::ndjson, archive_format::packed_by::nothing};
-constexpr archive_format csv{archive_format::rows_as::csv, archive_format::packed_by::nothing};
+constexpr archive_format ndjson{archive_format::rows_as::ndjson, packed_by::nothing};
+constexpr archive_format csv{archive_format::rows_as::csv, packed_by::nothing};
 
 std::string written(archive_format format, const std::vector<std::string>& names, const std::vector<row>& rows)
 {
@@ -101,8 +101,8 @@ std::vector<row> read(archive_format format, const std::vector<std::string>& nam
 
 TEST(retention_archive, knows_its_formats)
 {
-    EXPECT_EQ(archive_format::parse("csv.gz").packed, archive_format::packed_by::gzip);
-    EXPECT_EQ(archive_format::parse("ndjson.zst").packed, archive_format::packed_by::zstd);
+    EXPECT_EQ(archive_format::parse("csv.gz").packed, packed_by::gzip);
+    EXPECT_EQ(archive_format::parse("ndjson.zst").packed, packed_by::zstd);
     for (const char* name : {"", "json", "csv.", "csv.bz2", "ndjson.zst.gz", ".gz"}) {
         EXPECT_EQ(refusal([&] { archive_format::parse(name); }), "22023") << name;
     }
@@ -110,11 +110,11 @@ TEST(retention_archive, knows_its_formats)
 
 TEST(retention_archive, takes_only_paths_below_the_root)
 {
-    const auto path = archive_path::parse("file:///a/b c/%41", "/a");
+    const auto path = file_path::parse(archive_files, "file:///a/b c/%41", "/a");
     EXPECT_EQ(path.text(), "/a/b c/%41");
     EXPECT_EQ(path.folders, std::vector<std::string>{"b c"});
-    EXPECT_EQ(archive_path::parse("file:///x", "").text(), "/x");
-    const auto refused = [](const char* text) { return refusal([&] { archive_path::parse(text, "/a"); }); };
+    EXPECT_EQ(file_path::parse(archive_files, "file:///x", "").text(), "/x");
+    const auto refused = [](const char* text) { return refusal([&] { file_path::parse(archive_files, text, "/a"); }); };
     for (const char* text : {"/a/b", "file://a/b", "file:/a/b", "file:///a/../b", "file:///a/b/.", "file:///a//b",
                              "file:///a/b/", "file:///a/\x01", "file:///a/b\x7f"}) {
         EXPECT_EQ(refused(text), "22023") << text;
@@ -122,10 +122,10 @@ TEST(retention_archive, takes_only_paths_below_the_root)
     for (const char* text : {"file:///b", "file:///a", "file:///ab/c", "file:///"}) {
         EXPECT_EQ(refused(text), "42501") << text;
     }
-    EXPECT_EQ(require_archive_root("/a/b//"), "/a/b");
-    EXPECT_EQ(refusal([] { require_archive_root(""); }), "55000");
+    EXPECT_EQ(require_file_root(archive_files, "/a/b//"), "/a/b");
+    EXPECT_EQ(refusal([] { require_file_root(archive_files, ""); }), "55000");
     for (const char* text : {"a", "/a/../b", "/a/./b", "/a//b"}) {
-        EXPECT_EQ(refusal([&] { require_archive_root(text); }), "22023") << text;
+        EXPECT_EQ(refusal([&] { require_file_root(archive_files, text); }), "22023") << text;
     }
 }
 
@@ -238,17 +238,18 @@ TEST(retention_archive, bounds_a_row)
 std::string packed(archive_format format, const std::string& text)
 {
     string_sink sink;
-    const auto compressor = make_compressor(format, sink);
+    const auto compressor = make_compressor(format.packed, sink);
     compressor->write(std::string_view{text}.substr(0, text.size() / 3));
     compressor->write(std::string_view{text}.substr(text.size() / 3));
     compressor->finish();
     return sink.text;
 }
 
-std::string unpacked(archive_format format, const std::string& text, std::size_t room)
+std::string unpacked(archive_format format, const std::string& text, std::size_t room,
+                     packed_parts parts = packed_parts::one)
 {
     string_source source{text, 13};
-    const auto decompressor = make_decompressor(format, source, "f");
+    const auto decompressor = make_decompressor(format.packed, source, "f", parts);
     std::string made;
     std::string piece(room, '\0');
     while (const std::size_t count = decompressor->read(piece)) {
@@ -272,6 +273,8 @@ TEST(retention_archive, compresses)
             EXPECT_EQ(unpacked(format, small, 100'000), plain);
             EXPECT_EQ(refusal([&] { unpacked(format, small + '\0', 1000); }), "XX001");
             EXPECT_EQ(refusal([&] { unpacked(format, small + small, 1000); }), "XX001");
+            EXPECT_EQ(unpacked(format, small + packed(format, "") + small, 1000, packed_parts::many), plain + plain);
+            EXPECT_EQ(refusal([&] { unpacked(format, small + 'x', 1000, packed_parts::many); }), "XX001");
             for (std::size_t size = 0; size < std::min<std::size_t>(small.size(), 300); ++size) {
                 EXPECT_EQ(refusal([&] { unpacked(format, small.substr(0, small.size() - 1 - size), 1000); }), "XX001");
             }
@@ -289,7 +292,10 @@ class in_folder : public testing::Test {
     }
     ~in_folder() override { std::filesystem::remove_all(root_); }
 
-    archive_path path(const std::string& below) const { return archive_path::parse("file://" + root_ + below, root_); }
+    file_path path(const std::string& below) const
+    {
+        return file_path::parse(archive_files, "file://" + root_ + below, root_);
+    }
     std::string names() const
     {
         std::string all;
@@ -314,7 +320,7 @@ TEST_F(in_folder, makes_reads_and_removes_files)
     EXPECT_EQ(names(), "/a/b/c=5 ");
     EXPECT_EQ(std::filesystem::status(root_ + "/a/b/c").permissions(), std::filesystem::perms{0600});
     std::string text(10, ' ');
-    archive_file file{path("/a/b/c"), never_poll};
+    source_file file{path("/a/b/c"), never_poll};
     EXPECT_EQ(file.read(text), 5U);
     EXPECT_EQ(text.substr(0, 5), "hello");
     EXPECT_EQ(refusal([&] { new_archive_file again{path("/a/b/c"), never_poll}; }), file_sqlstate::duplicate_file);
@@ -396,7 +402,7 @@ TEST_F(in_folder, stays_in_the_folder_that_it_has_opened)
     file.write("x");
     file.finish();
     EXPECT_EQ(names(), "/moved/b=1 ");
-    EXPECT_EQ(refusal([&] { archive_file opened{path("/a/b"), never_poll}; }), file_sqlstate::wrong_object_type);
+    EXPECT_EQ(refusal([&] { source_file opened{path("/a/b"), never_poll}; }), file_sqlstate::wrong_object_type);
 }
 
 } // namespace

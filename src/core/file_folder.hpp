@@ -1,8 +1,8 @@
-// Folders of the directory of archives: each is reached from the descriptor of the one above it, and no link is
-// followed.
+// Folders below a directory that was set aside for files: each is reached from the descriptor of the one above it, and
+// no link is followed.
 #pragma once
 
-#include "retention/archive_path.hpp"
+#include "core/file_path.hpp"
 
 #include <cerrno>
 #include <string>
@@ -40,20 +40,20 @@ auto uninterrupted(Call&& call)
 }
 
 // Throws what the system says (errno), with the SQLSTATE of its kind: "could not write the archive file …: No space …".
-[[noreturn]] void refuse_file(const char* doing, const std::string& path, int number);
+[[noreturn]] void refuse_file(const std::string& doing, const std::string& path, int number);
 
 // 42809 for a symbolic link.
-[[noreturn]] void refuse_link(const std::string& path);
+[[noreturn]] void refuse_link(const file_kind& kind, const std::string& path);
 
 // A name in a folder, which is no link; -1 and errno where it cannot be opened.
 file_descriptor open_at(const file_descriptor& folder, const std::string& name, int flags);
 
 // The folder of a file; where it is missing it is made, if so wanted.
 enum class missing_folders { make, refuse };
-file_descriptor open_folder(const archive_path& path, missing_folders missing);
+file_descriptor open_folder(const file_path& path, missing_folders missing);
 
 // A folder; -1 where it, or one above it, has gone away meanwhile or is a link by now.
-file_descriptor find_folder(const archive_path& path);
+file_descriptor find_folder(const file_path& path);
 
 // Brings to the disk what was written. `doing` as above.
 void require_synced(const file_descriptor& of, const char* doing, const std::string& path);

@@ -1,4 +1,4 @@
-#include "retention/archive_folder.hpp"
+#include "core/file_folder.hpp"
 
 #include "core/error.hpp"
 #include "core/file_error.hpp"
@@ -57,12 +57,12 @@ bool is_link(const file_descriptor& folder, const std::string& name) noexcept
     return fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(found.st_mode);
 }
 
-file_descriptor open_root(const std::string& root)
+file_descriptor open_root(const file_path& below)
 {
-    const char* path = root.empty() ? "/" : root.c_str();
+    const char* path = below.root.empty() ? "/" : below.root.c_str();
     file_descriptor made{uninterrupted([&] { return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
     if (made.get() < 0) {
-        refuse_file("open the directory for archive files", path, errno);
+        refuse_file("open the directory for " + std::string{below.kind->name} + 's', path, errno);
     }
     return made;
 }
@@ -92,16 +92,16 @@ file_descriptor& file_descriptor::operator=(file_descriptor&& other) noexcept
     return *this;
 }
 
-void refuse_file(const char* doing, const std::string& path, int number)
+void refuse_file(const std::string& doing, const std::string& path, int number)
 {
-    throw error(sqlstate_of(number), std::string{"could not "} + doing + " " + in_quotes(path) + ": " +
-                                         std::generic_category().message(number));
+    throw error(sqlstate_of(number),
+                "could not " + doing + " " + in_quotes(path) + ": " + std::generic_category().message(number));
 }
 
-void refuse_link(const std::string& path)
+void refuse_link(const file_kind& kind, const std::string& path)
 {
     throw error(file_sqlstate::wrong_object_type, in_quotes(path) + " is a symbolic link",
-                "Below the directory for archive files no link is followed.");
+                "Below the directory for " + std::string{kind.name} + "s no link is followed.");
 }
 
 file_descriptor open_at(const file_descriptor& folder, const std::string& name, int flags)
@@ -117,9 +117,9 @@ void require_synced(const file_descriptor& of, const char* doing, const std::str
     }
 }
 
-file_descriptor open_folder(const archive_path& path, missing_folders missing)
+file_descriptor open_folder(const file_path& path, missing_folders missing)
 {
-    file_descriptor folder = open_root(path.root);
+    file_descriptor folder = open_root(path);
     std::string walked = path.root;
     for (const std::string& name : path.folders) {
         walked += '/' + name;
@@ -131,7 +131,7 @@ file_descriptor open_folder(const archive_path& path, missing_folders missing)
         if (next.get() < 0) {
             const int number = errno;
             if (is_link(folder, name)) {
-                refuse_link(walked);
+                refuse_link(*path.kind, walked);
             }
             refuse_file("open the directory", walked, number);
         }
@@ -140,9 +140,9 @@ file_descriptor open_folder(const archive_path& path, missing_folders missing)
     return folder;
 }
 
-file_descriptor find_folder(const archive_path& path)
+file_descriptor find_folder(const file_path& path)
 {
-    file_descriptor folder = open_root(path.root);
+    file_descriptor folder = open_root(path);
     for (const std::string& name : path.folders) {
         folder = open_at(folder, name, O_RDONLY | O_DIRECTORY);
         if (folder.get() < 0) {

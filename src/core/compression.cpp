@@ -1,4 +1,4 @@
-#include "retention/archive_codec.hpp"
+#include "core/compression.hpp"
 
 #include "core/file_error.hpp"
 #include "core/text.hpp"
@@ -89,18 +89,20 @@ class input_piece {
         }
     }
 
-    // Of what must have ended. `left` bytes have not been used.
-    void require_end(std::size_t left)
+    // At the end of a part, with `left` bytes that were not used: whether another part follows. Where there is only
+    // one, nothing may.
+    bool goes_on(std::size_t left, packed_parts parts)
     {
-        if (left > 0 || fill()) {
+        const bool more = left > 0 || fill();
+        if (more && parts == packed_parts::one) {
             refuse("The file goes on after the end of the compressed data.");
         }
+        return more;
     }
 
     [[noreturn]] void refuse(std::string detail) const
     {
-        throw error(file_sqlstate::data_corrupted, "archive file " + in_quotes(name_) + " is damaged",
-                    std::move(detail));
+        throw error(file_sqlstate::data_corrupted, name_ + " is damaged", std::move(detail));
     }
 
     const char* data() const noexcept { return bytes_.data(); }
@@ -123,8 +125,8 @@ class input_piece {
 
 class zstd_decompressor final : public byte_source {
   public:
-    zstd_decompressor(byte_source& from, const std::string& name)
-        : from_{from, name}, context_{ZSTD_createDCtx(), ZSTD_freeDCtx}
+    zstd_decompressor(byte_source& from, const std::string& name, packed_parts parts)
+        : from_{from, name}, parts_{parts}, context_{ZSTD_createDCtx(), ZSTD_freeDCtx}
     {
         if (!context_) {
             throw std::bad_alloc{};
@@ -133,6 +135,16 @@ class zstd_decompressor final : public byte_source {
     }
 
     std::size_t read(std::span<char> to) override
+    {
+        std::size_t made = read_part(to);
+        while (ended_ && made == 0 && begins_part()) {
+            made = read_part(to);
+        }
+        return made;
+    }
+
+  private:
+    std::size_t read_part(std::span<char> to)
     {
         ZSTD_outBuffer out = {to.data(), to.size(), 0};
         while (!ended_ && out.pos == 0) {
@@ -146,20 +158,33 @@ class zstd_decompressor final : public byte_source {
             ended_ = left == 0;
             more_inside_ = out.pos == out.size; // it may hold more than there was room for
         }
-        if (ended_ && out.pos == 0) {
-            from_.require_end(in_.size - in_.pos);
-        }
         return out.pos;
     }
 
-  private:
     void refill()
     {
         from_.refill();
-        in_ = {from_.data(), from_.size(), 0};
+        take_input();
+    }
+
+    void take_input() noexcept { in_ = {from_.data(), from_.size(), 0}; }
+
+    bool begins_part()
+    {
+        const std::size_t left = in_.size - in_.pos;
+        if (!from_.goes_on(left, parts_)) {
+            in_ = {nullptr, 0, 0};
+            return false;
+        }
+        if (left == 0) {
+            take_input();
+        }
+        ended_ = false;
+        return true;
     }
 
     input_piece from_;
+    packed_parts parts_;
     std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context_;
     ZSTD_inBuffer in_ = {nullptr, 0, 0};
     bool more_inside_ = false;
@@ -221,7 +246,7 @@ class gzip_compressor final : public byte_sink {
 
 class gzip_decompressor final : public byte_source {
   public:
-    gzip_decompressor(byte_source& from, const std::string& name) : from_{from, name}
+    gzip_decompressor(byte_source& from, const std::string& name, packed_parts parts) : from_{from, name}, parts_{parts}
     {
         if (inflateInit2(&stream_, gzip_window) != Z_OK) {
             throw std::bad_alloc{};
@@ -233,6 +258,16 @@ class gzip_decompressor final : public byte_source {
 
     std::size_t read(std::span<char> to) override
     {
+        std::size_t made = read_part(to);
+        while (ended_ && made == 0 && begins_part()) {
+            made = read_part(to);
+        }
+        return made;
+    }
+
+  private:
+    std::size_t read_part(std::span<char> to)
+    {
         constexpr std::size_t most = std::size_t{1} << 30;
         const std::size_t room = std::min(to.size(), most);
         stream_.next_out = reinterpret_cast<Bytef*>(to.data());
@@ -243,19 +278,32 @@ class gzip_decompressor final : public byte_source {
             }
             step();
         }
-        const std::size_t made = room - stream_.avail_out;
-        if (ended_ && made == 0) {
-            from_.require_end(stream_.avail_in);
-        }
-        return made;
+        return room - stream_.avail_out;
     }
 
-  private:
     void refill()
     {
         from_.refill();
+        take_input();
+    }
+
+    void take_input() noexcept
+    {
         stream_.next_in = reinterpret_cast<Bytef*>(from_.data());
         stream_.avail_in = static_cast<uInt>(from_.size());
+    }
+
+    bool begins_part()
+    {
+        if (!from_.goes_on(stream_.avail_in, parts_)) {
+            return false;
+        }
+        if (stream_.avail_in == 0) {
+            take_input();
+        }
+        inflateReset(&stream_);
+        ended_ = false;
+        return true;
     }
 
     void step()
@@ -273,6 +321,7 @@ class gzip_decompressor final : public byte_source {
     }
 
     input_piece from_;
+    packed_parts parts_;
     z_stream stream_ = {};
     bool more_inside_ = false;
     bool ended_ = false;
@@ -280,27 +329,28 @@ class gzip_decompressor final : public byte_source {
 
 } // namespace
 
-std::unique_ptr<byte_sink> make_compressor(archive_format format, byte_sink& to)
+std::unique_ptr<byte_sink> make_compressor(packed_by method, byte_sink& to)
 {
-    switch (format.packed) {
-    case archive_format::packed_by::zstd:
+    switch (method) {
+    case packed_by::zstd:
         return std::make_unique<zstd_compressor>(to);
-    case archive_format::packed_by::gzip:
+    case packed_by::gzip:
         return std::make_unique<gzip_compressor>(to);
-    case archive_format::packed_by::nothing:
+    case packed_by::nothing:
         break;
     }
     return nullptr;
 }
 
-std::unique_ptr<byte_source> make_decompressor(archive_format format, byte_source& from, const std::string& name)
+std::unique_ptr<byte_source> make_decompressor(packed_by method, byte_source& from, const std::string& name,
+                                               packed_parts parts)
 {
-    switch (format.packed) {
-    case archive_format::packed_by::zstd:
-        return std::make_unique<zstd_decompressor>(from, name);
-    case archive_format::packed_by::gzip:
-        return std::make_unique<gzip_decompressor>(from, name);
-    case archive_format::packed_by::nothing:
+    switch (method) {
+    case packed_by::zstd:
+        return std::make_unique<zstd_decompressor>(from, name, parts);
+    case packed_by::gzip:
+        return std::make_unique<gzip_decompressor>(from, name, parts);
+    case packed_by::nothing:
         break;
     }
     return nullptr;

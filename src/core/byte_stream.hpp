@@ -1,5 +1,5 @@
-// Where the bytes of an archive go to and come from. What writes and reads rows knows no more of a place than this, so
-// that a file, a compressor, a hash and a store elsewhere can stand behind each other.
+// Where bytes go to and come from. What writes and reads rows knows no more of a place than this, so that a file, a
+// compressor, a hash and a store elsewhere can stand behind each other.
 #pragma once
 
 #include "core/error.hpp"

@@ -1,0 +1,446 @@
+-- etl.load_file and etl.load_text: the content of a file, or of an argument, into a table.
+--
+-- A load is one transaction: rows, rejected lines and the batch that tells of them come together or not at all. Appended
+-- rows go straight into the table. For the other modes they are gathered in a temporary table first, so that the table
+-- sees one statement, whatever the size of the content.
+
+-- Work of C++ ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._load(
+    job jsonb, source text, content bytea, target regclass, stage regclass,
+    OUT received bigint, OUT written bigint, OUT held bigint, OUT rejected bigint, OUT bytes bigint,
+    OUT content_hash bytea, OUT columns text[], OUT errors jsonb)
+LANGUAGE C VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_load';
+COMMENT ON FUNCTION etl._load(jsonb, text, bytea, regclass, regclass) IS
+    'Reads content (or, where it is NULL, the file that source names) and puts its rows into the target, or into the '
+    'stage in its place: how many records there were, were written, were held back by a trigger or a rule, and were '
+    'rejected; the bytes and the SHA-256 of the content; the columns that it gives; the first faults. job: how it is '
+    'written, and the number of the batch that rejected lines are kept for.';
+
+CREATE FUNCTION etl._require_load_job(job jsonb)
+RETURNS void
+LANGUAGE C IMMUTABLE
+AS 'MODULE_PATHNAME', 'etl_require_load_job';
+COMMENT ON FUNCTION etl._require_load_job(jsonb) IS
+    'Checks what etl._load is told about how a content is written (22023).';
+
+CREATE FUNCTION etl._loaded_rows()
+RETURNS SETOF record
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_loaded_rows';
+COMMENT ON FUNCTION etl._loaded_rows() IS
+    'The rows that a load is about to insert, for the command with which it does so.';
+
+CREATE FUNCTION etl._file_bytes(path text)
+RETURNS bigint
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_file_bytes';
+COMMENT ON FUNCTION etl._file_bytes(text) IS
+    'The size of a file that may be loaded. Errors as of etl.load_file.';
+
+CREATE FUNCTION etl._file_hash(path text)
+RETURNS bytea
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'etl_file_hash';
+COMMENT ON FUNCTION etl._file_hash(text) IS
+    'The SHA-256 of a file that may be loaded. Errors as of etl.load_file.';
+
+-- Checks of arguments -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._file_format(path text, OUT format text, OUT compression text, OUT delimiter text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+               WHEN p.plain ~ '\.(csv|tsv|tab|txt)$' THEN 'csv'
+               WHEN p.plain ~ '\.(ndjson|jsonl)$' THEN 'ndjson'
+               WHEN p.plain ~ '\.json$' THEN 'json'
+           END,
+           CASE WHEN lower(path) ~ '\.gz$' THEN 'gzip' WHEN lower(path) ~ '\.zstd?$' THEN 'zstd' ELSE 'none' END,
+           CASE WHEN p.plain ~ '\.(tsv|tab)$' THEN E'\t' ELSE ',' END
+    FROM regexp_replace(lower(path), '\.(gz|zstd?)$', '') AS p(plain)
+$$;
+COMMENT ON FUNCTION etl._file_format(text) IS
+    'What the name of a file says: its format (csv, json, ndjson; NULL for none that is known), its compression (none, '
+    'gzip, zstd), and of CSV the delimiter.';
+
+CREATE FUNCTION etl._check_load_target(target regclass, write_mode text, key_columns name[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_one_of(write_mode, '{append,upsert,replace,delete_insert}', 'write_mode');
+    -- Of rows that are appended, who may insert them is asked column by column.
+    PERFORM etl._require_table(target, CASE write_mode
+                                           WHEN 'append' THEN '{}'
+                                           WHEN 'upsert' THEN '{SELECT,INSERT,UPDATE}'
+                                           WHEN 'replace' THEN '{INSERT,DELETE}'
+                                           ELSE '{SELECT,INSERT,DELETE}'
+                                       END::text[]);
+    IF write_mode IN ('upsert', 'delete_insert') THEN
+        PERFORM etl._require_keys(target, key_columns);
+    ELSIF key_columns IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('key_columns have no meaning where rows are to %s', write_mode),
+            HINT = 'Say write_mode => ''upsert'' or ''delete_insert'', or leave them out.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._check_load_target(regclass, text, name[]) IS
+    'Checks where a load goes and how: the mode (22023), the table (42809, 42501), its keys (22023, 42703).';
+
+-- Rows by way of a temporary table ------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._create_load_stage(target regclass, batch bigint)
+RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    stage CONSTANT text := format('pg_temp.%I', 'etl_load_' || batch);
+    column_name name;
+BEGIN
+    EXECUTE format('CREATE TEMPORARY TABLE %s (LIKE %s INCLUDING CONSTRAINTS INCLUDING GENERATED) ON COMMIT DROP',
+                   stage, target);
+    FOR column_name IN
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = stage::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+    LOOP
+        -- What the content gives is looked at before it comes here.
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', stage, column_name);
+    END LOOP;
+    RETURN stage::regclass;
+END
+$$;
+COMMENT ON FUNCTION etl._create_load_stage(regclass, bigint) IS
+    'A temporary table of the shape and the CHECK constraints of the target, for the rows of a batch.';
+
+CREATE FUNCTION etl._delete_and_insert(
+    target regclass, stage regclass, columns text[], keys name[], OUT deleted bigint, OUT inserted bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    list CONSTANT text := etl._column_list(columns::name[]);
+BEGIN
+    EXECUTE format('ANALYZE %s', stage);
+    deleted := etl._locked_command(format(
+        'DELETE FROM %s AS t USING (SELECT DISTINCT %s FROM %s) AS s WHERE %s', target, etl._column_list(keys), stage,
+        (SELECT string_agg(format('t.%1$I = s.%1$I', k), ' AND ') FROM unnest(keys) AS k)));
+    inserted := etl._locked_command(format('INSERT INTO %s (%s) SELECT %s FROM %s', target, list, list, stage));
+END
+$$;
+COMMENT ON FUNCTION etl._delete_and_insert(regclass, regclass, text[], name[]) IS
+    'Deletes the rows of the target whose keys are in the stage, and inserts those of the stage.';
+
+-- A load --------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._load_batch(
+    batch bigint, job jsonb, source text, content bytea, target regclass, key_columns name[], write_mode text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    loaded record;
+    stage regclass;
+    counts etl.batch;
+    by_keys CONSTANT boolean := write_mode IN ('upsert', 'delete_insert');
+    done record;
+BEGIN
+    counts.deleted := 0;
+    counts.updated := 0;
+    counts.unchanged := 0;
+    IF write_mode = 'replace' THEN
+        counts.deleted := etl._locked_command(format(
+            'DELETE FROM %s %s', CASE etl._relation_kind(target) WHEN 'table' THEN 'ONLY' ELSE '' END, target));
+    ELSIF by_keys THEN
+        stage := etl._create_load_stage(target, batch);
+    END IF;
+    loaded := etl._load(job, source, content, target, stage);
+    counts.inserted := loaded.written;
+    counts.ignored := loaded.held;
+    IF by_keys AND loaded.written > 0 THEN
+        IF write_mode = 'upsert' THEN
+            SELECT * INTO done
+            FROM etl.load_deduplicated(
+                     format('SELECT %s FROM %s', etl._column_list(loaded.columns::name[]), stage), target, key_columns);
+            counts.inserted := done.inserted;
+            counts.updated := done.updated;
+            counts.unchanged := done.unchanged;
+            counts.ignored := done.ignored;
+        ELSE
+            SELECT * INTO done FROM etl._delete_and_insert(target, stage, loaded.columns, key_columns);
+            counts.deleted := done.deleted;
+            counts.inserted := done.inserted;
+            counts.ignored := loaded.written - done.inserted;
+        END IF;
+    END IF;
+    IF stage IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', stage);
+    END IF;
+    UPDATE etl.batch AS b
+    SET status = 'loaded',
+        content_hash = loaded.content_hash,
+        bytes = loaded.bytes,
+        received = loaded.received,
+        inserted = counts.inserted,
+        updated = counts.updated,
+        unchanged = counts.unchanged,
+        ignored = counts.ignored,
+        deleted = counts.deleted,
+        rejected = loaded.rejected,
+        errors = loaded.errors,
+        finished_at = clock_timestamp()
+    WHERE b.batch_id = batch;
+END
+$$;
+COMMENT ON FUNCTION etl._load_batch(bigint, jsonb, text, bytea, regclass, name[], text) IS
+    'Loads the content of a batch, and writes down what became of it. 23505 of batch_content_idx where another session '
+    'has loaded the same meanwhile.';
+
+CREATE FUNCTION etl._batch_of_content(target regclass, content_hash bytea)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT min(b.batch_id) FROM etl.batch AS b
+    WHERE b.owner = current_user AND b.target = etl._relation_name(_batch_of_content.target)
+      AND b.content_hash = _batch_of_content.content_hash AND b.status = 'loaded'
+$$;
+COMMENT ON FUNCTION etl._batch_of_content(regclass, bytea) IS
+    'The batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none.';
+
+CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    size bigint;
+BEGIN
+    IF content IS NOT NULL THEN
+        RETURN etl._batch_of_content(target, sha256(content));
+    ELSIF job ? 'server' THEN
+        RETURN NULL; -- that is seen when it is here
+    END IF;
+    size := etl._file_bytes(source);
+    -- A file is read twice only where one of its size was loaded before.
+    RETURN CASE WHEN EXISTS (
+                         SELECT FROM etl.batch AS b
+                         WHERE b.owner = current_user AND b.target = etl._relation_name(_known_content.target)
+                           AND b.bytes = size AND b.status = 'loaded')
+                THEN etl._batch_of_content(target, etl._file_hash(source)) END;
+END
+$$;
+COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass) IS
+    'The batch in which the current role has loaded the same content into a table; NULL for none, and where the content '
+    'is not here yet.';
+
+CREATE TYPE etl._load_result AS (
+    batch_id bigint, status text, received bigint, inserted bigint, updated bigint, unchanged bigint, ignored bigint,
+    rejected bigint
+);
+COMMENT ON TYPE etl._load_result IS 'What etl.load_file and etl.load_text return.';
+
+CREATE FUNCTION etl._run_load(
+    job jsonb, source text, content bytea, target regclass, key_columns name[], write_mode text, force boolean)
+RETURNS etl._load_result
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
+AS $$
+DECLARE
+    known bigint;
+    batch bigint;
+    made etl._load_result;
+    broken text;
+    key text;
+    required CONSTANT jsonb := coalesce(job -> 'required', '[]') || coalesce(to_jsonb(key_columns), '[]');
+BEGIN
+    PERFORM etl._require_flag(force, 'force');
+    PERFORM etl._require_load_job(job);
+    PERFORM etl._check_load_target(target, write_mode, key_columns);
+    known := etl._known_content(job, source, content, target);
+    IF known IS NULL OR force THEN
+        BEGIN
+            INSERT INTO etl.batch (source, target, format, write_mode, is_again)
+            VALUES (CASE WHEN job ? 'server' THEN substring(_run_load.source FROM '^[^?#]*') ELSE _run_load.source END,
+                    etl._relation_name(_run_load.target), job ->> 'format', _run_load.write_mode, known IS NOT NULL)
+            RETURNING batch.batch_id INTO batch;
+            PERFORM etl._load_batch(batch, job || jsonb_build_object('batch', batch, 'required', required), source,
+                                    content, target, key_columns, write_mode);
+            SELECT b.batch_id, b.status, b.received, b.inserted, b.updated, b.unchanged, b.ignored, b.rejected
+            INTO made FROM etl.batch AS b WHERE b.batch_id = batch;
+            RETURN made;
+        EXCEPTION
+            WHEN unique_violation THEN
+                GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, key = PG_EXCEPTION_DETAIL;
+                IF broken <> 'batch_content_idx' THEN
+                    RAISE;
+                END IF;
+                known := etl._batch_of_content(target, decode(substring(key FROM '\\x([0-9a-f]{64})'), 'hex'));
+        END;
+    END IF;
+    RAISE NOTICE USING
+        MESSAGE = format('the same content was loaded into table "%s" before%s', target, ', as batch ' || known),
+        DETAIL = 'Nothing was loaded.',
+        HINT = 'Say force => true to load it once more.';
+    RETURN ROW(known, 'duplicate', 0, 0, 0, 0, 0, 0)::etl._load_result;
+END
+$$;
+COMMENT ON FUNCTION etl._run_load(jsonb, text, bytea, regclass, name[], text, boolean) IS
+    'The common part of etl.load_file and etl.load_text.';
+
+CREATE FUNCTION etl._load_job(
+    format text, compression text, mapping jsonb, required name[], encoding text, delimiter text, quote text,
+    escape text, "null" text, header text, records_path text, on_bad_row text, max_errors bigint,
+    server name DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_one_of(format, '{csv,json,ndjson}', 'format');
+    PERFORM etl._require_one_of(header, '{true,false,match}', 'header');
+    PERFORM etl._require_one_of(on_bad_row, '{reject,skip,error}', 'on_bad_row');
+    IF max_errors < 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('max_errors must not be negative, but is %s', max_errors),
+            HINT = 'Leave it out to allow any number of bad lines.';
+    END IF;
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'format', format, 'compression', compression, 'mapping', mapping::text, 'required', to_jsonb(required),
+        'encoding', encoding, 'delimiter', delimiter, 'quote', quote, 'escape', escape, 'null', "null",
+        'header', header, 'records_path', records_path, 'on_bad_row', on_bad_row, 'max_errors', max_errors,
+        'server', server));
+END
+$$;
+COMMENT ON FUNCTION etl._load_job(
+    text, text, jsonb, name[], text, text, text, text, text, text, text, text, bigint, name) IS
+    'The arguments of a load that tell how its content is written, checked (22023), for etl._load.';
+
+-- What users call -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl.load_file(
+    path text, target regclass, format text DEFAULT NULL, mapping jsonb DEFAULT NULL, key_columns name[] DEFAULT NULL,
+    write_mode text DEFAULT 'append', required name[] DEFAULT NULL, encoding text DEFAULT NULL,
+    delimiter text DEFAULT NULL, quote text DEFAULT '"', escape text DEFAULT NULL, "null" text DEFAULT '',
+    header text DEFAULT 'true', records_path text DEFAULT NULL, on_bad_row text DEFAULT 'reject',
+    max_errors bigint DEFAULT NULL, force boolean DEFAULT false, server name DEFAULT NULL)
+RETURNS etl._load_result
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    said CONSTANT record := etl._file_format(CASE WHEN server IS NULL THEN path ELSE substring(path FROM '^[^?#]*') END);
+BEGIN
+    IF path IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no file was given',
+            HINT = 'Name one below pg_etl.import_directory, as in ''orders/2025.csv''.';
+    ELSIF server IS NULL AND path ~* '^https?:' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'a URL is loaded from a server',
+            DETAIL = 'Its options say how the server is reached, and its user mapping holds what it must not be asked '
+                     'without.',
+            HINT = 'CREATE SERVER … FOREIGN DATA WRAPPER etl_http OPTIONS (base_url …), and say server => its name.';
+    ELSIF format IS NULL AND said.format IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the name of file "%s" does not tell its format', path),
+            HINT = 'Say format => ''csv'', ''json'' or ''ndjson''.';
+    END IF;
+    RETURN etl._run_load(
+        etl._load_job(coalesce(format, said.format), said.compression, mapping, required, encoding,
+                      coalesce(delimiter, said.delimiter), quote, escape, "null", header, records_path, on_bad_row,
+                      max_errors, server),
+        path, NULL, target, key_columns, write_mode, force);
+END
+$$;
+COMMENT ON FUNCTION etl.load_file(
+    text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
+    boolean, name) IS
+    'Loads a file of the server into a table, as one transaction, and returns its batch: the number (see etl.batches), '
+    'the status (loaded; duplicate where the same role has loaded the same content into the table before: then a '
+    'NOTICE says so and nothing is loaded, unless force), and how many records were received = inserted + updated + '
+    'unchanged + ignored + rejected. path: below pg_etl.import_directory, absolute or from there; links are not '
+    'followed; .gz and .zst are decompressed. format: csv, json (an array of records) or ndjson; by default what the '
+    'name says. mapping: as of etl.create_extract, the names of the header (or numbers from 1 without one) to columns; '
+    'NULL takes columns by equal names. write_mode: append; replace (deletes all rows before); by key_columns upsert '
+    '(as etl.load_deduplicated) or delete_insert. required: columns that must be there and have a value in each line. '
+    'encoding: UTF8 by default, with a mark also UTF16. Of CSV: delimiter, quote (empty: none), escape (the quote by '
+    'default), null (the text without quotes that is NULL), header (true; false: values go by their order; match: the '
+    'header must be the columns of the table in their order). records_path: JSON pointer of the array. on_bad_row: '
+    'reject keeps lines that cannot be loaded in etl.rejected_lines and loads the others, skip only counts them, '
+    'error ends the load with the first one. max_errors: how many bad lines are allowed. server: the content is the '
+    'answer of a server of the wrapper etl_http to this path (or URL of its origin), which is held in memory. Errors: '
+    'those of etl.http_get; 42501 a role without EXECUTE on this function, a path outside or no right to insert; 55000 '
+    'no directory is set; 58P01 no such file; 42809 a link or no regular file; 22P04 what is not written as it should '
+    'be, or has too many bad lines; 42703 and 42701 columns of '
+    'header and table that do not fit; XX001 damaged compressed data; 22023 arguments; the error of the line with '
+    'on_bad_row error.';
+REVOKE EXECUTE ON FUNCTION etl.load_file(
+    text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
+    boolean, name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION etl.load_file(
+    text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
+    boolean, name) TO pg_read_server_files;
+
+CREATE FUNCTION etl.load_text(
+    content bytea, target regclass, format text DEFAULT 'csv', mapping jsonb DEFAULT NULL,
+    key_columns name[] DEFAULT NULL, write_mode text DEFAULT 'append', required name[] DEFAULT NULL,
+    encoding text DEFAULT NULL, delimiter text DEFAULT ',', quote text DEFAULT '"', escape text DEFAULT NULL,
+    "null" text DEFAULT '', header text DEFAULT 'true', records_path text DEFAULT NULL,
+    on_bad_row text DEFAULT 'reject', max_errors bigint DEFAULT NULL, force boolean DEFAULT false,
+    source text DEFAULT 'text')
+RETURNS etl._load_result
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF content IS NULL OR source IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must not be NULL', CASE WHEN content IS NULL THEN 'content' ELSE 'source' END),
+            HINT = 'Give the content of a file; source is a name for it in etl.batches.';
+    END IF;
+    RETURN etl._run_load(
+        etl._load_job(format, 'none', mapping, required, encoding, delimiter, quote, escape, "null", header,
+                      records_path, on_bad_row, max_errors),
+        source, content, target, key_columns, write_mode, force);
+END
+$$;
+COMMENT ON FUNCTION etl.load_text(
+    bytea, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
+    boolean, text) IS
+    'etl.load_file for content that the client sends, as the bytes of a file in some encoding. source: what '
+    'etl.batches calls it. For every role that may insert into the table.';
+
+CREATE FUNCTION etl.load_text(
+    content text, target regclass, format text DEFAULT 'csv', mapping jsonb DEFAULT NULL,
+    key_columns name[] DEFAULT NULL, write_mode text DEFAULT 'append', required name[] DEFAULT NULL,
+    delimiter text DEFAULT ',', quote text DEFAULT '"', escape text DEFAULT NULL, "null" text DEFAULT '',
+    header text DEFAULT 'true', records_path text DEFAULT NULL, on_bad_row text DEFAULT 'reject',
+    max_errors bigint DEFAULT NULL, force boolean DEFAULT false, source text DEFAULT 'text')
+RETURNS etl._load_result
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl.load_text(convert_to(content, getdatabaseencoding()), target, format, mapping, key_columns, write_mode,
+                         required, getdatabaseencoding()::text, delimiter, quote, escape, "null", header, records_path,
+                         on_bad_row, max_errors, force, source)
+$$;
+COMMENT ON FUNCTION etl.load_text(
+    text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, bigint, boolean,
+    text) IS
+    'etl.load_file for a text that the client sends. source: what etl.batches calls it. For every role that may insert '
+    'into the table.';
