@@ -1,6 +1,6 @@
 -- etl.ingest: every record gets one verdict, is in the table once, or is kept as a dead letter with the reason.
 BEGIN;
-SELECT plan(58);
+SELECT plan(65);
 
 CREATE FUNCTION verdicts(answer jsonb) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(v ->> 'verdict', ' ' ORDER BY n) FROM jsonb_array_elements(answer) WITH ORDINALITY AS a(v, n)$$;
@@ -185,5 +185,30 @@ SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', write_mode => 'replace'
           'another write mode');
 SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', '{"price": "p"}', '{id}')$$, '23502', NULL,
           'a key without a rule');
+
+-- An ordinary role, its own sources and what it sees.
+CREATE ROLE ingest_writer;
+CREATE SCHEMA shop AUTHORIZATION ingest_writer;
+CREATE TABLE shop.note (id int PRIMARY KEY, body text);
+GRANT SELECT, INSERT ON shop.note TO ingest_writer;
+SET LOCAL ROLE ingest_writer;
+SELECT throws_ok($$SELECT etl.create_ingest('notes', 'shop.note', key_columns => '{id}')$$, '42501', NULL,
+                 'upsert needs UPDATE');
+SELECT etl.create_ingest('notes', 'shop.note', key_columns => '{id}', write_mode => 'append');
+SELECT is(i.verdicts, '[{"record": 1, "verdict": "inserted"}, {"record": 2, "verdict": "duplicate"}]',
+          'append does not')
+FROM etl.ingest('notes', '[{"id": 1, "body": "a"}, {"id": 1}]'::jsonb) AS i;
+SELECT throws_ok($$SELECT etl.ingest('sales', '{}'::jsonb)$$, '42704', NULL, 'another role''s source');
+SELECT is((SELECT count(*) FROM etl.ingestions), 1::bigint, 'its own calls');
+SELECT is((SELECT count(*) FROM etl.dead_letters), 0::bigint, 'and dead letters');
+SELECT etl.pause_extract('notes');
+SELECT throws_ok($$SELECT etl.ingest('notes', '{"id": 2}'::jsonb)$$, '55000', 'source "notes" is paused',
+          'a paused source');
+RESET ROLE;
+REVOKE INSERT ON shop.note FROM ingest_writer;
+SET LOCAL ROLE ingest_writer;
+SELECT etl.resume_extract('notes');
+SELECT throws_ok($$SELECT etl.ingest('notes', '{"id": 3}'::jsonb)$$, '42501', NULL, 'a privilege that is gone');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

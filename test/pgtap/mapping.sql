@@ -1,7 +1,7 @@
 -- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value,
 -- and why a record is no row.
 BEGIN;
-SELECT plan(126);
+SELECT plan(131);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -232,6 +232,42 @@ SELECT throws_ok($$SELECT * FROM etl._map_records('{}', 'sale', '{"id": "id"}') 
                  '42804', 'the list of columns is not that of the result', 'another list of columns');
 SELECT throws_ok('SELECT * FROM etl._page_rejects(77)', '55000', 'no page of handle 77 was mapped in this transaction',
                  'a handle that nothing was mapped under');
+
+-- What is no fault of a value goes on, and whoever catches it can go on too.
+CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE statement INTO result;
+    RETURN result;
+EXCEPTION
+    WHEN OTHERS OR query_canceled THEN
+        RETURN SQLSTATE;
+END
+$$;
+CREATE TABLE faulty (a int, b int DEFAULT 1 / (random() * 0)::int, c mood);
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1, "c": "ok"}', '{"a": 2, "c": "sad"}'],
+          'faulty', NULL)
+                        AS m(ordinal int, record jsonb, a int, b int, c mood)$$),
+          '22012', 'a default of the table that fails');
+CREATE TEMPORARY TABLE many AS SELECT array_agg('{"a": "x", "b": 1, "c": "ok"}'::text) AS r FROM generate_series(1,
+          300000);
+SET LOCAL statement_timeout = '100ms';
+SELECT is(outcome($$SELECT count(*) FROM many, etl._map_records(r, 'faulty', '{"a": "a", "b": "b", "c": "c"}')
+                        AS m(ordinal int, record jsonb, a int, b int, c mood)$$), '57014', 'a cancel');
+SET LOCAL statement_timeout = 0;
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"c": "ok"}', '{"c": "x"}', '{"c": "sad"}'],
+          'faulty', '{"c": "c"}')
+                        AS m(ordinal int, record jsonb, c mood)$$), '2', 'and after both');
+CREATE FUNCTION secret() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION secret() FROM PUBLIC;
+CREATE ROLE mapping_reader;
+SET LOCAL ROLE mapping_reader;
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1}'], 'public.faulty',
+          '{"a": {"sql": "public.secret()"}}')
+                        AS m(ordinal int, record jsonb, a int)$$), '42501', 'a missing privilege');
+SELECT is(outcome('SELECT count(*) FROM etl._page_rejects(0)'), '55000', 'another role''s rejects are its own');
+RESET ROLE;
 
 -- Mappings that are none.
 SELECT throws_ok(format('SELECT etl._check_mapping(%L, %L)', 'sale', m), state, message, message)
