@@ -34,7 +34,8 @@ RETURNS TABLE(name text, definition jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT e.name, to_jsonb(e) || e.source FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'http'
+    SELECT e.name, to_jsonb(e) || '{"records_path": "auto", "paginate": {"type": "auto"}}' || e.source -- NULL is auto
+    FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'http'
 $$;
 COMMENT ON FUNCTION etl._config_extracts_export() IS
     'The extracts from HTTP APIs of the current role. Whether one is paused is no part of its definition.';
@@ -140,3 +141,51 @@ $$;
 COMMENT ON FUNCTION etl._config_evm_extracts_calls(etl._config_kind, text, jsonb, jsonb) IS
     'The statement that makes, changes or drops an extract of logs; confirmations that are not written are the node''s '
     'own finality, and that has to be said when it is made.';
+
+-- From applications --------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._config_ingests_export()
+RETURNS TABLE(name text, definition jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.name, to_jsonb(e) || e.source FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'ingest'
+$$;
+COMMENT ON FUNCTION etl._config_ingests_export() IS 'The sources of etl.ingest of the current role.';
+
+CREATE FUNCTION etl._config_ingests_definition(kind etl._config_kind, name text, definition jsonb, path text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.said || jsonb_build_object(
+               'write_mode', coalesce(s.said ->> 'write_mode', etl._config_write_mode(s.said)))
+    FROM etl._config_definition(kind, name, definition, path) AS s(said)
+$$;
+COMMENT ON FUNCTION etl._config_ingests_definition(etl._config_kind, text, jsonb, text) IS
+    'A written source of etl.ingest in one form.';
+
+CREATE FUNCTION etl._config_ingests_short(kind etl._config_kind, definition jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._config_extracts_short(kind, definition)
+$$;
+COMMENT ON FUNCTION etl._config_ingests_short(etl._config_kind, jsonb) IS
+    'A source of etl.ingest without its defaults.';
+
+CREATE FUNCTION etl._config_ingests_calls(kind etl._config_kind, name text, stored jsonb, wanted jsonb)
+RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stored IS NOT NULL THEN
+        kind.named_by := 'name'; -- what changes and drops it takes any extract
+    END IF;
+    RETURN etl._config_calls(kind, name, stored, wanted);
+END
+$$;
+COMMENT ON FUNCTION etl._config_ingests_calls(etl._config_kind, text, jsonb, jsonb) IS
+    'The statement that makes, changes or drops a source of etl.ingest.';

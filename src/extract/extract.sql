@@ -274,7 +274,7 @@ DECLARE
     changed etl.extract;
 BEGIN
     IF stored.kind <> 'http' THEN
-        PERFORM etl._require_common_changes(stored, given, of_source);
+        PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
     END IF;
     PERFORM etl._require_reset(
         reset, '{mapping,key_columns,cursor,query,headers,body,parallel,schedule,description}',
@@ -305,7 +305,7 @@ $$;
 COMMENT ON FUNCTION etl.alter_extract(
     text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
     integer, text, text, text[]) IS
-$$Changes an definition, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
+$$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
 of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do

@@ -147,7 +147,7 @@ COMMENT ON FUNCTION etl._ingest_source(text) IS
 
 -- The command ---------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._ingest_conflict(definition etl.extract, columns name[])
+CREATE FUNCTION etl._ingest_conflict(definition etl.extract, columns name[], held text)
 RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -157,12 +157,14 @@ AS $$
         ELSE format('DO UPDATE SET %s WHERE record_image_ne(ROW(%s), ROW(%s))%s',
                     (SELECT string_agg(format('%1$I = excluded.%1$I', c), ', ') FROM unnest(settable) AS c),
                     etl._columns_of(settable, 't'), etl._columns_of(settable, 'excluded'),
-                    ' AND NOT ' || etl._held_condition(definition.target::regclass, 't'))
+                    ' AND NOT ' || held)
         END
     FROM (SELECT ARRAY(SELECT c FROM unnest(columns) AS c WHERE c <> ALL (definition.key_columns))) AS s(settable)
+    WHERE definition.key_columns IS NOT NULL
 $$;
-COMMENT ON FUNCTION etl._ingest_conflict(etl.extract, name[]) IS
-    'What becomes of a record whose key is in the table already; NULL where there is no key.';
+COMMENT ON FUNCTION etl._ingest_conflict(etl.extract, name[], text) IS
+    'What becomes of a record whose key is in the table already; NULL where there is no key. held: the condition that a '
+    'legal hold stands on the row (alias t), or NULL.';
 
 CREATE FUNCTION etl._ingest_broken(definition etl.extract, columns name[], alias text)
 RETURNS text
@@ -203,7 +205,7 @@ COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name) IS
     'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command has '
     'written (alias w).';
 
-CREATE FUNCTION etl._ingest_command(definition etl.extract)
+CREATE FUNCTION etl._ingest_command(definition etl.extract, held text)
 RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -237,14 +239,15 @@ AS $$
         n.ordinal,                                                                                   -- 5
         n.written,                                                                                   -- 6
         c.list,                                                                                      -- 7
-        coalesce(format('row_number() OVER (PARTITION BY %s ORDER BY %I %s)', keys, n.ordinal,
-                        CASE definition.write_mode WHEN 'append' THEN 'ASC' ELSE 'DESC' END), '1'),  -- 8
+        CASE WHEN keys IS NULL THEN '1'
+             ELSE format('row_number() OVER (PARTITION BY %s ORDER BY %I %s)', keys, n.ordinal,
+                         CASE definition.write_mode WHEN 'append' THEN 'ASC' ELSE 'DESC' END) END,   -- 8
         n.nth,                                                                                       -- 9
         coalesce((SELECT string_agg(format('j.%I IS NOT DISTINCT FROM NULL', k), ' OR ')
                   FROM unnest(definition.key_columns) AS k), 'false'),                               -- 10
         etl._column_list(c.names),                                                                   -- 11
         coalesce(keys, quote_ident(n.ordinal)),                                                      -- 12
-        etl._ingest_conflict(definition, c.names),                                                   -- 13
+        etl._ingest_conflict(definition, c.names, held),                                             -- 13
         etl._columns_of(definition.key_columns, 't') || ', ',                                        -- 14
         CASE cardinality(definition.key_columns) WHEN 1 THEN definition.key_columns[1] END,          -- 15
         CASE WHEN keys IS NOT NULL
@@ -264,12 +267,23 @@ AS $$
         FROM CAST(definition.target AS regclass) AS t
     ) AS n(broken, ordinal, written, nth)
 $$;
-COMMENT ON FUNCTION etl._ingest_command(etl.extract) IS
+COMMENT ON FUNCTION etl._ingest_command(etl.extract, text) IS
     'The command that writes the records $1 with the ordinals $2 to $3 and returns an array of verdicts.';
+
+CREATE FUNCTION etl._ingest_change(
+    definition etl.extract, target regclass, records text[], first integer, last integer, held text)
+RETURNS etl._ingest_verdict[]
+LANGUAGE C VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_ingest_change';
+COMMENT ON FUNCTION etl._ingest_change(etl.extract, regclass, text[], integer, integer, text) IS
+    'Writes the records with these ordinals and returns their verdicts. The session keeps the plan of the command until '
+    'the source, its table or the holds on it change.';
 
 -- A call --------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION etl._ingest_range(command text, records text[], first integer, last integer)
+CREATE FUNCTION etl._ingest_range(
+    definition etl.extract, target regclass, records text[], first integer, last integer, held text)
 RETURNS SETOF etl._ingest_verdict
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -282,8 +296,8 @@ DECLARE
     refused name;
 BEGIN
     BEGIN
-        verdicts := etl._locked_change(command, verdicts, records, first, last);
-        IF verdicts[1].verdict = 'held back' THEN
+        verdicts := etl._ingest_change(definition, target, records, first, last, held);
+        IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
                 MESSAGE = 'a trigger or a rule of the table held the row back';
@@ -295,14 +309,15 @@ BEGIN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
     END;
     IF first < last THEN
-        RETURN QUERY SELECT v.* FROM etl._ingest_range(command, records, first, middle) AS v;
-        RETURN QUERY SELECT v.* FROM etl._ingest_range(command, records, middle + 1, last) AS v;
+        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held) AS v;
+        RETURN QUERY
+            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held) AS v;
     ELSE
         RETURN QUERY SELECT first, 'rejected', nullif(refused, ''), message, state;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._ingest_range(text, text[], integer, integer) IS
+COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text) IS
     'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused.';
 
 CREATE FUNCTION etl._ingest_records(definition etl.extract, records text[])
@@ -310,6 +325,9 @@ RETURNS SETOF etl._ingest_verdict
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    target CONSTANT regclass := definition.target::regclass;
+    held text;
 BEGIN
     IF cardinality(records) = 0 THEN
         RETURN;
@@ -317,12 +335,12 @@ BEGIN
     SET CONSTRAINTS ALL IMMEDIATE; -- so that a record is refused here and not at the commit
     IF definition.write_mode = 'upsert' THEN
         PERFORM etl._lock_holds();
+        held := etl._held_condition(target, 't');
     END IF;
     RETURN QUERY
         SELECT r.ordinal, 'rejected', r.column_name, r.reason, r.sqlstate
-        FROM etl._record_rejects(records, definition.target::regclass, definition.mapping) AS r;
-    RETURN QUERY
-        SELECT v.* FROM etl._ingest_range(etl._ingest_command(definition), records, 1, cardinality(records)) AS v;
+        FROM etl._record_rejects(records, target, definition.mapping) AS r;
+    RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v;
 END
 $$;
 COMMENT ON FUNCTION etl._ingest_records(etl.extract, text[]) IS 'Writes records, and says of each what became of it.';

@@ -216,7 +216,7 @@ $$;
 COMMENT ON FUNCTION etl._batch_of_content(regclass, bytea) IS
     'The batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none.';
 
-CREATE FUNCTION etl._known_content(source text, content bytea, target regclass)
+CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -226,6 +226,8 @@ DECLARE
 BEGIN
     IF content IS NOT NULL THEN
         RETURN etl._batch_of_content(target, sha256(content));
+    ELSIF job ? 'server' THEN
+        RETURN NULL; -- that is seen when it is here
     END IF;
     size := etl._file_bytes(source);
     -- A file is read twice only where one of its size was loaded before.
@@ -236,8 +238,9 @@ BEGIN
                 THEN etl._batch_of_content(target, etl._file_hash(source)) END;
 END
 $$;
-COMMENT ON FUNCTION etl._known_content(text, bytea, regclass) IS
-    'The batch in which the current role has loaded the same content into a table; NULL for none.';
+COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass) IS
+    'The batch in which the current role has loaded the same content into a table; NULL for none, and where the content '
+    'is not here yet.';
 
 CREATE TYPE etl._load_result AS (
     batch_id bigint, status text, received bigint, inserted bigint, updated bigint, unchanged bigint, ignored bigint,
@@ -257,17 +260,18 @@ DECLARE
     batch bigint;
     made etl._load_result;
     broken text;
+    key text;
     required CONSTANT jsonb := coalesce(job -> 'required', '[]') || coalesce(to_jsonb(key_columns), '[]');
 BEGIN
     PERFORM etl._require_flag(force, 'force');
     PERFORM etl._require_load_job(job);
     PERFORM etl._check_load_target(target, write_mode, key_columns);
-    known := etl._known_content(source, content, target);
+    known := etl._known_content(job, source, content, target);
     IF known IS NULL OR force THEN
         BEGIN
             INSERT INTO etl.batch (source, target, format, write_mode, is_again)
-            VALUES (_run_load.source, etl._relation_name(_run_load.target), job ->> 'format', _run_load.write_mode,
-                    known IS NOT NULL)
+            VALUES (CASE WHEN job ? 'server' THEN substring(_run_load.source FROM '^[^?#]*') ELSE _run_load.source END,
+                    etl._relation_name(_run_load.target), job ->> 'format', _run_load.write_mode, known IS NOT NULL)
             RETURNING batch.batch_id INTO batch;
             PERFORM etl._load_batch(batch, job || jsonb_build_object('batch', batch, 'required', required), source,
                                     content, target, key_columns, write_mode);
@@ -276,12 +280,11 @@ BEGIN
             RETURN made;
         EXCEPTION
             WHEN unique_violation THEN
-                GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+                GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, key = PG_EXCEPTION_DETAIL;
                 IF broken <> 'batch_content_idx' THEN
                     RAISE;
                 END IF;
-                known := etl._batch_of_content(
-                    target, CASE WHEN content IS NULL THEN etl._file_hash(source) ELSE sha256(content) END);
+                known := etl._batch_of_content(target, decode(substring(key FROM '\\x([0-9a-f]{64})'), 'hex'));
         END;
     END IF;
     RAISE NOTICE USING
@@ -296,7 +299,8 @@ COMMENT ON FUNCTION etl._run_load(jsonb, text, bytea, regclass, name[], text, bo
 
 CREATE FUNCTION etl._load_job(
     format text, compression text, mapping jsonb, required name[], encoding text, delimiter text, quote text,
-    escape text, "null" text, header text, records_path text, on_bad_row text, max_errors bigint)
+    escape text, "null" text, header text, records_path text, on_bad_row text, max_errors bigint,
+    server name DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -314,11 +318,12 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'format', format, 'compression', compression, 'mapping', mapping::text, 'required', to_jsonb(required),
         'encoding', encoding, 'delimiter', delimiter, 'quote', quote, 'escape', escape, 'null', "null",
-        'header', header, 'records_path', records_path, 'on_bad_row', on_bad_row, 'max_errors', max_errors));
+        'header', header, 'records_path', records_path, 'on_bad_row', on_bad_row, 'max_errors', max_errors,
+        'server', server));
 END
 $$;
 COMMENT ON FUNCTION etl._load_job(
-    text, text, jsonb, name[], text, text, text, text, text, text, text, text, bigint) IS
+    text, text, jsonb, name[], text, text, text, text, text, text, text, text, bigint, name) IS
     'The arguments of a load that tell how its content is written, checked (22023), for etl._load.';
 
 -- What users call -----------------------------------------------------------------------------------------------------
@@ -328,19 +333,26 @@ CREATE FUNCTION etl.load_file(
     write_mode text DEFAULT 'append', required name[] DEFAULT NULL, encoding text DEFAULT NULL,
     delimiter text DEFAULT NULL, quote text DEFAULT '"', escape text DEFAULT NULL, "null" text DEFAULT '',
     header text DEFAULT 'true', records_path text DEFAULT NULL, on_bad_row text DEFAULT 'reject',
-    max_errors bigint DEFAULT NULL, force boolean DEFAULT false)
+    max_errors bigint DEFAULT NULL, force boolean DEFAULT false, server name DEFAULT NULL)
 RETURNS etl._load_result
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    said CONSTANT record := etl._file_format(path);
+    said CONSTANT record := etl._file_format(CASE WHEN server IS NULL THEN path ELSE substring(path FROM '^[^?#]*') END);
 BEGIN
     IF path IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'no file was given',
             HINT = 'Name one below pg_etl.import_directory, as in ''orders/2025.csv''.';
+    ELSIF server IS NULL AND path ~* '^https?:' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'a URL is loaded from a server',
+            DETAIL = 'Its options say how the server is reached, and its user mapping holds what it must not be asked '
+                     'without.',
+            HINT = 'CREATE SERVER … FOREIGN DATA WRAPPER etl_http OPTIONS (base_url …), and say server => its name.';
     ELSIF format IS NULL AND said.format IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -350,13 +362,13 @@ BEGIN
     RETURN etl._run_load(
         etl._load_job(coalesce(format, said.format), said.compression, mapping, required, encoding,
                       coalesce(delimiter, said.delimiter), quote, escape, "null", header, records_path, on_bad_row,
-                      max_errors),
+                      max_errors, server),
         path, NULL, target, key_columns, write_mode, force);
 END
 $$;
 COMMENT ON FUNCTION etl.load_file(
     text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
-    boolean) IS
+    boolean, name) IS
     'Loads a file of the server into a table, as one transaction, and returns its batch: the number (see etl.batches), '
     'the status (loaded; duplicate where the same role has loaded the same content into the table before: then a '
     'NOTICE says so and nothing is loaded, unless force), and how many records were received = inserted + updated + '
@@ -369,17 +381,19 @@ COMMENT ON FUNCTION etl.load_file(
     'default), null (the text without quotes that is NULL), header (true; false: values go by their order; match: the '
     'header must be the columns of the table in their order). records_path: JSON pointer of the array. on_bad_row: '
     'reject keeps lines that cannot be loaded in etl.rejected_lines and loads the others, skip only counts them, '
-    'error ends the load with the first one. max_errors: how many bad lines are allowed. Errors: 42501 a role without '
-    'EXECUTE on this function, a path outside or no right to insert; 55000 no directory is set; 58P01 no such file; '
-    '42809 a link or no regular file; 22P04 what is no such file, or too many bad lines; 42703 and 42701 columns of '
+    'error ends the load with the first one. max_errors: how many bad lines are allowed. server: the content is the '
+    'answer of a server of the wrapper etl_http to this path (or URL of its origin), which is held in memory. Errors: '
+    'those of etl.http_get; 42501 a role without EXECUTE on this function, a path outside or no right to insert; 55000 '
+    'no directory is set; 58P01 no such file; 42809 a link or no regular file; 22P04 what is not written as it should '
+    'be, or has too many bad lines; 42703 and 42701 columns of '
     'header and table that do not fit; XX001 damaged compressed data; 22023 arguments; the error of the line with '
     'on_bad_row error.';
 REVOKE EXECUTE ON FUNCTION etl.load_file(
     text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
-    boolean) FROM PUBLIC;
+    boolean, name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION etl.load_file(
     text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
-    boolean) TO pg_read_server_files;
+    boolean, name) TO pg_read_server_files;
 
 CREATE FUNCTION etl.load_text(
     content bytea, target regclass, format text DEFAULT 'csv', mapping jsonb DEFAULT NULL,

@@ -79,7 +79,7 @@ load_job load_job::parse(std::string_view text)
     const members from{document};
     load_job made;
     made.batch = document.value("batch", std::int64_t{0});
-    made.table = from.text("table");
+    made.server = from.text("server");
     from.choose("format", formats, made.format);
     from.choose("compression", compressions, made.packed);
     made.encoding = from.text("encoding");

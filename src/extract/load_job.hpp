@@ -18,7 +18,7 @@ struct load_job {
     enum class bad_rows_are { rejected, skipped, errors };
 
     std::int64_t batch = 0;
-    std::string table; // what messages call the target
+    std::string server; // whose answer is the content; empty: a file
     rows_as format = rows_as::csv;
     packed_by packed = packed_by::nothing;
     std::string encoding; // empty: found out

@@ -1,6 +1,7 @@
 // etl._load, _require_load_job, _file_bytes, _file_hash: the content of a file or an argument into a table.
 #include "core/file_error.hpp"
 #include "core/text.hpp"
+#include "extract/connection_pg.hpp"
 #include "extract/load_source_pg.hpp"
 #include "extract/row_loader_pg.hpp"
 #include "pg/encoding.hpp"
@@ -48,12 +49,50 @@ class opened_table {
     Relation table_;
 };
 
-std::unique_ptr<byte_source> raw_source(const std::optional<file_path>& path, std::string_view content)
-{
-    if (path) {
-        return std::make_unique<source_file>(*path, pg::poll);
+// Where a content lies, and what messages call it.
+struct place_of_content {
+    std::optional<file_path> path;
+    std::string url; // below a server
+    std::string_view content;
+
+    std::string name() const
+    {
+        return path ? path->subject() : url.empty() ? "the content" : "the answer of " + in_quotes(without_query(url));
     }
-    return std::make_unique<memory_source>(content);
+    static std::string without_query(const std::string& url) { return url.substr(0, url.find_first_of("?#")); }
+};
+
+// The body of an answer.
+class answer_source final : public byte_source {
+  public:
+    answer_source(std::string_view server, const std::string& url) : body_{fetch(server, url)}, bytes_{body_} {}
+
+    std::size_t read(std::span<char> to) override { return bytes_.read(to); }
+
+  private:
+    static std::string fetch(std::string_view server, const std::string& url)
+    {
+        const std::shared_ptr<http_client> client = open_connection(server);
+        http_request request;
+        request.url = client->url(url);
+        http_response answer = client->wait(client->start(std::move(request)));
+        client->require_success(answer);
+        return std::move(answer.body);
+    }
+
+    std::string body_;
+    memory_source bytes_;
+};
+
+std::unique_ptr<byte_source> raw_source(const place_of_content& place, const std::string& server)
+{
+    if (place.path) {
+        return std::make_unique<source_file>(*place.path, pg::poll);
+    }
+    if (!place.url.empty()) {
+        return std::make_unique<answer_source>(server, place.url);
+    }
+    return std::make_unique<memory_source>(place.content);
 }
 
 struct loaded {
@@ -64,14 +103,14 @@ struct loaded {
     std::string errors;
 };
 
-loaded load(const load_job& job, const std::optional<file_path>& path, std::string_view content, Oid table, Oid stage)
+loaded load(const load_job& job, const place_of_content& place, Oid table, Oid stage)
 {
-    const std::string name = path ? path->subject() : "the content";
-    const pg::foreign_descriptors descriptors{path ? 2 : 0};
+    const std::string name = place.name();
+    const pg::foreign_descriptors descriptors{place.path ? 2 : 0};
     opened_table target{table};
     opened_table into{stage};
     const pg::spi_session spi;
-    load_source source{raw_source(path, content), {job.packed, job.encoding}, name};
+    load_source source{raw_source(place, job.server), {job.packed, job.encoding}, name};
     const auto records = make_load_records(source, job, mappable_columns(target.get()), name_of_text);
     row_loader loader{job, target.get(), into.get(), *records, name, name_of_text};
     loader.run();
@@ -86,20 +125,26 @@ loaded load(const load_job& job, const std::optional<file_path>& path, std::stri
 ETL_FUNCTION(etl_load, args)
 {
     const std::string_view text = pg::jsonb_text(args.given(0));
-    std::optional<file_path> path;
-    std::string_view content;
-    if (args.is_null(2)) {
-        path = import_path(args.get<std::string_view>(1));
-    } else {
-        content = args.get<std::string_view>(2);
-    }
     const auto table = static_cast<Oid>(args.given(3));
     const Oid stage = args.is_null(4) ? table : static_cast<Oid>(args.datum(4));
     TupleDesc type = nullptr;
     get_call_result_type(args.raw(), nullptr, &type);
     type = BlessTupleDesc(type);
-    const loaded made = pg::with_errors_of_server(
-        [&] { return load(load_job::parse(pg::as_utf8(text)), path, content, table, stage); });
+    const auto source = args.get<std::string_view>(1);
+    const std::string_view content = args.is_null(2) ? std::string_view{} : args.get<std::string_view>(2);
+    const loaded made = pg::with_errors_of_server([&] {
+        const load_job job = load_job::parse(pg::as_utf8(text));
+        place_of_content place;
+        if (!args.is_null(2)) {
+            place.content = content;
+        } else if (job.server.empty()) {
+            place.path = import_path(source);
+        } else {
+            require_right_to_load();
+            place.url = source;
+        }
+        return load(job, place, table, stage);
+    });
     std::array values{Int64GetDatum(made.counts.received),
                       Int64GetDatum(made.counts.written),
                       Int64GetDatum(made.counts.held),

@@ -17,7 +17,10 @@ namespace etl {
 inline constexpr file_kind import_files{"import file", "pg_etl.import_directory",
                                         "Write a path below that directory, as in 'orders/2025.csv'."};
 
-// Where a file lies that the current role may load. Refuses (42501) a role that may not call etl.load_file.
+// Refuses (42501) a role that may not call etl.load_file.
+void require_right_to_load();
+
+// Where a file lies that the current role may load.
 file_path import_path(std::string_view path);
 
 // Bytes that are there.

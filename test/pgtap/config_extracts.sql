@@ -1,7 +1,7 @@
 -- Extracts in a configuration: what is exported, applied, changed, replaced, pruned, tried out and refused. Nothing is
 -- fetched. All in one transaction.
 BEGIN;
-SELECT plan(49);
+SELECT plan(58);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com/v2');
@@ -20,9 +20,9 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
                mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                             "price": {"from": "price", "default": null}}',
                key_columns => '{sale_id}', write_mode => 'append', on_bad_row => 'skip', method => 'post',
-               paginate => '{"type": "page", "size": 50}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
+               paginate => '{"type": "page", "size": 50, "size_param": "per_page"}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
                body => '{"after": null, "n": [1, null]}', max_pages => 7, parallel => 2, description => 'Sales'),
-           etl.create_extract('later', 'api', '/later');
+           etl.create_extract('later', 'api', '/later', records_path => NULL, paginate => NULL);
     SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', cursor_column => 'at'),
            etl.create_table_extract('computed', 'shop.sale', 'shop."Odd sale"', method => 'full', deletes => true,
                filter => 'price > 0', columns => '{"sale_id": "sale_id", "total": "price * quantity"}',
@@ -39,7 +39,7 @@ SELECT is(config -> 'extracts', $${
     "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                 "price": {"from": "price", "default": null}},
     "key_columns": ["sale_id"], "write_mode": "append", "on_bad_row": "skip", "method": "POST",
-    "paginate": {"type": "page", "size": 50}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
+    "paginate": {"type": "page", "size": 50, "size_param": "per_page"}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
     "body": {"after": null, "n": [1, null]}, "max_pages": 7, "parallel": 2, "description": "Sales"},
   "later": {"server": "api", "path": "/later"}
 }$$, 'extracts without their defaults') FROM document;
@@ -185,6 +185,33 @@ SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,tran
                  '55000', 'evm_extracts.transfers: start_block cannot be changed in place');
 SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,final,confirmations}', '12')) FROM logs$$,
                  '55000', 'evm_extracts.final: confirmations cannot be changed in place');
+
+SELECT throws_ok($$SELECT etl.alter_extract('copy', reset => '{mapping}')$$, '22023',
+                 'mapping of extract "copy" cannot be changed');
+
+-- Sources of etl.ingest ----------------------------------------------------------------------------------------------
+
+SELECT etl.load_suite('{"name": "paid", "expectations": [
+           {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "price"}}]}'),
+       etl.create_ingest('clicks', 'shop.event', key_columns => '{event_id}', description => 'Of the site'),
+       etl.create_ingest('orders', 'shop.sale', mapping => '{"sale_id": "id", "price": "price"}', suite => 'paid',
+           on_bad_row => 'error');
+CREATE TEMPORARY TABLE sources AS SELECT etl.export_config('{ingests}') AS config;
+SELECT is(config -> 'ingests', $${
+  "clicks": {"target": "shop.event", "key_columns": ["event_id"], "description": "Of the site"},
+  "orders": {"target": "shop.sale", "mapping": {"sale_id": "id", "price": "price"}, "suite": "paid",
+             "on_bad_row": "error"}
+}$$, 'sources of etl.ingest') FROM sources;
+SELECT is_empty('SELECT * FROM etl.apply_config((SELECT config FROM sources), prune => true)', 'are so already');
+SELECT is((SELECT count(*) FROM etl.apply_config('{"ingests": {}}', prune => true)), 2::bigint, 'are dropped');
+SELECT is((SELECT count(*) FROM sources, etl.apply_config(config)), 2::bigint, 'and made anew');
+SELECT is(etl.export_config('{ingests}'), config, 'as they were') FROM sources;
+SELECT is(c.statement, 'SELECT etl.alter_extract(name => ''clicks'', write_mode => ''append'', '
+                       'reset => ''{key_columns}'');', 'a source without its key')
+FROM sources, etl.apply_config(config #- '{ingests,clicks,key_columns}') AS c;
+SELECT is(key_columns IS NULL AND write_mode = 'append', true, 'appends') FROM etl.extract WHERE name = 'clicks';
+SELECT throws_ok($$SELECT etl.apply_config(config #- '{ingests,orders,suite}') FROM sources$$, '55000',
+                 'ingests.orders: suite cannot be changed in place');
 
 -- Tried out, and refused ---------------------------------------------------------------------------------------------
 

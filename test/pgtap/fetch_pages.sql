@@ -1,9 +1,9 @@
--- etl.fetch against the API server of test/api: every style of pages comes whole, every lie is an error, and the handles
--- that etl.run_extract reads pages by. Faults of the transport are in test/t/fetch_faults.t.
+-- etl.fetch against the API server of test/api: every style of pages comes whole, every lie is an error; and the
+-- handles that etl.run_extract reads pages by. Faults of the transport are in test/t/fetch_faults.t.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 SET client_min_messages = warning;
-SELECT plan(134);
+SELECT plan(139);
 
 ALTER DATABASE :"DBNAME" SET pg_etl.allowed_hosts = '127.0.0.1';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -44,11 +44,12 @@ END $$;
 
 SELECT is(pg_temp.fetched('n=234&size=10&style=' || style), '234 in order', 'auto: ' || style)
 FROM unnest('{next_page,nextPage,pagination.next_page,pagination.nextPage,has_more,hasMore,pagination.has_more,
-    links.next,next,next_cursor,nextCursor,pagination.next_cursor,link_header,bare,total_pages,pagination.total_pages,offset,
-    link_header&link_form=tricky,links.next&link=path,links.next&link=query,links.next&link=file,next_page&as_string=1,
-    has_more&first_page=0,total_pages&first_page=0,next_page&total=1,bare&total=header,has_more&by=cursor,
-    next&by=offset,link_header&by=cursor,next_page&records=response.data.items&noise=1,has_more&records=results&shuffle=1,
-    bare&max_size=7,has_more&total=1&chunked=1&encoding=gzip&encoding_always=1,next_page&bom=1,next_page&big_numbers=3,
+    links.next,next,next_cursor,nextCursor,pagination.next_cursor,link_header,bare,total_pages,
+    pagination.total_pages,offset,link_header&link_form=tricky,links.next&link=path,links.next&link=query,
+    links.next&link=file,next_page&as_string=1,has_more&first_page=0,total_pages&first_page=0,next_page&total=1,
+    bare&total=header,has_more&by=cursor,next&by=offset,link_header&by=cursor,
+    next_page&records=response.data.items&noise=1,has_more&records=results&shuffle=1,bare&max_size=7,
+    has_more&total=1&chunked=1&encoding=gzip&encoding_always=1,next_page&bom=1,next_page&big_numbers=3,
     next_page&dup_keys=3}'::text[]) AS style;
 SELECT is(pg_temp.fetched('n=0&size=10&style=' || style), '0', 'auto, nothing: ' || style)
 FROM unnest('{next_page,has_more,links.next,link_header,bare,next_cursor,offset}'::text[]) AS style;
@@ -138,13 +139,22 @@ FROM (SELECT etl.fetch('api', 'fetch_log/sales', '{"n": 1000, "size": 5}') LIMIT
 SELECT cmp_ok((body::jsonb ->> 'requests')::int, '<', 20, 'and what is not wanted is not asked for')
 FROM etl.http_get('api', 'fetch_log/_log?summary');
 SELECT is((SELECT count(*) FROM etl.fetch('api', 'fetch/echo', body => '{"a": 1}', records_path => '',
-    paginate => '{"type": "none"}') AS f WHERE f ->> 'method' = 'POST' AND (f ->> 'body')::jsonb = '{"a": 1}'), 1::bigint,
-    'a body is sent by POST');
+    paginate => '{"type": "none"}') AS f
+    WHERE f ->> 'method' = 'POST' AND (f ->> 'body')::jsonb = '{"a": 1}'), 1::bigint, 'a body is sent by POST');
 CREATE ROLE fetch_nobody;
-SELECT is(count(*), 0::bigint, 'nothing of it is for PUBLIC')
-FROM pg_proc
-WHERE pronamespace = 'etl'::regnamespace AND proname ~ '^(fetch|_(open|await|close)_pages?|_page(_records)?)$'
-    AND has_function_privilege('fetch_nobody', oid, 'EXECUTE');
+SET ROLE fetch_nobody;
+SELECT throws_ok($$SELECT etl.fetch('api')$$, '42501', NULL, 'it is not for PUBLIC');
+SELECT throws_ok($$SELECT etl._open_pages('api', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501',
+    'role "fetch_nobody" may not fetch pages', 'nor are handles');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION etl.fetch TO fetch_nobody;
+SET ROLE fetch_nobody;
+SELECT throws_ok($$SELECT etl._open_pages('api', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501',
+    'permission denied for foreign server api', 'the right to fetch is not one to a server');
+RESET ROLE;
+SELECT lives_ok($$SELECT etl._check_paging('/data', '{"type": "link"}'), etl._check_paging(NULL, NULL)$$, 'paging');
+SELECT throws_ok($$SELECT etl._check_paging('/data', '{"type": "lnk"}')$$, '22023', NULL, 'paging that is none');
+SELECT throws_ok($$SELECT etl._check_paging('data', NULL)$$, '22023', NULL, 'a path that is none');
 
 -- ---- handles -------------------------------------------------------------------------------------------------------
 
@@ -156,7 +166,8 @@ SELECT throws_ok(format('SELECT etl._page(%s)', :handle), '55000', NULL, 'no pag
 CALL etl._await_page(:handle, NULL) \gset
 SELECT is(:'found'::boolean, true, 'a page comes');
 SELECT results_eq(format('SELECT number, "position", next_position, is_last, record_count, chosen,
-    url ~ ''/fetch_page/sales$'' FROM etl._page(%s)', :handle), $$VALUES (1, '{}'::jsonb, '{"page": 2, "records": 10}'::jsonb, false, 10,
+    url ~ ''/fetch_page/sales$'' FROM etl._page(%s)', :handle),
+    $$VALUES (1, '{}'::jsonb, '{"page": 2, "records": 10}'::jsonb, false, 10,
     'records at /data; page numbers in "page", told at /pagination/next_page', true)$$, 'it tells what it is');
 BEGIN;
 CALL etl._await_page(:handle, NULL) \gset
@@ -185,7 +196,6 @@ SELECT lives_ok(format('DO $x$ DECLARE f boolean; BEGIN CALL etl._await_page(%s,
 ROLLBACK;
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL,
     'all end with a transaction that fails');
-GRANT EXECUTE ON FUNCTION etl._close_pages TO fetch_nobody;
 SELECT pg_temp.open('{"n": 25, "size": 10}') AS handle \gset
 SET ROLE fetch_nobody;
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL, 'a handle belongs to its role');

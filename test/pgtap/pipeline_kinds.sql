@@ -1,6 +1,6 @@
 -- Convenience kinds of steps: the call that each makes, what is refused when it is defined, and runs of them. No
 -- transaction around the file, because runs commit.
-SELECT plan(90);
+SELECT plan(91);
 SET timezone = 'UTC';
 \getenv api PG_ETL_API
 SET client_min_messages = error;
