@@ -68,6 +68,14 @@ CALL etl.run_pipeline('nightly');
 ROLLBACK;
 DO $$ BEGIN EXECUTE 'CALL etl.run_pipeline(''nightly'')'; END $$;
 
+-- A dry run fetches nothing
+CREATE SERVER regress_pipe_api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com');
+SELECT etl.create_extract('pipe_orders', 'regress_pipe_api', '/orders');
+SELECT etl.create_pipeline('fetching'), etl.add_step('fetching', 'fetch', 'pipe_orders', 'extract');
+CALL etl.run_pipeline('fetching', '2025-01-01', dry_run => true);
+SELECT etl.drop_pipeline('fetching'), etl.drop_extract('pipe_orders');
+DROP SERVER regress_pipe_api;
+
 -- Roles
 CREATE ROLE regress_pipe_ann;
 CREATE ROLE regress_pipe_root SUPERUSER;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The whole job on both examples (make demo): builds, starts a throw-away cluster, makes up the data of a ticket shop and
-# its recommender, runs their pipelines, by calls and by a tick that makes up for missed times, lets pg_cron tick,
-# compares the results with what the data are known to hold, and prints a report.
+# The whole job on the examples (make demo): builds, starts a throw-away cluster, makes up the data of a ticket shop and
+# its recommender, runs their pipelines, by calls and by a tick that makes up for missed times, brings in what a partner
+# tells through an HTTP API, lets pg_cron tick, compares the results with what the data are known to hold, and prints a
+# report.
 #
 #   test/demo.sh              start afresh and run it         ROWS, SEED: size and seed of the data
 #   test/demo.sh psql [arg…]  look around in its database     PG_ETL_DEMO: its directory
@@ -10,12 +11,14 @@ set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/test/cluster.sh"
+. "$top/test/api.sh"
 . "$top/test/steps.sh"
 export PG_CONFIG=${PG_CONFIG:-pg_config} BUILD=${BUILD:-$top/build}
 dir=${PG_ETL_DEMO:-/tmp/pg_etl-demo-$(id -un)}
 rows=${ROWS:-200000} seed=${SEED:-42} as_of=$(date -u +'%Y-%m-%d %H:00:00+00')
 shop=$top/docs/examples/ticketing
 recommender=$top/docs/examples/interactions
+partner=$top/docs/examples/partner
 database=ticketing
 
 sql() {
@@ -28,6 +31,16 @@ create_extensions() {
 
 make_training_data() {
     sql <<< "CALL etl.backfill('training_data', :'as_of'::timestamptz - interval '12 hours', :'as_of', '6 hours')"
+}
+
+# Each page is answered with 503 at first, and each 500th sale has a date that is none.
+start_partner() {
+    api_launch "$dir/api" && . "$dir/api/api.env" &&
+        curl -sf "$PG_ETL_API/partner/_set/sales?n=3000&size=200&bad=500&fail=503:1" > /dev/null
+}
+
+extract_from_partner() {
+    sql -f "$partner/extracts.sql" -c "CALL etl.run_pipeline('partner', '$as_of')"
 }
 
 # The jobs that tick and that keep the materialized view kpi_hourly fresh, run by pg_cron itself. Instead of waiting for
@@ -63,7 +76,8 @@ wait_for_job() {
 }
 
 run() {
-    "$top/test/packages.sh" build server
+    "$top/test/packages.sh" build server api
+    api_stop "$dir/api"
     cluster_stop "$dir"
     cluster_mkdir "$dir"
     step_log=$dir/steps
@@ -73,16 +87,19 @@ run() {
     [ -d "$stage" ] || step 'build the extension' cluster_stage "$stage"
     PG_ETL_STAGE=$stage step 'start a cluster' cluster_start "$dir" --database "$database"
     step 'create the extension' create_extensions
-    step 'create the tables' sql -f "$shop/schema.sql" -f "$recommender/schema.sql"
+    step 'create the tables' sql -f "$shop/schema.sql" -f "$recommender/schema.sql" -f "$partner/schema.sql"
     step 'make up the data of the shop' sql -f "$shop/data.sql"
     step 'make up the data of the recommender' sql -v rows=20000 -f "$recommender/data.sql"
     step 'define suites, policies and the nightly job' sql -f "$shop/pipeline.sql"
     step 'define features and training data' sql -f "$recommender/features.sql"
     step 'make the training data of half a day' make_training_data
     step 'run nights, and ticks for missed times' sql -f "$shop/nights.sql"
+    step 'start the API of a partner' start_partner
+    step 'extract from it, by a pipeline' extract_from_partner
     step 'let pg_cron tick' run_cron_jobs
     step 'compare the shop with the known numbers' sql -f "$shop/check.sql"
     step 'compare the recommender with plain SQL' sql -f "$recommender/check.sql"
+    step 'account for every record of the partner' sql -f "$partner/check.sql"
     echo
     sql -f "$shop/report.sql"
     echo
@@ -95,6 +112,6 @@ case ${1:-run} in
         [ -e "$dir/data/postmaster.pid" ] || { echo 'the demo is not running: start it with "make demo"' >&2; exit 1; }
         cluster_psql "$dir" -v ON_ERROR_STOP=0 -d "$database" "${@:2}"
         ;;
-    stop) cluster_stop "$dir" ;;
+    stop) api_stop "$dir/api"; cluster_stop "$dir" ;;
     *) echo "demo.sh: unknown command $1" >&2; exit 2 ;;
 esac

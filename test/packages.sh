@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and says which; silent when there is nothing to do.
 #
-#   test/packages.sh [build] [server] [test] [lint] [bench] [fuzz]      (all of them when none is named)
+#   test/packages.sh [build] [server] [api] [test] [lint] [bench] [fuzz]      (all of them when none is named)
 #
 # The server's packages are those of PG_CONFIG's version, or of the distribution's own when there is none yet.
 # No database cluster is created or started by it.
@@ -32,9 +32,10 @@ packages_of() {
                 libcurl4-openssl-dev libsimdjson-dev libzstd-dev zlib1g-dev libicu-dev "postgresql-server-dev-$2"
             ;;
         server) echo "$pg" "$pg-cron" ;;
+        api) echo curl openssl python3 ;;
         test)
             echo cmake libgtest-dev "$pg-pgtap" libtap-parser-sourcehandler-pgtap-perl \
-                libtest-json-schema-acceptance-perl curl openssl python3
+                libtest-json-schema-acceptance-perl
             ;;
         lint) echo clang-format clang-tidy shellcheck cmake libgtest-dev ;;
         bench) echo cmake libgtest-dev libbenchmark-dev ;;
@@ -69,7 +70,7 @@ apt() {
 }
 
 groups=("$@")
-[ $# -gt 0 ] || groups=(build server test lint bench fuzz)
+[ $# -gt 0 ] || groups=(build server api test lint bench fuzz)
 version=$(server_version)
 if ! command -v dpkg-query > /dev/null; then
     echo 'packages.sh: not a Debian system; here these packages are needed by other names:'

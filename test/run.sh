@@ -50,28 +50,13 @@ regress() {
         --dbname=regress --load-extension=pg_etl "$@" || { cat "$work/regression.diffs"; return 1; }
 }
 
-# isolation_share DATABASE SPEC…
-isolation_share() {
-    local database=$1
+isolation() {
     local -a expected=()
     [ "$server_major" -lt 16 ] || expected=(--expecteddir="$top/test/isolation")
-    shift
-    mkdir -p "$work/$database"
+    mkdir -p "$work/isolation"
     "$pgxs_test/isolation/pg_isolation_regress" --inputdir="$top/test/isolation" "${expected[@]}" \
-        --outputdir="$work/$database" --bindir="$server_bin" --dbname="$database" --load-extension=pg_etl "$@" ||
-        { cat "$work/$database/regression.diffs"; return 1; }
-}
-
-# Sessions wait for each other most of the time: two shares run at once, each in a database of its own.
-isolation() {
-    local half=$(($# / 2)) first failures=0
-    isolation_share isolation_1 "${@:1:half}" > "$step_log/isolation_1.log" 2>&1 &
-    first=$!
-    isolation_share isolation_2 "${@:half + 1}" || failures=1
-    wait "$first" || failures=1
-    cat "$step_log/isolation_1.log"
-    [ "$failures" != 0 ] || echo "All $# tests passed."
-    return "$failures"
+        --outputdir="$work/isolation" --bindir="$server_bin" --dbname=isolation --load-extension=pg_etl "$@" ||
+        { cat "$work/isolation/regression.diffs"; return 1; }
 }
 
 # Each file gets a copy of this database.
@@ -177,7 +162,7 @@ memory_dir() {
         [ "$(df --output=avail /dev/shm | tail -n 1)" -ge $((gigabytes << 20)) ] && echo /dev/shm
 }
 
-test/packages.sh build server test
+test/packages.sh build server api test
 PG_ETL_TMP=${PG_ETL_TMP:-$(memory_dir 2> /dev/null || echo /tmp)}
 export PG_ETL_TMP
 work=$(cluster_tmpdir)

@@ -8,7 +8,7 @@ cd "$top"
 export SANITIZE=address,undefined BUILD=${BUILD:-$top/build}/sanitize
 export UBSAN_OPTIONS=print_stacktrace=1
 
-test/packages.sh build server test
+test/packages.sh build server api test
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -66,7 +66,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (a.name, a.type::regtype,
-            CASE WHEN own ? a.name THEN own -> a.name
+            CASE WHEN own ? a.name THEN nullif(own -> a.name, 'null')
                  WHEN NOT d.is_required THEN etl._config_default(makes, a.number) END,
             d.is_required, true, a.name = ANY (once),
             a.name = ANY (c.proargnames) AND a.name <> ALL (fixed) OR a.name = ANY (also))::etl._config_member
@@ -92,8 +92,8 @@ $$;
 COMMENT ON FUNCTION etl._config_members(regproc, regproc, text, jsonb, text[], text[], text[]) IS
     'The members of a kind: the arguments of the function that makes its objects. own: further ones that are no '
     'arguments, and defaults that differ from those of the function. once: count only when the object is made. '
-    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects of '
-    'this kind cannot change.';
+    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects '
+    'of this kind cannot change.';
 
 CREATE FUNCTION etl._config_kinds()
 RETURNS SETOF etl._config_kind
@@ -129,6 +129,10 @@ AS $$
          'name', false, '{}', '{}', '{}', '{}'),
         ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
+        ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
+         'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
+        ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
+         'source', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',
          'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}', '{}')
     ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also, fixed)

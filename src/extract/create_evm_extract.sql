@@ -201,13 +201,145 @@ Errors: 42710 name taken, 42704 no such server, 42809 it is of another wrapper, 
 without a schema, 22023 an argument that cannot be, 0A000 an anonymous event, 42703 and 42P10 the table lacks columns or
 the unique index.$$;
 
+CREATE FUNCTION etl._require_evm_extract(name text)
+RETURNS etl.extract
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored CONSTANT etl.extract := etl._extract(name);
+BEGIN
+    IF stored.kind <> 'evm' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is of kind %s, not of logs', name, stored.kind),
+            HINT = 'SELECT extract, kind FROM etl.extracts; lists all.';
+    END IF;
+    RETURN stored;
+END
+$$;
+COMMENT ON FUNCTION etl._require_evm_extract(text) IS
+    'The current role''s extract of that name, which is one of logs (42704, 42501, 42809).';
+
+CREATE FUNCTION etl.alter_evm_extract(
+    name text,
+    addresses text[] DEFAULT NULL,
+    events text[] DEFAULT NULL,
+    server name DEFAULT NULL,
+    path text DEFAULT NULL,
+    confirmations integer DEFAULT NULL,
+    max_range integer DEFAULT NULL,
+    max_logs integer DEFAULT NULL,
+    batch_size integer DEFAULT NULL,
+    head_lag integer DEFAULT NULL,
+    block_times boolean DEFAULT NULL,
+    retry_pause interval DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed etl.extract := etl._require_evm_extract(name);
+    old CONSTANT jsonb := changed.source;
+BEGIN
+    PERFORM etl._require_writable(), etl._require_http_server(coalesce(server, old ->> 'server'));
+    changed.source := etl._evm_source(
+        coalesce(server, old ->> 'server'), coalesce(path, old ->> 'path'), (old -> 'chain_id')::bigint,
+        coalesce(addresses, etl._evm_addresses(old)), coalesce(events, etl._evm_declarations(old)),
+        (old -> 'start_block')::bigint, coalesce(confirmations, (old ->> 'confirmations')::integer),
+        coalesce(head_lag, (old -> 'head_lag')::integer), coalesce(max_range, (old -> 'max_range')::integer),
+        coalesce(max_logs, (old -> 'max_logs')::integer), coalesce(batch_size, (old -> 'batch_size')::integer),
+        coalesce(block_times, (old -> 'block_times')::boolean),
+        coalesce(retry_pause, make_interval(secs => (old -> 'retry_pause')::double precision)));
+    PERFORM etl._evm_check_target(changed);
+    UPDATE etl.extract AS e SET source = changed.source WHERE e.extract_id = changed.extract_id;
+END
+$$;
+COMMENT ON FUNCTION etl.alter_evm_extract(
+    text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
+$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is. The
+table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read again
+for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule, description
+and on_bad_row.
+Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
+42703 and 42P10 the table lacks columns or the unique index.$$;
+
+CREATE FUNCTION etl._evm_replay_letter(job etl.extract, letter etl.dead_letter)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    log etl._evm_log;
+    headers etl._evm_header[];
+    why text;
+    inserted bigint;
+BEGIN
+    BEGIN
+        SELECT l.* INTO STRICT log
+        FROM etl._evm_logs(jsonb_build_array(letter.record::jsonb), job.source, 0, 9223372036854775807) AS l;
+        why := log.reason;
+    EXCEPTION
+        WHEN SQLSTATE '08P01' THEN -- of a contract or an event that is no longer asked for
+            GET STACKED DIAGNOSTICS why = PG_EXCEPTION_DETAIL;
+    END;
+    IF why IS NOT NULL THEN
+        UPDATE etl.dead_letter AS d SET attempts = d.attempts + 1, reason = why
+        WHERE d.dead_letter_id = letter.dead_letter_id;
+        RETURN NULL;
+    END IF;
+    headers := ARRAY(SELECT ROW(b.block_number, b.block_hash, NULL, b.block_time, NULL)::etl._evm_header
+                     FROM etl.evm_block AS b
+                     WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_hash = log.block_hash);
+    inserted := etl._locked_command(etl._evm_insert(job), (job.source -> 'chain_id')::bigint, ARRAY[log], headers);
+    DELETE FROM etl.dead_letter AS d WHERE d.dead_letter_id = letter.dead_letter_id;
+    RETURN inserted > 0;
+END
+$$;
+COMMENT ON FUNCTION etl._evm_replay_letter(etl.extract, etl.dead_letter) IS
+    'Tries a log again that could not be decoded: whether it was inserted (false: it was there), NULL it still cannot be.';
+
+CREATE FUNCTION etl._evm_replay(job etl.extract)
+RETURNS etl._page_counts
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    letter etl.dead_letter;
+    counts etl._page_counts := (0, 0, 0, 0, 0, 0);
+    done boolean;
+BEGIN
+    IF NOT etl._lock_run('etl.extract', job.extract_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = format('extract "%s" is being run', job.name),
+            HINT = 'Wait for it to end: a reorganisation of the chain may take dead letters with it.';
+    END IF;
+    FOR letter IN SELECT d.* FROM etl.dead_letter AS d
+                  WHERE d.owner = current_user AND d.extract = job.name AND d.record IS NOT NULL
+                  ORDER BY d.dead_letter_id LOOP
+        done := etl._evm_replay_letter(job, letter);
+        counts.received := counts.received + 1;
+        counts.inserted := counts.inserted + CASE WHEN done THEN 1 ELSE 0 END;
+        counts.unchanged := counts.unchanged + CASE WHEN NOT done THEN 1 ELSE 0 END;
+        counts.dead := counts.dead + CASE WHEN done IS NULL THEN 1 ELSE 0 END;
+    END LOOP;
+    PERFORM etl._unlock_run('etl.extract', job.extract_id);
+    RETURN counts;
+END
+$$;
+COMMENT ON FUNCTION etl._evm_replay(etl.extract) IS
+    'Tries the logs of an extract again that could not be decoded, with its events as they are now. 55006 it is being '
+    'run.';
+
 CREATE FUNCTION etl.reset_evm_extract(name text, from_block bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored CONSTANT etl.extract := etl._extract(name);
+    stored CONSTANT etl.extract := etl._require_evm_extract(name);
     first bigint;
     labels text[];
     condition text;
@@ -215,12 +347,7 @@ DECLARE
     deleted bigint;
 BEGIN
     PERFORM etl._require_writable();
-    IF stored.kind <> 'evm' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'wrong_object_type',
-            MESSAGE = format('extract "%s" is of kind %s, not of logs', name, stored.kind),
-            HINT = format('SELECT etl.reset_cursor(%L);', name);
-    ELSIF NOT etl._lock_run('etl.extract', stored.extract_id) THEN
+    IF NOT etl._lock_run('etl.extract', stored.extract_id) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_in_use',
             MESSAGE = format('extract "%s" is being run', name),

@@ -23,7 +23,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name CONSTANT name := definition."cursor" ->> 'column';
-    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation' ELSE definition.target END;
+    place CONSTANT text := CASE definition.kind WHEN 'table' THEN definition.source ->> 'relation'
+                                                ELSE definition.target END;
     found CONSTANT regtype := etl._column_type(place, column_name);
 BEGIN
     IF found IS NULL THEN
@@ -111,7 +112,7 @@ DECLARE
     type CONSTANT regtype := etl._cursor_type(definition);
     is_time CONSTANT boolean := type::text LIKE 'timestamp%' OR type = 'date'::regtype;
 BEGIN
-    RETURN etl._locked_change(format(
+    RETURN etl._locked_value(format(
         'SELECT %s::text FROM (%s) AS r',
         format(CASE WHEN is_time THEN 'least(max(r.%I), now()::%s)' WHEN type = 'uuid'::regtype THEN 'max(r.%I::text)'
                     ELSE 'max(r.%I)' END, definition."cursor" ->> 'column', type), rows_query), NULL::text);
@@ -130,7 +131,12 @@ DECLARE
     was text;
 BEGIN
     PERFORM etl._require_writable();
-    IF value IS NOT NULL AND stored."cursor" IS NULL THEN
+    IF stored.kind = 'evm' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is one of logs', name),
+            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); sets it back to a block.', name);
+    ELSIF value IS NOT NULL AND stored."cursor" IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('extract "%s" has no cursor', name),
@@ -148,8 +154,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
-$$Sets the cursor of an definition, so that its next run asks from there on, and returns what it was. An unfinished run is
+$$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
-Errors: 42704 no such extract, 42501 another role's, 55000 it has no cursor, and those of a value that the column's
-type refuses.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, and those of a value that
+the column's type refuses.$$;

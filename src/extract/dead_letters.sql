@@ -42,6 +42,9 @@ BEGIN
     ) AS d;
     IF last IS NULL THEN
         RETURN;
+    ELSIF definition.kind = 'ingest' THEN
+        counts := etl._replay_ingest(definition, letters, records);
+        RETURN;
     END IF;
     page.definition := definition;
     page.origin := 'dead letters';
@@ -119,7 +122,10 @@ BEGIN
             MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
             HINT = format('SELECT etl.alter_extract(%L, target => …) names another one.', name);
     END IF;
-    LOOP
+    IF stored.kind = 'evm' THEN
+        total := etl._evm_replay(stored);
+    END IF;
+    WHILE stored.kind <> 'evm' LOOP
         batch := etl._replay_batch(stored, last, newest, 1000);
         EXIT WHEN batch.last IS NULL;
         last := batch.last;

@@ -397,6 +397,7 @@ DECLARE
     results pg_catalog.jsonb;
     got record;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     CALL etl._evm_ask(source, etl._evm_calls(source, piece), 0, results, failure);
     IF failure IS NOT NULL THEN
         RETURN;

@@ -33,7 +33,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = sqlstate, MESSAGE = message, DETAIL = coalesce(detail, ''), HINT = hint;
+    RAISE EXCEPTION USING ERRCODE = sqlstate, MESSAGE = message, DETAIL = coalesce(detail, ''),
+        HINT = coalesce(hint, '');
 END
 $$;
 COMMENT ON FUNCTION etl._evm_refuse(text, text, text, text) IS 'Raises an error.';

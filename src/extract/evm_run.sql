@@ -211,6 +211,7 @@ DECLARE
     numbers pg_catalog.int8[];
     got record;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     CALL etl._evm_ask(job.source, etl._evm_look_calls(job), pause, results, failure);
     IF failure IS NOT NULL THEN
         RETURN;
@@ -278,9 +279,10 @@ CREATE PROCEDURE etl._evm_collect(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    last pg_catalog.int8 := least(state.tip, state.head);
+    last CONSTANT pg_catalog.int8 := least(state.tip, state.head);
     piece etl._evm_piece;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     pieces := '{}';
     WHILE coalesce(piece.to_block + 1, state.next_block) <= last LOOP
         piece := etl._evm_next_piece(job, state, pieces, last);

@@ -56,7 +56,8 @@ BEGIN
             ERRCODE = 'duplicate_object',
             MESSAGE = format('extract "%s" already exists', wanted.name),
             DETAIL = CASE WHEN stored.owner IS DISTINCT FROM current_user
-                          THEN 'Names of extracts are unique in the database; this one belongs to another role.' END,
+                          THEN 'Names of extracts are unique in the database; this one belongs to another role.'
+                          ELSE '' END,
             HINT = CASE WHEN stored.owner IS DISTINCT FROM current_user THEN 'Choose another name.'
                         ELSE format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
                                     wanted.name) END;
@@ -273,7 +274,7 @@ DECLARE
     changed etl.extract;
 BEGIN
     IF stored.kind <> 'http' THEN
-        PERFORM etl._require_common_changes(stored, given, of_source);
+        PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
     END IF;
     PERFORM etl._require_reset(
         reset, '{mapping,key_columns,cursor,query,headers,body,parallel,schedule,description}',
@@ -283,6 +284,8 @@ BEGIN
         || jsonb_build_object('source', (stored.source || of_source) - reset));
     IF stored.kind = 'http' THEN
         PERFORM etl._check_http_extract(changed);
+    ELSIF stored.kind = 'ingest' THEN
+        PERFORM etl._check_ingest(changed);
     END IF;
     PERFORM etl._require_one_of(changed.write_mode, '{append,upsert,replace,delete_insert}', 'write_mode'),
             etl._require_one_of(changed.on_bad_row, '{dead_letter,error,skip}', 'on_bad_row'),
@@ -302,7 +305,7 @@ $$;
 COMMENT ON FUNCTION etl.alter_extract(
     text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
     integer, text, text, text[]) IS
-$$Changes an definition, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
+$$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
 of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do
@@ -316,7 +319,10 @@ AS $$
 DECLARE
     unknown text;
 BEGIN
-    SELECT k INTO unknown FROM jsonb_object_keys((given - '{schedule,description,on_bad_row}'::text[]) || of_source) AS k
+    SELECT k INTO unknown
+    FROM jsonb_object_keys((given - CASE stored.kind
+                                        WHEN 'ingest' THEN '{target,mapping,key_columns,write_mode,description,on_bad_row}'
+                                        ELSE '{schedule,description,on_bad_row}' END::text[]) || of_source) AS k
     LIMIT 1;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -328,7 +334,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._require_common_changes(etl.extract, jsonb, jsonb) IS
-    'Checks that only what all kinds have is changed of an extract that is not of kind http (22023).';
+    'Checks that only what its kind has is changed of an extract that is not of kind http (22023).';
 
 CREATE FUNCTION etl._require_not_staged(stored etl.extract, changed etl.extract)
 RETURNS void

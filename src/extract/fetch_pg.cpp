@@ -79,3 +79,9 @@ ETL_FUNCTION(etl_fetch, args)
     Datum record;
     return records->next(record) ? etl::pg::series_value(args, record) : etl::pg::series_end(args);
 }
+
+ETL_FUNCTION(etl_check_paging, args)
+{
+    etl::check_paging(args, 0);
+    return args.null_result();
+}

@@ -60,6 +60,7 @@ http_client::machinery::machinery(http_settings settings, poll_fn stop)
     : settings_{std::move(settings)}, base_{settings_.base_url, "base_url"}, redaction_{settings_.secrets}, stop_{stop},
       multi_{new_multi()}, last_advance_{steady::now()}, random_{std::random_device{}()}
 {
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(settings_.parallel));
 }
 
 http_client::machinery::~machinery()
@@ -388,8 +389,10 @@ bool http_client::machinery::follow_redirect(http_exchange& exchange, const http
         exchange.url = std::move(next);
         --exchange.attempts;
     } catch (const error& why) {
-        fail(exchange, error{why.sqlstate(), "redirect of " + redacted(exchange.url.shown()) + ": " + why.what(),
-                             why.detail(), why.hint()});
+        const bool is_no_url = std::string_view{why.sqlstate()} == sqlstate::invalid_parameter_value;
+        fail(exchange,
+             error{is_no_url ? http_sqlstate::protocol_violation : why.sqlstate(),
+                   "redirect of " + redacted(exchange.url.shown()) + ": " + why.what(), why.detail(), why.hint()});
     }
     return true;
 }

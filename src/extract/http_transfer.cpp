@@ -170,6 +170,9 @@ bool http_transfer::take_body(std::string_view data)
         flaw_ = flaw::ratio;
         return false;
     }
+    if (size + body_padding > body.capacity()) { // twice as much, but never more than may come
+        body.reserve(std::min(std::max(size, 2 * body.capacity()), settings_.max_body) + body_padding);
+    }
     body.append(data);
     return true;
 }

@@ -59,7 +59,7 @@ struct record_reader::parts {
     [[noreturn]] void refuse(const char* place, const char* why) const
     {
         throw bad_record(sqlstate::invalid_text_representation, "the record is not JSON",
-                         "At byte " + std::to_string(place - text.data() + 1) + ": " + why + ".");
+                         "at byte " + std::to_string(place - text.data() + 1) + ": " + why);
     }
 
     const char* place()

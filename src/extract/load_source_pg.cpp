@@ -4,13 +4,12 @@
 #include "core/text.hpp"
 #include "extract/text_encoding.hpp"
 #include "pg/boundary.hpp"
+#include "pg/function_right.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
 #include <catalog/namespace.h>
 #include <mb/pg_wchar.h>
-#include <nodes/value.h>
-#include <parser/parse_func.h>
 #include <utils/builtins.h>
 #include <utils/fmgrprotos.h>
 }
@@ -121,19 +120,7 @@ std::unique_ptr<byte_source> make_converted(byte_source& from, int encoding)
 
 void require_right_to_load()
 {
-    const bool may = pg::call([] {
-        List* const name = list_make2(makeString(pstrdup("etl")), makeString(pstrdup("load_file")));
-        const Oid function = LookupFuncName(name, -1, nullptr, false);
-        return DatumGetBool(
-            DirectFunctionCall2(has_function_privilege_id, ObjectIdGetDatum(function), CStringGetTextDatum("EXECUTE")));
-    });
-    if (!may) {
-        const std::string role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
-        throw error(file_sqlstate::insufficient_privilege, "role " + in_quotes(role) + " may not load files",
-                    "It lacks the right to execute etl.load_file.",
-                    "GRANT EXECUTE ON FUNCTION etl.load_file TO " +
-                        std::string{pg::call([name = role.c_str()] { return quote_identifier(name); })} + ";");
-    }
+    pg::require_execute("load_file", "load files");
 }
 
 file_path import_path(std::string_view path)

@@ -104,9 +104,9 @@ void mapped_rows::map(Relation table, std::size_t records, const record_at& reco
     pg::soft_batch batch;
     for (std::size_t i = 0; i < records; ++i) {
         const auto ordinal = static_cast<int>(i + 1);
-        const std::string_view text = record(i);
-        scratch.reset();
         pg::poll();
+        scratch.reset();
+        const std::string_view text = record(i);
         try {
             if (auto fault = input.read(mapper.map(text), text, batch)) {
                 keep_reject(ordinal, std::move(*fault), text);

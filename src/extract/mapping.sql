@@ -76,3 +76,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._mapped_query(text, regclass, jsonb) IS
     'A query of the mapped columns, by their names, over a call of etl._map_page or etl._map_records.';
+
+CREATE FUNCTION etl.try_mapping(target regclass, mapping jsonb, records text[])
+RETURNS TABLE(record integer, row_of jsonb, problem text)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names name[];
+    columns text;
+BEGIN
+    PERFORM etl._check_mapping(target, mapping);
+    SELECT array_agg(c.name ORDER BY c.number), string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.number)
+    INTO names, columns
+    FROM etl._mapped_columns(target, mapping) WITH ORDINALITY AS c(name, type, expression, number);
+    RETURN QUERY EXECUTE format(
+        'SELECT p.%1$I, to_jsonb(r), NULL::text
+         FROM etl._map_records($1, $2, $3) AS p(%1$I integer, %2$I jsonb, %3$s)
+         CROSS JOIN LATERAL (SELECT %4$s) AS r',
+        etl._free_name(target, 'ordinal'), etl._free_name(target, 'record'), columns,
+        (SELECT string_agg(format('p.%I', n), ', ' ORDER BY o) FROM unnest(names) WITH ORDINALITY AS u(n, o)))
+        USING records, target, mapping;
+    RETURN QUERY SELECT r.ordinal, NULL::jsonb, r.reason FROM etl._record_rejects(records, target, mapping) AS r;
+END
+$$;
+COMMENT ON FUNCTION etl.try_mapping(regclass, jsonb, text[]) IS
+$$Shows what a mapping makes of records, and changes nothing.
+target: a table. mapping: an object with a rule for each column, as docs/mapping.md tells; NULL: fields go into the
+columns of the same names. records: JSON texts.
+Returns a row for each record: its place from 1, the row as it would be stored (row_of), or what is wrong with the
+record (problem). A default of the table is evaluated, and takes its number of a sequence.
+Errors: 22023 a rule that is none, 42703 a column that the table does not have, 428C9 one that is generated, 23502 one
+that must have a value and gets none, 42804 a format or expression that does not fit its column.$$;

@@ -29,7 +29,7 @@ $$;
 COMMENT ON FUNCTION etl._sample_records(integer) IS 'The first records of a page, from which types are inferred.';
 
 CREATE FUNCTION etl._new_fields(
-    INOUT definition etl.extract, run bigint, handle integer, OUT found jsonb)
+    INOUT definition etl.extract, run bigint, handle integer, OUT fields jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -38,12 +38,12 @@ DECLARE
     before CONSTANT jsonb := (SELECT r.detail -> 'new_fields' FROM etl.run AS r WHERE r.run_id = run);
     fresh record;
 BEGIN
-    found := coalesce(before, '{}');
+    fields := coalesce(before, '{}');
     FOR fresh IN
         SELECT c.name, c.type, c.path FROM etl._infer_columns(etl._sample_records(handle)) AS c
-        WHERE (regexp_match(c.path, '^/?([^./]+)'))[1] <> ALL (known) AND NOT found ? c.path
+        WHERE (regexp_match(c.path, '^/?([^./]+)'))[1] <> ALL (known) AND NOT fields ? c.path
     LOOP
-        found := found || jsonb_build_object(fresh.path, fresh.type);
+        fields := fields || jsonb_build_object(fresh.path, fresh.type);
         IF definition.new_fields = 'add' THEN
             IF etl._column_type(definition.target, fresh.name) IS NULL THEN
                 EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', definition.target, fresh.name, fresh.type);
@@ -51,16 +51,16 @@ BEGIN
             definition.mapping := definition.mapping || jsonb_build_object(fresh.name, fresh.path);
         END IF;
     END LOOP;
-    IF definition.new_fields = 'add' AND found <> coalesce(before, '{}') THEN
+    IF definition.new_fields = 'add' AND fields <> coalesce(before, '{}') THEN
         UPDATE etl.extract AS e SET mapping = _new_fields.definition.mapping
         WHERE e.extract_id = _new_fields.definition.extract_id;
         IF etl._stage_name(definition) IS NOT NULL THEN
             PERFORM etl._widen_stage(definition);
         END IF;
     END IF;
-    found := CASE WHEN found = '{}' THEN found ELSE jsonb_build_object('new_fields', found) END;
+    fields := CASE WHEN fields = '{}' THEN fields ELSE jsonb_build_object('new_fields', fields) END;
 END
 $$;
 COMMENT ON FUNCTION etl._new_fields(etl.extract, bigint, integer) IS
-    'The fields of a page that the extract does not read, with their types, beside those that the run has found before; '
+    'The fields of a page that the extract does not read, with their types, beside those that the run has fields before; '
     'where it wants them added they are columns afterwards.';

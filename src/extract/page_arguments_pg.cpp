@@ -106,6 +106,12 @@ bool is_left_to_us(pg::arguments args)
 
 } // namespace
 
+void check_paging(pg::arguments args, int at)
+{
+    record_path::parse(text_argument(args, at, "auto"));
+    paginate_options::parse(document_argument(args, at + 1, "paginate"));
+}
+
 asked_pages::asked_pages(pg::arguments args, bool has_position)
     : client_{open_connection(NameStr(*DatumGetName(args.given(server_name))))},
       has_chosen_{is_left_to_us(args)}, stream_{client_, plan_of(args, has_position, client_.client()), pg::poll}

@@ -25,6 +25,9 @@ class connection_pages final : public page_client {
     std::shared_ptr<http_client> client_;
 };
 
+// Whether records_path and paginate, the arguments from `at` on, are what asked_pages takes. Throws etl::error.
+void check_paging(pg::arguments args, int at);
+
 // Pages of a server, from the arguments server, path, query, headers, method, body, records_path, paginate, position
 // (only where has_position), max_pages and parallel of an SQL function, in this order. Not NULL are the first two.
 class asked_pages {

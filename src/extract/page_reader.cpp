@@ -137,7 +137,7 @@ class page_walk {
 
   private:
     bool is_told() const { return format_.records.is == record_path::kind::told; }
-    bool is_there(const std::string& pointer) const { return is_told() && pointer == path_; }
+    bool is_whole_told() const { return is_told() && path_.empty(); }
     bool is_on_the_way(const std::string& pointer) const
     {
         return is_told() && pointer != path_ && is_within(path_, pointer);
@@ -156,7 +156,7 @@ class page_walk {
         count();
         switch (scanner_.next()) {
         case json_kind::object:
-            return is_there(pointer) ? only_record(pointer) : object(pointer, depth);
+            return is_whole_told() ? only_record() : object(pointer, depth);
         case json_kind::array:
             return is_on_the_way(pointer) ? tuple(pointer, depth) : array(pointer, depth);
         case json_kind::string:
@@ -212,10 +212,11 @@ class page_walk {
         return length;
     }
 
-    json only_record(const std::string& pointer)
+    // The document, where the user has said that it is the record. Elsewhere an object is none: it may be what became of
+    // an array that the server could not write as one.
+    json only_record()
     {
         record_array found;
-        found.pointer = pointer;
         add_element(found);
         texts_.emplace_back();
         arrays_.push_back(std::move(found));
@@ -278,7 +279,7 @@ class page_walk {
     [[noreturn]] void refuse_told() const
     {
         const json* there = format_.records.path.find(made_.envelope);
-        std::string has = there == nullptr ? "nothing" : std::string{"a "} + there->type_name();
+        std::string has = there == nullptr ? "nothing" : "a value of type " + std::string{there->type_name()};
         std::string hint = "Look at the page with etl.http_get, and tell the place with records_path.";
         if (there != nullptr && there->is_null()) {
             has = "null";

@@ -9,6 +9,7 @@
 #include "pg/background_worker.hpp"
 #include "pg/call_context.hpp"
 #include "pg/encoding.hpp"
+#include "pg/function_right.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/result_set.hpp"
 #include "pg/text_maker.hpp"
@@ -104,6 +105,7 @@ void leave_transaction()
 int open(pg::arguments args)
 {
     static int latest = 0;
+    pg::require_execute("fetch", "fetch pages");
     watch_ends();
     auto made = pg::with_errors_of_server([args] { return std::make_unique<open_pages>(args); });
     handles().emplace(++latest, std::move(made));

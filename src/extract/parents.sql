@@ -14,7 +14,7 @@ DECLARE
         FROM unnest(parent.key_columns) WITH ORDINALITY AS u(c, n));
 BEGIN
     RETURN etl._locked_value(format(
-        'SELECT to_jsonb(p) FROM %1$s AS p%2$s ORDER BY %3$s LIMIT 1', parent.target,
+        'SELECT (SELECT to_jsonb(p) FROM %1$s AS p%2$s ORDER BY %3$s LIMIT 1)', parent.target,
         CASE WHEN key IS NOT NULL THEN format(
             ', jsonb_populate_record(NULL::%1$s, %2$L) AS k WHERE (%3$s) %4$s (%5$s)', parent.target, key,
             (SELECT string_agg(format('p.%I', c), ', ' ORDER BY n)

@@ -17,7 +17,7 @@ struct record_path {
     // there is often a null too.
     bool null_is_empty = false;
 
-    // Reads "auto", "ndjson", a JSON pointer or a JSONPath.
+    // Reads "auto", "ndjson", a JSON pointer or a JSONPath. "" and "$" are the whole document: an array, or one record.
     static record_path parse(std::string_view text);
 };
 

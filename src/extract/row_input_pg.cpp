@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/encoding.hpp"
+#include "pg/shown_text.hpp"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -23,17 +24,20 @@ constexpr char generated_always[] = "428C9";
 constexpr char null_not_allowed[] = "23502";
 constexpr std::size_t longest_shown = 200; // bytes of a value or message in a reason
 
-// A text as reasons show it, cut at the end of a character.
-std::string shown(std::string_view text)
+// The first characters of a text.
+std::string_view beginning(std::string_view text, std::size_t most)
 {
-    if (text.size() <= longest_shown) {
-        return std::string{text};
-    }
-    std::size_t end = longest_shown;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+    std::size_t end = std::min(text.size(), most);
+    while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
         --end;
     }
-    return std::string{text.substr(0, end)} + "...";
+    return text.substr(0, end);
+}
+
+// A text as reasons show it.
+std::string shown(std::string_view text)
+{
+    return std::string{beginning(text, longest_shown)} + (text.size() > longest_shown ? "..." : "");
 }
 
 bool is_generated(const FormData_pg_attribute& column)
@@ -84,16 +88,7 @@ void refuse_generated(Relation table, const mapping& rules)
     }
 }
 
-// A text of the core, as a text of the server. What its encoding lacks is shown as a question mark.
-std::string of_server(std::string text)
-{
-    if (!pg::server_speaks_utf8()) {
-        std::ranges::replace_if(
-            text, [](unsigned char c) { return c >= 0x80; }, '?');
-    }
-    return text;
-}
-
+// What a fault says, without its value where that is very long.
 std::string told(const pg::value_fault& fault)
 {
     return in_one_line(shown(fault.message), shown(fault.detail));
@@ -103,9 +98,10 @@ std::string told(const pg::value_fault& fault)
 std::string why_refused(const std::string& column, const std::string& type, const pg::value_fault& fault,
                         std::string_view value)
 {
-    std::string made = of_server("column " + in_quotes(column)) + " of type " + type + ": " + told(fault);
-    if (!value.empty() && made.find(value.substr(0, longest_shown)) == std::string::npos) {
-        made += of_server(", the value is " + in_quotes(shown(value)));
+    std::string made = pg::shown_text("column " + in_quotes(column)) + " of type " + type + ": " + told(fault);
+    constexpr std::size_t enough = 100; // of a value to tell it again
+    if (!value.empty() && made.find(pg::shown_text(beginning(value, enough))) == std::string::npos) {
+        made += pg::shown_text(", the value is " + in_quotes(shown(value)));
     }
     return made;
 }
@@ -245,7 +241,7 @@ std::optional<row_fault> row_input::read_column(std::size_t number, const column
     NullableDatum value{};
     const column& of = columns_[number];
     if (auto fault = inputs_[number].read(given, batch, value)) {
-        return row_fault{of_server(of.name), why_refused(of.name, of.type, *fault, given.text), fault->sqlstate};
+        return row_fault{pg::shown_text(of.name), why_refused(of.name, of.type, *fault, given.text), fault->sqlstate};
     }
     values_[number] = value.value;
     nulls_[number] = value.isnull;
@@ -280,7 +276,7 @@ std::optional<row_fault> row_input::compute(std::size_t number, pg::soft_batch& 
     const column& of = columns_[number];
     auto fault = batch.attempt([this, &of] { of.program->run(seen_values_.data(), seen_nulls_.get()); });
     if (fault) {
-        return row_fault{of_server(of.name), "column " + in_quotes(of_server(of.name)) + ": " + told(*fault),
+        return row_fault{pg::shown_text(of.name), "column " + in_quotes(pg::shown_text(of.name)) + ": " + told(*fault),
                          fault->sqlstate};
     }
     const NullableDatum made = of.program->result(0);
@@ -297,7 +293,7 @@ std::optional<row_fault> row_input::complete(std::size_t number, pg::soft_batch&
     const column& of = columns_[number];
     const auto missing = [&of](const char* what) {
         const std::string where = of.from.empty() ? "" : ", and nothing was found at " + in_quotes(of.from);
-        return row_fault{of_server(of.name), of_server("column " + in_quotes(of.name) + what + where),
+        return row_fault{pg::shown_text(of.name), pg::shown_text("column " + in_quotes(of.name) + what + where),
                          null_not_allowed};
     };
     if (of.required) {
@@ -315,7 +311,7 @@ std::optional<row_fault> row_input::complete(std::size_t number, pg::soft_batch&
         return missing(" must not be NULL");
     }
     if (const auto fault = inputs_[number].read_null(batch)) {
-        return row_fault{of_server(of.name), why_refused(of.name, of.type, *fault, {}), fault->sqlstate};
+        return row_fault{pg::shown_text(of.name), why_refused(of.name, of.type, *fault, {}), fault->sqlstate};
     }
     return std::nullopt;
 }

@@ -39,7 +39,7 @@ DECLARE
 BEGIN
     PERFORM etl._finish_run(
         r.run_id, CASE WHEN failure IS NOT NULL THEN 'failed' WHEN stopped THEN 'cancelled' ELSE 'succeeded' END,
-        coalesce(r.rows, 0), r.detail || coalesce(jsonb_build_object('sqlstate', failure -> 'sqlstate'), '{}'),
+        coalesce(r.rows, 0), r.detail || jsonb_strip_nulls(jsonb_build_object('sqlstate', failure -> 'sqlstate')),
         CASE WHEN stopped THEN 'the extract was paused' ELSE failure ->> 'message' END)
     FROM etl.run AS r WHERE r.run_id = run;
     PERFORM etl._unlock_run('etl.extract', definition.extract_id);

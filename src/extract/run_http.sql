@@ -126,6 +126,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     got CONSTANT record := etl._page(handle);
+    fresh record;
     load etl._page_load;
     counts etl._page_counts;
     more jsonb := jsonb_build_object('chosen', got.chosen);
@@ -133,7 +134,9 @@ DECLARE
 BEGIN
     PERFORM etl._lock_holds();
     IF definition.new_fields <> 'ignore' THEN
-        SELECT n.definition, more || n.found INTO definition, more FROM etl._new_fields(definition, state.run_id, handle) AS n;
+        fresh := etl._new_fields(definition, state.run_id, handle);
+        definition := fresh.definition;
+        more := more || fresh.fields;
     END IF;
     load := etl._page_load(definition, state.run_id, handle, got.url);
     counts := etl._load_records(load, got.record_count);
@@ -161,7 +164,7 @@ COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, integer,
     'parent, the run is finished in the same transaction.';
 
 CREATE FUNCTION etl._next_request(
-    definition etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer)
+    definition etl.extract, INOUT state etl.extract_state, OUT parent jsonb, OUT handle integer)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,7 +173,6 @@ DECLARE
 BEGIN
     IF definition.parent IS NOT NULL THEN
         of_extract := etl._extract(definition.parent);
-        parent := NULL;
         IF state."position" IS NOT NULL THEN
             parent := etl._parent_row(of_extract, state.parent_key, false);
             state."position" := CASE WHEN parent IS NOT NULL THEN state."position" END; -- its row has gone
@@ -185,20 +187,24 @@ BEGIN
     handle := etl._open_extract(definition, state, parent);
 END
 $$;
-COMMENT ON FUNCTION etl._next_request(etl.extract, etl.extract_state, jsonb) IS
+COMMENT ON FUNCTION etl._next_request(etl.extract, etl.extract_state) IS
     'Begins with the pages of an extract, or of the next row of its parent; no handle: that was the last, and the run is '
     'finished.';
 
 -- Each of these returns what went wrong and does not raise it, so that the run can be recorded as failed.
 CREATE FUNCTION etl._try_next_request(
-    definition etl.extract, INOUT state etl.extract_state, INOUT parent jsonb, OUT handle integer, OUT failure jsonb)
+    definition etl.extract, INOUT state etl.extract_state, OUT parent jsonb, OUT handle integer, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    next record;
     problem etl._problem;
 BEGIN
-    SELECT n.state, n.parent, n.handle INTO state, parent, handle FROM etl._next_request(definition, state, parent) AS n;
+    next := etl._next_request(definition, state);
+    state := next.state;
+    parent := next.parent;
+    handle := next.handle;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
@@ -206,7 +212,7 @@ EXCEPTION
         failure := to_jsonb(problem);
 END
 $$;
-COMMENT ON FUNCTION etl._try_next_request(etl.extract, etl.extract_state, jsonb) IS
+COMMENT ON FUNCTION etl._try_next_request(etl.extract, etl.extract_state) IS
     'etl._next_request, or what went wrong.';
 
 CREATE FUNCTION etl._try_load_page(
@@ -216,10 +222,13 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    loaded record;
     problem etl._problem;
 BEGIN
-    SELECT p.definition, p.state, p.is_last INTO definition, state, is_last
-    FROM etl._load_http_page(definition, state, handle, parent) AS p;
+    loaded := etl._load_http_page(definition, state, handle, parent);
+    definition := loaded.definition;
+    state := loaded.state;
+    is_last := loaded.is_last;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
@@ -237,7 +246,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     found pg_catalog.bool;
-    is_last pg_catalog.bool;
+    loaded pg_catalog.record;
     problem etl._problem;
 BEGIN
     LOOP
@@ -255,8 +264,12 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXIT WHEN failure IS NOT NULL OR NOT found;
-        SELECT p.* INTO definition, state, is_last, failure FROM etl._try_load_page(definition, state, handle, parent) AS p;
-        EXIT WHEN failure IS NOT NULL OR is_last OR etl._is_extract_paused(definition);
+        loaded := etl._try_load_page(definition, state, handle, parent);
+        failure := loaded.failure;
+        EXIT WHEN failure IS NOT NULL;
+        definition := loaded.definition;
+        state := loaded.state;
+        EXIT WHEN loaded.is_last OR etl._is_extract_paused(definition);
     END LOOP;
     PERFORM etl._close_pages(handle);
 END
@@ -279,15 +292,16 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     state etl.extract_state;
-    parent pg_catalog.jsonb;
-    handle pg_catalog.int4;
+    next pg_catalog.record;
 BEGIN
     state := etl._begin_http(definition, run);
     PERFORM etl._store_state(state);
     LOOP
-        SELECT n.* INTO state, parent, handle, failure FROM etl._try_next_request(definition, state, parent) AS n;
-        EXIT WHEN failure IS NOT NULL OR handle IS NULL;
-        CALL etl._load_pages(definition, state, handle, parent, failure);
+        next := etl._try_next_request(definition, state);
+        failure := next.failure;
+        EXIT WHEN failure IS NOT NULL OR next.handle IS NULL;
+        state := next.state;
+        CALL etl._load_pages(definition, state, next.handle, next.parent, failure);
         EXIT WHEN failure IS NOT NULL OR state.is_finished OR etl._is_extract_paused(definition);
     END LOOP;
 END

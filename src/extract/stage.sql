@@ -6,7 +6,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN definition.write_mode IN ('replace', 'delete_insert')
+    SELECT CASE WHEN definition.write_mode IN ('replace', 'delete_insert') AND definition.target IS NOT NULL
                 THEN format('%I.%I', (parse_ident(definition.target))[1], 'etl_stage_' || definition.extract_id) END
 $$;
 COMMENT ON FUNCTION etl._stage_name(etl.extract) IS 'The staging table of an extract; NULL where it has none.';

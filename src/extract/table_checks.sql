@@ -235,7 +235,7 @@ BEGIN
     ELSIF copy.horizon = 'writers' AND copy.transactions IS NOT NULL THEN
         PERFORM etl._table_refuse('horizon writers takes no list of transactions', NULL,
                                   'Leave out horizon, or transactions.');
-    ELSIF etl._table_horizon(copy) = 'writers' THEN
+    ELSIF etl._table_horizon(copy) <> 'lag' THEN
         PERFORM etl._table_require_sequence(copy);
     END IF;
 END

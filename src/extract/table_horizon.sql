@@ -2,7 +2,7 @@
 --
 -- The mark M of a run is the highest value that is visible. A value that is taken after M was seen is higher than M, as
 -- the column increases; so only transactions that were open at that moment can still commit a row at or below M. Once
--- all of them have ended, M is safe: every row up to it is there to be read, now and for ever. Which transactions count?
+-- all of them have ended, M is safe: every row up to it is there to be read, now and for ever. Which ones count?
 --   writers       Those that had a lock on the table by which it can be written. It is enough where the value is taken
 --                 by the INSERT or UPDATE itself, after it has locked the table: a sequence in a DEFAULT, an identity,
 --                 clock_timestamp() in a trigger.

@@ -2,10 +2,11 @@
 --
 -- xmin: each version of a row names the transaction that wrote it. A copy notes the oldest transaction that is running
 -- when it begins; all before that one have ended, so what they wrote was there to be read. The next copy reads the rows
--- of that transaction and of all after it. It may read some twice, and stores them once, by their keys. A subtransaction
--- has a higher number than the transaction it is part of, so it is never taken for one that has ended. Numbers in rows
--- have 32 bits and come again after 2^32 transactions. Where 2^31 have passed since the last copy, or the server is
--- another one, all rows are read; a frozen row still has its number, and may be read for nothing when that comes again.
+-- of that transaction and of all after it. It may read some twice, and stores them once, by their keys. A
+-- subtransaction has a higher number than the transaction it is part of, so it is never taken for one that has ended.
+-- Numbers in rows have 32 bits and come again after 2^32 transactions. Where about 2^31 have passed since the last
+-- copy, or the server is another one, all rows are read; a frozen row still has its number, and may be read for nothing
+-- when that comes again.
 
 CREATE FUNCTION etl._table_load(copy etl._table_copy, query text)
 RETURNS jsonb

@@ -57,6 +57,9 @@ DECLARE
     stage CONSTANT text := concat_ws(' ', copy.method, detail ->> 'stage');
     resolved jsonb;
 BEGIN
+    IF NOT copy.is_foreign THEN -- one may have been attached
+        PERFORM etl._require_no_foreign_children(copy.source);
+    END IF;
     IF stage LIKE '% deletes' THEN
         SELECT b.* INTO detail, counts FROM etl._table_delete_batch(copy, detail) AS b;
     ELSIF stage = 'cursor' THEN

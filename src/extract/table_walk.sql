@@ -62,7 +62,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%1$I.ctid >= ''(%2$s,0)''', alias, walk ->> 'block')
+    SELECT format('%1$I.ctid >= ''(%2$s,0)''', alias, (walk ->> 'block')::bigint)
         || CASE WHEN (walk -> 'is_last')::boolean THEN ''
                 ELSE format(' AND %I.ctid < ''(%s,0)''', alias,
                             (walk ->> 'block')::bigint + (walk ->> 'step')::bigint) END

@@ -113,7 +113,6 @@ DECLARE
         coalesce(table_name, format('%I.%I', schema, name)), 'table_name');
     samples text[];
     command text;
-    mapping jsonb;
 BEGIN
     PERFORM etl._require_flag(dry_run, 'dry_run');
     IF stored.target IS NOT NULL THEN
@@ -129,23 +128,18 @@ BEGIN
             MESSAGE = format('extract "%s" found no record to infer a table from', name),
             HINT = 'Create the table by hand, and give it with etl.alter_extract(…, target => …).';
     END IF;
-    SELECT format(E'CREATE TABLE %s (\n%s%s\n);', wanted,
-                  string_agg(format('    %I %s%s', c.name, c.type, CASE WHEN c.name = ANY (stored.key_columns)
-                                                                       THEN ' NOT NULL' ELSE '' END), E',\n'),
-                  E',\n    PRIMARY KEY (' || etl._column_list(stored.key_columns) || ')'),
-           jsonb_object_agg(c.name, c.path)
-    INTO command, mapping
-    FROM etl._infer_columns(samples) AS c;
+    command := etl.infer_table(wanted, samples, stored.key_columns);
     IF NOT dry_run THEN
         EXECUTE command;
-        PERFORM etl.alter_extract(name, target => wanted::regclass, mapping => coalesce(stored.mapping, mapping));
+        PERFORM etl.alter_extract(name, target => wanted::regclass,
+                                  mapping => coalesce(stored.mapping, etl.infer_mapping(samples)));
     END IF;
     RETURN command;
 END
 $$;
 COMMENT ON FUNCTION etl.infer_table(text, text, integer, boolean, name) IS
 $$Creates the table of an extract from samples, and gives it to the extract with a mapping: a column for each field,
-of the narrowest type that takes all values seen. Columns of the key are NOT NULL and the primary key.
+of the narrowest type that takes all values seen. The key is its primary key.
 table_name: with its schema; NULL: that of the definition, in schema (the first of the search_path). pages: how many pages
 are read for samples. dry_run: returns the command only.
 Returns the CREATE TABLE. Errors: 55000 the extract has a table, 02000 no record, 42P07 the table exists, and those of

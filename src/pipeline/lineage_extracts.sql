@@ -1,31 +1,33 @@
 -- What extracts read and write. What lies outside of the database is told as rows of item outside: note is its URL,
 -- without a query, and column_name the field of a record.
 
-CREATE FUNCTION etl._outside_url("extract" etl.extract)
+CREATE FUNCTION etl._outside_url(definition etl.extract)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT regexp_replace(rtrim(o.option_value, '/') || coalesce('/' || nullif(ltrim((extract).source ->> 'path', '/'), ''), ''),
-                          '[?#].*', '')
+    SELECT regexp_replace(concat_ws('/', rtrim(o.option_value, '/'),
+                                    nullif(ltrim((definition).source ->> 'path', '/'), '')), '[?#].*', '')
     FROM pg_foreign_server AS s
     CROSS JOIN LATERAL pg_options_to_table(s.srvoptions) AS o
-    WHERE s.srvname = (extract).source ->> 'server' AND o.option_name = 'base_url'
+    WHERE s.srvname = (definition).source ->> 'server' AND o.option_name = 'base_url'
 $$;
 COMMENT ON FUNCTION etl._outside_url(etl.extract) IS
     'The URL that an extract reads, with {column} for what is of a parent; NULL where there is no such server.';
 
-CREATE FUNCTION etl._record_fields("extract" etl.extract, target regclass)
+CREATE FUNCTION etl._record_fields(definition etl.extract, target regclass)
 RETURNS TABLE (column_name text, field text, is_plain boolean)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH rule AS MATERIALIZED (
         SELECT r.key AS column_name,
-               CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END AS rule
-        FROM jsonb_each(coalesce((extract).mapping, (
+               CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END
+                   AS rule
+        FROM jsonb_each(coalesce((definition).mapping, (
             SELECT jsonb_object_agg(a.attname, a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''))) AS r
+            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped
+              AND a.attgenerated = ''))) AS r
     ), given AS MATERIALIZED (
         SELECT r.column_name, btrim(f.field) AS field, r.rule - '{from,default,required}'::text[] = '{}' AS is_plain
         FROM rule AS r CROSS JOIN LATERAL regexp_split_to_table(r.rule ->> 'from', '\|') AS f(field)
@@ -36,40 +38,40 @@ AS $$
     FROM rule AS r
     CROSS JOIN LATERAL etl._statement_lineage(
         format('SELECT (%s) FROM (SELECT t.*, NULL::jsonb AS record FROM %s AS t) AS r', r.rule ->> 'sql', target),
-        'pg_catalog, pg_temp', (extract).owner) AS l
+        'pg_catalog, pg_temp', (definition).owner) AS l
     JOIN given AS g ON g.column_name = l.column_name
     WHERE r.rule ? 'sql' AND l.relation = _record_fields.target
 $$;
 COMMENT ON FUNCTION etl._record_fields(etl.extract, regclass) IS
-    'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it is. '
-    'A computed column comes from the fields of the columns that its expression names; what that takes out of record '
+    'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it '
+    'is. A computed column comes from the fields of the columns that its expression names; what that takes out of record '
     'itself is not followed.';
 
-CREATE FUNCTION etl._outside_lineage("extract" etl.extract)
+CREATE FUNCTION etl._outside_lineage(definition etl.extract)
 RETURNS SETOF etl._lineage_row
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 1, NULL, 'outside', t.target::oid, NULL, f.column_name, NULL::oid, f.field, f.type, f.subtype, u.url
-    FROM etl._outside_url(extract) AS u(url)
-    CROSS JOIN etl._named_relation((extract).target) AS t(target)
+    FROM etl._outside_url(definition) AS u(url)
+    CROSS JOIN etl._named_relation((definition).target) AS t(target)
     CROSS JOIN LATERAL (
         SELECT NULL, NULL, NULL, NULL
         UNION ALL
         SELECT r.column_name, r.field, 'DIRECT', CASE WHEN r.is_plain THEN 'IDENTITY' ELSE 'TRANSFORMATION' END
-        FROM etl._record_fields(extract, t.target) AS r
-        WHERE t.target IS NOT NULL AND (extract).kind = 'http'
+        FROM etl._record_fields(definition, t.target) AS r
+        WHERE t.target IS NOT NULL AND (definition).kind = 'http'
     ) AS f(column_name, field, type, subtype)
     WHERE u.url IS NOT NULL
     UNION ALL
     SELECT n.*
-    FROM etl._lineage_note('error', format('server "%s" does not exist', (extract).source ->> 'server')) AS n
-    WHERE (extract).source ? 'server' AND etl._outside_url(extract) IS NULL
+    FROM etl._lineage_note('error', format('server "%s" does not exist', (definition).source ->> 'server')) AS n
+    WHERE (definition).source ? 'server' AND etl._outside_url(definition) IS NULL
 $$;
 COMMENT ON FUNCTION etl._outside_lineage(etl.extract) IS
     'What an extract reads outside of the database, and which fields of it go into which columns.';
 
-CREATE FUNCTION etl._copied_lineage("extract" etl.extract)
+CREATE FUNCTION etl._copied_lineage(definition etl.extract)
 RETURNS SETOF etl._lineage_row
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -78,14 +80,14 @@ DECLARE
     copy etl._table_copy;
 BEGIN
     BEGIN
-        copy := etl._table_copy(extract);
+        copy := etl._table_copy(definition);
     EXCEPTION
         WHEN undefined_table THEN
             RETURN NEXT etl._lineage_note('error', SQLERRM);
             RETURN;
     END;
     RETURN QUERY
-        SELECT * FROM etl._filled_by(extract.target, etl._table_query(copy), true, extract.owner)
+        SELECT * FROM etl._filled_by(definition.target, etl._table_query(copy), true, definition.owner)
         UNION ALL
         SELECT e.*
         FROM etl._lineage_edge(copy.target, NULL, copy.source, copy.cursor_column, 'INDIRECT', 'FILTER') AS e

@@ -9,13 +9,13 @@ RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT left(sqlstate, 2) IN ('08', '40', '53', '58') AND sqlstate <> '40002'
+    SELECT left(sqlstate, 2) IN ('08', '40', '53', '58') AND sqlstate NOT IN ('40002', '53400')
         OR sqlstate IN ('55P03', '57P01', '57P02', '57P03', '57P04')
 $$;
 COMMENT ON FUNCTION etl._is_transient(text) IS
     'Whether an error may go away by itself: lost connections (class 08), rollbacks for serialization or a deadlock '
-    '(class 40, but for 40002, a constraint), lack of resources (class 53), errors outside PostgreSQL (class 58), a '
-    'lock that could not be had (55P03), a shutdown or crash (57P01 to 57P04).';
+    '(class 40, but for 40002, a constraint), lack of resources (class 53, but for 53400, a limit that was set), '
+    'errors outside PostgreSQL (class 58), a lock that could not be had (55P03), a shutdown or crash (57P01 to 57P04).';
 
 CREATE FUNCTION etl._is_retried(sqlstate text, retry_sqlstates text[])
 RETURNS boolean

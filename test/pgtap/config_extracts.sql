@@ -1,7 +1,7 @@
 -- Extracts in a configuration: what is exported, applied, changed, replaced, pruned, tried out and refused. Nothing is
 -- fetched. All in one transaction.
 BEGIN;
-SELECT plan(41);
+SELECT plan(58);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com/v2');
@@ -20,9 +20,9 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
                mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                             "price": {"from": "price", "default": null}}',
                key_columns => '{sale_id}', write_mode => 'append', on_bad_row => 'skip', method => 'post',
-               paginate => '{"type": "page", "size": 50}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
+               paginate => '{"type": "page", "size": 50, "size_param": "per_page"}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
                body => '{"after": null, "n": [1, null]}', max_pages => 7, parallel => 2, description => 'Sales'),
-           etl.create_extract('later', 'api', '/later');
+           etl.create_extract('later', 'api', '/later', records_path => NULL, paginate => NULL);
     SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', cursor_column => 'at'),
            etl.create_table_extract('computed', 'shop.sale', 'shop."Odd sale"', method => 'full', deletes => true,
                filter => 'price > 0', columns => '{"sale_id": "sale_id", "total": "price * quantity"}',
@@ -39,7 +39,7 @@ SELECT is(config -> 'extracts', $${
     "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                 "price": {"from": "price", "default": null}},
     "key_columns": ["sale_id"], "write_mode": "append", "on_bad_row": "skip", "method": "POST",
-    "paginate": {"type": "page", "size": 50}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
+    "paginate": {"type": "page", "size": 50, "size_param": "per_page"}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
     "body": {"after": null, "n": [1, null]}, "max_pages": 7, "parallel": 2, "description": "Sales"},
   "later": {"server": "api", "path": "/later"}
 }$$, 'extracts without their defaults') FROM document;
@@ -153,6 +153,65 @@ SELECT is(source ->> 'filter', 'price > 1', 'and is another one') FROM etl.extra
 SELECT matches(pg_temp.change('{extracts,later,server}', '"other"', true), 'replace later: server: api -> other',
                'an extract too');
 SELECT is(target, 'shop.later', 'with its table') FROM etl.extract WHERE name = 'later';
+
+-- Logs of chains ---------------------------------------------------------------------------------------------------
+
+SELECT etl.create_evm_extract('transfers', 'other', 1,
+           '{0xdAC17F958D2ee523a2206206994597C13D831ec7,0x000000000000000000000000000000000000000a}',
+           '{"event Transfer(address indexed from, address indexed to, uint256 value)"}', 17000000, 'shop."Transfers"',
+           retry_pause => '2.5 s', max_range => 500, description => 'USDT'),
+       etl.create_evm_extract('final', 'other', 137, '{}', '{"event Paused()"}', 0, 'shop.paused',
+           confirmations => NULL, path => '/rpc', on_bad_row => 'skip');
+CREATE TEMPORARY TABLE logs AS SELECT etl.export_config('{evm_extracts}') AS config;
+SELECT is(config -> 'evm_extracts', $${
+  "transfers": {"server": "other", "chain_id": 1, "start_block": 17000000, "target": "shop.\"Transfers\"",
+                "addresses": ["0x000000000000000000000000000000000000000a",
+                              "0xdac17f958d2ee523a2206206994597c13d831ec7"],
+                "events": ["event Transfer(address indexed from, address indexed to, uint256 value)"],
+                "confirmations": 64, "retry_pause": "00:00:02.5", "max_range": 500, "description": "USDT"},
+  "final": {"server": "other", "chain_id": 137, "start_block": 0, "target": "shop.paused", "addresses": [],
+            "events": ["event Paused()"], "path": "/rpc", "on_bad_row": "skip"}
+}$$, 'extracts of logs') FROM logs;
+SELECT is_empty('SELECT * FROM etl.apply_config((SELECT config FROM logs), prune => true)', 'are so already');
+SELECT is((SELECT count(*) FROM etl.apply_config('{"evm_extracts": {}}', prune => true)), 2::bigint, 'are dropped');
+SELECT is((SELECT count(*) FROM logs, etl.apply_config(config)), 2::bigint, 'and made anew');
+SELECT is(etl.export_config('{evm_extracts}'), config, 'as they were') FROM logs;
+SELECT is((SELECT string_agg(c.name || ' ' || c.changes, ', ') FROM logs, etl.apply_config(
+               jsonb_set(config #- '{evm_extracts,final,on_bad_row}', '{evm_extracts,transfers,addresses}',
+                         '["0xdAC17F958D2ee523a2206206994597C13D831ec7",
+                           "0x000000000000000000000000000000000000000A"]')) AS c),
+          'final on_bad_row: skip -> dead_letter', 'addresses may be written in any way');
+SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,transfers,start_block}', '1')) FROM logs$$,
+                 '55000', 'evm_extracts.transfers: start_block cannot be changed in place');
+SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,final,confirmations}', '12')) FROM logs$$,
+                 '55000', 'evm_extracts.final: confirmations cannot be changed in place');
+
+SELECT throws_ok($$SELECT etl.alter_extract('copy', reset => '{mapping}')$$, '22023',
+                 'mapping of extract "copy" cannot be changed');
+
+-- Sources of etl.ingest ----------------------------------------------------------------------------------------------
+
+SELECT etl.load_suite('{"name": "paid", "expectations": [
+           {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "price"}}]}'),
+       etl.create_ingest('clicks', 'shop.event', key_columns => '{event_id}', description => 'Of the site'),
+       etl.create_ingest('orders', 'shop.sale', mapping => '{"sale_id": "id", "price": "price"}', suite => 'paid',
+           on_bad_row => 'error');
+CREATE TEMPORARY TABLE sources AS SELECT etl.export_config('{ingests}') AS config;
+SELECT is(config -> 'ingests', $${
+  "clicks": {"target": "shop.event", "key_columns": ["event_id"], "description": "Of the site"},
+  "orders": {"target": "shop.sale", "mapping": {"sale_id": "id", "price": "price"}, "suite": "paid",
+             "on_bad_row": "error"}
+}$$, 'sources of etl.ingest') FROM sources;
+SELECT is_empty('SELECT * FROM etl.apply_config((SELECT config FROM sources), prune => true)', 'are so already');
+SELECT is((SELECT count(*) FROM etl.apply_config('{"ingests": {}}', prune => true)), 2::bigint, 'are dropped');
+SELECT is((SELECT count(*) FROM sources, etl.apply_config(config)), 2::bigint, 'and made anew');
+SELECT is(etl.export_config('{ingests}'), config, 'as they were') FROM sources;
+SELECT is(c.statement, 'SELECT etl.alter_extract(name => ''clicks'', write_mode => ''append'', '
+                       'reset => ''{key_columns}'');', 'a source without its key')
+FROM sources, etl.apply_config(config #- '{ingests,clicks,key_columns}') AS c;
+SELECT is(key_columns IS NULL AND write_mode = 'append', true, 'appends') FROM etl.extract WHERE name = 'clicks';
+SELECT throws_ok($$SELECT etl.apply_config(config #- '{ingests,orders,suite}') FROM sources$$, '55000',
+                 'ingests.orders: suite cannot be changed in place');
 
 -- Tried out, and refused ---------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 -- Copies of tables: how they are defined and what is refused, marks and batches, ties and NULLs, partitions, deletes.
 -- No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(100);
+SELECT plan(108);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -9,6 +9,11 @@ CREATE FUNCTION pg_temp.last_run(VARIADIC keys text[]) RETURNS text LANGUAGE sql
     SELECT concat_ws(' ', string_agg(format('%s %s', k, coalesce(r.detail ->> k, 'none')), ', ' ORDER BY n), r.error)
     FROM (SELECT * FROM etl.runs ORDER BY run_id DESC LIMIT 1) AS r, unnest(keys) WITH ORDINALITY AS u(k, n)
     GROUP BY r.error
+$$;
+-- A run that fails: a call of its own would end the script.
+CREATE FUNCTION pg_temp.failing(which text) RETURNS text LANGUAGE sql AS $$
+    SELECT dblink_exec(format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories')),
+                       format('CALL etl.run_extract(%L)', which), false)
 $$;
 CREATE FUNCTION pg_temp.mark(which text) RETURNS text LANGUAGE sql AS $$
     SELECT s.cursor FROM etl.extract_state AS s JOIN etl.extract AS e USING (extract_id) WHERE e.name = which
@@ -96,8 +101,8 @@ SELECT pg_temp.refuses($$'x', 'sale', 'log', cursor_column => 'id'$$, '22023',
 SELECT pg_temp.refuses($$'x', 'sale', 'log', cursor_column => 'id', key_columns => '{id}'$$, '42P10',
                        'table "public.log" has no unique index on (id)', 'no unique index');
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id'$$, '42703',
-                       'table "public.total" does not have these columns of "public.sale": id, shop, price, quantity, at, day, '
-                       'seen, code', 'columns that the target lacks');
+                       'table "public.total" does not have these columns of "public.sale": id, shop, price, quantity, '
+                       'at, day, seen, code', 'columns that the target lacks');
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns => '{"sale": "id", "sum": "price"}'$$,
                        '42703', 'table "public.total" does not have columns sum', 'an unknown column');
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns => '{"sale": 1}'$$, '22023',
@@ -105,12 +110,13 @@ SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns =>
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns => '{"total": "price"}'$$, '42703',
                        'the key columns sale are not among the columns that are copied', 'a key that is not copied');
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns => '{"sale": "id", "total": "prize"}'$$,
-                       '42703', 'the columns of "public.sale" do not fit into table "public.total": column "prize" does not '
-                       'exist',
+                       '42703', 'the columns of "public.sale" do not fit into table "public.total": column "prize" '
+                       'does not exist',
                        'an expression that does not parse');
 SELECT pg_temp.refuses($$'x', 'sale', 'total', cursor_column => 'id', columns => '{"sale": "id", "total": "at"}'$$,
-                       '42804', 'the columns of "public.sale" do not fit into table "public.total": column "total" is of type '
-                       'numeric but expression is of type timestamp with time zone', 'an expression of another type');
+                       '42804', 'the columns of "public.sale" do not fit into table "public.total": column "total" is '
+                       'of type numeric but expression is of type timestamp with time zone',
+                       'an expression of another type');
 SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'id', filter => 'shop = 1; DROP TABLE sale'$$, '42601',
                        'filter "shop = 1; DROP TABLE sale" is no condition on table "public.sale": syntax error at or '
                        'near ";"',
@@ -120,6 +126,9 @@ CREATE TABLE cached_target (id bigint PRIMARY KEY);
 SELECT pg_temp.refuses($$'x', 'cached', 'cached_target', cursor_column => 'id'$$, '0A000',
                        'sequence "public.cached_id_seq" of cursor column "id" does not only increase',
                        'numbers that are kept');
+SELECT pg_temp.refuses($$'x', 'cached', 'cached_target', cursor_column => 'id', horizon => 'transactions'$$, '0A000',
+                       'sequence "public.cached_id_seq" of cursor column "id" does not only increase',
+                       'whoever is waited for');
 SELECT lives_ok($$SELECT etl.create_table_extract('lagging', 'cached', 'cached_target', cursor_column => 'id',
                                                   lag => '100')$$, 'unless a lag spans them');
 
@@ -181,7 +190,7 @@ SELECT is(pg_temp.last_run('received', 'inserted', 'ignored'), 'received 3, inse
 -- What fails, fails whole, and goes on where it was
 ALTER TABLE log ADD CHECK (shop <> 7);
 INSERT INTO sale (shop) VALUES (1), (1), (1), (1), (7), (1), (1);
-CALL etl.run_extract('log');
+SELECT pg_temp.failing('log') AS done \gset
 SELECT matches(pg_temp.last_run('received', 'inserted'), '^received 3, inserted 3 new row for relation "log" violates',
                'the batches before are there');
 SELECT is(pg_temp.mark('log'), '16', 'and so is their mark');
@@ -192,7 +201,7 @@ SELECT is((SELECT count(*) - count(DISTINCT id) FROM log), 0::bigint, 'each once
 
 -- A sequence that is set back
 SELECT setval('sale_id_seq', 5) AS at \gset
-CALL etl.run_extract('log');
+SELECT pg_temp.failing('log') AS done \gset
 SELECT is(pg_temp.last_run('received'), 'received 0 sequence "public.sale_id_seq" is at 5, below the mark 20 of '
           'extract "log"', 'is told');
 SELECT setval('sale_id_seq', 100) AS at \gset
@@ -218,11 +227,11 @@ SELECT is((SELECT count(*) || ' ' || count(DISTINCT id) FROM day_log), '11 11', 
 
 -- NULL and without end
 SELECT is(etl.create_table_extract('seen', 'sale', 'target', cursor_column => 'seen'), 'seen', 'a column with NULLs');
-CALL etl.run_extract('seen');
+SELECT pg_temp.failing('seen') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.sale" has rows whose seen is NULL$', 'is told');
 UPDATE sale SET seen = at;
 UPDATE sale SET seen = 'infinity' WHERE id = 1;
-CALL etl.run_extract('seen');
+SELECT pg_temp.failing('seen') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.sale" has rows whose seen is infinity$', 'and infinity');
 
 -- xmin ---------------------------------------------------------------------------------------------------------------
@@ -266,9 +275,9 @@ SELECT is(pg_temp.last_run('received'), 'received 0', 'and then nothing');
 
 -- A walk that was broken off goes on, and what came meanwhile is read as well
 UPDATE etl.extract_state AS s
-SET detail = s.detail || jsonb_build_object('stage', 'rows', 'xids', etl._table_xids(c), 'found', s.detail -> 'members',
-                                            'walk', etl._walk('sale', 1) || jsonb_build_object(
-                                                'block', 100, 'file', pg_relation_filenode('sale')::bigint))
+SET is_finished = false, "position" = jsonb_build_object(
+        'stage', 'rows', 'xids', etl._table_xids(c), 'found', s.detail -> 'members', 'walk', etl._walk('sale', 1)
+            || jsonb_build_object('block', 100, 'file', pg_relation_filenode('sale')::bigint))
 FROM etl.extract AS e CROSS JOIN etl._table_copy(e) AS c
 WHERE e.extract_id = s.extract_id AND e.name = 'xmin';
 UPDATE sale SET code = 'a' WHERE id = 4;
@@ -278,6 +287,17 @@ SELECT ok(pg_temp.same('sale', 'target'), 'a walk that was broken off');
 SELECT is(etl._walk_on(etl._walk('sale', 1) || '{"block": 100, "file": 1}') ->> 'block', '0',
           'after a rewrite it begins anew');
 SELECT is(etl._walk_on('{"members": [1], "block": 7}'), NULL, 'and what was dropped is left out');
+
+-- Back to the start, or to a mark
+SELECT etl.reset_cursor('xmin') AS was \gset
+CALL etl.run_extract('xmin');
+SELECT is(pg_temp.last_run('received', 'unchanged'), 'received 21, unchanged 21', 'all is read again');
+SELECT is(etl.reset_cursor('by_day', '2025-01-02'), '2025-01-04', 'a mark');
+CALL etl.run_extract('by_day');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1),
+          (SELECT count(*)::text FROM sale WHERE day > '2025-01-02'), 'what is after it is read');
+SELECT is((SELECT "cursor" || ' ' || source || ' ' || status FROM etl.extracts WHERE extract = 'by_day'),
+          '2025-01-04 public.sale idle', 'etl.extracts tells the mark');
 
 -- Partitions ---------------------------------------------------------------------------------------------------------
 
@@ -303,7 +323,7 @@ CALL etl.run_extract('part_id');
 SELECT ok(pg_temp.same('part', 'part_id'), 'cursor: rows of a table that was attached, below the mark');
 CALL etl.run_extract('part_xmin');
 SELECT ok(pg_temp.same('part', 'part_xmin'), 'xmin: and older than it');
-CALL etl.run_extract('part_log');
+SELECT pg_temp.failing('part_log') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'table "public.part_2" was added to "public.part" with rows below the '
                'mark', 'appended: nobody knows');
 SELECT is((SELECT count(*) FROM part_log), 50::bigint, 'and nothing is');
@@ -313,6 +333,20 @@ CALL etl.run_extract('part_log');
 SELECT ok(pg_temp.same('part', 'part_log'), 'without it the copy goes on');
 CALL etl.run_extract('part_xmin');
 SELECT is(pg_temp.last_run('inserted', 'deleted'), 'inserted 1, deleted 20', 'deletes: its rows are gone');
+
+CREATE TABLE wide (id bigint GENERATED BY DEFAULT AS IDENTITY, k int NOT NULL) PARTITION BY LIST (k);
+CREATE TABLE wide_target (id bigint PRIMARY KEY, k int);
+SELECT etl.create_table_extract('wide_id', 'wide', 'wide_target', cursor_column => 'id') AS a,
+       etl.create_table_extract('wide_xmin', 'wide', 'wide_target', 'xmin') AS b \gset made_
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER postgres_fdw;
+CREATE FOREIGN TABLE wide_1 PARTITION OF wide FOR VALUES IN (1) SERVER nowhere;
+SELECT pg_temp.failing('wide_xmin') AS done \gset
+SELECT matches(pg_temp.last_run('received'), 'partition "public.wide_1" of table "public.wide" is a foreign table',
+               'a partition elsewhere, by xmin');
+SELECT pg_temp.failing('wide_id') AS done \gset
+SELECT matches(pg_temp.last_run('received'), 'partition "public.wide_1" of table "public.wide" is a foreign table',
+               'and by a cursor');
 
 -- Replace, legal holds, row security ---------------------------------------------------------------------------------
 
@@ -324,7 +358,7 @@ CALL etl.run_extract('heap');
 SELECT is(pg_temp.last_run('received', 'inserted', 'deleted'), 'received 21, inserted 21, deleted 21', 'is replaced');
 SELECT etl.add_legal_hold('case', 'heap', 'id = 4', 'a case') AS done,
        etl.add_legal_hold('case 2', 'target', 'id = 4', 'a case') AS also \gset
-CALL etl.run_extract('heap');
+SELECT pg_temp.failing('heap') AS done \gset
 SELECT matches(pg_temp.last_run('received'), 'rows of table "public.heap" are under a legal hold', 'but not held rows');
 DELETE FROM sale WHERE id IN (3, 4);
 CALL etl.run_extract('xmin');
@@ -349,9 +383,12 @@ RESET ROLE;
 
 -- Tables that are gone
 DROP TABLE heap;
-CALL etl.run_extract('heap');
-SELECT is(pg_temp.last_run('received'), 'received 0 the target "public.heap" of extract "heap" does not exist',
-          'it is told');
+SELECT throws_ok(format('SELECT dblink_exec(%L, ''CALL etl.run_extract(''''heap'''')'')', format(
+                     'dbname=%s host=%s', current_database(), current_setting('unix_socket_directories'))), '42P01',
+                 'table "public.heap" of extract "heap" does not exist', 'it is told');
+DROP VIEW shown;
+SELECT throws_ok($$SELECT etl._table_copy(e) FROM etl.extract AS e WHERE name = 'heap'$$, '42P01',
+                 'the source "public.shown" of extract "heap" does not exist', 'of the source, too');
 SELECT is((SELECT count(*) FROM etl.runs
            WHERE detail ->> 'received' <> ((detail ->> 'inserted')::int + (detail ->> 'updated')::int
                                            + (detail ->> 'unchanged')::int + (detail ->> 'ignored')::int)::text),

@@ -1,7 +1,7 @@
 -- What extracts read and write: from APIs with their mappings, from tables, in steps and in events of OpenLineage.
 -- Nothing is fetched. All in one transaction.
 BEGIN;
-SELECT plan(29);
+SELECT plan(31);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com:8443/v2/');
@@ -17,7 +17,9 @@ SELECT etl.create_extract('events', 'bare', '', 'event', key_columns => '{event_
                         "total": {"from": "sum", "sql": "price * quantity + (record ->> ''fee'')::numeric"}}'),
        etl.create_extract('later', 'api', '/later'),
        etl.create_table_extract('copy', 'sale', '"Copied sale"', cursor_column => 'at', filter => 'quantity > 0',
-           columns => '{"sale": "sale_id", "total": "price * quantity", "note": "''x''"}');
+           columns => '{"sale": "sale_id", "total": "price * quantity", "note": "''x''"}'),
+       etl.create_evm_extract('logs', 'bare', 1, '{}', '{"event Paused()"}', 0, 'public.paused', path => '/rpc'),
+       etl.create_ingest('orders', 'sale', mapping => '{"sale_id": "id"}');
 
 -- What an extract reads and writes, one line for each kind of row.
 CREATE FUNCTION pg_temp.shown(name text) RETURNS SETOF text LANGUAGE sql AS $$
@@ -55,6 +57,9 @@ SELECT results_eq($$SELECT pg_temp.shown('copy')$$, $$VALUES
     ('edge sale sale_id -> "Copied sale" sale IDENTITY'),
     ('write -> "Copied sale"')$$, 'a copy has the columns of its source');
 
+SELECT results_eq($$SELECT pg_temp.shown('logs')$$, $$VALUES
+    ('outside http://bare.example.com/rpc -> paused'), ('write -> paused')$$, 'logs come from a node');
+
 -- Steps ----------------------------------------------------------------------------------------------------------------
 
 SELECT etl.create_pipeline('p', search_path => 'public'),
@@ -62,6 +67,7 @@ SELECT etl.create_pipeline('p', search_path => 'public'),
        etl.add_step('p', 'call', 'CALL etl.run_extract(''copy'', restart => true)', 'procedure'),
        etl.add_step('p', 'computed', 'CALL etl.run_extract(current_setting(''a.b''))', 'procedure'),
        etl.add_step('p', 'unknown', 'CALL etl.run_extract(''nobody'')', 'procedure'),
+       etl.add_step('p', 'ingest', 'SELECT * FROM etl.ingest(''orders'', ''{"id": 1}''::jsonb)'),
        etl.add_step('p', 'replay', 'SELECT * FROM etl.replay_dead_letters(''sales'')');
 SELECT is(concat_ws(' ', reads, writes, opaque, error), w, step)
 FROM (VALUES
@@ -69,6 +75,7 @@ FROM (VALUES
     ('call', '{public.sale} {"public.\"Copied sale\""}'),
     ('computed', '{"etl.run_extract: name is no constant"}'),
     ('unknown', '{"etl.run_extract: nothing is known of name \"nobody\""}'),
+    ('ingest', '{public.sale}'),
     ('replay', '{etl.dead_letter} {etl.dead_letter,public.sale}')) AS v(s, w)
 JOIN etl.step_lineage AS l ON l.step = v.s;
 SELECT ok(columns @> '[{"target": "public.sale", "target_column": "total", "column": "sum", "type": "DIRECT",

@@ -1,7 +1,8 @@
 -- Convenience kinds of steps: the call that each makes, what is refused when it is defined, and runs of them. No
 -- transaction around the file, because runs commit.
-SELECT plan(77);
+SELECT plan(91);
 SET timezone = 'UTC';
+\getenv api PG_ETL_API
 SET client_min_messages = error;
 
 -- What a command raises: SQLSTATE and message; or everything.
@@ -25,6 +26,12 @@ CREATE TABLE "odd table" (id int PRIMARY KEY, price numeric, at timestamptz);
 CREATE INDEX ON sale (at);
 CREATE MATERIALIZED VIEW "it's" AS SELECT count(*) AS n FROM sale;
 CREATE SCHEMA other;
+CREATE TABLE fetched (sale_id bigint PRIMARY KEY, price numeric);
+SELECT format('CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url %L, attempts ''1'')',
+              :'api' || '/kinds_' || pg_backend_pid()) \gexec
+SELECT format('ALTER DATABASE %I SET pg_etl.allowed_hosts = ''127.0.0.1''', current_database()) \gexec
+SELECT etl.create_extract('it''s new', 'api', '/sales', 'fetched', key_columns => '{sale_id}',
+                          query => '{"n": 250, "size": 100, "fail_page": 2, "fail": "503:1"}') \g /dev/null
 CREATE MATERIALIZED VIEW other.seen AS SELECT count(*) AS n FROM sale;
 SELECT etl.create_rollup('public.by_id', 'SELECT id, count(*) AS n FROM public.sale GROUP BY id', '{id}',
                          retention => 'freeze'),
@@ -72,7 +79,10 @@ FROM (VALUES
      'procedure: CALL etl.run_retention(policy => ''it''''s old''::text, as_of => etl.logical_time())'),
     ('retention', '*', '{}', 'procedure: CALL etl.run_retention(policy => NULL::text, as_of => etl.logical_time())'),
     ('features', 'spending', '{}',
-     'procedure: CALL etl.materialize_features(name => ''spending''::text, as_of => etl.logical_time())')
+     'procedure: CALL etl.materialize_features(name => ''spending''::text, as_of => etl.logical_time())'),
+    ('extract', 'it''s new', '{}', 'procedure: CALL etl.run_extract(name => ''it''''s new''::text)'),
+    ('extract', 'x', '{"restart": true}',
+     'procedure: CALL etl.run_extract(name => ''x''::text, restart => ''true''::boolean)')
 ) AS k(kind, action, params, command), etl._step_command(k.kind, k.action, k.params::jsonb) AS c;
 SELECT is((SELECT array_agg(DISTINCT k) FROM unnest(etl._step_kinds()) AS k
            WHERE k NOT IN ('sql', 'procedure', 'toplevel') AND etl._kind_routine(k, 'by_id', '{}') IS NULL), NULL,
@@ -124,7 +134,12 @@ FROM (VALUES
     ('retention', '*', '{"dry_run": true}', '22023 params of a step of kind retention has an unknown member "dry_run"'),
     ('features', 'sale', '{}', '42704 feature view "sale" does not exist'),
     ('features', 'spending', '{"x": 1}', '22023 params of a step of kind features has an unknown member "x"'),
-    ('extract', 'http://x', '{}', '22023 kind cannot be ''extract''')
+    ('extract', 'http://x', '{}', '42704 extract "http://x" does not exist'),
+    ('extract', 'it''s new', '{"name": "x"}', '22023 params of a step of kind extract has an unknown member "name"'),
+    ('extract', 'it''s new', '{"pages": 1}', '22023 params of a step of kind extract has an unknown member "pages"'),
+    ('extract', 'it''s new', '{"restart": "perhaps"}',
+     '22P02 restart of a step of kind extract: invalid input syntax for type boolean: "perhaps"'),
+    ('fetch', 'it''s new', '{}', '22023 kind cannot be ''fetch''')
 ) AS c(kind, action, params, failure);
 SELECT is(pg_temp.failure($$SELECT etl.add_step('p', 'a', 'nowhere', 'refresh')$$, true),
           E'42704 there is no rollup or materialized view "nowhere"\nThere are "other.seen", "public."it''s"", '
@@ -150,10 +165,15 @@ SELECT is(pg_temp.failure(format('SELECT etl.add_step(''theirs'', ''a'', %L, %L)
 FROM (VALUES ('by_id', 'refresh', '42809 "public.by_id" is a table, not a materialized view'),
              ('"it''s"', 'refresh', '42501 must be owner of materialized view "public."it''s""'),
              ('it''s old', 'retention', '42704 retention policy "it''s old" does not exist'),
+             ('it''s new', 'extract', '42704 extract "it''s new" does not exist'),
              ('sales', 'validate', '42704 suite "sales" does not exist')) AS c(action, kind, failure);
 RESET ROLE;
 SELECT is(pg_temp.failure($$SELECT etl.add_step('theirs', 'a', 'by_id', 'refresh')$$),
           '42501 pipeline "theirs" belongs to role "etl_tap_kinds"', 'not even for a superuser');
+UPDATE etl.extract SET owner = 'etl_tap_kinds';
+SELECT is(pg_temp.failure($$SELECT etl.add_step('p', 'a', 'it''s new', 'extract')$$),
+          '42501 extract "it''s new" belongs to role "etl_tap_kinds"', 'nor what is of another role''s extract');
+UPDATE etl.extract SET owner = current_user;
 SELECT etl.drop_pipeline('theirs') \g /dev/null
 DROP ROLE etl_tap_kinds;
 
@@ -217,5 +237,31 @@ SELECT is((SELECT sum(n) FROM by_id), 90::numeric, 'the rollup');
 SELECT is((SELECT DISTINCT as_of FROM spending), '2025-04-20 00:00+00', 'features as of the logical time');
 SELECT is((SELECT min(at) FROM sale), '2025-03-21 00:00+00', 'retention as of it, too');
 SELECT is((SELECT attempt FROM etl.step_run WHERE step = 'strict'), 1, 'a gate is not tried again');
+
+-- A step that extracts. The second page is refused once, which is an error of class 08: the step is tried again, and goes
+-- on with that page.
+SELECT etl.create_pipeline('fetches'), etl.add_step('fetches', 'fetch', 'it''s new', 'extract', backoff => '10 ms'),
+       etl.add_step('fetches', 'count', 'SELECT sale_id FROM fetched', depends_on => '{fetch}') \g /dev/null
+CREATE FUNCTION pg_temp.run(arguments text) RETURNS text LANGUAGE sql AS $$
+    SELECT dblink_exec(format('dbname=%s host=%s', current_database(), current_setting('unix_socket_directories')),
+                       format('CALL etl.run_pipeline(''fetches'', %s)', arguments))
+$$;
+SELECT pg_temp.run('dry_run => true');
+SELECT is((SELECT count(*) FROM fetched) + (SELECT count(*) FROM etl.run WHERE kind = 'extract'), 0::bigint,
+          'a dry run fetches nothing');
+SELECT pg_temp.run('''2025-05-01 00:00+00''');
+SELECT results_eq($$SELECT step, attempt, status FROM etl.step_run AS s JOIN etl.pipeline_run USING (run_id)
+                    WHERE logical_time = '2025-05-01 00:00+00' ORDER BY position$$,
+                  $$VALUES ('fetch', 2, 'succeeded'), ('count', 1, 'succeeded')$$,
+                  'a step that extracts is tried again where a server refuses');
+SELECT is(count(*), 250::bigint, 'and loads each record once') FROM fetched;
+SELECT results_eq($$SELECT status, left(detail ->> 'sqlstate', 2), detail -> 'pages' FROM etl.runs WHERE kind = 'extract'
+                    ORDER BY run_id$$,
+                  $$VALUES ('failed', '08', '1'::jsonb), ('succeeded', NULL, '2')$$, 'in two runs of the extract');
+SELECT etl.alter_extract('it''s new', query => '{"n": 250, "size": 100}', max_pages => 2) \g /dev/null
+SELECT is(pg_temp.failure($$SELECT pg_temp.run('''2025-05-02 00:00+00''')$$), '53400 pipeline "fetches" failed at step "fetch"',
+          'what is more than a limit allows');
+SELECT is(attempt, 1, 'is not tried again') FROM etl.step_run AS s JOIN etl.pipeline_run USING (run_id)
+WHERE logical_time = '2025-05-02 00:00+00' AND step = 'fetch';
 
 SELECT * FROM finish();

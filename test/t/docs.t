@@ -9,10 +9,19 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use Cwd qw(abs_path);
+use File::Temp qw(tempdir);
 use Test::More;
 
 my $top = abs_path(dirname($0) . '/../..');
 chdir $top or die "$top: $!";
+
+# Pages that ask an API find it where PG_ETL_API says. test/run.sh has one; run alone, the test has its own, which ends
+# with it.
+my $api = tempdir(CLEANUP => 1);
+if (!$ENV{PG_ETL_API}) {
+    chomp(my @found = qx{bash -c '. test/api.sh && api_launch "$api" --parent $$ && . "$api/api.env" && env'});
+    /^(PG_ETL_API\w*)=(.*)/ and $ENV{$1} = $2 for @found;
+}
 
 sub block {
     my ($line, $sql) = @_;
@@ -60,6 +69,7 @@ sub outputs {
     close $out;
     my $printed = qx{bash -c '. test/cluster.sh && cluster_env "$dir" && PGDATABASE=docs stdbuf -oL psql -X < "$file" 2>&1'};
     unlink $file;
+    $printed =~ s{\Q$ENV{PG_ETL_API}\E}{http://127.0.0.1:8080}g; # in the documentation it is there
     return split /^\Q$mark\E\n/m, $printed;
 }
 

@@ -37,11 +37,18 @@ q -d before -c "CALL etl.run_pipeline('nightly', '2026-01-01 00:00:00+00')" > "$
 q -d before -c 'CREATE TABLE visits (at date) PARTITION BY RANGE (at)' \
     -c "SELECT etl.add_partition_policy('visits', '1 month', 1)" > "$dir/partitions.out"
 q -d before -c "SELECT etl.first_seen('a', '2025-01-01', '1 day', 'clicks')" > "$dir/seen.out"
+server="CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com')"
+q -d before -c "$server" -c 'CREATE TABLE seen_visits (at date PRIMARY KEY)' \
+    -c "SELECT etl.create_extract('visits', 'api', '/visits', 'seen_visits', key_columns => '{at}')" \
+    -c "SELECT etl.create_extract('a visit', 'api', '/visits/{at}', parent => 'visits')" \
+    -c "SELECT etl.create_ingest('clicks', 'visits')" \
+    -c "SELECT etl.create_table_extract('copied', 'visits', 'seen_visits', method => 'full')" > "$dir/extracts.out"
 
 # All that a user has configured, and what has happened so far.
 configuration() {
     q -d "$1" <<'SQL'
 SELECT s FROM etl.suites AS s ORDER BY 1;
+SELECT e FROM etl.extracts AS e ORDER BY e.extract;
 SELECT e FROM etl.expectations AS e ORDER BY 1;
 SELECT p FROM etl.policies AS p ORDER BY p.policy;
 SELECT p FROM etl.partition_policies AS p ORDER BY p.policy;
@@ -69,7 +76,8 @@ is "$(configuration after)" "$(cat "$dir/configuration")" \
 q -d before -c 'SELECT etl.export_config()' > "$dir/config.json"
 is "$(q -d after -c 'SELECT etl.export_config()')" "$(cat "$dir/config.json")" 'so does the exported configuration say'
 createdb made
-q -d made -c 'CREATE EXTENSION pg_etl' -c 'CREATE TABLE visits (at date) PARTITION BY RANGE (at)' > "$dir/made.out"
+q -d made -c 'CREATE EXTENSION pg_etl' -c "$server" -c 'CREATE TABLE visits (at date) PARTITION BY RANGE (at)' \
+    -c 'CREATE TABLE seen_visits (at date PRIMARY KEY)' > "$dir/made.out"
 q -d made -f "$top/docs/examples/ticketing/schema.sql" >> "$dir/made.out"
 q -d before -c "SELECT pg_get_functiondef(p.oid) || ';' FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace" |
     q -d made

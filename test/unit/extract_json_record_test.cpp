@@ -189,9 +189,9 @@ TEST(json_record, refuses_what_is_not_json)
 TEST(json_record, says_where_it_goes_wrong)
 {
     EXPECT_EQ(complaint("{\"a\": tru}"),
-              "22P02 At byte 7: a value is neither an object, array, string, number, true, false nor null.");
-    EXPECT_EQ(complaint("[1] [2]"), "22P02 At byte 5: the record goes on behind its end.");
-    EXPECT_EQ(complaint(""), "22P02 At byte 1: it is empty.");
+              "22P02 at byte 7: a value is neither an object, array, string, number, true, false nor null");
+    EXPECT_EQ(complaint("[1] [2]"), "22P02 at byte 5: the record goes on behind its end");
+    EXPECT_EQ(complaint(""), "22P02 at byte 1: it is empty");
 }
 
 TEST(json_record, nests_up_to_a_limit)

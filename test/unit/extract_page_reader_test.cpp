@@ -64,12 +64,13 @@ TEST(page_reader, follows_paths)
     EXPECT_EQ(read(body, "$[1][*]").envelope.dump(), R"([{"page":1,"pages":9},2])");
     EXPECT_EQ(read(R"({"a/b":{"~c":[1]}})", "/a~1b/~0c").records.size(), 1U);
     EXPECT_EQ(read(R"({"a b":{"c":[1,[2]]}})", "$['a b'].c").records[1], "[2]");
-    EXPECT_EQ(read(R"({"one":{"a":1}})", "/one").records[0], R"({"a":1})");
+    EXPECT_EQ(failure(R"({"one":{"a":1}})", "/one"),
+              "08P01 it has a value of type object at \"/one\", where the array of the records should be");
     EXPECT_EQ(read(R"({"a":1})", "").records[0], R"({"a":1})");
     EXPECT_EQ(failure(R"({"data":{"x":[]}})", "/data/items"),
               "08P01 it has nothing at \"/data/items\", where the array of the records should be");
     EXPECT_EQ(failure(R"({"data":"none"})", "/data"),
-              "08P01 it has a string at \"/data\", where the array of the records should be");
+              "08P01 it has a value of type string at \"/data\", where the array of the records should be");
     EXPECT_EQ(failure(R"({"data":null})", "/data"),
               "08P01 it has null at \"/data\", where the array of the records should be");
     EXPECT_TRUE(read(R"({"data":null})", "/data", true).records.empty());

@@ -1,0 +1,476 @@
+-- etl.ingest: records that applications and webhooks bring, one or many in a call.
+--
+-- A call is one statement and one transaction. Each record is mapped, judged by a suite where there is one, and written
+-- once by its key; what cannot be loaded is kept as a dead letter, and every record gets a verdict. All records are
+-- written by one command; where a constraint or a trigger refuses that, the halves are tried, down to the record.
+
+CREATE TABLE etl.ingestion (
+    ingestion_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source text NOT NULL,
+    received integer NOT NULL,
+    accepted integer NOT NULL,
+    duplicates integer NOT NULL,
+    rejected integer NOT NULL CHECK (accepted + duplicates + rejected = received),
+    ingested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    owner name NOT NULL DEFAULT current_user
+);
+COMMENT ON TABLE etl.ingestion IS
+    'Calls of etl.ingest and what became of their records; a role sees its own. Read them in etl.ingestions.';
+COMMENT ON SEQUENCE etl.ingestion_ingestion_id_seq IS 'Numbers of ingestions.';
+ALTER TABLE etl.ingestion ENABLE ROW LEVEL SECURITY;
+CREATE POLICY ingestion_owner ON etl.ingestion USING (owner = current_user);
+GRANT SELECT, INSERT, DELETE ON etl.ingestion TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.ingestion', '');
+GRANT SELECT ON SEQUENCE etl.ingestion_ingestion_id_seq TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('etl.ingestion_ingestion_id_seq', '');
+
+CREATE VIEW etl.ingestions WITH (security_invoker = true) AS
+SELECT i.ingestion_id, i.source, i.received, i.accepted, i.duplicates, i.rejected, i.ingested_at, i.owner
+FROM etl.ingestion AS i;
+COMMENT ON VIEW etl.ingestions IS
+    'One row for each call of etl.ingest: how many records it brought (received), and how many of them were written '
+    '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with the '
+    'origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
+GRANT SELECT ON etl.ingestions TO PUBLIC;
+
+CREATE TYPE etl._ingest_verdict AS (
+    ordinal integer, verdict text, column_name name, reason text, sqlstate text
+);
+COMMENT ON TYPE etl._ingest_verdict IS
+    'What became of a record: inserted, updated, duplicate, or rejected with the reason.';
+
+-- Definitions ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._check_ingest(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target CONSTANT regclass := definition.target::regclass;
+    suite CONSTANT text := definition.source ->> 'suite';
+    unmapped text;
+BEGIN
+    PERFORM etl._require_one_of(definition.write_mode, '{append,upsert}', 'write_mode'),
+            etl._require_table(target, CASE definition.write_mode WHEN 'append' THEN '{INSERT}'
+                                                                  ELSE '{SELECT,INSERT,UPDATE}' END::text[]),
+            etl._check_mapping(target, definition.mapping),
+            etl._require_extract_keys(definition);
+    SELECT string_agg(quote_ident(k), ', ') INTO unmapped FROM unnest(definition.key_columns) AS k
+    WHERE k NOT IN (SELECT m.name FROM etl._mapped_columns(target, definition.mapping) AS m);
+    IF unmapped IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('the mapping has no rule for key column %s', unmapped),
+            HINT = 'Records are told apart by their keys. Add the rule.';
+    END IF;
+    IF suite IS NOT NULL THEN
+        PERFORM etl._enforceable(target, suite, etl._suite_document(suite), 'info', NULL);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._check_ingest(etl.extract) IS
+    'Checks what a source of etl.ingest says: its table, mapping, key, write mode and suite.';
+
+CREATE FUNCTION etl.create_ingest(
+    source text,
+    target regclass,
+    mapping jsonb DEFAULT NULL,
+    key_columns name[] DEFAULT NULL,
+    write_mode text DEFAULT NULL,
+    suite text DEFAULT NULL,
+    on_bad_row text DEFAULT 'dead_letter',
+    description text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false
+)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted etl.extract;
+BEGIN
+    wanted.name := source;
+    wanted.kind := 'ingest';
+    wanted.source := jsonb_strip_nulls(jsonb_build_object('suite', suite));
+    wanted.target := etl._relation_name(target);
+    wanted.mapping := mapping;
+    wanted.key_columns := key_columns;
+    wanted.write_mode := coalesce(write_mode, CASE WHEN key_columns IS NULL THEN 'append' ELSE 'upsert' END);
+    wanted.on_bad_row := on_bad_row;
+    wanted.new_fields := 'ignore';
+    wanted.keep_raw := false;
+    wanted.description := description;
+    IF target IS NULL THEN
+        PERFORM etl._require_table(target, '{}');
+    END IF;
+    PERFORM etl._check_ingest(wanted);
+    PERFORM etl._store_extract(wanted, if_not_exists);
+END
+$$;
+COMMENT ON FUNCTION etl.create_ingest(text, regclass, jsonb, name[], text, text, text, text, boolean) IS
+$$Defines a source for etl.ingest: which records go into which table.
+source: its name, 1 to 63 bytes, among those of extracts. target: the table. mapping: an object with a rule for each
+column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a
+row; it needs a unique index. Without a key every record is a new row.
+write_mode: append leaves rows alone that are there; upsert (the default with a key) changes them where the record
+differs. suite: a stored suite; a record whose row breaks a row-level expectation of it is rejected. on_bad_row: what
+cannot be loaded goes to etl.dead_letters (dead_letter), fails the call (error) or is only told (skip).
+etl.alter_extract changes a source, etl.drop_extract drops it.
+Errors: 42710 name taken, 42501 missing privilege, 22023 an argument that cannot be, 42703 no such column, 42P10 no
+unique index on the key, 42704 no such suite, 42804 an expectation that does not fit its column.$$;
+
+CREATE FUNCTION etl._ingest_source(name text)
+RETURNS etl.extract
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored CONSTANT etl.extract := etl._extract(name);
+BEGIN
+    IF stored.kind <> 'ingest' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is of kind %s and fetches its records itself', name, stored.kind),
+            HINT = format('CALL etl.run_extract(%L); or make a source with etl.create_ingest(…).', name);
+    ELSIF stored.paused_at IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('source "%s" is paused', name),
+            HINT = format('SELECT etl.resume_extract(%L);', name);
+    END IF;
+    RETURN stored;
+END
+$$;
+COMMENT ON FUNCTION etl._ingest_source(text) IS
+    'The current role''s source of that name: 42704 no such one, 42501 another role''s, 42809 an extract, 55000 paused.';
+
+-- The command ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._ingest_conflict(definition etl.extract, columns name[], held text)
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(' ON CONFLICT (%s) ', etl._column_list(definition.key_columns)) || CASE
+        WHEN definition.write_mode = 'append' OR settable = '{}' THEN 'DO NOTHING'
+        ELSE format('DO UPDATE SET %s WHERE record_image_ne(ROW(%s), ROW(%s))%s',
+                    (SELECT string_agg(format('%1$I = excluded.%1$I', c), ', ') FROM unnest(settable) AS c),
+                    etl._columns_of(settable, 't'), etl._columns_of(settable, 'excluded'),
+                    ' AND NOT ' || held)
+        END
+    FROM (SELECT ARRAY(SELECT c FROM unnest(columns) AS c WHERE c <> ALL (definition.key_columns))) AS s(settable)
+    WHERE definition.key_columns IS NOT NULL
+$$;
+COMMENT ON FUNCTION etl._ingest_conflict(etl.extract, name[], text) IS
+    'What becomes of a record whose key is in the table already; NULL where there is no key. held: the condition that a '
+    'legal hold stands on the row (alias t), or NULL.';
+
+CREATE FUNCTION etl._ingest_broken(definition etl.extract, columns name[], alias text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN definition.source ? 'suite'
+        THEN format('(SELECT etl.violations(%L, r) FROM (SELECT %s) AS r)', definition.source ->> 'suite', (
+            SELECT string_agg(CASE WHEN a.attname = ANY (columns) THEN format('%s.%I', alias, a.attname)
+                                   ELSE format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), a.attname) END,
+                              ', ' ORDER BY a.attnum)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = definition.target::regclass AND a.attnum > 0 AND NOT a.attisdropped))
+        ELSE $sql$'{}'::text[]$sql$ END
+$$;
+COMMENT ON FUNCTION etl._ingest_broken(etl.extract, name[], text) IS
+    'Expression for the expectations of the source''s suite that a row breaks. Columns without a rule are NULL there.';
+
+CREATE FUNCTION etl._ingest_verdict_of(definition etl.extract, written name)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The command does not see what it has written itself.
+    SELECT CASE
+        WHEN definition.key_columns IS NULL
+            THEN $sql$WHEN (SELECT count(*) FROM written) <> (SELECT count(*) FROM good) THEN 'held back'
+                      ELSE 'inserted'$sql$
+        WHEN definition.write_mode = 'append'
+            THEN format($sql$WHEN w.%I THEN 'inserted' ELSE 'duplicate'$sql$, written)
+        ELSE format($sql$WHEN w.%1$I AND EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'updated'
+                         WHEN w.%1$I THEN 'inserted' ELSE 'duplicate'$sql$,
+                    written, definition.target,
+                    etl._same_key(etl._key_index(definition.target::regclass, definition.key_columns), 't', 'g'))
+        END
+$$;
+COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name) IS
+    'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command has '
+    'written (alias w).';
+
+CREATE FUNCTION etl._ingest_command(definition etl.extract, held text)
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- catalog queries, which take a fraction of what compiling them would
+AS $$
+    SELECT format($query$
+        WITH judged AS MATERIALIZED (
+            SELECT m.*, %1$s AS %2$I
+            FROM etl._map_records($1, %3$L::regclass, %4$L, $2, $3) AS m(%5$I integer, %6$I jsonb, %7$s)
+        ), good AS MATERIALIZED (
+            SELECT j.*, %8$s AS %9$I FROM judged AS j WHERE j.%2$I = '{}' AND NOT (%10$s)
+        ), written AS (
+            INSERT INTO %3$s AS t (%11$s) SELECT %11$s FROM good WHERE %9$I = 1 ORDER BY %12$s%13$s
+            RETURNING %14$strue AS %6$I
+        )
+        SELECT array_agg(ROW(j.%5$I, v.verdict,
+            CASE WHEN v.verdict = 'rejected' AND j.%2$I = '{}' THEN %15$L END,
+            CASE WHEN v.verdict <> 'rejected' THEN NULL WHEN j.%2$I = '{}' THEN 'a key column is NULL'
+                 ELSE 'the row breaks ' || array_to_string(j.%2$I, ', ') END,
+            CASE WHEN v.verdict = 'rejected' THEN CASE j.%2$I WHEN '{}' THEN '23502' ELSE '23514' END END
+            )::etl._ingest_verdict)
+        FROM judged AS j
+        LEFT JOIN good AS g ON g.%5$I = j.%5$I
+        %16$s
+        CROSS JOIN LATERAL (SELECT CASE WHEN g.%5$I IS NULL THEN 'rejected' %17$s END) AS v(verdict)
+        $query$,
+        etl._ingest_broken(definition, c.names, 'm'),                                                -- 1
+        n.broken,                                                                                    -- 2
+        definition.target,                                                                           -- 3
+        definition.mapping,                                                                          -- 4
+        n.ordinal,                                                                                   -- 5
+        n.written,                                                                                   -- 6
+        c.list,                                                                                      -- 7
+        CASE WHEN keys IS NULL THEN '1'
+             ELSE format('row_number() OVER (PARTITION BY %s ORDER BY %I %s)', keys, n.ordinal,
+                         CASE definition.write_mode WHEN 'append' THEN 'ASC' ELSE 'DESC' END) END,   -- 8
+        n.nth,                                                                                       -- 9
+        coalesce((SELECT string_agg(format('j.%I IS NOT DISTINCT FROM NULL', k), ' OR ')
+                  FROM unnest(definition.key_columns) AS k), 'false'),                               -- 10
+        etl._column_list(c.names),                                                                   -- 11
+        coalesce(keys, quote_ident(n.ordinal)),                                                      -- 12
+        etl._ingest_conflict(definition, c.names, held),                                             -- 13
+        etl._columns_of(definition.key_columns, 't') || ', ',                                        -- 14
+        CASE cardinality(definition.key_columns) WHEN 1 THEN definition.key_columns[1] END,          -- 15
+        CASE WHEN keys IS NOT NULL
+             THEN format('LEFT JOIN written AS w ON g.%I = 1 AND %s', n.nth, etl._same_key(
+                 etl._key_index(definition.target::regclass, definition.key_columns), 'w', 'g')) END, -- 16
+        etl._ingest_verdict_of(definition, n.written))                                               -- 17
+    FROM (
+        SELECT array_agg(m.name ORDER BY m.number),
+               string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.number)
+        FROM etl._mapped_columns(definition.target::regclass, definition.mapping)
+            WITH ORDINALITY AS m(name, type, expression, number)
+    ) AS c(names, list)
+    CROSS JOIN etl._column_list(definition.key_columns) AS keys
+    CROSS JOIN (
+        SELECT etl._free_name(t, 'broken'), etl._free_name(t, 'ordinal'), etl._free_name(t, 'written'),
+               etl._free_name(t, 'nth')
+        FROM CAST(definition.target AS regclass) AS t
+    ) AS n(broken, ordinal, written, nth)
+$$;
+COMMENT ON FUNCTION etl._ingest_command(etl.extract, text) IS
+    'The command that writes the records $1 with the ordinals $2 to $3 and returns an array of verdicts.';
+
+CREATE FUNCTION etl._ingest_change(
+    definition etl.extract, target regclass, records text[], first integer, last integer, held text)
+RETURNS etl._ingest_verdict[]
+LANGUAGE C VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_ingest_change';
+COMMENT ON FUNCTION etl._ingest_change(etl.extract, regclass, text[], integer, integer, text) IS
+    'Writes the records with these ordinals and returns their verdicts. The session keeps the plan of the command until '
+    'the source, its table or the holds on it change.';
+
+-- A call --------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._ingest_range(
+    definition etl.extract, target regclass, records text[], first integer, last integer, held text)
+RETURNS SETOF etl._ingest_verdict
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    middle CONSTANT integer := (first + last) / 2;
+    verdicts etl._ingest_verdict[];
+    state text;
+    message text;
+    refused name;
+BEGIN
+    BEGIN
+        verdicts := etl._ingest_change(definition, target, records, first, last, held);
+        IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'raise_exception',
+                MESSAGE = 'a trigger or a rule of the table held the row back';
+        END IF;
+        RETURN QUERY SELECT v.* FROM unnest(verdicts) AS v;
+        RETURN;
+    EXCEPTION
+        WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
+            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
+    END;
+    IF first < last THEN
+        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held) AS v;
+        RETURN QUERY
+            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held) AS v;
+    ELSE
+        RETURN QUERY SELECT first, 'rejected', nullif(refused, ''), message, state;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text) IS
+    'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused.';
+
+CREATE FUNCTION etl._ingest_records(definition etl.extract, records text[])
+RETURNS SETOF etl._ingest_verdict
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target CONSTANT regclass := definition.target::regclass;
+    held text;
+BEGIN
+    IF cardinality(records) = 0 THEN
+        RETURN;
+    END IF;
+    SET CONSTRAINTS ALL IMMEDIATE; -- so that a record is refused here and not at the commit
+    IF definition.write_mode = 'upsert' THEN
+        PERFORM etl._lock_holds();
+        held := etl._held_condition(target, 't');
+    END IF;
+    RETURN QUERY
+        SELECT r.ordinal, 'rejected', r.column_name, r.reason, r.sqlstate
+        FROM etl._record_rejects(records, target, definition.mapping) AS r;
+    RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v;
+END
+$$;
+COMMENT ON FUNCTION etl._ingest_records(etl.extract, text[]) IS 'Writes records, and says of each what became of it.';
+
+CREATE FUNCTION etl._ingest(
+    source text, records text[], OUT ingestion_id bigint, OUT accepted integer, OUT duplicates integer,
+    OUT rejected integer, OUT verdicts jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    definition CONSTANT etl.extract := etl._ingest_source(source);
+    made etl._ingest_verdict[];
+BEGIN
+    IF records IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'no records were given',
+            HINT = 'Give a record as jsonb, an array of them, or a JSON text.';
+    END IF;
+    PERFORM etl._require_writable();
+    made := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
+    SELECT count(*) FILTER (WHERE v.verdict IN ('inserted', 'updated')), count(*) FILTER (WHERE v.verdict = 'duplicate'),
+           count(*) FILTER (WHERE v.verdict = 'rejected'),
+           coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+               'record', v.ordinal, 'verdict', v.verdict, 'column', v.column_name, 'reason', v.reason,
+               'sqlstate', v.sqlstate)) ORDER BY v.ordinal), '[]')
+    INTO accepted, duplicates, rejected, verdicts
+    FROM unnest(made) AS v;
+    INSERT INTO etl.ingestion AS i (source, received, accepted, duplicates, rejected)
+    VALUES (_ingest.source, cardinality(records), _ingest.accepted, _ingest.duplicates, _ingest.rejected)
+    RETURNING i.ingestion_id INTO ingestion_id;
+    IF rejected > 0 THEN
+        PERFORM etl._reject(ROW(definition, NULL, format('ingestion %s', ingestion_id), NULL, NULL, NULL, NULL)
+                                ::etl._page_load,
+                            v.ordinal, v.column_name, v.reason, v.sqlstate, records[v.ordinal])
+        FROM unnest(made) AS v WHERE v.verdict = 'rejected' ORDER BY v.ordinal;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._ingest(text, text[]) IS 'etl.ingest of records as JSON texts.';
+
+CREATE FUNCTION etl.ingest(
+    source text, records jsonb[], OUT ingestion_id bigint, OUT accepted integer, OUT duplicates integer,
+    OUT rejected integer, OUT verdicts jsonb)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.* FROM etl._ingest(source, records::text[]) AS i
+$$;
+COMMENT ON FUNCTION etl.ingest(text, jsonb[]) IS
+$$Takes records into the table of a source, in one transaction, each once by its key.
+source: as etl.create_ingest has defined it. records: the records, one JSON object each.
+Returns a number for the call (ingestion_id, a row of etl.ingestions), how many records were accepted (written),
+duplicates (there already, or again in the call: of these the first counts, with write_mode upsert the last) and
+rejected, and verdicts: an object for each record, with record (its place from 1), verdict (inserted, updated, duplicate,
+rejected) and for what was rejected reason, column and sqlstate. Rejected records are kept in etl.dead_letters unless
+the source says otherwise; etl.replay_dead_letters tries them again.
+Deferred constraints of the transaction are checked at once from then on.
+Errors: 42704 no such source, 42501 another role's or a missing privilege, 55000 it is paused, 22004 no records, and
+with on_bad_row error the first record that cannot be loaded.$$;
+
+CREATE FUNCTION etl.ingest(
+    source text, record jsonb, OUT ingestion_id bigint, OUT accepted integer, OUT duplicates integer,
+    OUT rejected integer, OUT verdicts jsonb)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.*
+    FROM etl._ingest(source, CASE WHEN jsonb_typeof(record) = 'array'
+                                  THEN ARRAY(SELECT e::text FROM jsonb_array_elements(record) WITH ORDINALITY AS a(e, n)
+                                             ORDER BY n)
+                                  WHEN record IS NOT NULL THEN ARRAY[record::text] END) AS i
+$$;
+COMMENT ON FUNCTION etl.ingest(text, jsonb) IS
+    'etl.ingest of one record, or of the records in a JSON array.';
+
+CREATE FUNCTION etl._records_in(content text)
+RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF json_typeof(content::json) = 'array' THEN
+        RETURN ARRAY(SELECT e::text FROM json_array_elements(content::json) WITH ORDINALITY AS a(e, n) ORDER BY n);
+    END IF;
+    RETURN ARRAY[content];
+EXCEPTION
+    WHEN data_exception OR statement_too_complex THEN
+        RETURN ARRAY[content]; -- no JSON: a record that is rejected
+END
+$$;
+COMMENT ON FUNCTION etl._records_in(text) IS
+    'The records of a JSON text as they stand there: the elements of an array, or the text itself.';
+
+CREATE FUNCTION etl.ingest(
+    source text, content text, OUT ingestion_id bigint, OUT accepted integer, OUT duplicates integer,
+    OUT rejected integer, OUT verdicts jsonb)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.* FROM etl._ingest(source, CASE WHEN content IS NOT NULL THEN etl._records_in(content) END) AS i
+$$;
+COMMENT ON FUNCTION etl.ingest(text, text) IS
+    'etl.ingest of a JSON text: one record, or the records in an array, as they stand there. Numbers keep their digits; a '
+    'text that is not JSON is one record that is rejected, and kept.';
+
+-- Dead letters --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION etl._replay_ingest(definition etl.extract, letters bigint[], records text[])
+RETURNS etl._page_counts
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made CONSTANT etl._ingest_verdict[] := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
+    counts etl._page_counts;
+BEGIN
+    UPDATE etl.dead_letter AS d
+    SET attempts = d.attempts + 1, column_name = v.column_name, reason = v.reason, sqlstate = v.sqlstate
+    FROM unnest(made) AS v
+    WHERE v.verdict = 'rejected' AND d.dead_letter_id = letters[v.ordinal];
+    DELETE FROM etl.dead_letter AS d USING unnest(made) AS v
+    WHERE v.verdict <> 'rejected' AND d.dead_letter_id = letters[v.ordinal];
+    SELECT count(*), count(*) FILTER (WHERE v.verdict = 'inserted'), count(*) FILTER (WHERE v.verdict = 'updated'),
+           count(*) FILTER (WHERE v.verdict = 'duplicate'), 0, count(*) FILTER (WHERE v.verdict = 'rejected')
+    INTO counts
+    FROM unnest(made) AS v;
+    RETURN counts;
+END
+$$;
+COMMENT ON FUNCTION etl._replay_ingest(etl.extract, bigint[], text[]) IS
+    'Takes the records of dead letters in again, and deletes those letters that could be loaded.';
