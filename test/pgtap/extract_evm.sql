@@ -164,6 +164,7 @@ SELECT throws_ok($$SELECT etl.reset_evm_extract('moved')$$, '42704', 'extract "m
     'nor sets them back');
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER node TO evm_reader;
+GRANT EXECUTE ON FUNCTION etl.fetch TO evm_reader;
 SET ROLE evm_reader;
 SELECT pg_temp.make('theirs', ', on_bad_row => ''skip''');
 CALL etl.run_extract('theirs');
