@@ -104,19 +104,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored CONSTANT etl.extract := etl._extract(name);
+    stored etl.extract := etl._extract(name);
     newest CONSTANT bigint := (SELECT max(d.dead_letter_id) FROM etl.dead_letter AS d WHERE d.owner = current_user);
     batch record;
     total etl._page_counts := (0, 0, 0, 0, 0, 0);
     last bigint := 0;
 BEGIN
     PERFORM etl._require_writable();
-    IF stored.write_mode IN ('replace', 'delete_insert') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'feature_not_supported',
-            MESSAGE = format('extract "%s" replaces rows, and its dead letters cannot be loaded one by one', name),
-            HINT = format('CALL etl.run_extract(%L); loads everything anew.', name);
-    ELSIF to_regclass(stored.target) IS NULL THEN
+    IF to_regclass(stored.target) IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table',
             MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
@@ -124,6 +119,9 @@ BEGIN
     END IF;
     IF stored.kind = 'evm' THEN
         total := etl._evm_replay(stored);
+    ELSIF stored.write_mode IN ('replace', 'delete_insert') THEN -- what was put in place lacks these
+        stored.write_mode := 'append';
+        stored.key_columns := NULL;
     END IF;
     WHILE stored.kind <> 'evm' LOOP
         batch := etl._replay_batch(stored, last, newest, 1000);
@@ -142,6 +140,7 @@ $$;
 COMMENT ON FUNCTION etl.replay_dead_letters(text) IS
 $$Tries the dead letters of an extract again, with its mapping and its table as they are now, in one transaction. Those
 that can be loaded are dead letters no more; the others stay, with the new reason and one attempt more.
+Those of an extract that replaces rows are added to what it has put in place.
 Returns what became of them: received is the sum of inserted, updated, unchanged (the row was there), ignored (a newer
 row is there) and dead.
-Errors: 42704 no such extract, 42501 another role's, 0A000 an extract that replaces rows, 42P01 its table is gone.$$;
+Errors: 42704 no such extract, 42501 another role's, 42P01 its table is gone.$$;

@@ -239,6 +239,7 @@ Errors: 42710 name taken, 42704 no such server or parent, 42501 missing privileg
 CREATE FUNCTION etl.alter_extract(
     name text,
     target regclass DEFAULT NULL,
+    server name DEFAULT NULL,
     path text DEFAULT NULL,
     records_path text DEFAULT NULL,
     paginate jsonb DEFAULT NULL,
@@ -246,11 +247,13 @@ CREATE FUNCTION etl.alter_extract(
     key_columns name[] DEFAULT NULL,
     "cursor" jsonb DEFAULT NULL,
     write_mode text DEFAULT NULL,
+    parent text DEFAULT NULL,
     on_bad_row text DEFAULT NULL,
     new_fields text DEFAULT NULL,
     keep_raw boolean DEFAULT NULL,
     query jsonb DEFAULT NULL,
     headers jsonb DEFAULT NULL,
+    method text DEFAULT NULL,
     body jsonb DEFAULT NULL,
     max_pages integer DEFAULT NULL,
     parallel integer DEFAULT NULL,
@@ -267,9 +270,9 @@ DECLARE
     given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
-        'schedule', btrim(schedule), 'description', description));
+        'parent', parent, 'schedule', btrim(schedule), 'description', description));
     of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
-        'path', path, 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
+        'server', server, 'path', path, 'method', upper(method), 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
 BEGIN
@@ -277,7 +280,7 @@ BEGIN
         PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
     END IF;
     PERFORM etl._require_reset(
-        reset, '{mapping,key_columns,cursor,query,headers,body,parallel,schedule,description}',
+        reset, '{mapping,key_columns,cursor,parent,query,headers,body,parallel,schedule,description}',
         ARRAY(SELECT jsonb_object_keys(given || of_source)));
     changed := jsonb_populate_record(stored, (to_jsonb(stored) || given) - reset
         || (SELECT coalesce(jsonb_object_agg(r, NULL), '{}') FROM unnest(reset) AS r)
@@ -294,8 +297,8 @@ BEGIN
     UPDATE etl.extract AS e
     SET source = changed.source, target = changed.target, mapping = changed.mapping, key_columns = changed.key_columns,
         "cursor" = changed."cursor", write_mode = changed.write_mode, on_bad_row = changed.on_bad_row,
-        new_fields = changed.new_fields, keep_raw = changed.keep_raw, schedule = changed.schedule,
-        description = changed.description
+        new_fields = changed.new_fields, keep_raw = changed.keep_raw, parent = changed.parent,
+        schedule = changed.schedule, description = changed.description
     WHERE e.extract_id = stored.extract_id;
     IF changed.schedule IS DISTINCT FROM stored.schedule THEN
         PERFORM etl._extract_schedule(changed);
@@ -303,10 +306,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.alter_extract(
-    text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
-    integer, text, text, text[]) IS
+    text, regclass, name, text, text, jsonb, jsonb, name[], jsonb, text, text, text, text, boolean, jsonb, jsonb, text,
+    jsonb, integer, integer, text, text, text[]) IS
 $$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
-of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
+of those to take away: mapping, key_columns, cursor, parent, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do
 not have, 55000 another target or write mode while rows wait in the staging table.$$;

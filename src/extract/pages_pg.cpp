@@ -38,10 +38,11 @@ struct open_pages {
     SubTransactionId within = GetCurrentSubTransactionId(); // none once a transaction has committed
 };
 
+// Left alone when the process ends: by then OpenSSL may have cleaned up what its connections need.
 std::map<int, std::unique_ptr<open_pages>>& handles()
 {
-    static std::map<int, std::unique_ptr<open_pages>> open;
-    return open;
+    static auto* const open = new std::map<int, std::unique_ptr<open_pages>>;
+    return *open;
 }
 
 void keep_all() noexcept

@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(66);
+SELECT plan(70);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -177,6 +177,19 @@ INSERT INTO replaced VALUES (999, (SELECT min(event_id) FROM replaced), 0), (998
 CALL etl.run_extract('replaced');
 SELECT is_empty('SELECT * FROM replaced WHERE sale_id = 999', 'delete_insert deletes what has a key that came'),
        is((SELECT count(*) FROM replaced), 41::bigint, 'and leaves the rest');
+CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, event_id int PRIMARY KEY, name text CHECK (name <> 'x'));
+INSERT INTO numbered (event_id, name) VALUES (100, 'old');
+SELECT etl.create_extract('numbered', 'api', '/events', 'numbered', query => '{"n": 5}', key_columns => '{event_id}',
+                          write_mode => 'replace');
+CALL etl.run_extract('numbered');
+SELECT is(count(*), 5::bigint, 'a table that numbers its rows is replaced as well') FROM numbered;
+SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": {"sql": "''x''"}}');
+SELECT throws_ok(pg_temp.call($$etl.run_extract('numbered')$$), '22000', NULL, 'but not by nothing, when there were records');
+SELECT is(count(*), 5::bigint, 'its rows stay') FROM numbered;
+SELECT etl.reset_cursor('numbered');
+TRUNCATE numbered;
+SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": "name"}');
+SELECT is(inserted, 5::bigint, 'dead letters of what is replaced are added') FROM etl.replay_dead_letters('numbered');
 SELECT is_empty($$SELECT FROM pg_class WHERE relname LIKE 'etl_stage%'$$, 'no staging table is left');
 
 -- Parents and children ----------------------------------------------------------------------------------------------------
