@@ -258,10 +258,10 @@ END
 $$;
 COMMENT ON FUNCTION etl.alter_evm_extract(
     text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
-$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is. The
-table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read again
-for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule, description
-and on_bad_row.
+$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is.
+The table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read
+again for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule,
+description and on_bad_row.
 Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
 42703 and 42P10 the table lacks columns or the unique index.$$;
 
@@ -298,7 +298,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._evm_replay_letter(etl.extract, etl.dead_letter) IS
-    'Tries a log again that could not be decoded: whether it was inserted (false: it was there), NULL it still cannot be.';
+    'Tries a log again that could not be decoded: whether it was inserted (false: it was there), NULL it still cannot '
+    'be decoded.';
 
 CREATE FUNCTION etl._evm_replay(job etl.extract)
 RETURNS etl._page_counts
