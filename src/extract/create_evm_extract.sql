@@ -342,7 +342,6 @@ AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._require_evm_extract(name);
     first bigint;
-    labels text[];
     condition text;
     held text;
     deleted bigint;
@@ -355,14 +354,11 @@ BEGIN
             HINT = 'Wait for it to end, or cancel the session that runs it.';
     END IF;
     first := greatest(coalesce(from_block, 0), (stored.source -> 'start_block')::bigint);
-    labels := ARRAY(SELECT DISTINCT e.event FROM etl.evm_events(etl._evm_declarations(stored.source)) AS e);
     PERFORM etl._lock_holds();
-    condition := 't.chain_id = $1 AND t.block_number >= $2 AND t.event = ANY ($3) '
-                 'AND (cardinality($4) = 0 OR t.address = ANY ($4))';
+    condition := format('t.block_number >= %s AND %s', first, etl._evm_own_rows(stored.source));
     held := etl._held_condition(stored.target::regclass, 't');
     deleted := etl._locked_command(
-        format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held),
-        (stored.source -> 'chain_id')::bigint, first, labels, etl._evm_addresses(stored.source));
+        format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held));
     DELETE FROM etl.evm_block AS b
     WHERE b.extract_id = stored.extract_id AND b.owner = current_user AND b.block_number >= first;
     UPDATE etl.extract_state AS s

@@ -142,7 +142,7 @@ SELECT is("cursor", '85', 'until it goes on') FROM etl.extracts WHERE extract = 
 SELECT etl.add_legal_hold('trial', 'moved', 'block_number >= 80', 'a test');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 SELECT throws_like(pg_temp.call('etl.run_extract(''moved'')'),
-                   '%a legal hold stands on rows of table "public.moved" whose blocks the chain has left',
+                   '%rows of table "public.moved" are under a legal hold and cannot be replaced',
                        'held rows stay');
 SELECT is((SELECT count(*) FROM moved AS m JOIN etl.evm_block AS b USING (block_number)
            JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> m.block_hash), 0::bigint,
