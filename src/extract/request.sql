@@ -50,7 +50,7 @@ COMMENT ON FUNCTION etl._fill_in(text, jsonb, boolean) IS
     'A text with {names} in it replaced by their values, which are encoded where it is a path (22023: nothing, . and .. '
     'cannot be a part of one).';
 
-CREATE FUNCTION etl._fill_in(document jsonb, "values" jsonb, is_body boolean)
+CREATE FUNCTION etl._fill_in_document(document jsonb, "values" jsonb, is_body boolean)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -60,15 +60,15 @@ AS $$
             THEN document
         WHEN jsonb_typeof(document) = 'string' THEN to_jsonb(etl._fill_in(document #>> '{}', "values", false))
         WHEN jsonb_typeof(document) = 'object' THEN (
-            SELECT coalesce(jsonb_object_agg(e.key, etl._fill_in(e.value, "values", is_body)), '{}')
+            SELECT coalesce(jsonb_object_agg(e.key, etl._fill_in_document(e.value, "values", is_body)), '{}')
             FROM jsonb_each(document) AS e)
         WHEN jsonb_typeof(document) = 'array' THEN (
-            SELECT coalesce(jsonb_agg(etl._fill_in(e.value, "values", is_body) ORDER BY e.n), '[]')
+            SELECT coalesce(jsonb_agg(etl._fill_in_document(e.value, "values", is_body) ORDER BY e.n), '[]')
             FROM jsonb_array_elements(document) WITH ORDINALITY AS e(value, n))
         ELSE document
     END
 $$;
-COMMENT ON FUNCTION etl._fill_in(jsonb, jsonb, boolean) IS
+COMMENT ON FUNCTION etl._fill_in_document(jsonb, jsonb, boolean) IS
     'A JSON document with {names} in its strings replaced by their values; of a body only strings that are nothing else, '
     'for a text of GraphQL has braces of its own.';
 
@@ -91,8 +91,8 @@ BEGIN
         END IF;
     END IF;
     RETURN etl._open_pages(
-        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in(query, given, false),
-        source -> 'headers', source ->> 'method', etl._fill_in(source -> 'body', given, true), source ->> 'records_path',
+        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in_document(query, given, false),
+        source -> 'headers', source ->> 'method', etl._fill_in_document(source -> 'body', given, true), source ->> 'records_path',
         source -> 'paginate', state."position", (source ->> 'max_pages')::integer, (source ->> 'parallel')::integer);
 END
 $$;

@@ -240,7 +240,7 @@ SELECT results_eq('SELECT event_id, count(*) FROM child GROUP BY 1 ORDER BY 1',
     $$SELECT g, ((7 * g) % 6)::bigint FROM generate_series(1, 12) AS g WHERE (7 * g) % 6 > 0 ORDER BY 1$$,
     'and the next run goes on with it');
 
-SELECT is(etl._fill_in('{"q": "{ sale {event_id} }", "v": ["{event_id}", "x{event_id}"]}', '{"event_id": 5}', true),
+SELECT is(etl._fill_in_document('{"q": "{ sale {event_id} }", "v": ["{event_id}", "x{event_id}"]}', '{"event_id": 5}', true),
           '{"q": "{ sale {event_id} }", "v": ["5", "x{event_id}"]}', 'in a body only whole strings are filled in');
 SELECT throws_ok($$SELECT etl._fill_in('/a/{b}/c', '{"b": ".."}', true)$$, '22023',
                  '''..'' cannot be a part of a path: {b} in "/a/{b}/c"', 'a value cannot lead elsewhere');
