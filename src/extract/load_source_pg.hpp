@@ -1,5 +1,5 @@
-// Where the content of a load comes from: a file below pg_etl.import_directory, or an argument; decompressed, and in the
-// server's encoding.
+// Where the content of a load comes from: a file below pg_etl.import_directory, or an argument; decompressed, and in
+// the server's encoding.
 #pragma once
 
 #include "core/compression.hpp"

@@ -22,8 +22,8 @@ class row_loader {
         std::int64_t rejected = 0;
     };
 
-    // All of them must outlive it. Rows are made for the table and go into it, or into another one that has its columns.
-    // `source` is what messages call the content. Needs an SPI session.
+    // All of them must outlive it. Rows are made for the table and go into it, or into another one that has its
+    // columns. `source` is what messages call the content. Needs an SPI session.
     row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source,
                names_fn names);
 
