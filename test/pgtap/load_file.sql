@@ -48,12 +48,12 @@ FROM unnest(ARRAY['', '||', E'\n', '"', 'é']) AS v;
 
 -- Compression ---------------------------------------------------------------------------------------------------------
 
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file"
-    && { seq 1 100000 | sed "s/.*/&,x/; 1i a,b" | gzip > part1.gz; }';
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file"
-    && seq 100001 100010 | sed "s/.*/&,y/" | gzip > part2.gz';
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && cat part1.gz part2.gz > both.csv.gz
-    && head -c 1000 part1.gz > cut.csv.gz';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" &&
+    { seq 1 100000 | sed "s/.*/&,x/; 1i a,b" | gzip > part1.gz; }';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" &&
+    seq 100001 100010 | sed "s/.*/&,y/" | gzip > part2.gz';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && cat part1.gz part2.gz > both.csv.gz &&
+    head -c 1000 part1.gz > cut.csv.gz';
 CREATE TABLE many (LIKE two);
 SELECT is(shown(etl.load_file('both.csv.gz', 'many')), 'loaded 100010=100010+0+0+0+0', 'gzip, in parts');
 SELECT is((SELECT sum(a) FROM many), 100010 * 100011::bigint / 2, 'is read whole');
@@ -78,8 +78,8 @@ SELECT results_eq($$SELECT content_hash, bytes, received FROM etl.batches WHERE 
 
 -- Places --------------------------------------------------------------------------------------------------------------
 
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && ln -s /etc/passwd link.csv && ln -s .. up
-    && ln -s deep side && mkfifo pipe.csv';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && ln -s /etc/passwd link.csv && ln -s .. up &&
+    ln -s deep side && mkfifo pipe.csv';
 SELECT throws_ok(format('SELECT etl.load_file(%L, ''two'', ''csv'')', v.path), v.sqlstate, NULL, v.path)
 FROM (VALUES
     ('/etc/passwd', '42501'), ('../load_load_file/data', '22023'), ('deep/../data', '22023'), ('./data', '22023'),
