@@ -26,7 +26,7 @@ struct record_fault {
     std::string column; // of the content or of the table; empty where it is a matter of the whole record
 };
 
-// A text of the content in UTF-8; throws where it is no text.
+// A name out of the content; throws where it is no text.
 using names_fn = std::string (*)(std::string_view text);
 
 class load_records {

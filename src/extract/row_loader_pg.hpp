@@ -43,12 +43,11 @@ class row_loader {
         std::string text;
     };
 
-    std::vector<int> attributes_in(Relation into) const;
+    std::vector<int> attributes_in(Relation table, Relation into) const;
     bool fill();
     void take_record();
     void keep_batch();
     bool convert(record_fault& fault);
-    bool is_text(std::string_view text) const;
     void check_text(record_fault& fault) const;
     void write();
     void write_and_isolate(int first, int last);

@@ -36,8 +36,8 @@ class bulk_insert {
     static bool suits(Relation table);
 
     // The table is open for writing. The rows give these attributes, by their numbers from 0; the others get their
-    // defaults. Refuses (42501) a role without the right to insert into them. The current memory context must outlive
-    // the object.
+    // defaults. Refuses (42501) a role without the right to insert into them, and (25006) a transaction that only
+    // reads. The current memory context must outlive the object.
     bulk_insert(Relation table, std::span<const int> given);
 
     // A row in a memory context, ready to be written; nullptr where the table refuses it.
