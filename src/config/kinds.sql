@@ -130,7 +130,7 @@ AS $$
         ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
         ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
-         'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
+         'name', false, '{"confirmations": null}', '{}', '{}', '{target,server,path}'),
         ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
          'source', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',

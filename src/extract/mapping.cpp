@@ -116,6 +116,7 @@ void read_defaults(std::string_view document, std::vector<column_rule>& rules)
 {
     path_tree tree;
     std::vector<int> nodes;
+    nodes.reserve(rules.size());
     for (const column_rule& rule : rules) {
         nodes.push_back(tree.add({rule.column, "default"}));
     }
@@ -215,18 +216,16 @@ record_mapper::record_mapper(const mapping& rules)
 
 std::span<const column_text> record_mapper::choose(std::span<const column_text> found)
 {
-    std::size_t at = 0;
-    for (const column_rule& rule : rules_->rules()) {
-        column_text& value = values_[at++];
-        value = rule.fallback();
+    const auto chosen = [found](const column_rule& rule) {
         for (const int slot : rule.slots) {
             const column_text& candidate = found[static_cast<std::size_t>(slot)];
             if (candidate.is_given()) {
-                value = candidate;
-                break;
+                return candidate;
             }
         }
-    }
+        return rule.fallback();
+    };
+    std::ranges::transform(rules_->rules(), values_.begin(), chosen);
     return values_;
 }
 

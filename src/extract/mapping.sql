@@ -1,8 +1,8 @@
 -- Mappings: what of a record goes into which column of a table.
 --
--- A mapping is a JSON object of columns and rules. A rule is a text of paths ("event_id|eventId|event.id"), or an object
--- with from, default, format, required and sql. Values are read by the input functions of their columns' types; what a
--- type refuses makes the record a reject, with the reason, and never anything else in the place of the value.
+-- A mapping is a JSON object of columns and rules. A rule is a text of paths ("event_id|eventId|event.id"), or an
+-- object with from, default, format, required and sql. Values are read by the input functions of their columns' types;
+-- what a type refuses makes the record a reject, with the reason, and never anything else in the place of the value.
 
 CREATE FUNCTION etl._check_mapping(target regclass, mapping jsonb)
 RETURNS void
@@ -30,10 +30,10 @@ LANGUAGE C VOLATILE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_map_records';
 COMMENT ON FUNCTION etl._map_records(text[], regclass, jsonb, integer, integer) IS
-    'The rows of a table that records (JSON texts) are by a mapping. The caller lists the columns: ordinal integer (from '
-    '1), record jsonb (always NULL), and those of etl._mapped_columns. Arguments: first, last: only records with these '
-    'ordinals and those between. The records are mapped once in a transaction, and a second call with the same ones '
-    'reads what came of it. Records that are no rows are in etl._page_rejects(0).';
+    'The rows of a table that records (JSON texts) are by a mapping. The caller lists the columns: ordinal integer '
+    '(from 1), record jsonb (always NULL), and those of etl._mapped_columns. Arguments: first, last: only records '
+    'with these ordinals and those between. The records are mapped once in a transaction, and a second call with the '
+    'same ones reads what came of it. Records that are no rows are in etl._page_rejects(0).';
 
 CREATE FUNCTION etl._map_page(
     handle integer, target regclass, mapping jsonb, first integer DEFAULT NULL, last integer DEFAULT NULL)
@@ -59,9 +59,9 @@ LANGUAGE C STRICT VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_page_rejects';
 COMMENT ON FUNCTION etl._page_rejects(integer) IS
-    'The records of the page that was mapped last under a handle that are no rows: the column that refuses (NULL where '
-    'it is no single one), the reason, the record and the SQLSTATE. Handle 0 is that of etl._map_records. 55000 where '
-    'nothing was mapped in the transaction.';
+    'The records of the page that was mapped last under a handle that are no rows: the column that refuses (NULL '
+    'where it is no single one), the reason, the record and the SQLSTATE. Handle 0 is that of etl._map_records. '
+    '55000 where nothing was mapped in the transaction.';
 
 CREATE FUNCTION etl._mapped_query(call text, target regclass, mapping jsonb)
 RETURNS text

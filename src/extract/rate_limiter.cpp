@@ -89,7 +89,7 @@ struct rate_limiter::table {
     slot slots[slot_count];
 };
 
-rate_limiter::rate_limiter(const std::string& file) : table_{nullptr}
+rate_limiter::rate_limiter(const std::string& file)
 {
     const open_file opened{file.c_str(), O_RDWR | O_CREAT};
     if (opened.descriptor() < 0) {

@@ -41,7 +41,7 @@ class rate_limiter {
 
     slot& slot_of(std::uint64_t key) noexcept;
 
-    table* table_;
+    table* table_ = nullptr;
 };
 
 } // namespace etl

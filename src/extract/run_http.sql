@@ -20,6 +20,7 @@ BEGIN
         state."position" := NULL;
         state.parent_key := NULL;
         state.seen := NULL;
+        state.detail := state.detail - 'complete';
         state.is_finished := false;
         IF etl._stage_name(definition) IS NOT NULL THEN
             PERFORM etl._make_stage(definition);
@@ -65,6 +66,28 @@ $$;
 COMMENT ON FUNCTION etl._note_page(bigint, etl._page_counts, jsonb) IS
     'Adds what became of the records of a page to the record of the run.';
 
+CREATE FUNCTION etl._require_staged(definition etl.extract, run bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    dead CONSTANT bigint := (SELECT (r.detail ->> 'dead')::bigint FROM etl.run AS r WHERE r.run_id = run);
+    is_empty CONSTANT boolean := etl._locked_value(
+        format('SELECT NOT EXISTS (SELECT FROM %s)', etl._stage_name(definition)), false);
+BEGIN
+    IF dead > 0 AND is_empty THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'data_exception',
+            MESSAGE = format('none of the records could be loaded, so table "%s" is not replaced', definition.target),
+            HINT = format('SELECT * FROM etl.dead_letters WHERE extract = %1$L; tells why; when the mapping is mended, '
+                          'CALL etl.run_extract(%1$L, restart => true); begins anew.', definition.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_staged(etl.extract, bigint) IS
+    'Refuses (22000) to put an empty staging table in the place of rows when there were records.';
+
 CREATE FUNCTION etl._finish_http(definition etl.extract, state etl.extract_state)
 RETURNS etl.extract_state
 LANGUAGE plpgsql VOLATILE
@@ -74,10 +97,12 @@ DECLARE
     put record;
 BEGIN
     IF etl._stage_name(definition) IS NOT NULL THEN
+        PERFORM etl._require_staged(definition, state.run_id);
         put := etl._put_stage(definition);
         UPDATE etl.run AS r
         SET rows = put.inserted,
-            detail = r.detail || jsonb_build_object('inserted', put.inserted, 'deleted', put.deleted)
+            detail = r.detail || jsonb_build_object('inserted', put.inserted, 'deleted', put.deleted, 'ignored',
+                                                    (r.detail ->> 'ignored')::bigint + put.ignored)
         WHERE r.run_id = state.run_id;
     END IF;
     IF definition."cursor" IS NOT NULL THEN
@@ -86,6 +111,7 @@ BEGIN
     state.seen := NULL;
     state."position" := NULL;
     state.parent_key := NULL;
+    state.detail := state.detail - 'complete';
     state.is_finished := true;
     RETURN state;
 END
@@ -119,15 +145,40 @@ $$;
 COMMENT ON FUNCTION etl._page_load(etl.extract, bigint, integer, text) IS
     'The page of a handle, to be loaded by an extract. 42703, 42P10, … where table and mapping no longer fit.';
 
+CREATE TYPE etl._page_loader AS (load etl._page_load, commands etl._page_commands);
+COMMENT ON TYPE etl._page_loader IS 'What loads the pages of one handle, kept from page to page.';
+
+CREATE FUNCTION etl._page_loader(
+    loader etl._page_loader, definition etl.extract, run bigint, handle integer, origin text)
+RETURNS etl._page_loader
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (loader.load).definition IS DISTINCT FROM definition THEN
+        loader.load := etl._page_load(definition, run, handle, origin);
+        loader.commands := NULL;
+    END IF;
+    loader.load.origin := origin;
+    IF (loader.commands).held
+       IS DISTINCT FROM coalesce(etl._held_condition(definition.target::regclass, 't'), '') THEN
+        loader.commands := etl._page_commands(loader.load, NULL, NULL);
+    END IF;
+    RETURN loader;
+END
+$$;
+COMMENT ON FUNCTION etl._page_loader(etl._page_loader, etl.extract, bigint, integer, text) IS
+    'The loader for the next page of a handle: the one of the page before, unless something has changed.';
+
 CREATE FUNCTION etl._load_http_page(
-    INOUT definition etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean)
+    INOUT definition etl.extract, INOUT state etl.extract_state, INOUT loader etl._page_loader, handle integer,
+    parent jsonb, OUT is_last boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     got CONSTANT record := etl._page(handle);
     fresh record;
-    load etl._page_load;
     counts etl._page_counts;
     more jsonb := jsonb_build_object('chosen', got.chosen);
     pages integer;
@@ -138,11 +189,11 @@ BEGIN
         definition := fresh.definition;
         more := more || fresh.fields;
     END IF;
-    load := etl._page_load(definition, state.run_id, handle, got.url);
-    counts := etl._load_records(load, got.record_count);
+    loader := etl._page_loader(loader, definition, state.run_id, handle, got.url);
+    counts := etl._load_records(loader.load, got.record_count, loader.commands);
     IF definition."cursor" IS NOT NULL AND got.record_count > 0 THEN
         state.seen := etl._later_cursor(definition, state.seen, etl._highest_seen(
-            definition, etl._range_query(load, 1, got.record_count)));
+            definition, (loader.commands).query));
     END IF;
     PERFORM etl._note_page(state.run_id, counts, more);
     IF definition.keep_raw THEN
@@ -151,17 +202,16 @@ BEGIN
         SELECT definition.name, state.run_id, pages, r.ordinal, r.record FROM etl._page_records(handle) AS r;
     END IF;
     is_last := got.is_last;
+    IF is_last AND parent IS NULL THEN
+        state.detail := state.detail || '{"complete": true}';
+    END IF;
     state."position" := got.next_position;
     state.parent_key := CASE WHEN parent IS NOT NULL THEN etl._key_of(etl._extract(definition.parent), parent) END;
-    IF is_last AND parent IS NULL THEN
-        state := etl._finish_http(definition, state);
-    END IF;
     PERFORM etl._store_state(state);
 END
 $$;
-COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, integer, jsonb) IS
-    'Loads the page that has come and notes the place of the next one; after the last one of an extract without a '
-    'parent, the run is finished in the same transaction.';
+COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, etl._page_loader, integer, jsonb) IS
+    'Loads the page that has come and notes the place of the next one, or that it was the last.';
 
 CREATE FUNCTION etl._next_request(
     definition etl.extract, INOUT state etl.extract_state, OUT parent jsonb, OUT handle integer)
@@ -170,6 +220,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     of_extract etl.extract;
+    is_complete boolean := state.detail ? 'complete';
 BEGIN
     IF definition.parent IS NOT NULL THEN
         of_extract := etl._extract(definition.parent);
@@ -178,11 +229,12 @@ BEGIN
             state."position" := CASE WHEN parent IS NOT NULL THEN state."position" END; -- its row has gone
         END IF;
         parent := coalesce(parent, etl._parent_row(of_extract, state.parent_key, true));
-        IF parent IS NULL THEN
-            state := etl._finish_http(definition, state);
-            PERFORM etl._store_state(state);
-            RETURN;
-        END IF;
+        is_complete := parent IS NULL;
+    END IF;
+    IF is_complete THEN
+        state := etl._finish_http(definition, state);
+        PERFORM etl._store_state(state);
+        RETURN;
     END IF;
     handle := etl._open_extract(definition, state, parent);
 END
@@ -216,8 +268,8 @@ COMMENT ON FUNCTION etl._try_next_request(etl.extract, etl.extract_state) IS
     'etl._next_request, or what went wrong.';
 
 CREATE FUNCTION etl._try_load_page(
-    INOUT definition etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean,
-    OUT failure jsonb)
+    INOUT definition etl.extract, INOUT state etl.extract_state, INOUT loader etl._page_loader, handle integer,
+    parent jsonb, OUT is_last boolean, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -225,9 +277,10 @@ DECLARE
     loaded record;
     problem etl._problem;
 BEGIN
-    loaded := etl._load_http_page(definition, state, handle, parent);
+    loaded := etl._load_http_page(definition, state, loader, handle, parent);
     definition := loaded.definition;
     state := loaded.state;
+    loader := loaded.loader;
     is_last := loaded.is_last;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
@@ -236,7 +289,7 @@ EXCEPTION
         failure := to_jsonb(problem);
 END
 $$;
-COMMENT ON FUNCTION etl._try_load_page(etl.extract, etl.extract_state, integer, jsonb) IS
+COMMENT ON FUNCTION etl._try_load_page(etl.extract, etl.extract_state, etl._page_loader, integer, jsonb) IS
     'etl._load_http_page, or what went wrong.';
 
 -- Between COMMIT and CALL nothing is evaluated, so that no snapshot is there while the page is awaited.
@@ -247,28 +300,22 @@ AS $$
 DECLARE
     found pg_catalog.bool;
     loaded pg_catalog.record;
-    problem etl._problem;
+    loader etl._page_loader;
 BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        BEGIN
-            CALL etl._await_page(handle, found);
-        EXCEPTION
-            WHEN OTHERS OR query_canceled THEN
-                GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
-                    problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
-                failure := pg_catalog.to_jsonb(problem);
-        END;
+        CALL etl._try_await_page(handle, found, failure);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXIT WHEN failure IS NOT NULL OR NOT found;
-        loaded := etl._try_load_page(definition, state, handle, parent);
+        loaded := etl._try_load_page(definition, state, loader, handle, parent);
         failure := loaded.failure;
         EXIT WHEN failure IS NOT NULL;
         definition := loaded.definition;
         state := loaded.state;
+        loader := loaded.loader;
         EXIT WHEN loaded.is_last OR etl._is_extract_paused(definition);
     END LOOP;
     PERFORM etl._close_pages(handle);
@@ -302,7 +349,7 @@ BEGIN
         EXIT WHEN failure IS NOT NULL OR next.handle IS NULL;
         state := next.state;
         CALL etl._load_pages(definition, state, next.handle, next.parent, failure);
-        EXIT WHEN failure IS NOT NULL OR state.is_finished OR etl._is_extract_paused(definition);
+        EXIT WHEN failure IS NOT NULL OR etl._is_extract_paused(definition);
     END LOOP;
 END
 $$;

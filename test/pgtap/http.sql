@@ -1,5 +1,5 @@
--- Servers of the wrapper etl_http, their user mappings, and single requests: what is validated, who may do what, what is
--- sent, and what comes back. Faults are in test/t/http_faults.t.
+-- Servers of the wrapper etl_http, their user mappings, and single requests: what is validated, who may do what, what
+-- is sent, and what comes back. Faults are in test/t/http_faults.t.
 \getenv api PG_ETL_API
 BEGIN;
 SELECT plan(117);
@@ -60,7 +60,8 @@ FROM (VALUES
     ($$CREATE USER MAPPING FOR CURRENT_USER SERVER api OPTIONS (bearer_token 'a secret')$$,
      'HV024 option "bearer_token" holds a blank or a letter that is not of ASCII'),
     ($$ALTER FOREIGN DATA WRAPPER etl_http OPTIONS (ADD a 'b')$$, 'HV00D invalid option "a"'),
-    ($$SET pg_etl.allowed_hosts = 'https://x'$$, '22023 invalid value for parameter "pg_etl.allowed_hosts": "https://x"')
+    ($$SET pg_etl.allowed_hosts = 'https://x'$$,
+     '22023 invalid value for parameter "pg_etl.allowed_hosts": "https://x"')
 ) AS v(statement, expected)
 CROSS JOIN LATERAL pg_temp.refusal(v.statement) AS r;
 SELECT is(r.hint, 'Valid options in this context are: base_url, timeout, connect_timeout, stall_timeout, attempts, '
@@ -80,8 +81,8 @@ FROM (VALUES ('proxy', 'http://x'), ('ca_file', '/x')) AS o(name, value)
 CROSS JOIN LATERAL pg_temp.refusal(format('CREATE SERVER a FOREIGN DATA WRAPPER etl_http OPTIONS (base_url %L, %I %L)',
                                           'http://x', name, value)) AS r;
 SELECT pg_temp.server('own', $$base_url 'http://localhost:1'$$);
-SELECT throws_ok(format('CREATE USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (%I %L)', name, '/etc/passwd'), '42501',
-                 NULL, name || ' is for superusers')
+SELECT throws_ok(format('CREATE USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (%I %L)', name, '/etc/passwd'),
+                 '42501', NULL, name || ' is for superusers')
 FROM unnest('{bearer_token_file,bearer_token_env,api_key_file,api_key_env,password_file,client_secret_env}'::text[])
     AS name;
 SELECT lives_ok($$SELECT pg_temp.mapping('own', 'bearer_token ''abc''')$$, 'roles may keep their own secrets');
@@ -91,12 +92,14 @@ RESET ROLE;
 
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc AS p
-    WHERE p.pronamespace = 'etl'::regnamespace AND p.proname ~ '^http_' AND has_function_privilege('http_reader', p.oid, 'EXECUTE')
+    WHERE p.pronamespace = 'etl'::regnamespace AND p.proname ~ '^http_'
+      AND has_function_privilege('http_reader', p.oid, 'EXECUTE')
 $$, 'nothing of HTTP is for PUBLIC');
 SELECT ok(NOT has_foreign_data_wrapper_privilege('http_reader', 'etl_http', 'USAGE'), 'neither is the wrapper');
 
 SET LOCAL ROLE http_reader;
-SELECT throws_ok($$SELECT etl.http_get('api', 'x')$$, '42501', 'permission denied for function http_get', 'EXECUTE is needed');
+SELECT throws_ok($$SELECT etl.http_get('api', 'x')$$, '42501', 'permission denied for function http_get',
+                 'EXECUTE is needed');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION etl.http_get, etl.http_post TO http_reader;
 SET LOCAL ROLE http_reader;
@@ -125,7 +128,8 @@ SELECT throws_ok($$SELECT etl.http_get('api', NULL)$$, '22004', NULL, 'no path')
 -- ---- what is sent --------------------------------------------------------------------------------------------------
 
 SELECT is(r.body::jsonb ->> 'query', expected, 'query ' || query)
-FROM (VALUES ('{"b": 1.10, "a": [1, "x y", true, null], "n": null, "ü": "&=?"}', 'a=1&a=x%20y&a=true&b=1.10&%C3%BC=%26%3D%3F'),
+FROM (VALUES ('{"b": 1.10, "a": [1, "x y", true, null], "n": null, "ü": "&=?"}',
+              'a=1&a=x%20y&a=true&b=1.10&%C3%BC=%26%3D%3F'),
              ('{"big": 12345678901234567890123, "small": -0.000000000000000000001}',
               'big=12345678901234567890123&small=-0.000000000000000000001'),
              ('{}', '')) AS q(query, expected)
@@ -140,23 +144,25 @@ CROSS JOIN LATERAL etl.http_get('api', path, CASE WHEN path ~ 'x=1' THEN '{"y": 
 SELECT is(pg_temp.sent_header(body, 'X-One') || '|' || pg_temp.sent_header(body, 'X-Two') || '|'
               || (pg_temp.sent_header(body, 'X-Empty') = ''), '1|a, b|true', 'headers of the caller')
 FROM etl.http_get('api', 'tap/echo', NULL, '{"X-One": 1, "X-Two": ["a", "b"], "X-Empty": ""}');
-SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'pg_etl', 'the name of the client') FROM etl.http_get('api', 'tap/echo');
-SELECT throws_ok(format('SELECT etl.http_get(''api'', ''tap/echo'', NULL, %L)', headers), '22023', NULL, 'headers ' || headers)
+SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'pg_etl', 'the name of the client')
+FROM etl.http_get('api', 'tap/echo');
+SELECT throws_ok(format('SELECT etl.http_get(''api'', ''tap/echo'', NULL, %L)', headers), '22023', NULL,
+                 'headers ' || headers)
 FROM unnest(ARRAY['{"Host": "x"}', '{"content-length": "1"}', '{"a b": "x"}', '{"a\nb": "x"}', '{"a": "b\r\nc: d"}',
                   '{"Transfer-Encoding": "chunked"}', '{"": "x"}', '{"Proxy-Authorization": "x"}']) AS headers;
 
-SELECT is(r.body::jsonb ->> 'method' || ' ' || pg_temp.sent_header(r.body, 'Content-Type') || ' ' || (r.body::jsonb ->> 'body'),
-          'POST application/json {"a": "ü"}', 'a body of JSON')
+SELECT is(r.body::jsonb ->> 'method' || ' ' || pg_temp.sent_header(r.body, 'Content-Type') || ' '
+              || (r.body::jsonb ->> 'body'), 'POST application/json {"a": "ü"}', 'a body of JSON')
 FROM etl.http_post('api', 'tap/echo', body => '{"a": "ü"}') AS r;
-SELECT is(pg_temp.sent_header(r.body, 'Content-Type') || ' ' || (r.body::jsonb ->> 'body'), 'text/plain; charset=utf-8 a=b',
-          'a body of text')
+SELECT is(pg_temp.sent_header(r.body, 'Content-Type') || ' ' || (r.body::jsonb ->> 'body'),
+          'text/plain; charset=utf-8 a=b', 'a body of text')
 FROM etl.http_post('api', 'tap/echo', body_text => 'a=b') AS r;
 SELECT is(pg_temp.sent_header(r.body, 'Content-Type') || ' ' || (r.body::jsonb ->> 'body'),
           'application/x-www-form-urlencoded a=b', '... of a type of one''s own')
 FROM etl.http_post('api', 'tap/echo', headers => '{"content-type": "application/x-www-form-urlencoded"}',
                    body_text => 'a=b') AS r;
-SELECT is(coalesce(pg_temp.sent_header(r.body, 'Content-Type'), 'none') || pg_temp.sent_header(r.body, 'Content-Length'),
-          'none0', 'no body')
+SELECT is(coalesce(pg_temp.sent_header(r.body, 'Content-Type'), 'none')
+              || pg_temp.sent_header(r.body, 'Content-Length'), 'none0', 'no body')
 FROM etl.http_post('api', 'tap/echo') AS r;
 SELECT throws_ok($$SELECT etl.http_post('api', 'tap/echo', body => '1', body_text => 'a')$$, '22023',
                  'body and body_text are both given', 'two bodies');
@@ -172,7 +178,8 @@ SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(timing) AS k),
 FROM etl.http_get('api', 'tap/echo');
 SELECT ok((timing ->> 'total')::float8 BETWEEN 0.1 AND 20 AND (timing ->> 'first_byte')::float8 >= 0.1, 'in seconds')
 FROM etl.http_get('api', 'tap/events', '{"n": 1, "slow": 0.1}');
-SELECT is(body::jsonb #>> '{data,0,venue,city}', 'Montréal', 'UTF-8') FROM etl.http_get('api', 'tap/events', '{"n": 1}');
+SELECT is(body::jsonb #>> '{data,0,venue,city}', 'Montréal', 'UTF-8')
+FROM etl.http_get('api', 'tap/events', '{"n": 1}');
 SELECT is(body::jsonb #>> '{data,0,venue,city}', 'MontrÃ©al', 'another charset, whether it is true or not')
 FROM etl.http_get('api', 'tap/events', '{"n": 1, "content_type": "application/json; charset=\"ISO-8859-1\""}');
 SELECT throws_ok($$SELECT etl.http_get('api', 'tap/events', '{"n": 1, "content_type": "text/plain; charset=utf-16"}')$$,
@@ -190,17 +197,20 @@ SELECT is(body, '', 'an empty body') FROM etl.http_get('api', 'tap/events', '{"e
 SELECT pg_temp.server('optional', format($$base_url %L, user_agent 'mine/1', attempts '2', retry_delay '1ms',
     headers '{"Accept": "application/json", "X-One": "server"}'$$, :'api' || '/tap_options'));
 SELECT is(pg_temp.sent_header(body, 'User-Agent') || '|' || pg_temp.sent_header(body, 'Accept') || '|'
-              || pg_temp.sent_header(body, 'X-One'), 'mine/1|application/json|caller', 'headers of the server, and of the caller')
+              || pg_temp.sent_header(body, 'X-One'), 'mine/1|application/json|caller',
+          'headers of the server, and of the caller')
 FROM etl.http_get('optional', 'echo', NULL, '{"x-one": "caller"}');
 SELECT is(timing -> 'attempts', '2', 'attempts') FROM etl.http_get('optional', 'events', '{"fail": 500}');
 SELECT is(body::jsonb ->> 'path', '/tap_options/echo', 'base_url') FROM etl.http_get('optional', 'echo');
 ALTER SERVER optional OPTIONS (SET user_agent 'mine/2');
-SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'mine/2', 'changes count at once') FROM etl.http_get('optional', 'echo');
+SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'mine/2', 'changes count at once')
+FROM etl.http_get('optional', 'echo');
 SAVEPOINT changed;
 ALTER SERVER optional OPTIONS (SET user_agent 'mine/3');
 SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'mine/3', '...') FROM etl.http_get('optional', 'echo');
 ROLLBACK TO changed;
-SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'mine/2', '... and so does their end') FROM etl.http_get('optional', 'echo');
+SELECT is(pg_temp.sent_header(body, 'User-Agent'), 'mine/2', '... and so does their end')
+FROM etl.http_get('optional', 'echo');
 SELECT is((SELECT count(DISTINCT e ->> 'connection') FROM jsonb_array_elements(l.body::jsonb) AS e), 1::bigint,
           'connections are kept')
 FROM (SELECT count(r.status) FROM generate_series(1, 20) AS i
@@ -226,7 +236,8 @@ SELECT pg_temp.guarded('tap_oauth', 'oauth', format($$client_id 'client', client
                                                     :'api' || '/tap_oauth/oauth/token'), :'api');
 SELECT pg_temp.guarded('tap_body', 'oauth', format($$client_id 'client', client_secret 'secret', client_auth 'body',
                                                    token_url %L$$, :'api' || '/tap_body/oauth/token'), :'api');
-SELECT is(r.status, 200, name) FROM unnest('{tap_bearer,tap_basic,tap_key,tap_named,tap_query,tap_oauth,tap_body}'::name[]) AS name
+SELECT is(r.status, 200, name)
+FROM unnest('{tap_bearer,tap_basic,tap_key,tap_named,tap_query,tap_oauth,tap_body}'::name[]) AS name
 CROSS JOIN LATERAL etl.http_get(name, 'events', '{"n": 1, "x": 1}') AS r;
 SELECT is(r.status, 401, name || ' without it')
 FROM unnest('{tap_bearer,tap_basic,tap_key,tap_named,tap_query,tap_oauth,tap_body}'::text[]) AS name
@@ -254,7 +265,8 @@ CREATE FUNCTION pg_temp.tokens(key text) RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM etl.http_get('api', key || '/_log') AS l, jsonb_array_elements(l.body::jsonb) AS e
     WHERE e ->> 'path' LIKE '%/oauth/token'
 $$;
-SELECT is(r.status, 200, 'with the same token') FROM generate_series(1, 3), LATERAL etl.http_get('tap_oauth', 'events') AS r;
+SELECT is(r.status, 200, 'with the same token')
+FROM generate_series(1, 3), LATERAL etl.http_get('tap_oauth', 'events') AS r;
 SELECT is(pg_temp.tokens('tap_oauth'), 1::bigint, 'tokens are kept');
 SELECT is(status < 300, true, '(taken back)') FROM etl.http_post('api', 'tap_oauth/oauth/revoke');
 SELECT is(status, 200, 'a token that was taken back') FROM etl.http_post('tap_oauth', 'events');
@@ -269,8 +281,8 @@ SELECT is((SELECT count(*) FROM etl.http_get('api', 'tap_oauth/_log') AS l, json
            WHERE e ->> 'status' = '401' AND e -> 'headers' @? '$[*] ? (@ like_regex "^Bearer")'), 2::bigint,
           '... so that only what was taken back was refused');
 ALTER USER MAPPING FOR CURRENT_USER SERVER tap_oauth OPTIONS (SET client_secret 'wrong');
-SELECT throws_like($$SELECT etl.http_get('tap_oauth', 'events')$$, 'no token from "%/tap_oauth/oauth/token" (status 401)',
-                   'no token');
+SELECT throws_like($$SELECT etl.http_get('tap_oauth', 'events')$$,
+                   'no token from "%/tap_oauth/oauth/token" (status 401)', 'no token');
 SELECT throws_ok($$SELECT etl.http_get('tap_oauth', 'events')$$, '28000', NULL, '... again');
 
 SELECT * FROM finish();
