@@ -45,8 +45,8 @@ bool is_content_text(std::string_view bytes);
 // A text of a content in the server's encoding; nullopt where that lacks a character.
 std::optional<std::string> content_of_server(std::string_view text);
 
-// The whole way from the bytes as they lie to texts. Bytes that are no text in their encoding come as ones that are none
-// in UTF-8 either.
+// The whole way from the bytes as they lie to texts. Bytes that are no text in their encoding come as ones that are
+// none in UTF-8 either.
 class load_source final : public byte_source {
   public:
     // `name` is for messages: import file "/a/b".
