@@ -1,6 +1,7 @@
 #include "extract/json_cutter.hpp"
 
 #include "core/file_error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
@@ -148,12 +149,13 @@ void json_array::enter()
 {
     for (const std::string& key : path_) {
         const int found = peek();
-        ++open_;
         if (found == '[' && !key.empty() && key.find_first_not_of("0123456789") == std::string::npos &&
             key.size() < 10) {
             enter_element(std::stoul(key));
+            in_array_.push_back(true);
         } else {
             enter_member(key);
+            in_array_.push_back(false);
         }
     }
     expect('[', "where the records begin");
@@ -174,8 +176,7 @@ void json_array::enter_member(const std::string& key)
         if (found == key) {
             return;
         }
-        peek();
-        scan(0, false);
+        pass_value();
     }
 }
 
@@ -183,8 +184,7 @@ void json_array::enter_element(std::size_t number)
 {
     expect('[', "on the way to the records");
     for (std::size_t i = 0; i < number; ++i) {
-        peek();
-        scan(0, false);
+        pass_value();
         expect(',', "between elements");
     }
 }
@@ -195,7 +195,7 @@ std::string json_array::read_key()
     if (peek() != '"') {
         refuse("Expected the name of a member");
     }
-    scan(0, true);
+    scan();
     std::string key{text_.substr(1, text_.size() - 2)};
     return key;
 }
@@ -223,25 +223,36 @@ bool json_array::next()
         refuse("Expected a record");
     }
     line_ = at_line_;
-    scan(0, true);
+    scan();
     return true;
 }
 
-// Takes the value that the window begins with, or, with a depth, all up to where so many brackets are closed.
-void json_array::scan(int depth, bool keeps)
+// Takes the value that the window begins with.
+void json_array::scan()
 {
     is_too_long_ = false;
-    std::size_t end = 0;
-    if (window_.size() == 0 && depth == 0) {
+    if (window_.size() == 0) {
         refuse("It ends where a value was expected");
     }
-    if (depth == 0 && *window_.begin() != '"' && !opens(*window_.begin())) {
-        end = scan_word(0);
-    } else {
-        end = scan_brackets(0, depth, keeps);
-    }
+    const char first = *window_.begin();
+    const std::size_t end = first != '"' && !opens(first) ? scan_word(0) : scan_brackets(0);
     text_ = is_too_long_ ? std::string_view{cut_} : window_.text().substr(0, end);
     pass(window_.begin() + end);
+}
+
+// A value beside the records. It is no record's, so that it must be JSON is a matter of the document.
+void json_array::pass_value()
+{
+    peek();
+    const std::uint64_t line = at_line_;
+    scan();
+    value_line_ = line;
+    if (is_too_long_) {
+        refuse("A value beside the records is longer than " + std::to_string(limits_.record) + " bytes");
+    }
+    if (!json::accept(text_)) {
+        refuse("A value beside the records is no JSON");
+    }
 }
 
 // A number, or what should be one.
@@ -255,12 +266,13 @@ std::size_t json_array::scan_word(std::size_t from)
         if (found != rest.end() || window_.is_last()) {
             return from;
         }
-        from = more(from, true);
+        from = more(from);
     }
 }
 
-std::size_t json_array::scan_brackets(std::size_t from, int depth, bool keeps)
+std::size_t json_array::scan_brackets(std::size_t from)
 {
+    int depth = 0;
     bool in_string = false;
     auto escaped = static_cast<std::size_t>(-1); // the byte behind a backslash
     for (;;) {
@@ -285,18 +297,18 @@ std::size_t json_array::scan_brackets(std::size_t from, int depth, bool keeps)
         if (window_.is_last()) {
             refuse("It ends within a value");
         }
-        from = more(scanned, keeps);
+        from = more(scanned);
         escaped = escaped == scanned ? from : static_cast<std::size_t>(-1);
     }
 }
 
 // Reads on. How far was scanned, from the beginning of the window as it is then.
-std::size_t json_array::more(std::size_t scanned, bool keeps)
+std::size_t json_array::more(std::size_t scanned)
 {
-    if (scanned >= limits_.record && keeps && !is_too_long_) {
+    if (scanned >= limits_.record && !is_too_long_) {
         cut();
     }
-    if (!keeps || is_too_long_) {
+    if (is_too_long_) {
         pass(window_.begin() + scanned);
         scanned = 0;
     }
@@ -304,17 +316,44 @@ std::size_t json_array::more(std::size_t scanned, bool keeps)
     return scanned;
 }
 
-// Behind the array nothing may come but the ends of what is around it, and other members there.
+// Behind the array come the ends of what is around it, and what else stands there.
 void json_array::finish()
 {
     pass(window_.begin() + 1);
     is_over_ = true;
-    if (open_ > 0) {
-        scan(open_, false);
+    for (std::size_t i = path_.size(); i > 0; --i) {
+        if (in_array_[i - 1]) {
+            leave_array();
+        } else {
+            leave_object(path_[i - 1]);
+        }
     }
     if (peek() != no_byte) {
         refuse("Something follows the end of the document");
     }
+}
+
+// Of two members of one name it could not be said any more which one was meant.
+void json_array::leave_object(const std::string& key)
+{
+    while (peek() != '}') {
+        expect(',', "between members");
+        if (read_key() == key) {
+            refuse("There are two members " + in_quotes(key) + " on the way to the records");
+        }
+        expect(':', "behind the name of a member");
+        pass_value();
+    }
+    pass(window_.begin() + 1);
+}
+
+void json_array::leave_array()
+{
+    while (peek() != ']') {
+        expect(',', "between elements");
+        pass_value();
+    }
+    pass(window_.begin() + 1);
 }
 
 } // namespace etl

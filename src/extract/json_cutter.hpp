@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace etl {
 
@@ -79,16 +80,19 @@ class json_array final : public json_texts {
     void enter_member(const std::string& key);
     void enter_element(std::size_t number);
     std::string read_key();
-    void scan(int depth, bool keeps);
+    void scan();
     std::size_t scan_word(std::size_t from);
-    std::size_t scan_brackets(std::size_t from, int depth, bool keeps);
-    std::size_t more(std::size_t scanned, bool keeps);
+    std::size_t scan_brackets(std::size_t from);
+    std::size_t more(std::size_t scanned);
+    void pass_value();
     void finish();
+    void leave_object(const std::string& key);
+    void leave_array();
     [[noreturn]] void refuse(const std::string& what) const;
 
     field_path path_;
     special_bytes<6> special_;
-    int open_ = 0;                 // brackets around the array
+    std::vector<bool> in_array_;   // of what is around the records, from above to below: an array, or else an object
     std::uint64_t value_line_ = 1; // of what is being read
     bool is_first_ = true;
     bool is_over_ = false;

@@ -17,6 +17,8 @@ json_records::json_records(byte_source& from, const load_job& job, std::span<con
                                                                              : parse_field_path(job.records_path));
     }
     mapping_ = job.mapping.empty() ? mapping::by_names(columns) : mapping::parse(job.mapping, columns);
+    reads_arrays_ = !job.mapping.empty();
+    reads_anything_ = mapping_->paths().at(0).slot >= 0;
     require_columns(job.required, mapping_->rules());
     mapper_.emplace(*mapping_);
 }
@@ -33,6 +35,11 @@ bool json_records::next()
                   file_sqlstate::bad_file_format,
                   texts_->line(),
                   {}};
+        return true;
+    }
+    const char first = texts_->text().front();
+    if (first != '{' && !(first == '[' && reads_arrays_) && !reads_anything_) {
+        fault_ = {"the record is no JSON object", {}, sqlstate::invalid_text_representation, texts_->line(), {}};
         return true;
     }
     try {

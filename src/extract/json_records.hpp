@@ -17,6 +17,8 @@ class json_records final : public load_records {
 
   private:
     std::unique_ptr<json_texts> texts_;
+    bool reads_arrays_ = false;   // by the places of their elements
+    bool reads_anything_ = false; // as a whole
 };
 
 } // namespace etl

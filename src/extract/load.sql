@@ -40,12 +40,13 @@ AS 'MODULE_PATHNAME', 'etl_file_bytes';
 COMMENT ON FUNCTION etl._file_bytes(text) IS
     'The size of a file that may be loaded. Errors as of etl.load_file.';
 
-CREATE FUNCTION etl._file_hash(path text)
+CREATE FUNCTION etl._file_hash(path text, job jsonb)
 RETURNS bytea
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_file_hash';
-COMMENT ON FUNCTION etl._file_hash(text) IS
-    'The SHA-256 of a file that may be loaded. Errors as of etl.load_file.';
+COMMENT ON FUNCTION etl._file_hash(text, jsonb) IS
+    'The SHA-256 of the content of a file that may be loaded, as it was before it was compressed (as the job says). '
+    'Errors as of etl.load_file.';
 
 -- Checks of arguments -------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,13 @@ BEGIN
                                            WHEN 'replace' THEN '{INSERT,DELETE}'
                                            ELSE '{SELECT,INSERT,DELETE}'
                                        END::text[]);
-    IF write_mode IN ('upsert', 'delete_insert') THEN
+    IF write_mode IN ('upsert', 'delete_insert') AND coalesce(cardinality(key_columns), 0) = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('write_mode ''%s'' needs key_columns', write_mode),
+            DETAIL = 'They say which row of the table a row of the content is.',
+            HINT = 'Say key_columns => ARRAY[''column'', …].';
+    ELSIF write_mode IN ('upsert', 'delete_insert') THEN
         PERFORM etl._require_keys(target, key_columns);
     ELSIF key_columns IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -127,21 +134,24 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     list CONSTANT text := etl._column_list(columns::name[]);
+    arrived CONSTANT text := format('EXISTS (SELECT FROM %s AS s WHERE %s)', stage, (
+        SELECT string_agg(format('s.%1$I = t.%1$I', k), ' AND ') FROM unnest(keys) AS k));
 BEGIN
     EXECUTE format('ANALYZE %s', stage);
-    deleted := etl._locked_command(format(
-        'DELETE FROM %s AS t USING (SELECT DISTINCT %s FROM %s) AS s WHERE %s', target, etl._column_list(keys), stage,
-        (SELECT string_agg(format('t.%1$I = s.%1$I', k), ' AND ') FROM unnest(keys) AS k)));
+    PERFORM etl._require_unheld(target, arrived);
+    deleted := etl._locked_command(format('DELETE FROM %s AS t WHERE %s', target, arrived));
     inserted := etl._locked_command(format('INSERT INTO %s (%s) SELECT %s FROM %s', target, list, list, stage));
 END
 $$;
 COMMENT ON FUNCTION etl._delete_and_insert(regclass, regclass, text[], name[]) IS
-    'Deletes the rows of the target whose keys are in the stage, and inserts those of the stage.';
+    'Deletes the rows of the target whose keys are in the stage, and inserts those of the stage. 55000 where one that '
+    'it would delete is under a legal hold.';
 
 -- A load --------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._load_batch(
-    batch bigint, job jsonb, source text, content bytea, target regclass, key_columns name[], write_mode text)
+    batch bigint, job jsonb, source text, content bytea, target regclass, key_columns name[], write_mode text,
+    force boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -156,15 +166,28 @@ BEGIN
     counts.deleted := 0;
     counts.updated := 0;
     counts.unchanged := 0;
+    SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
     IF write_mode = 'replace' THEN
+        PERFORM etl._require_unheld(target);
         counts.deleted := etl._locked_command(format(
             'DELETE FROM %s %s', CASE etl._relation_kind(target) WHEN 'table' THEN 'ONLY' ELSE '' END, target));
     ELSIF by_keys THEN
         stage := etl._create_load_stage(target, batch);
     END IF;
     loaded := etl._load(job, source, content, target, stage);
+    IF write_mode = 'append' AND NOT force AND etl._batch_of_content(target, loaded.content_hash) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'ETL01', MESSAGE = 'the same content was loaded before',
+                              DETAIL = loaded.content_hash::text;
+    END IF;
     counts.inserted := loaded.written;
     counts.ignored := loaded.held;
+    IF write_mode = 'replace' AND loaded.received > 0 AND loaded.written = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'data_exception',
+            MESSAGE = format('no line could be loaded, so table "%s" is not replaced', target),
+            DETAIL = format('Line %s: %s.', loaded.errors -> 0 ->> 'line', loaded.errors -> 0 ->> 'message'),
+            HINT = 'Mend the content or the mapping.';
+    END IF;
     IF by_keys AND loaded.written > 0 THEN
         IF write_mode = 'upsert' THEN
             SELECT * INTO done
@@ -187,6 +210,8 @@ BEGIN
     UPDATE etl.batch AS b
     SET status = 'loaded',
         content_hash = loaded.content_hash,
+        is_again = (_load_batch.force OR _load_batch.write_mode <> 'append')
+                   AND etl._batch_of_content(_load_batch.target, loaded.content_hash) IS NOT NULL,
         bytes = loaded.bytes,
         received = loaded.received,
         inserted = counts.inserted,
@@ -200,47 +225,61 @@ BEGIN
     WHERE b.batch_id = batch;
 END
 $$;
-COMMENT ON FUNCTION etl._load_batch(bigint, jsonb, text, bytea, regclass, name[], text) IS
-    'Loads the content of a batch, and writes down what became of it. 23505 of batch_content_idx where another session '
-    'has loaded the same meanwhile.';
+COMMENT ON FUNCTION etl._load_batch(bigint, jsonb, text, bytea, regclass, name[], text, boolean) IS
+    'Loads the content of a batch, and writes down what became of it. ETL01 where the same was loaded before, and 23505 '
+    'of batch_content_idx where another session has loaded it meanwhile.';
 
 CREATE FUNCTION etl._batch_of_content(target regclass, content_hash bytea)
 RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT min(b.batch_id) FROM etl.batch AS b
+    SELECT max(b.batch_id) FROM etl.batch AS b
     WHERE b.owner = current_user AND b.target = etl._relation_name(_batch_of_content.target)
       AND b.content_hash = _batch_of_content.content_hash AND b.status = 'loaded'
+      AND (b.rejected < b.received OR b.received = 0)
 $$;
 COMMENT ON FUNCTION etl._batch_of_content(regclass, bytea) IS
-    'The batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none.';
+    'The last batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none. One of which '
+    'every line was rejected is none.';
 
-CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass)
+CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass, write_mode text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    relation CONSTANT text := etl._relation_name(target);
     size bigint;
+    known bigint;
 BEGIN
+    IF content IS NULL AND NOT job ? 'server' AND job ->> 'compression' = 'none' THEN
+        size := etl._file_bytes(source);
+    END IF;
     IF content IS NOT NULL THEN
-        RETURN etl._batch_of_content(target, sha256(content));
+        known := etl._batch_of_content(target, sha256(content));
     ELSIF job ? 'server' THEN
         RETURN NULL; -- that is seen when it is here
+    ELSIF EXISTS (
+        -- A file is read twice only where it may be one that was loaded before.
+        SELECT FROM etl.batch AS b
+        WHERE b.owner = current_user AND b.target = relation AND b.status = 'loaded'
+          AND CASE WHEN size IS NULL THEN b.source = _known_content.source ELSE b.bytes = size END)
+    THEN
+        known := etl._batch_of_content(target, etl._file_hash(source, job));
     END IF;
-    size := etl._file_bytes(source);
-    -- A file is read twice only where one of its size was loaded before.
-    RETURN CASE WHEN EXISTS (
+    -- What was appended stays. In the other modes a later batch may have changed what this one has left.
+    RETURN CASE WHEN write_mode = 'append' OR NOT EXISTS (
                          SELECT FROM etl.batch AS b
-                         WHERE b.owner = current_user AND b.target = etl._relation_name(_known_content.target)
-                           AND b.bytes = size AND b.status = 'loaded')
-                THEN etl._batch_of_content(target, etl._file_hash(source)) END;
+                         JOIN etl.batch AS k ON k.batch_id = known
+                         WHERE b.owner = current_user AND b.target = relation AND b.status = 'loaded'
+                           AND b.batch_id > k.batch_id AND b.content_hash <> k.content_hash)
+                THEN known END;
 END
 $$;
-COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass) IS
-    'The batch in which the current role has loaded the same content into a table; NULL for none, and where the '
-    'content is not here yet.';
+COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass, text) IS
+    'The batch in which the current role has loaded the same content into a table, so that it need not be loaded again; '
+    'NULL for none, and where that cannot be told yet.';
 
 CREATE TYPE etl._load_result AS (
     batch_id bigint, status text, received bigint, inserted bigint, updated bigint, unchanged bigint, ignored bigint,
@@ -254,6 +293,7 @@ RETURNS etl._load_result
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- catalog queries, which take a fraction of what compiling them would
+SET bytea_output = 'hex' -- as it is read in the detail of an error
 AS $$
 DECLARE
     known bigint;
@@ -266,22 +306,22 @@ BEGIN
     PERFORM etl._require_flag(force, 'force');
     PERFORM etl._require_load_job(job);
     PERFORM etl._check_load_target(target, write_mode, key_columns);
-    known := etl._known_content(job, source, content, target);
+    known := etl._known_content(job, source, content, target, write_mode);
     IF known IS NULL OR force THEN
         BEGIN
-            INSERT INTO etl.batch (source, target, format, write_mode, is_again)
+            INSERT INTO etl.batch (source, target, format, write_mode)
             VALUES (CASE WHEN job ? 'server' THEN substring(_run_load.source FROM '^[^?#]*') ELSE _run_load.source END,
-                    etl._relation_name(_run_load.target), job ->> 'format', _run_load.write_mode, known IS NOT NULL)
+                    etl._relation_name(_run_load.target), job ->> 'format', _run_load.write_mode)
             RETURNING batch.batch_id INTO batch;
             PERFORM etl._load_batch(batch, job || jsonb_build_object('batch', batch, 'required', required), source,
-                                    content, target, key_columns, write_mode);
+                                    content, target, key_columns, write_mode, force);
             SELECT b.batch_id, b.status, b.received, b.inserted, b.updated, b.unchanged, b.ignored, b.rejected
             INTO made FROM etl.batch AS b WHERE b.batch_id = batch;
             RETURN made;
         EXCEPTION
-            WHEN unique_violation THEN
+            WHEN unique_violation OR SQLSTATE 'ETL01' THEN
                 GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, key = PG_EXCEPTION_DETAIL;
-                IF broken <> 'batch_content_idx' THEN
+                IF SQLSTATE <> 'ETL01' AND broken <> 'batch_content_idx' THEN
                     RAISE;
                 END IF;
                 known := etl._batch_of_content(target, decode(substring(key FROM '\\x([0-9a-f]{64})'), 'hex'));

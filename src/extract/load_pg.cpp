@@ -171,11 +171,16 @@ ETL_FUNCTION(etl_file_bytes, args)
 
 ETL_FUNCTION(etl_file_hash, args)
 {
+    const load_job job = load_job::parse(pg::jsonb_text(args.given(1)));
+    const file_path path = import_path(args.get<std::string_view>(0));
     const pg::foreign_descriptors descriptors{2};
-    source_file file{import_path(args.get<std::string_view>(0)), pg::poll};
+    source_file file{path, pg::poll};
+    const auto unpacked = make_decompressor(job.packed, file, path.subject(), packed_parts::many);
+    byte_source& content = unpacked ? *unpacked : file;
     pg::sha256 hash;
     std::vector<char> piece(std::size_t{256} << 10);
-    while (const std::size_t count = file.read(piece)) {
+    while (const std::size_t count = content.read(piece)) {
+        pg::poll();
         hash.add({piece.data(), count});
     }
     return args.result(std::span<const std::byte>{hash.finish()});

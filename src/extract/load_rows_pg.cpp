@@ -133,7 +133,7 @@ std::unique_ptr<row_sink> make_row_sink(Relation table, std::span<const int> giv
         return std::make_unique<direct_sink>(insert, table);
     }
     TupleDesc columns = pg::call([table, given] { return columns_of(table, given); });
-    void* plan = pg::call([table, columns] { return pg::keep_plan(command_of(table, columns), {}); });
+    void* plan = pg::call([table, columns] { return pg::session_plan(command_of(table, columns), {}); });
     return std::make_unique<command_sink>(columns, plan);
 }
 

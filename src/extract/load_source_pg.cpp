@@ -167,9 +167,8 @@ std::size_t memory_source::read(std::span<char> to)
 }
 
 load_source::load_source(std::unique_ptr<byte_source> raw, const content_format& format, const std::string& name)
-    : raw_{std::move(raw)}, watched_{*raw_, watcher_},
-      unpacked_{make_decompressor(format.packed, watched_, name, packed_parts::many)}, last_{unpacked_ ? unpacked_.get()
-                                                                                                       : &watched_}
+    : raw_{std::move(raw)}, unpacked_{make_decompressor(format.packed, *raw_, name, packed_parts::many)},
+      watched_{unpacked_ ? *unpacked_ : *raw_, watcher_}, last_{&watched_}
 {
     decode(format);
 }

@@ -55,7 +55,7 @@ class load_source final : public byte_source {
 
     std::size_t read(std::span<char> to) override;
 
-    // Of the bytes as they lie, when all of them have been read.
+    // Of the content as it was before it was compressed, when all of it has been read.
     pg::sha256::digest hash();
     std::uint64_t bytes() const noexcept { return watcher_.bytes(); }
 
@@ -63,9 +63,9 @@ class load_source final : public byte_source {
     void decode(const content_format& format);
 
     std::unique_ptr<byte_source> raw_;
+    std::unique_ptr<byte_source> unpacked_;
     pg::sha256_watcher watcher_;
     watched_source watched_;
-    std::unique_ptr<byte_source> unpacked_;
     std::unique_ptr<byte_source> peeked_;
     std::unique_ptr<byte_source> unicode_;
     std::unique_ptr<byte_source> converted_;

@@ -10,7 +10,7 @@ CREATE TABLE etl.batch (
     write_mode text NOT NULL CHECK (write_mode IN ('append', 'upsert', 'replace', 'delete_insert')),
     status text NOT NULL DEFAULT 'loading' CHECK (status IN ('loading', 'loaded')),
     content_hash bytea CHECK (octet_length(content_hash) = 32),
-    is_again boolean NOT NULL DEFAULT false, -- by force: the same content was there before
+    is_again boolean NOT NULL DEFAULT false, -- the same content was loaded before, and was meant to be once more
     bytes bigint NOT NULL DEFAULT 0,
     received bigint NOT NULL DEFAULT 0,
     inserted bigint NOT NULL DEFAULT 0,
@@ -29,7 +29,7 @@ CREATE TABLE etl.batch (
 );
 -- Two sessions that load the same content into the same table: the second waits here for the first.
 CREATE UNIQUE INDEX batch_content_idx ON etl.batch (owner, target, content_hash)
-    WHERE status = 'loaded' AND NOT is_again;
+    WHERE status = 'loaded' AND NOT is_again AND (rejected < received OR received = 0);
 COMMENT ON TABLE etl.batch IS
     'Loads of files and texts, one row each; a role sees its own. Read them in etl.batches. A batch may be deleted, '
     'with its rejected lines; the same content can be loaded again then.';

@@ -290,6 +290,7 @@ void row_loader::write_and_isolate(int first, int last)
 
 void row_loader::refuse(record_fault fault, std::uint64_t ordinal, std::uint64_t line, std::string_view text)
 {
+    fault.line = line;
     if (job_.bad_rows == load_job::bad_rows_are::errors) {
         stop(fault);
     }
@@ -333,12 +334,13 @@ void row_loader::keep_rejected()
     if (keep_plan_ == nullptr) {
         keep_plan_ = pg::call([] {
             constexpr Oid types[] = {INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID};
-            return pg::keep_plan("INSERT INTO etl.rejected_line (batch_id, ordinal, line, column_name, reason, "
-                                 "sqlstate, content, raw) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                                 types);
+            return pg::session_plan("INSERT INTO etl.rejected_line (batch_id, ordinal, line, column_name, reason, "
+                                    "sqlstate, content, raw) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                    types);
         });
     }
     for (const rejected& each : rejected_) {
+        pg::poll();
         scratch_.reset();
         const pg::within_context within{scratch_.get()};
         const std::optional<std::string> content =

@@ -21,10 +21,15 @@ spi_session::~spi_session()
     }
 }
 
+void* session_plan(const char* query, std::span<const Oid> types)
+{
+    return SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+}
+
 void* keep_plan(const char* query, std::span<const Oid> types)
 {
-    SPIPlanPtr plan = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
-    SPI_keepplan(plan);
+    void* plan = session_plan(query, types);
+    SPI_keepplan(static_cast<SPIPlanPtr>(plan));
     return plan;
 }
 

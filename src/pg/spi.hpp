@@ -27,6 +27,9 @@ class spi_session {
 // A plan that is kept until SPI_freeplan takes it (an SPIPlanPtr). Needs an SPI session. May raise.
 void* keep_plan(const char* query, std::span<const Oid> types);
 
+// A plan that lives as long as the SPI session. May raise.
+void* session_plan(const char* query, std::span<const Oid> types);
+
 // A column of the first row that the latest query of the SPI session has given; throws where it is NULL.
 Datum row_value(int column);
 

@@ -1,5 +1,5 @@
 -- etl.load_file: which files may be loaded and by whom, their formats and compression, and the same file again.
-SELECT plan(48);
+SELECT plan(51);
 SET client_min_messages = warning;
 
 SELECT current_setting('data_directory') || '/load_' || current_database() AS directory \gset
@@ -57,6 +57,11 @@ COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && cat part1.gz p
 CREATE TABLE many (LIKE two);
 SELECT is(shown(etl.load_file('both.csv.gz', 'many')), 'loaded 100010=100010+0+0+0+0', 'gzip, in parts');
 SELECT is((SELECT sum(a) FROM many), 100010 * 100011::bigint / 2, 'is read whole');
+SELECT is(shown(etl.load_file('both.csv.gz', 'many')), 'duplicate 0=0+0+0+0+0', 'the same file');
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" &&
+    zcat both.csv.gz > both.csv && gzip -1 -c both.csv > b.csv.gz';
+SELECT is(shown(etl.load_file('both.csv', 'many')), 'duplicate 0=0+0+0+0+0', 'the same content, not compressed');
+SELECT is(shown(etl.load_file('b.csv.gz', 'many')), 'duplicate 0=0+0+0+0+0', 'or compressed otherwise');
 SELECT throws_ok('SELECT etl.load_file(''cut.csv.gz'', ''many'')', 'XX001', NULL, 'a file that is cut');
 SELECT throws_ok('SELECT etl.load_file(''cut.csv.gz'', ''many'', on_bad_row => ''skip'')', 'XX001', NULL,
     'whatever bad lines are');
@@ -95,7 +100,7 @@ SET ROLE load_file_role;
 SELECT throws_ok('SELECT etl.load_file(''data'', ''two'', ''csv'')', '42501', NULL, 'not everybody may load files');
 SELECT throws_ok('SELECT * FROM etl._load(''{"format": "csv"}'', ''data'', NULL, ''two'', NULL)', '42501',
     'role "load_file_role" may not load files', 'nor by the functions behind it');
-SELECT throws_ok('SELECT etl._file_hash(''data'')', '42501', NULL, 'nor look at them');
+SELECT throws_ok('SELECT etl._file_hash(''data'', ''{}'')', '42501', NULL, 'nor look at them');
 SELECT throws_ok('SET pg_etl.import_directory = ''/etc''', '42501', NULL, 'or choose where they are');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION etl.load_file TO load_file_role;

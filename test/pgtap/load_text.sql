@@ -1,5 +1,5 @@
 -- etl.load_text: what CSV means, what becomes of lines that are wrong, into which kinds of tables rows go, and who may.
-SELECT plan(84);
+SELECT plan(97);
 SET client_min_messages = warning;
 
 CREATE TABLE item (
@@ -89,10 +89,17 @@ SELECT results_eq('SELECT line, column_name, sqlstate, content FROM latest ORDER
     (9, NULL, '23505', '20,g,1'), (10, 'price', '22003', '26,h,1e99'), (11, 'name', '22P04', '27,"i')$$,
     'and it is told which ones were not');
 SELECT ok((SELECT bool_and(reason <> '') FROM latest), 'with reasons');
+SELECT is((SELECT jsonb_agg(e -> 'line') FROM etl.batches AS b, jsonb_array_elements(b.errors) AS e
+           WHERE b.batch_id = (SELECT max(batch_id) FROM latest)),
+          (SELECT jsonb_agg(line ORDER BY line) FROM latest), 'the batch has the same lines');
 SELECT results_eq('SELECT received, valid, rejected, loaded, jsonb_array_length(errors), errors -> 2 ->> ''line'',
                           errors -> 2 ->> ''column'', errors -> 2 ->> ''code''
                    FROM etl.batches ORDER BY batch_id DESC LIMIT 1',
     $$VALUES (11::bigint, 2::bigint, 9::bigint, 2::bigint, 9, '5', 'id', '22P02')$$, 'the batch counts them');
+CREATE TABLE three (a text, b text, c text);
+SELECT is((etl.load_text(E'a,b,c\n1,"x,3\n4,5,6\n7,"8",9\n', 'three')).rejected, 1::bigint, 'a quote that is not closed');
+SELECT is((SELECT errors -> 0 -> 'line' FROM etl.batches ORDER BY batch_id DESC LIMIT 1), '2',
+          'is a fault of the line that it opens in');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM item WHERE id >= 20), '{20,28}', 'the rows are there');
 SELECT is(shown(etl.load_text(E'id,name\nx,a\n30,b', 'item', on_bad_row => 'skip')), 'loaded 2=1+0+0+0+1', 'skipped');
 SELECT is((SELECT count(*) FROM latest), 0::bigint, 'lines are not kept');
@@ -148,6 +155,10 @@ SELECT is(shown(etl.load_text(E'a,b\n100,x', 'two', force => true)), 'loaded 1=1
 SELECT is((SELECT count(*) FROM two WHERE a = 100), 2::bigint, 'then it is there twice');
 DELETE FROM etl.batch AS b WHERE b.target = 'public.two';
 SELECT is(shown(etl.load_text(E'a,b\n100,x', 'two')), 'loaded 1=1+0+0+0+0', 'a batch that is deleted is forgotten');
+CREATE TABLE mended (id int CHECK (id > 0));
+SELECT is(shown(etl.load_text(E'id\n-1', 'mended')), 'loaded 1=0+0+0+0+1', 'content of which nothing was loaded');
+ALTER TABLE mended DROP CONSTRAINT mended_id_check;
+SELECT is(shown(etl.load_text(E'id\n-1', 'mended')), 'loaded 1=1+0+0+0+0', 'may be loaded when the cause is gone');
 CREATE TABLE other (LIKE two);
 SELECT is(shown(etl.load_text(E'a,b\n100,x', 'other')), 'loaded 1=1+0+0+0+0', 'another table is another matter');
 
@@ -165,7 +176,24 @@ SELECT is((SELECT deleted FROM etl.batches ORDER BY batch_id DESC LIMIT 1), 1::b
 SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\nz,y,2\n', 'account', write_mode => 'replace')),
     'loaded 2=1+0+0+0+1', 'all rows are replaced');
 SELECT results_eq('SELECT * FROM account ORDER BY id', $$VALUES (2, 'x', 1.0)$$, 'by those that are right');
-SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'upsert')$$, '22023', NULL, 'keys are needed');
+SELECT throws_ok($$SELECT etl.load_text(E'id,owner,amount\nz,y,2', 'account', write_mode => 'replace')$$, '22000',
+    'no line could be loaded, so table "public.account" is not replaced', 'but not by nothing');
+SELECT is(shown(etl.load_text(E'id,owner,amount\n2,y,2', 'account', write_mode => 'replace')), 'loaded 1=1+0+0+0+0',
+    'another content');
+SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\nz,y,2\n', 'account', write_mode => 'replace')),
+    'loaded 2=1+0+0+0+1', 'and the first one again, as the table is another one by now');
+SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\nz,y,2\n', 'account', write_mode => 'replace')),
+    'duplicate 0=0+0+0+0+0', 'but not twice in a row');
+SELECT etl.add_legal_hold('lawsuit', 'account', 'id = 2', 'a lawsuit') \g /dev/null
+SELECT throws_ok($$SELECT etl.load_text(E'id,amount\n2,3', 'account', write_mode => 'replace')$$, '55000', NULL,
+    'nor rows under a legal hold');
+SELECT throws_ok($$SELECT etl.load_text(E'id,amount\n2,4', 'account', write_mode => 'delete_insert',
+    key_columns => '{id}')$$, '55000', NULL, 'not by their keys either');
+SELECT is(shown(etl.load_text(E'id,amount\n50,4', 'account', write_mode => 'delete_insert', key_columns => '{id}')),
+    'loaded 1=1+0+0+0+0', 'others go on');
+SELECT etl.release_legal_hold('lawsuit', 'it is over') \g /dev/null
+SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'upsert')$$, '22023',
+    'write_mode ''upsert'' needs key_columns', 'keys are needed');
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', key_columns => '{id}')$$, '22023', NULL, 'or have no meaning');
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'merge')$$, '22023', NULL, 'an unknown mode');
 
@@ -189,6 +217,8 @@ CREATE TABLE loud (LIKE two);
 CREATE TRIGGER shout BEFORE INSERT ON loud FOR EACH ROW EXECUTE FUNCTION shout();
 SELECT is(shown(etl.load_text(E'account,note\n2,x\n3,y\n2,z', 'child')), 'loaded 3=2+0+0+0+1', 'a foreign key');
 SELECT is((SELECT format('%s %s', line, sqlstate) FROM latest), '3 23503', 'refuses its line');
+CREATE TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+SELECT is(shown(etl.load_text(E'id\n1\n2\n1\n3', 'late')), 'loaded 4=3+0+0+0+1', 'also a constraint that is deferred');
 SELECT is(shown(etl.load_text(E'id,k\n1,a\n2,b\n3,a', 'part')), 'loaded 3=2+0+0+0+1', 'partitions');
 SELECT is(shown(etl.load_text(E'a,b\n1,x\n2,hold\n3,no\n4,y', 'loud')), 'loaded 4=2+0+0+1+1', 'triggers');
 SELECT results_eq('SELECT a, b FROM loud ORDER BY a', $$VALUES (1, 'X'), (4, 'Y')$$, 'do what they do');

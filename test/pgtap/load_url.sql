@@ -1,6 +1,6 @@
 -- etl.load_file from a server of the wrapper etl_http: its answer is a content like any other.
 \getenv api PG_ETL_API
-SELECT plan(13);
+SELECT plan(15);
 SET client_min_messages = warning;
 SET pg_etl.allowed_hosts = '127.0.0.1';
 SELECT format('CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url %L, retry_delay ''1ms'')',
@@ -22,6 +22,9 @@ SELECT is(shown(etl.load_file(:'api' || '/load_url/events?n=20&style=none&record
 SELECT is(shown(etl.load_file('load_url/events?n=10&format=ndjson&style=none', 'event', 'ndjson', server => 'api',
     mapping => '{"event_id": "event_id", "name": "name|title"}')), 'duplicate 0=0+0+0+0+0', 'the same answer again');
 SELECT is((SELECT count(*) FROM etl.batches), 2::bigint, 'is no other batch');
+SELECT is((etl.load_file('load_url/events?n=10&format=ndjson&style=none', 'event', 'ndjson', server => 'api', force => true,
+    mapping => '{"event_id": "event_id", "name": "name|title"}')).status, 'loaded', 'unless it is by force');
+SELECT is((SELECT count(*) FROM etl.batches), 3::bigint, 'then it is one');
 SELECT results_eq('SELECT source FROM etl.batches ORDER BY batch_id LIMIT 1', $$VALUES ('load_url/events')$$,
     'what a URL asks is not kept');
 SELECT throws_ok($$SELECT etl.load_file('load_url/events?fail=404', 'event', 'json', server => 'api')$$, '08P01', NULL,
