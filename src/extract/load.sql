@@ -226,8 +226,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._load_batch(bigint, jsonb, text, bytea, regclass, name[], text, boolean) IS
-    'Loads the content of a batch, and writes down what became of it. ETL01 where the same was loaded before, and 23505 '
-    'of batch_content_idx where another session has loaded it meanwhile.';
+    'Loads the content of a batch, and writes down what became of it. ETL01 where the same was loaded before, and '
+    '23505 of batch_content_idx where another session has loaded it meanwhile.';
 
 CREATE FUNCTION etl._batch_of_content(target regclass, content_hash bytea)
 RETURNS bigint
@@ -240,8 +240,8 @@ AS $$
       AND (b.rejected < b.received OR b.received = 0)
 $$;
 COMMENT ON FUNCTION etl._batch_of_content(regclass, bytea) IS
-    'The last batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none. One of which '
-    'every line was rejected is none.';
+    'The last batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none. One of '
+    'which every line was rejected is none.';
 
 CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass, write_mode text)
 RETURNS bigint
@@ -278,8 +278,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass, text) IS
-    'The batch in which the current role has loaded the same content into a table, so that it need not be loaded again; '
-    'NULL for none, and where that cannot be told yet.';
+    'The batch in which the current role has loaded the same content into a table, so that it need not be loaded '
+    'again; NULL for none, and where that cannot be told yet.';
 
 CREATE TYPE etl._load_result AS (
     batch_id bigint, status text, received bigint, inserted bigint, updated bigint, unchanged bigint, ignored bigint,

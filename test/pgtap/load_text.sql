@@ -97,7 +97,8 @@ SELECT results_eq('SELECT received, valid, rejected, loaded, jsonb_array_length(
                    FROM etl.batches ORDER BY batch_id DESC LIMIT 1',
     $$VALUES (11::bigint, 2::bigint, 9::bigint, 2::bigint, 9, '5', 'id', '22P02')$$, 'the batch counts them');
 CREATE TABLE three (a text, b text, c text);
-SELECT is((etl.load_text(E'a,b,c\n1,"x,3\n4,5,6\n7,"8",9\n', 'three')).rejected, 1::bigint, 'a quote that is not closed');
+SELECT is((etl.load_text(E'a,b,c\n1,"x,3\n4,5,6\n7,"8",9\n', 'three')).rejected, 1::bigint,
+          'a quote that is not closed');
 SELECT is((SELECT errors -> 0 -> 'line' FROM etl.batches ORDER BY batch_id DESC LIMIT 1), '2',
           'is a fault of the line that it opens in');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM item WHERE id >= 20), '{20,28}', 'the rows are there');
