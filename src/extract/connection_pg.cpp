@@ -141,9 +141,13 @@ ETL_FUNCTION(etl_http_validator, args)
     const auto listed = etl::pg::listed_options(args.given(0));
     const auto catalog = static_cast<Oid>(args.datum(1));
     const bool is_superuser = etl::pg::call([] { return superuser(); });
-    etl::pg::with_errors_of_server([&] {
-        etl::check_options(etl::place_of(catalog), etl::as_options(listed), is_superuser);
-        return true;
-    });
+    try {
+        etl::pg::with_errors_of_server([&] {
+            etl::check_options(etl::place_of(catalog), etl::as_options(listed), is_superuser);
+            return true;
+        });
+    } catch (const etl::error& why) {
+        etl::pg::refuse_options(why);
+    }
     return Datum{0}; // void, which a validator may not return as NULL
 }

@@ -107,4 +107,16 @@ catalog_options listed_options(Datum array)
     return read(call([array] { return untransformRelOptions(array); }));
 }
 
+void refuse_options(const error& why)
+{
+    const char* code = why.sqlstate();
+    call([&] {
+        ereport(ERROR,
+                (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])), errmsg_internal("%s", why.what()),
+                 why.detail().empty() ? 0 : errdetail_internal("%s", why.detail().c_str()),
+                 why.hint().empty() ? 0 : errhint("%s", why.hint().c_str()), errhidestmt(true)));
+    });
+    pg_unreachable();
+}
+
 } // namespace etl::pg

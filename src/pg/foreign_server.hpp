@@ -1,6 +1,7 @@
 // Servers and user mappings of SQL/MED, read from the catalog.
 #pragma once
 
+#include "core/error.hpp"
 #include "pg/postgres.hpp"
 
 #include <cstdint>
@@ -27,5 +28,8 @@ std::uint64_t foreign_server_generation();
 
 // What a validator is given: text[] of name=value.
 catalog_options listed_options(Datum array);
+
+// Raises the error, without the statement in the server's log: that may hold a secret.
+[[noreturn]] void refuse_options(const error& why);
 
 } // namespace etl::pg

@@ -288,6 +288,9 @@ server wrong "http://localhost:$port/wrong" "$fast"
 sql -c "CREATE USER MAPPING FOR postgres SERVER wrong OPTIONS (client_id 'client', client_secret 'secret-of-client',
             token_url 'http://localhost:$port/wrong/oauth/token')"
 like 'no token' "$(get wrong events)" '28000: no token from "http://localhost:*/wrong/oauth/token" (status 401)'
+is 'a mapping that is refused' "$(sql -c "CREATE USER MAPPING FOR PUBLIC SERVER bearer OPTIONS (bearer_token 'secret-of typo')" 2>&1)" \
+    'ERROR:  option "bearer_token" holds a blank or a letter that is not of ASCII'
+is '… is not in the log with its statement' "$(grep -c 'secret-of typo' "$dir/log" || true)" 0
 is 'none is in the log' "$(grep -v 'STATEMENT\|CREATE USER MAPPING' "$dir/log" |
     grep -c 'secret-of\|c2VjcmV0LW9m\|dTpzZWNyZXQ\|Bearer ' || true)" 0
 like 'the log is not empty' "$(grep -c ERROR "$dir/log")" '[1-9][0-9]*'
