@@ -35,6 +35,7 @@ make_training_data() {
 
 # Each page is answered with 503 at first, and each 500th sale has a date that is none.
 start_partner() {
+    # shellcheck source=/dev/null
     api_launch "$dir/api" && . "$dir/api/api.env" &&
         curl -sf "$PG_ETL_API/partner/_set/sales?n=3000&size=200&bad=500&fail=503:1" > /dev/null
 }

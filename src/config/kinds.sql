@@ -92,8 +92,8 @@ $$;
 COMMENT ON FUNCTION etl._config_members(regproc, regproc, text, jsonb, text[], text[], text[]) IS
     'The members of a kind: the arguments of the function that makes its objects. own: further ones that are no '
     'arguments, and defaults that differ from those of the function. once: count only when the object is made. '
-    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects of '
-    'this kind cannot change.';
+    'also: changed by other calls than that of the changing function. fixed: arguments of that function that objects '
+    'of this kind cannot change.';
 
 CREATE FUNCTION etl._config_kinds()
 RETURNS SETOF etl._config_kind
@@ -130,7 +130,7 @@ AS $$
         ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
         ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
-         'name', false, '{"confirmations": null}', '{}', '{}', '{target,path}'),
+         'name', false, '{"confirmations": null}', '{}', '{}', '{target,server,path}'),
         ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
          'source', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',

@@ -62,7 +62,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('batch_rows must be 1 to 10000000, not %s', coalesce(batch_rows::text, 'NULL')),
-            HINT = 'Give the number of rows that one transaction copies; the default is 10000.';
+            HINT = 'Give the number of rows that one transaction copies; the default is 50000.';
     END IF;
 END
 $$;
@@ -85,7 +85,7 @@ CREATE FUNCTION etl.create_table_extract(
     lag text DEFAULT NULL,
     transactions regclass DEFAULT NULL,
     xid_column name DEFAULT NULL,
-    batch_rows integer DEFAULT 10000,
+    batch_rows integer DEFAULT 50000,
     schedule text DEFAULT NULL,
     description text DEFAULT NULL,
     if_not_exists boolean DEFAULT false

@@ -106,7 +106,9 @@ std::size_t event_table::place(const evm::event& event, std::size_t parameter, s
     const std::string own = snake_case(event.parameters[parameter].name);
     const std::string plain = own.empty() ? "arg" + number : own;
     const std::string long_name = snake_case(event.name) + '_' + plain;
-    for (const std::string& name : {plain, long_name, long_name + '_' + number}) {
+    std::string longest = long_name;
+    longest.append("_").append(number);
+    for (const std::string& name : {plain, long_name, longest}) {
         const auto found =
             std::find_if(columns_.begin(), columns_.end(), [&name](const column& each) { return each.name == name; });
         const auto at = static_cast<std::size_t>(found - columns_.begin());

@@ -24,6 +24,23 @@ COMMENT ON FUNCTION etl._extract(text, boolean) IS
     'The current role''s extract of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
 
+CREATE FUNCTION etl._lock_extract(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT etl._lock_run('etl.extract', definition.extract_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = format('extract "%s" is being run', definition.name),
+            HINT = 'Wait for it to end, or cancel the session that runs it; etl.extracts shows how far it is.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._lock_extract(etl.extract) IS
+    'Takes the session''s lock on an extract, which etl._unlock_run gives back; 55006 where a run of it has it.';
+
 CREATE FUNCTION etl._extract_schedule(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -239,6 +256,7 @@ Errors: 42710 name taken, 42704 no such server or parent, 42501 missing privileg
 CREATE FUNCTION etl.alter_extract(
     name text,
     target regclass DEFAULT NULL,
+    server name DEFAULT NULL,
     path text DEFAULT NULL,
     records_path text DEFAULT NULL,
     paginate jsonb DEFAULT NULL,
@@ -246,11 +264,13 @@ CREATE FUNCTION etl.alter_extract(
     key_columns name[] DEFAULT NULL,
     "cursor" jsonb DEFAULT NULL,
     write_mode text DEFAULT NULL,
+    parent text DEFAULT NULL,
     on_bad_row text DEFAULT NULL,
     new_fields text DEFAULT NULL,
     keep_raw boolean DEFAULT NULL,
     query jsonb DEFAULT NULL,
     headers jsonb DEFAULT NULL,
+    method text DEFAULT NULL,
     body jsonb DEFAULT NULL,
     max_pages integer DEFAULT NULL,
     parallel integer DEFAULT NULL,
@@ -267,9 +287,9 @@ DECLARE
     given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
         'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
-        'schedule', btrim(schedule), 'description', description));
+        'parent', parent, 'schedule', btrim(schedule), 'description', description));
     of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
-        'path', path, 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
+        'server', server, 'path', path, 'method', upper(method), 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
 BEGIN
@@ -277,7 +297,7 @@ BEGIN
         PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
     END IF;
     PERFORM etl._require_reset(
-        reset, '{mapping,key_columns,cursor,query,headers,body,parallel,schedule,description}',
+        reset, '{mapping,key_columns,cursor,parent,query,headers,body,parallel,schedule,description}',
         ARRAY(SELECT jsonb_object_keys(given || of_source)));
     changed := jsonb_populate_record(stored, (to_jsonb(stored) || given) - reset
         || (SELECT coalesce(jsonb_object_agg(r, NULL), '{}') FROM unnest(reset) AS r)
@@ -294,8 +314,8 @@ BEGIN
     UPDATE etl.extract AS e
     SET source = changed.source, target = changed.target, mapping = changed.mapping, key_columns = changed.key_columns,
         "cursor" = changed."cursor", write_mode = changed.write_mode, on_bad_row = changed.on_bad_row,
-        new_fields = changed.new_fields, keep_raw = changed.keep_raw, schedule = changed.schedule,
-        description = changed.description
+        new_fields = changed.new_fields, keep_raw = changed.keep_raw, parent = changed.parent,
+        schedule = changed.schedule, description = changed.description
     WHERE e.extract_id = stored.extract_id;
     IF changed.schedule IS DISTINCT FROM stored.schedule THEN
         PERFORM etl._extract_schedule(changed);
@@ -303,10 +323,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.alter_extract(
-    text, regclass, text, text, jsonb, jsonb, name[], jsonb, text, text, text, boolean, jsonb, jsonb, jsonb, integer,
-    integer, text, text, text[]) IS
+    text, regclass, name, text, text, jsonb, jsonb, name[], jsonb, text, text, text, text, boolean, jsonb, jsonb, text,
+    jsonb, integer, integer, text, text, text[]) IS
 $$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
-of those to take away: mapping, key_columns, cursor, query, headers, body, parallel, schedule, description. An
+of those to take away: mapping, key_columns, cursor, parent, query, headers, body, parallel, schedule, description. An
 unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
 Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do
 not have, 55000 another target or write mode while rows wait in the staging table.$$;
@@ -416,12 +436,8 @@ BEGIN
             ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('extract "%s" is the parent of extract "%s"', name, child),
             HINT = format('SELECT etl.drop_extract(%L); first.', child);
-    ELSIF NOT etl._lock_run('etl.extract', doomed.extract_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_in_use',
-            MESSAGE = format('extract "%s" is being run', name),
-            HINT = 'Wait for it to end, or cancel the session that runs it; etl.extracts shows how far it is.';
     END IF;
+    PERFORM etl._lock_extract(doomed);
     PERFORM etl._drop_stage(doomed);
     doomed.schedule := NULL;
     PERFORM etl._extract_schedule(doomed);

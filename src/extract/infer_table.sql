@@ -8,8 +8,8 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_infer_columns';
 COMMENT ON FUNCTION etl._infer_columns(text[]) IS
     'Columns for records (JSON objects as texts) by samples, in the order of their fields: name, SQL type, path as a '
-    'rule of a mapping has it, whether a sample lacks the field, and some values. A warning tells which fields share a '
-    'column, or got another name or none. 22023 where there is no sample, or one is no object.';
+    'rule of a mapping has it, whether a sample lacks the field, and some values. A warning tells which fields share '
+    'a column, or got another name or none. 22023 where there is no sample, or one is no object.';
 
 CREATE FUNCTION etl.infer_mapping(records text[])
 RETURNS jsonb
@@ -19,8 +19,8 @@ AS $$
     SELECT jsonb_object_agg(c.name, c.path) FROM etl._infer_columns(records) AS c
 $$;
 COMMENT ON FUNCTION etl.infer_mapping(text[]) IS
-    'The mapping of records to the table of etl.infer_table: its columns and the paths of their fields. Argument: some '
-    'records, as JSON texts. 22023 where there is no sample, or one is no object.';
+    'The mapping of records to the table of etl.infer_table: its columns and the paths of their fields. Argument: '
+    'some records, as JSON texts. 22023 where there is no sample, or one is no object.';
 
 CREATE FUNCTION etl.infer_table(target text, records text[], key_columns name[] DEFAULT NULL)
 RETURNS text
@@ -55,8 +55,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.infer_table(text, text[], name[]) IS
-    'The statement that creates a table for records. Arguments: target, the name of the table; records, some of them as '
-    'JSON texts; key_columns, its primary key. A column has the narrowest type that holds every sample exactly, among '
-    'bigint, numeric, boolean, uuid, date, timestamp, timestamptz, text and jsonb; a number in a string is text. Fields '
-    'of an object are columns of their own, one level down. Nothing is created: run the statement when you have read it. '
-    'Errors: 22023 no sample, or one that is no object, 42703 a key that no field becomes.';
+    'The statement that creates a table for records. Arguments: target, the name of the table; records, some of them '
+    'as JSON texts; key_columns, its primary key. A column has the narrowest type that holds every sample exactly, '
+    'among bigint, numeric, boolean, uuid, date, timestamp, timestamptz, text and jsonb; a number in a string is '
+    'text. Fields of an object are columns of their own, one level down. Nothing is created: run the statement when '
+    'you have read it. Errors: 22023 no sample, or one that is no object, 42703 a key that no field becomes.';

@@ -29,8 +29,8 @@ SELECT i.ingestion_id, i.source, i.received, i.accepted, i.duplicates, i.rejecte
 FROM etl.ingestion AS i;
 COMMENT ON VIEW etl.ingestions IS
     'One row for each call of etl.ingest: how many records it brought (received), and how many of them were written '
-    '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with the '
-    'origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
+    '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with '
+    'the origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
 GRANT SELECT ON etl.ingestions TO PUBLIC;
 
 CREATE TYPE etl._ingest_verdict AS (
@@ -143,7 +143,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._ingest_source(text) IS
-    'The current role''s source of that name: 42704 no such one, 42501 another role''s, 42809 an extract, 55000 paused.';
+    'The current role''s source of that name: 42704 no such one, 42501 another role''s, 42809 an extract, 55000 '
+    'paused.';
 
 -- The command ---------------------------------------------------------------------------------------------------------
 
@@ -163,8 +164,8 @@ AS $$
     WHERE definition.key_columns IS NOT NULL
 $$;
 COMMENT ON FUNCTION etl._ingest_conflict(etl.extract, name[], text) IS
-    'What becomes of a record whose key is in the table already; NULL where there is no key. held: the condition that a '
-    'legal hold stands on the row (alias t), or NULL.';
+    'What becomes of a record whose key is in the table already; NULL where there is no key. held: the condition '
+    'that a legal hold stands on the row (alias t), or NULL.';
 
 CREATE FUNCTION etl._ingest_broken(definition etl.extract, columns name[], alias text)
 RETURNS text
@@ -202,8 +203,8 @@ AS $$
         END
 $$;
 COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name) IS
-    'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command has '
-    'written (alias w).';
+    'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command '
+    'has written (alias w).';
 
 CREATE FUNCTION etl._ingest_command(definition etl.extract, held text)
 RETURNS text
@@ -277,8 +278,8 @@ LANGUAGE C VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'etl_ingest_change';
 COMMENT ON FUNCTION etl._ingest_change(etl.extract, regclass, text[], integer, integer, text) IS
-    'Writes the records with these ordinals and returns their verdicts. The session keeps the plan of the command until '
-    'the source, its table or the holds on it change.';
+    'Writes the records with these ordinals and returns their verdicts. The session keeps the plan of the command '
+    'until the source, its table or the holds on it change.';
 
 -- A call --------------------------------------------------------------------------------------------------------------
 
@@ -363,7 +364,8 @@ BEGIN
     END IF;
     PERFORM etl._require_writable();
     made := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
-    SELECT count(*) FILTER (WHERE v.verdict IN ('inserted', 'updated')), count(*) FILTER (WHERE v.verdict = 'duplicate'),
+    SELECT count(*) FILTER (WHERE v.verdict IN ('inserted', 'updated')),
+           count(*) FILTER (WHERE v.verdict = 'duplicate'),
            count(*) FILTER (WHERE v.verdict = 'rejected'),
            coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                'record', v.ordinal, 'verdict', v.verdict, 'column', v.column_name, 'reason', v.reason,
@@ -396,9 +398,9 @@ $$Takes records into the table of a source, in one transaction, each once by its
 source: as etl.create_ingest has defined it. records: the records, one JSON object each.
 Returns a number for the call (ingestion_id, a row of etl.ingestions), how many records were accepted (written),
 duplicates (there already, or again in the call: of these the first counts, with write_mode upsert the last) and
-rejected, and verdicts: an object for each record, with record (its place from 1), verdict (inserted, updated, duplicate,
-rejected) and for what was rejected reason, column and sqlstate. Rejected records are kept in etl.dead_letters unless
-the source says otherwise; etl.replay_dead_letters tries them again.
+rejected, and verdicts: an object for each record, with record (its place from 1), verdict (inserted, updated,
+duplicate, rejected) and for what was rejected reason, column and sqlstate. Rejected records are kept in
+etl.dead_letters unless the source says otherwise; etl.replay_dead_letters tries them again.
 Deferred constraints of the transaction are checked at once from then on.
 Errors: 42704 no such source, 42501 another role's or a missing privilege, 55000 it is paused, 22004 no records, and
 with on_bad_row error the first record that cannot be loaded.$$;
@@ -445,8 +447,8 @@ AS $$
     SELECT i.* FROM etl._ingest(source, CASE WHEN content IS NOT NULL THEN etl._records_in(content) END) AS i
 $$;
 COMMENT ON FUNCTION etl.ingest(text, text) IS
-    'etl.ingest of a JSON text: one record, or the records in an array, as they stand there. Numbers keep their digits; a '
-    'text that is not JSON is one record that is rejected, and kept.';
+    'etl.ingest of a JSON text: one record, or the records in an array, as they stand there. Numbers keep their '
+    'digits; a text that is not JSON is one record that is rejected, and kept.';
 
 -- Dead letters --------------------------------------------------------------------------------------------------------
 

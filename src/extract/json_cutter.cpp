@@ -113,18 +113,19 @@ json_array::json_array(byte_source& from, field_path path, json_limits limits)
 
 void json_array::refuse(const std::string& what) const
 {
-    throw error(file_sqlstate::bad_file_format, "the JSON is wrong in line " + std::to_string(at_line_), what + '.',
+    throw error(file_sqlstate::bad_file_format, "the JSON is wrong in line " + std::to_string(value_line_), what + '.',
                 "Records are the elements of an array; with a record in each line say format => 'ndjson'.");
 }
 
 // The next byte that is not blank, which the window then begins with; no_byte at the end.
-char json_array::peek()
+int json_array::peek()
 {
     for (;;) {
         const char* found = std::find_if_not(window_.begin(), window_.end(), is_blank);
         pass(found);
+        value_line_ = at_line_;
         if (found != window_.end()) {
-            return *found;
+            return static_cast<unsigned char>(*found);
         }
         if (window_.is_last()) {
             return no_byte;
@@ -135,10 +136,10 @@ char json_array::peek()
 
 void json_array::expect(char byte, const char* where)
 {
-    const char found = peek();
+    const int found = peek();
     if (found != byte) {
         refuse(std::string{"Expected "} + byte + ' ' + where + ", found " +
-               (found == no_byte ? std::string{"the end"} : std::string{found}));
+               (found == no_byte ? std::string{"the end"} : std::string{static_cast<char>(found)}));
     }
     pass(window_.begin() + 1);
 }
@@ -146,7 +147,7 @@ void json_array::expect(char byte, const char* where)
 void json_array::enter()
 {
     for (const std::string& key : path_) {
-        const char found = peek();
+        const int found = peek();
         ++open_;
         if (found == '[' && !key.empty() && key.find_first_not_of("0123456789") == std::string::npos &&
             key.size() < 10) {
@@ -208,7 +209,7 @@ bool json_array::next()
     if (is_over_) {
         return false;
     }
-    char found = peek();
+    int found = peek();
     if (found == ']') {
         finish();
         return false;
@@ -218,7 +219,7 @@ bool json_array::next()
         found = peek();
     }
     is_first_ = false;
-    if (found == ',' || found == ':' || closes(found)) {
+    if (found == ',' || found == ':' || found == '}' || found == ']') {
         refuse("Expected a record");
     }
     line_ = at_line_;
@@ -231,11 +232,10 @@ void json_array::scan(int depth, bool keeps)
 {
     is_too_long_ = false;
     std::size_t end = 0;
-    const char first = window_.size() == 0 ? no_byte : *window_.begin();
-    if (first == no_byte && depth == 0) {
+    if (window_.size() == 0 && depth == 0) {
         refuse("It ends where a value was expected");
     }
-    if (depth == 0 && first != '"' && !opens(first)) {
+    if (depth == 0 && *window_.begin() != '"' && !opens(*window_.begin())) {
         end = scan_word(0);
     } else {
         end = scan_brackets(0, depth, keeps);

@@ -34,7 +34,10 @@ class json_texts {
     bool is_too_long() const noexcept { return is_too_long_; }
 
   protected:
-    json_texts(byte_source& from, json_limits limits) : limits_{limits}, window_{from, limits.buffer, limits.record} {}
+    json_texts(byte_source& from, json_limits limits)
+        : limits_{limits}, window_{from, std::max<std::size_t>(limits.buffer, 3), limits.record}
+    {
+    }
 
     void begin();
     void pass(const char* to) noexcept;
@@ -68,9 +71,9 @@ class json_array final : public json_texts {
     bool next() override;
 
   private:
-    static constexpr char no_byte = '\0';
+    static constexpr int no_byte = -1;
 
-    char peek();
+    int peek();
     void expect(char byte, const char* where);
     void enter();
     void enter_member(const std::string& key);
@@ -85,7 +88,8 @@ class json_array final : public json_texts {
 
     field_path path_;
     special_bytes<6> special_;
-    int open_ = 0; // brackets around the array
+    int open_ = 0;                 // brackets around the array
+    std::uint64_t value_line_ = 1; // of what is being read
     bool is_first_ = true;
     bool is_over_ = false;
 };

@@ -13,8 +13,7 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view text, const char* what, const std::string& why)
 {
-    throw error(sqlstate::invalid_parameter_value,
-                std::string{what} + " cannot be " + in_quotes(text.substr(0, 200)) + ": " + why, {},
+    throw error(sqlstate::invalid_parameter_value, std::string{what} + " cannot be " + in_quotes(text) + ": " + why, {},
                 "Write a JSON pointer such as /data/items, or a JSONPath such as $.data.items[*].");
 }
 
@@ -40,7 +39,7 @@ class path_reader {
             } else if (text_[at_] == '[') {
                 bracket();
             } else {
-                refuse(text_, what_, "it has " + in_quotes(text_.substr(at_, 1)) + " where . or [ should be");
+                refuse(text_, what_, "it has something else where . or [ should be");
             }
         }
         return std::move(steps_);

@@ -5,6 +5,7 @@
 #include "core/text.hpp"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "core/cpp_only.hpp"
@@ -23,8 +24,8 @@ constexpr choices<load_job::header_is, 3> headers{{{"true", load_job::header_is:
                                                    {"false", load_job::header_is::missing},
                                                    {"match", load_job::header_is::the_columns}}};
 constexpr choices<load_job::bad_rows_are, 3> treatments{{{"reject", load_job::bad_rows_are::rejected},
-                                                       {"skip", load_job::bad_rows_are::skipped},
-                                                       {"error", load_job::bad_rows_are::errors}}};
+                                                         {"skip", load_job::bad_rows_are::skipped},
+                                                         {"error", load_job::bad_rows_are::errors}}};
 
 class members {
   public:
@@ -34,6 +35,34 @@ class members {
     {
         const auto found = document_.find(name);
         return found == document_.end() || !found->is_string() ? std::string{} : found->get<std::string>();
+    }
+
+    std::optional<std::int64_t> number(const char* name) const
+    {
+        const auto found = document_.find(name);
+        if (found == document_.end()) {
+            return std::nullopt;
+        }
+        if (!found->is_number_integer() || found->get<std::int64_t>() < 0) {
+            throw error(sqlstate::invalid_parameter_value, std::string{name} + " must be a number from 0 on");
+        }
+        return found->get<std::int64_t>();
+    }
+
+    std::vector<std::string> texts(const char* name) const
+    {
+        std::vector<std::string> made;
+        const auto found = document_.find(name);
+        if (found == document_.end()) {
+            return made;
+        }
+        for (const json& one : *found) {
+            if (!found->is_array() || !one.is_string()) {
+                throw error(sqlstate::invalid_parameter_value, std::string{name} + " must be an array of texts");
+            }
+            made.push_back(one.get<std::string>());
+        }
+        return made;
     }
 
     template <class Value, std::size_t count>
@@ -76,9 +105,12 @@ class members {
 load_job load_job::parse(std::string_view text)
 {
     const json document = parse_json(text, "a load", 100);
+    if (!document.is_object()) {
+        throw error(sqlstate::invalid_parameter_value, "a load is told by a JSON object");
+    }
     const members from{document};
     load_job made;
-    made.batch = document.value("batch", std::int64_t{0});
+    made.batch = from.number("batch").value_or(0);
     made.server = from.text("server");
     from.choose("format", formats, made.format);
     from.choose("compression", compressions, made.packed);
@@ -91,11 +123,11 @@ load_job load_job::parse(std::string_view text)
     made.null_text = from.text("null");
     from.choose("header", headers, made.header);
     made.mapping = from.text("mapping"); // as it was written: a number there may have more digits than a double
-    made.required = document.value("required", std::vector<std::string>{});
+    made.required = from.texts("required");
     made.records_path = from.text("records_path");
     from.choose("on_bad_row", treatments, made.bad_rows);
-    if (document.contains("max_errors")) {
-        made.most_bad_rows = document["max_errors"].get<std::uint64_t>();
+    if (const auto most = from.number("max_errors")) {
+        made.most_bad_rows = static_cast<std::uint64_t>(*most);
     }
     return made;
 }

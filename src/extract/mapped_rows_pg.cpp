@@ -18,6 +18,15 @@ namespace {
 
 constexpr int own_columns = 2; // ordinal and record, before those of the table
 
+MinimalTuple form_row(TupleDesc shape, Datum* values, bool* nulls)
+{
+#if PG_VERSION_NUM >= 180000
+    return heap_form_minimal_tuple(shape, values, nulls, 0);
+#else
+    return heap_form_minimal_tuple(shape, values, nulls);
+#endif
+}
+
 // All that this transaction keeps; what is in it takes itself out when the transaction ends.
 std::vector<mapped_rows*> kept;
 
@@ -49,13 +58,15 @@ mapped_rows::~mapped_rows()
 
 const mapped_rows* mapped_rows::last_of(int handle) noexcept
 {
-    const auto found =
-        std::ranges::find_if(kept, [handle](const mapped_rows* each) { return each->order_.handle == handle; });
+    const auto found = std::ranges::find_if(kept, [handle](const mapped_rows* each) {
+        return each->order_.handle == handle && each->order_.role == GetUserId();
+    });
     return found == kept.end() ? nullptr : *found;
 }
 
 const mapped_rows& mapped_rows::of(mapping_order order, std::size_t records, const record_at& record)
 {
+    order.role = GetUserId();
     const mapped_rows* last = last_of(order.handle);
     if (last != nullptr && last->order_ == order) {
         return *last;
@@ -127,7 +138,7 @@ void mapped_rows::keep_row(int ordinal, row_input& input)
     std::ranges::copy(input.values(), values_.begin() + own_columns);
     std::copy_n(input.nulls(), input.values().size(), nulls_.get() + own_columns);
     const pg::within_context memory{memory_};
-    rows_.push_back(pg::call([this] { return heap_form_minimal_tuple(shape_, values_.data(), nulls_.get()); }));
+    rows_.push_back(pg::call([this] { return form_row(shape_, values_.data(), nulls_.get()); }));
     ordinals_.push_back(ordinal);
 }
 

@@ -22,6 +22,7 @@ struct mapping_order {
     std::string records; // the texts, as the argument had them
     Oid target;
     std::optional<std::string> document;
+    Oid role = InvalidOid; // that asked for it; nobody else sees it
 
     bool operator==(const mapping_order&) const = default;
 };
@@ -38,7 +39,7 @@ class mapped_rows {
     // Maps the records, or finds what they were mapped to.
     static const mapped_rows& of(mapping_order order, std::size_t records, const record_at& record);
 
-    // What was mapped last under a handle; nullptr where nothing was in this transaction.
+    // What the current role has mapped last under a handle; nullptr where that is nothing in this transaction.
     static const mapped_rows* last_of(int handle) noexcept;
 
     // The rows whose ordinals are among these, both included. The caller's list of columns must fit.

@@ -215,18 +215,16 @@ record_mapper::record_mapper(const mapping& rules)
 
 std::span<const column_text> record_mapper::choose(std::span<const column_text> found)
 {
-    std::size_t at = 0;
-    for (const column_rule& rule : rules_->rules()) {
-        column_text& value = values_[at++];
-        value = rule.fallback();
+    const auto chosen = [found](const column_rule& rule) {
         for (const int slot : rule.slots) {
             const column_text& candidate = found[static_cast<std::size_t>(slot)];
             if (candidate.is_given()) {
-                value = candidate;
-                break;
+                return candidate;
             }
         }
-    }
+        return rule.fallback();
+    };
+    std::ranges::transform(rules_->rules(), values_.begin(), chosen);
     return values_;
 }
 

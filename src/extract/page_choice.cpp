@@ -103,10 +103,15 @@ paginate_options of_kind(const paginate_options& given, page_kind kind)
     return made;
 }
 
+// A page that tells its number and its offset is asked for by number.
+bool tells_offset(const paginate_options& given, const page_answer& answer)
+{
+    return told_offset(answer) && told_limit(answer) && !told_current(given.current, answer);
+}
+
 paginate_options by_flag(const paginate_options& given, const page_answer& answer, const told_flag& flag)
 {
-    const bool has_offset = told_offset(answer) && told_limit(answer);
-    auto made = of_kind(given, has_offset ? page_kind::offset : page_kind::page);
+    auto made = of_kind(given, tells_offset(given, answer) ? page_kind::offset : page_kind::page);
     pin(made.has_more, flag.at);
     made.must_tell_more = true;
     return made;
@@ -154,7 +159,7 @@ paginate_options choose_pagination(const paginate_options& given, const page_ans
         return made;
     }
     const auto total = told_total(given.total, answer);
-    if (total && told_offset(answer) && told_limit(answer)) {
+    if (total && tells_offset(given, answer)) {
         auto made = of_kind(given, page_kind::offset);
         pin(made.total, total->at);
         return made;

@@ -4,6 +4,8 @@
 #include "extract/http_error.hpp"
 #include "extract/link_header.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -72,6 +74,20 @@ bool is_link(std::string_view text)
     return begins_as_url(text) || (query != std::string_view::npos && text.find('=', query) != std::string_view::npos);
 }
 
+// For messages, in ASCII, so that it may be cut anywhere.
+std::string shown(const json& value)
+{
+    return value.dump(-1, ' ', true).substr(0, 100);
+}
+
+// Headers may hold any bytes.
+void check_utf8(const http_header& header)
+{
+    if (!simdjson::validate_utf8(header.value)) {
+        refuse("its header " + header.name + " is not UTF-8");
+    }
+}
+
 told_at in_body(const char* pointer)
 {
     return {told_at::where::body, json_path::parse(pointer, "place"), {}};
@@ -92,8 +108,7 @@ std::optional<Told> told(const signal_option& option, const names& usual, const 
         }
         const auto found = read(*value);
         if (!found) {
-            refuse("it has no " + std::string{what} + " at " + option.at->shown() + ": " +
-                   value->dump().substr(0, 100));
+            refuse("it has no " + std::string{what} + " at " + option.at->shown() + ": " + shown(*value));
         }
         return Told{*found, option.at->shown()};
     }
@@ -115,6 +130,16 @@ std::optional<told_number> told_count(const signal_option& option, const names& 
     return told<told_number>(option, usual, answer, read, what);
 }
 
+std::vector<web_link> links_in(const http_header& header)
+{
+    check_utf8(header);
+    try {
+        return parse_link_header(header.value);
+    } catch (const error& e) {
+        refuse(std::string{"its Link header "} + e.what());
+    }
+}
+
 bool tells_of_pages(const std::string& rel)
 {
     return rel == "next" || rel == "prev" || rel == "previous" || rel == "first" || rel == "last";
@@ -127,7 +152,11 @@ std::optional<json> value_at(const told_at& place, const page_answer& answer)
     if (place.in == told_at::where::header) {
         const auto found = std::find_if(answer.headers.begin(), answer.headers.end(),
                                         [&place](const auto& each) { return same_header(each.name, place.name); });
-        return found == answer.headers.end() ? std::nullopt : std::optional{json(found->value)};
+        if (found == answer.headers.end()) {
+            return std::nullopt;
+        }
+        check_utf8(*found);
+        return json(found->value);
     }
     if (place.in == told_at::where::last_record) {
         if (answer.contents.records.empty()) {
@@ -154,7 +183,7 @@ next_word read_next_word(const json& value, const std::string& at)
         return {next_word::is::link, 0, href->get<std::string>()};
     }
     if (!value.is_string()) {
-        refuse("it has neither a number nor a text at " + at + ": " + value.dump().substr(0, 100));
+        refuse("it has neither a number nor a text at " + at + ": " + shown(value));
     }
     const auto& text = value.get_ref<const std::string&>();
     if (const auto number = number_in_text(text)) {
@@ -218,7 +247,7 @@ told_links links_of(const std::vector<http_header>& headers)
         if (!same_header(header.name, "Link")) {
             continue;
         }
-        for (const auto& link : parse_link_header(header.value)) {
+        for (const auto& link : links_in(header)) {
             const bool has_next = std::find(link.rels.begin(), link.rels.end(), "next") != link.rels.end();
             if (link.has_other_context) {
                 continue;

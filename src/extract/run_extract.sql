@@ -18,7 +18,8 @@ BEGIN
     IF restart THEN
         PERFORM etl._drop_stage(definition);
         UPDATE etl.extract_state AS s
-        SET seen = NULL, "position" = NULL, parent_key = NULL, is_finished = true, changed_at = clock_timestamp()
+        SET seen = NULL, "position" = NULL, parent_key = NULL, is_finished = true,
+            detail = s.detail - 'complete', changed_at = clock_timestamp()
         WHERE s.extract_id = definition.extract_id;
     END IF;
     RETURN etl._start_run('extract', definition.name, now());

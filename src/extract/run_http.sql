@@ -20,6 +20,7 @@ BEGIN
         state."position" := NULL;
         state.parent_key := NULL;
         state.seen := NULL;
+        state.detail := state.detail - 'complete';
         state.is_finished := false;
         IF etl._stage_name(definition) IS NOT NULL THEN
             PERFORM etl._make_stage(definition);
@@ -65,6 +66,28 @@ $$;
 COMMENT ON FUNCTION etl._note_page(bigint, etl._page_counts, jsonb) IS
     'Adds what became of the records of a page to the record of the run.';
 
+CREATE FUNCTION etl._require_staged(definition etl.extract, run bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    dead CONSTANT bigint := (SELECT (r.detail ->> 'dead')::bigint FROM etl.run AS r WHERE r.run_id = run);
+    is_empty CONSTANT boolean := etl._locked_value(
+        format('SELECT NOT EXISTS (SELECT FROM %s)', etl._stage_name(definition)), false);
+BEGIN
+    IF dead > 0 AND is_empty THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'data_exception',
+            MESSAGE = format('none of the records could be loaded, so table "%s" is not replaced', definition.target),
+            HINT = format('SELECT * FROM etl.dead_letters WHERE extract = %1$L; tells why; when the mapping is mended, '
+                          'CALL etl.run_extract(%1$L, restart => true); begins anew.', definition.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_staged(etl.extract, bigint) IS
+    'Refuses (22000) to put an empty staging table in the place of rows when there were records.';
+
 CREATE FUNCTION etl._finish_http(definition etl.extract, state etl.extract_state)
 RETURNS etl.extract_state
 LANGUAGE plpgsql VOLATILE
@@ -74,10 +97,12 @@ DECLARE
     put record;
 BEGIN
     IF etl._stage_name(definition) IS NOT NULL THEN
+        PERFORM etl._require_staged(definition, state.run_id);
         put := etl._put_stage(definition);
         UPDATE etl.run AS r
         SET rows = put.inserted,
-            detail = r.detail || jsonb_build_object('inserted', put.inserted, 'deleted', put.deleted)
+            detail = r.detail || jsonb_build_object('inserted', put.inserted, 'deleted', put.deleted, 'ignored',
+                                                    (r.detail ->> 'ignored')::bigint + put.ignored)
         WHERE r.run_id = state.run_id;
     END IF;
     IF definition."cursor" IS NOT NULL THEN
@@ -86,6 +111,7 @@ BEGIN
     state.seen := NULL;
     state."position" := NULL;
     state.parent_key := NULL;
+    state.detail := state.detail - 'complete';
     state.is_finished := true;
     RETURN state;
 END
@@ -151,17 +177,16 @@ BEGIN
         SELECT definition.name, state.run_id, pages, r.ordinal, r.record FROM etl._page_records(handle) AS r;
     END IF;
     is_last := got.is_last;
+    IF is_last AND parent IS NULL THEN
+        state.detail := state.detail || '{"complete": true}';
+    END IF;
     state."position" := got.next_position;
     state.parent_key := CASE WHEN parent IS NOT NULL THEN etl._key_of(etl._extract(definition.parent), parent) END;
-    IF is_last AND parent IS NULL THEN
-        state := etl._finish_http(definition, state);
-    END IF;
     PERFORM etl._store_state(state);
 END
 $$;
 COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, integer, jsonb) IS
-    'Loads the page that has come and notes the place of the next one; after the last one of an extract without a '
-    'parent, the run is finished in the same transaction.';
+    'Loads the page that has come and notes the place of the next one, or that it was the last.';
 
 CREATE FUNCTION etl._next_request(
     definition etl.extract, INOUT state etl.extract_state, OUT parent jsonb, OUT handle integer)
@@ -170,6 +195,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     of_extract etl.extract;
+    is_complete boolean := state.detail ? 'complete';
 BEGIN
     IF definition.parent IS NOT NULL THEN
         of_extract := etl._extract(definition.parent);
@@ -178,11 +204,12 @@ BEGIN
             state."position" := CASE WHEN parent IS NOT NULL THEN state."position" END; -- its row has gone
         END IF;
         parent := coalesce(parent, etl._parent_row(of_extract, state.parent_key, true));
-        IF parent IS NULL THEN
-            state := etl._finish_http(definition, state);
-            PERFORM etl._store_state(state);
-            RETURN;
-        END IF;
+        is_complete := parent IS NULL;
+    END IF;
+    IF is_complete THEN
+        state := etl._finish_http(definition, state);
+        PERFORM etl._store_state(state);
+        RETURN;
     END IF;
     handle := etl._open_extract(definition, state, parent);
 END
@@ -247,19 +274,11 @@ AS $$
 DECLARE
     found pg_catalog.bool;
     loaded pg_catalog.record;
-    problem etl._problem;
 BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        BEGIN
-            CALL etl._await_page(handle, found);
-        EXCEPTION
-            WHEN OTHERS OR query_canceled THEN
-                GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
-                    problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
-                failure := pg_catalog.to_jsonb(problem);
-        END;
+        CALL etl._try_await_page(handle, found, failure);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -302,7 +321,7 @@ BEGIN
         EXIT WHEN failure IS NOT NULL OR next.handle IS NULL;
         state := next.state;
         CALL etl._load_pages(definition, state, next.handle, next.parent, failure);
-        EXIT WHEN failure IS NOT NULL OR state.is_finished OR etl._is_extract_paused(definition);
+        EXIT WHEN failure IS NOT NULL OR etl._is_extract_paused(definition);
     END LOOP;
 END
 $$;

@@ -1,9 +1,9 @@
 -- The record of runs is kept for a time and then pruned.
 --
--- That is so for runs of pipelines, extracts, refreshes, rollups and features. Those of retention and partition policies
--- stay: the ledger of archives names them, and etl.retention_status adds them up. Of each name the last run stays, and
--- the last that succeeded, as these are what views show and where the next interval begins. Dead letters and raw records
--- stay too: they are what was received, and only remember the number of their run.
+-- That is so for runs of pipelines, extracts, refreshes, rollups and features. Those of retention and partition
+-- policies stay: the ledger of archives names them, and etl.retention_status adds them up. Of each name the last run stays, and
+-- the last that succeeded, as these are what views show and where the next interval begins. Dead letters and raw
+-- records stay too: they are what was received, and only remember the number of their run.
 
 CREATE TYPE etl._prune_state AS (
     owner name,

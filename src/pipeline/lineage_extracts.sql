@@ -6,8 +6,8 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT regexp_replace(rtrim(o.option_value, '/') || coalesce('/' || nullif(ltrim((definition).source ->> 'path', '/'), ''), ''),
-                          '[?#].*', '')
+    SELECT regexp_replace(concat_ws('/', rtrim(o.option_value, '/'),
+                                    nullif(ltrim((definition).source ->> 'path', '/'), '')), '[?#].*', '')
     FROM pg_foreign_server AS s
     CROSS JOIN LATERAL pg_options_to_table(s.srvoptions) AS o
     WHERE s.srvname = (definition).source ->> 'server' AND o.option_name = 'base_url'
@@ -22,10 +22,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH rule AS MATERIALIZED (
         SELECT r.key AS column_name,
-               CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END AS rule
+               CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END
+                   AS rule
         FROM jsonb_each(coalesce((definition).mapping, (
             SELECT jsonb_object_agg(a.attname, a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''))) AS r
+            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped
+              AND a.attgenerated = ''))) AS r
     ), given AS MATERIALIZED (
         SELECT r.column_name, btrim(f.field) AS field, r.rule - '{from,default,required}'::text[] = '{}' AS is_plain
         FROM rule AS r CROSS JOIN LATERAL regexp_split_to_table(r.rule ->> 'from', '\|') AS f(field)
@@ -41,8 +43,8 @@ AS $$
     WHERE r.rule ? 'sql' AND l.relation = _record_fields.target
 $$;
 COMMENT ON FUNCTION etl._record_fields(etl.extract, regclass) IS
-    'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it is. '
-    'A computed column comes from the fields of the columns that its expression names; what that takes out of record '
+    'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it '
+    'is. A computed column comes from the fields of the columns that its expression names; what that takes out of record '
     'itself is not followed.';
 
 CREATE FUNCTION etl._outside_lineage(definition etl.extract)

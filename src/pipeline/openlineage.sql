@@ -82,8 +82,10 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN o.url IS NULL THEN place ELSE o.url[1] END,
-           CASE WHEN o.url IS NULL THEN etl._ol_name((found).relation, NULL) ELSE coalesce(nullif(o.url[2], ''), '/') END
-    FROM (SELECT CASE (found).item WHEN 'outside' THEN regexp_match((found).note, '^([^:/]+://[^/]*)(.*)$') END) AS o(url)
+           CASE WHEN o.url IS NULL THEN etl._ol_name((found).relation, NULL)
+                ELSE coalesce(nullif(o.url[2], ''), '/') END
+    FROM (SELECT CASE (found).item WHEN 'outside' THEN regexp_match((found).note, '^([^:/]+://[^/]*)(.*)$') END
+         ) AS o(url)
 $$;
 COMMENT ON FUNCTION etl._ol_source(etl._lineage_row, text) IS
     'Namespace and name of what is read: those of a relation or, of an API, its origin and the path there, by the rule '
@@ -425,7 +427,7 @@ COMMENT ON FUNCTION etl.openlineage_event(bigint, text, text, text) IS
     'is FAIL, cancelled and skipped are ABORT, running is RUNNING, queued and waiting are OTHER); namespace of jobs '
     'and datasets (default: postgres://cluster_name:port, or postgres://localhost:port). Datasets are named '
     'database.schema.table, those that an extract reads outside of it by their path in the namespace of their origin, '
-    'such as https://api.example.com, and have the facets schema and, where they are written, columnLineage; they are those of '
-    'the statements as they were run, analysed now. What could not be looked into is in the run''s facet '
+    'such as https://api.example.com, and have the facets schema and, where they are written, columnLineage; they '
+    'are those of the statements as they were run, analysed now. What could not be looked into is in the run''s facet '
     'extractionError. runId is always the same for a run. Errors: 42704 no such run or step, 22023 unknown event, '
     '55000 START of what has not begun.';

@@ -140,8 +140,9 @@ SELECT etl.drop_extract('and on'), pg_temp.change('{}', NULL);
 
 -- Replaced -----------------------------------------------------------------------------------------------------------
 
-SELECT throws_ok($$SELECT pg_temp.change('{extracts,later,server}', '"other"')$$, '55000',
-                 'extracts.later: server cannot be changed in place');
+SELECT matches(pg_temp.change('{extracts,later,server}', '"other"'),
+               '^change later: server: api -> other / SELECT etl.alter_extract', 'the server of an extract is changed in place');
+SELECT pg_temp.change('{}', NULL);
 SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,copy,key_columns}', '["sale_id", "event_id"]')$$, '55000',
                  'table_extracts.copy: key_columns cannot be changed in place');
 SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,computed,filter}', '"price > 1"')$$, '55000',
@@ -150,8 +151,8 @@ SELECT matches(pg_temp.change('{table_extracts,computed,filter}', '"price > 1"',
                '^replace computed: filter: price > 0 -> price > 1 / SELECT etl.drop_extract.*create_table_extract',
                'a copy is replaced');
 SELECT is(source ->> 'filter', 'price > 1', 'and is another one') FROM etl.extract WHERE name = 'computed';
-SELECT matches(pg_temp.change('{extracts,later,server}', '"other"', true), 'replace later: server: api -> other',
-               'an extract too');
+SELECT matches(pg_temp.change('{extracts,later,server}', '"other"', true), 'change later: server: api -> other',
+               'what can be changed in place is not replaced');
 SELECT is(target, 'shop.later', 'with its table') FROM etl.extract WHERE name = 'later';
 
 -- Logs of chains ---------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(66);
+SELECT plan(76);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -177,6 +177,19 @@ INSERT INTO replaced VALUES (999, (SELECT min(event_id) FROM replaced), 0), (998
 CALL etl.run_extract('replaced');
 SELECT is_empty('SELECT * FROM replaced WHERE sale_id = 999', 'delete_insert deletes what has a key that came'),
        is((SELECT count(*) FROM replaced), 41::bigint, 'and leaves the rest');
+CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, event_id int PRIMARY KEY, name text CHECK (name <> 'x'));
+INSERT INTO numbered (event_id, name) VALUES (100, 'old');
+SELECT etl.create_extract('numbered', 'api', '/events', 'numbered', query => '{"n": 5}', key_columns => '{event_id}',
+                          write_mode => 'replace');
+CALL etl.run_extract('numbered');
+SELECT is(count(*), 5::bigint, 'a table that numbers its rows is replaced as well') FROM numbered;
+SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": {"sql": "''x''"}}');
+SELECT throws_ok(pg_temp.call($$etl.run_extract('numbered')$$), '22000', NULL, 'but not by nothing, when there were records');
+SELECT is(count(*), 5::bigint, 'its rows stay') FROM numbered;
+SELECT etl.reset_cursor('numbered');
+TRUNCATE numbered;
+SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": "name"}');
+SELECT is(inserted, 5::bigint, 'dead letters of what is replaced are added') FROM etl.replay_dead_letters('numbered');
 SELECT is_empty($$SELECT FROM pg_class WHERE relname LIKE 'etl_stage%'$$, 'no staging table is left');
 
 -- Parents and children ----------------------------------------------------------------------------------------------------
@@ -219,6 +232,29 @@ SELECT is(count(*), 30::bigint, 'raw records are kept') FROM etl.raw_record WHER
 SELECT etl.alter_extract('inferred', new_fields => 'add');
 CALL etl.run_extract('inferred');
 SELECT results_eq('SELECT sale_id FROM inferred WHERE gift', 'VALUES (30::bigint)', 'or become columns');
+
+-- While a page is awaited ------------------------------------------------------------------------------------------------
+
+CREATE TABLE slow (sale_id bigint);
+SELECT etl.create_extract('slow', 'api', '/sales', 'slow', query => '{"n": 30, "size": 10, "latency": "0.4"}',
+                          parallel => 1);
+SELECT dblink_connect('slow', format('dbname=%s host=%s options=''-c pg_etl.allowed_hosts=127.0.0.1''',
+                                     current_database(), current_setting('unix_socket_directories')));
+SELECT dblink_send_query('slow', 'CALL etl.run_extract(''slow'')'), pg_sleep(0.6); -- the second page is awaited
+CREATE TEMPORARY VIEW waiting AS
+SELECT * FROM pg_stat_activity WHERE query = 'CALL etl.run_extract(''slow'')' AND datname = current_database();
+SELECT is((SELECT count(*) FROM waiting WHERE state = 'active'), 1::bigint, 'while a page is awaited'),
+       is((SELECT count(*) FROM waiting WHERE backend_xmin IS NULL AND backend_xid IS NULL), 1::bigint,
+          'there is neither a snapshot nor a transaction id'),
+       is_empty('SELECT * FROM pg_locks WHERE pid IN (SELECT pid FROM waiting) AND locktype = ''relation''',
+                'and no table is locked');
+SELECT pg_cancel_backend(pid) FROM waiting;
+SELECT * FROM dblink_get_result('slow', false) AS t(x text);
+SELECT matches(dblink_error_message('slow'), 'canceled while a page was awaited', 'a cancel ends it');
+SELECT is(status, 'failed', 'which is recorded') FROM etl.runs WHERE name = 'slow' ORDER BY run_id DESC LIMIT 1;
+CALL etl.run_extract('slow');
+SELECT results_eq('SELECT count(*), count(DISTINCT sale_id) FROM slow', $$VALUES (30::bigint, 30::bigint)$$,
+                  'and the next run goes on');
 
 -- Trying out, pausing, dropping -------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 -- etl.ingest: every record gets one verdict, is in the table once, or is kept as a dead letter with the reason.
 BEGIN;
-SELECT plan(58);
+SELECT plan(65);
 
 CREATE FUNCTION verdicts(answer jsonb) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(v ->> 'verdict', ' ' ORDER BY n) FROM jsonb_array_elements(answer) WITH ORDINALITY AS a(v, n)$$;
 -- accepted, duplicates, rejected: verdicts
 CREATE FUNCTION told(source text, content text) RETURNS text LANGUAGE sql AS
-$$SELECT format('%s %s %s: %s', i.accepted, i.duplicates, i.rejected, verdicts(i.verdicts)) FROM etl.ingest(source, content) AS i$$;
+$$SELECT format('%s %s %s: %s', i.accepted, i.duplicates, i.rejected, verdicts(i.verdicts)) FROM etl.ingest(source,
+          content) AS i$$;
 
 CREATE TABLE sale (
     id bigint PRIMARY KEY,
@@ -17,11 +18,14 @@ CREATE TABLE sale (
 );
 
 -- Upsert.
-SELECT etl.create_ingest('sales', 'sale', '{"id": "id|saleId", "price": "price", "at": "at", "buyer": "buyer.id"}', '{id}');
-SELECT is(told('sales', '{"id": 1, "price": 2.5, "at": "2024-01-01T00:00:00Z", "buyer": {"id": 7}}'), '1 0 0: inserted', 'one');
+SELECT etl.create_ingest('sales', 'sale', '{"id": "id|saleId", "price": "price", "at": "at", "buyer": "buyer.id"}',
+          '{id}');
+SELECT is(told('sales', '{"id": 1, "price": 2.5, "at": "2024-01-01T00:00:00Z", "buyer": {"id": 7}}'),
+          '1 0 0: inserted', 'one');
 SELECT results_eq('SELECT id, price, at, note, buyer FROM sale',
                   $$VALUES (1::bigint, 2.50, timestamptz '2024-01-01 00:00Z', 'none', 7)$$, 'is in the table');
-SELECT is(told('sales', '{"id": 1, "price": 2.50, "at": "2024-01-01T01:00:00+01", "buyer": {"id": 7}}'), '0 1 0: duplicate',
+SELECT is(told('sales', '{"id": 1, "price": 2.50, "at": "2024-01-01T01:00:00+01", "buyer": {"id": 7}}'),
+          '0 1 0: duplicate',
           'the same values again');
 SELECT is(told('sales', '{"saleId": "1", "price": 3}'), '1 0 0: updated', 'other values');
 SELECT is((SELECT array[price::text, at::text, note, buyer::text] FROM sale), '{3.00,NULL,none,NULL}',
@@ -34,24 +38,29 @@ SELECT results_eq('SELECT received, accepted, duplicates, rejected FROM etl.inge
                   'VALUES (1, 1, 0, 0), (1, 0, 1, 0), (1, 1, 0, 0), (4, 2, 2, 0), (0, 0, 0, 0)', 'every call is noted');
 
 -- What cannot be loaded.
-SELECT is(told('sales', '[{"id": 10, "price": -1}, {"id": 11, "at": "today"}, {"price": 1}, {"id": 12}, "x", 7, {"id": 1e30}]'),
+SELECT is(told('sales',
+          '[{"id": 10, "price": -1}, {"id": 11, "at": "today"}, {"price": 1}, {"id": 12}, "x", 7, {"id": 1e30}]'),
           '1 0 6: rejected rejected rejected inserted rejected rejected rejected', 'bad records beside a good one');
 SELECT results_eq(
     'SELECT ordinal, column_name::text COLLATE "default", sqlstate, record FROM etl.dead_letters ORDER BY ordinal',
     $$VALUES (1::bigint, NULL, '23514', '{"id": 10, "price": -1}'), (2, 'at', '22007', '{"id": 11, "at": "today"}'),
              (3, 'id', '23502', '{"price": 1}'), (5, 'id', '23502', '"x"'), (6, 'id', '23502', '7'),
              (7, 'id', '22003', '{"id": 1e30}')$$, 'are kept, as they came');
-SELECT is((SELECT DISTINCT origin FROM etl.dead_letters), (SELECT 'ingestion ' || max(ingestion_id) FROM etl.ingestions),
+SELECT is((SELECT DISTINCT origin FROM etl.dead_letters), (SELECT 'ingestion ' || max(ingestion_id)
+          FROM etl.ingestions),
           'with the call that brought them');
 SELECT is((SELECT count(*) FROM sale WHERE at > now() - interval '2 days'), 0::bigint, 'and never with today''s date');
-SELECT is((SELECT v -> 0 ->> 'reason' FROM etl.ingest('sales', '{"id": 13, "price": "free"}'::jsonb) AS i(a, b, c, d, v)),
-          'column "price" of type numeric(10,2): invalid input syntax for type numeric: "free"', 'the verdict says why');
+SELECT is((SELECT v -> 0 ->> 'reason' FROM etl.ingest('sales', '{"id": 13, "price": "free"}'::jsonb) AS i(a, b, c, d,
+          v)),
+          'column "price" of type numeric(10,2): invalid input syntax for type numeric: "free"',
+          'the verdict says why');
 SELECT is(told('sales', 'hello'), '0 0 1: rejected', 'a text that is not JSON');
 SELECT is((SELECT record FROM etl.dead_letters ORDER BY dead_letter_id DESC LIMIT 1), 'hello', 'is kept as well');
 SELECT is(told('sales', '{"id": 20, "price": 1, "price": 2, "note": "\u0000"}'), '1 0 0: inserted',
           'duplicate keys, and a zero character where no column takes it');
 SELECT is((SELECT price FROM sale WHERE id = 20), 2.00, 'the last of equal keys counts');
-SELECT is(told('sales', '{"id": 9007199254740993, "price": 12345678.12}'), '1 0 0: inserted', 'a number beyond a double');
+SELECT is(told('sales', '{"id": 9007199254740993, "price": 12345678.12}'), '1 0 0: inserted',
+          'a number beyond a double');
 SELECT is((SELECT max(id) FROM sale), 9007199254740993, 'is exact');
 
 -- Dead letters again, when table and mapping are mended.
@@ -59,14 +68,16 @@ ALTER TABLE sale DROP CONSTRAINT sale_price_check;
 SELECT results_eq($$SELECT received, inserted, updated, unchanged, dead FROM etl.replay_dead_letters('sales')$$,
                   'VALUES (8::bigint, 1::bigint, 0::bigint, 0::bigint, 7::bigint)', 'the one that can be loaded now');
 SELECT is((SELECT price FROM sale WHERE id = 10), -1.00, 'is in the table');
-SELECT is((SELECT array_agg(attempts ORDER BY dead_letter_id) FROM etl.dead_letters), '{1,1,1,1,1,1,1}', 'the others stay');
+SELECT is((SELECT array_agg(attempts ORDER BY dead_letter_id) FROM etl.dead_letters), '{1,1,1,1,1,1,1}',
+          'the others stay');
 SELECT etl.alter_extract('sales', mapping => '{"id": {"from": "id", "default": 99}, "price": "price"}');
 SELECT is((SELECT inserted FROM etl.replay_dead_letters('sales')), 2::bigint, 'a mended mapping'); -- 11, and 99 of many
 
 -- Append, with a key and without.
 CREATE TABLE event (id int UNIQUE, kind text);
 SELECT etl.create_ingest('events', 'event', key_columns => '{id}', write_mode => 'append');
-SELECT is(told('events', '[{"id": 1, "kind": "a"}, {"id": 1, "kind": "b"}, {"id": null}]'), '1 1 1: inserted duplicate rejected',
+SELECT is(told('events', '[{"id": 1, "kind": "a"}, {"id": 1, "kind": "b"}, {"id": null}]'),
+          '1 1 1: inserted duplicate rejected',
           'of records with one key the first counts; a key is not NULL');
 SELECT is((SELECT reason FROM etl.dead_letters WHERE extract = 'events'), 'a key column is NULL', 'the reason');
 SELECT is(told('events', '{"id": 1, "kind": "c"}'), '0 1 0: duplicate', 'a row that is there stays');
@@ -78,14 +89,16 @@ SELECT is(told('log', '[{"message": "a"}, {"message": "a"}, {}]'), '2 0 1: inser
 
 -- Keys of several columns, names that need quotes, a table in parts.
 CREATE SCHEMA "S 1";
-CREATE TABLE "S 1"."T" ("Key" text, ordinal int, written int, record jsonb, PRIMARY KEY ("Key", ordinal)) PARTITION BY LIST (ordinal);
+CREATE TABLE "S 1"."T" ("Key" text, ordinal int, written int, record jsonb, PRIMARY KEY ("Key",
+          ordinal)) PARTITION BY LIST (ordinal);
 CREATE TABLE "S 1".one PARTITION OF "S 1"."T" FOR VALUES IN (1);
 SELECT etl.create_ingest('parts', '"S 1"."T"', key_columns => '{Key,ordinal}');
 SELECT is(told('parts', '[{"Key": "a", "ordinal": 1, "written": 5, "record": {"x": 1}}, {"Key": "b", "ordinal": 2}]'),
           '1 0 1: inserted rejected', 'a record that no partition takes');
 SELECT is(told('parts', '[{"Key": "a", "ordinal": 1, "written": 6}, {"Key": "b", "ordinal": 1}]'),
           '2 0 0: updated inserted', 'a partitioned table');
-SELECT results_eq('SELECT * FROM "S 1"."T" ORDER BY 1', $$VALUES ('a', 1, 6, NULL::jsonb), ('b', 1, NULL, NULL)$$, 'its rows');
+SELECT results_eq('SELECT * FROM "S 1"."T" ORDER BY 1', $$VALUES ('a', 1, 6, NULL::jsonb), ('b', 1, NULL, NULL)$$,
+          'its rows');
 
 -- Triggers.
 CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -104,7 +117,8 @@ SELECT is(told('log', '[{"message": "a"}, {"message": "raise"}, {"message": "dro
 SELECT is((SELECT array_agg(reason ORDER BY dead_letter_id DESC) FROM (
                SELECT * FROM etl.dead_letters WHERE extract = 'log' ORDER BY dead_letter_id DESC LIMIT 2) AS d),
           '{"a trigger or a rule of the table held the row back","not this one"}', 'the reasons');
-SELECT is(told('log', '[{"message": "nested"}, {}]'), '1 0 1: inserted rejected', 'a trigger that takes records in itself');
+SELECT is(told('log', '[{"message": "nested"}, {}]'), '1 0 1: inserted rejected',
+          'a trigger that takes records in itself');
 SELECT is((SELECT count(*) FROM etl.dead_letters WHERE extract = 'events' AND record = '{"id": "x"}'), 1::bigint,
           'each keeps its own rejects');
 
@@ -120,18 +134,22 @@ SELECT etl.load_suite('{"expectations": [
     {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "at"}}]}', 'prices');
 CREATE TABLE judged (id int PRIMARY KEY, price numeric, at timestamptz);
 SELECT etl.create_ingest('judged', 'judged', '{"id": "id", "price": "price", "at": "at"}', '{id}', suite => 'prices');
-SELECT is(told('judged', '[{"id": 1, "price": 5, "at": "2024-01-01"}, {"id": 2, "price": 0}]'), '1 0 1: inserted rejected',
+SELECT is(told('judged', '[{"id": 1, "price": 5, "at": "2024-01-01"}, {"id": 2, "price": 0}]'),
+          '1 0 1: inserted rejected',
           'a row that breaks the suite');
 SELECT is((SELECT reason FROM etl.dead_letters WHERE extract = 'judged'),
-          'the row breaks expect_column_values_to_be_between(price), expect_column_values_to_not_be_null(at)', 'the reason');
+          'the row breaks expect_column_values_to_be_between(price), expect_column_values_to_not_be_null(at)',
+          'the reason');
 UPDATE etl.dead_letter SET record = '{"id": 2, "price": 2, "at": "2024-01-01"}' WHERE extract = 'judged';
 SELECT is((SELECT inserted FROM etl.replay_dead_letters('judged')), 1::bigint, 'a record that was mended');
 
 CREATE TABLE bare (price numeric, at timestamptz);
-CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN CASE WHEN new.price <> 3 THEN new END; END$$;
+CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RETURN CASE WHEN new.price <> 3 THEN new END; END$$;
 CREATE TRIGGER keep_out BEFORE INSERT ON bare FOR EACH ROW EXECUTE FUNCTION keep_out();
 SELECT etl.create_ingest('bare', 'bare', suite => 'prices');
-SELECT is(told('bare', '[{"price": 0, "at": "2024-01-01"}, {"price": 2, "at": "2024-01-01"}, {"price": 3, "at": "2024-01-01"}]'),
+SELECT is(told('bare',
+          '[{"price": 0, "at": "2024-01-01"}, {"price": 2, "at": "2024-01-01"}, {"price": 3, "at": "2024-01-01"}]'),
           '1 0 2: rejected inserted rejected', 'a suite and a trigger, without a key');
 SELECT is((SELECT count(*) FROM bare), 1::bigint, 'one row');
 
@@ -140,7 +158,8 @@ SELECT etl.alter_extract('judged', on_bad_row => 'skip');
 SELECT is(told('judged', '{"id": 3, "price": 0}'), '0 0 1: rejected', 'skip');
 SELECT is((SELECT count(*) FROM etl.dead_letters WHERE extract = 'judged'), 0::bigint, 'keeps nothing');
 SELECT etl.alter_extract('judged', on_bad_row => 'error');
-SELECT throws_ok($$SELECT etl.ingest('judged', '[{"id": 5, "price": 5, "at": "2024-01-01"}, {"id": 3, "price": 0}]'::jsonb)$$, '23514');
+SELECT throws_ok($$SELECT etl.ingest('judged',
+          '[{"id": 5, "price": 5, "at": "2024-01-01"}, {"id": 3, "price": 0}]'::jsonb)$$, '23514');
 SELECT is((SELECT count(*) FROM judged WHERE id = 5), 0::bigint, 'error takes nothing in');
 
 -- A table that changes while the session keeps the plan.
@@ -160,8 +179,36 @@ SELECT throws_ok($$SELECT etl.ingest('events', NULL::jsonb[])$$, '22004', 'no re
 
 -- Errors.
 SELECT throws_ok($$SELECT etl.ingest('nope', '{}'::text)$$, '42704', 'extract "nope" does not exist', 'no such source');
-SELECT throws_ok($$SELECT etl.create_ingest('x', 'log', key_columns => '{message}')$$, '42P10', NULL, 'a key that is not unique');
-SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', write_mode => 'replace')$$, '22023', NULL, 'another write mode');
-SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', '{"price": "p"}', '{id}')$$, '23502', NULL, 'a key without a rule');
+SELECT throws_ok($$SELECT etl.create_ingest('x', 'log', key_columns => '{message}')$$, '42P10', NULL,
+          'a key that is not unique');
+SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', write_mode => 'replace')$$, '22023', NULL,
+          'another write mode');
+SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', '{"price": "p"}', '{id}')$$, '23502', NULL,
+          'a key without a rule');
+
+-- An ordinary role, its own sources and what it sees.
+CREATE ROLE ingest_writer;
+CREATE SCHEMA shop AUTHORIZATION ingest_writer;
+CREATE TABLE shop.note (id int PRIMARY KEY, body text);
+GRANT SELECT, INSERT ON shop.note TO ingest_writer;
+SET LOCAL ROLE ingest_writer;
+SELECT throws_ok($$SELECT etl.create_ingest('notes', 'shop.note', key_columns => '{id}')$$, '42501', NULL,
+                 'upsert needs UPDATE');
+SELECT etl.create_ingest('notes', 'shop.note', key_columns => '{id}', write_mode => 'append');
+SELECT is(i.verdicts, '[{"record": 1, "verdict": "inserted"}, {"record": 2, "verdict": "duplicate"}]',
+          'append does not')
+FROM etl.ingest('notes', '[{"id": 1, "body": "a"}, {"id": 1}]'::jsonb) AS i;
+SELECT throws_ok($$SELECT etl.ingest('sales', '{}'::jsonb)$$, '42704', NULL, 'another role''s source');
+SELECT is((SELECT count(*) FROM etl.ingestions), 1::bigint, 'its own calls');
+SELECT is((SELECT count(*) FROM etl.dead_letters), 0::bigint, 'and dead letters');
+SELECT etl.pause_extract('notes');
+SELECT throws_ok($$SELECT etl.ingest('notes', '{"id": 2}'::jsonb)$$, '55000', 'source "notes" is paused',
+          'a paused source');
+RESET ROLE;
+REVOKE INSERT ON shop.note FROM ingest_writer;
+SET LOCAL ROLE ingest_writer;
+SELECT etl.resume_extract('notes');
+SELECT throws_ok($$SELECT etl.ingest('notes', '{"id": 3}'::jsonb)$$, '42501', NULL, 'a privilege that is gone');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

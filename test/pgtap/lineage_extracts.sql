@@ -1,7 +1,7 @@
 -- What extracts read and write: from APIs with their mappings, from tables, in steps and in events of OpenLineage.
 -- Nothing is fetched. All in one transaction.
 BEGIN;
-SELECT plan(30);
+SELECT plan(31);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com:8443/v2/');
@@ -18,6 +18,7 @@ SELECT etl.create_extract('events', 'bare', '', 'event', key_columns => '{event_
        etl.create_extract('later', 'api', '/later'),
        etl.create_table_extract('copy', 'sale', '"Copied sale"', cursor_column => 'at', filter => 'quantity > 0',
            columns => '{"sale": "sale_id", "total": "price * quantity", "note": "''x''"}'),
+       etl.create_evm_extract('logs', 'bare', 1, '{}', '{"event Paused()"}', 0, 'public.paused', path => '/rpc'),
        etl.create_ingest('orders', 'sale', mapping => '{"sale_id": "id"}');
 
 -- What an extract reads and writes, one line for each kind of row.
@@ -55,6 +56,9 @@ SELECT results_eq($$SELECT pg_temp.shown('copy')$$, $$VALUES
     ('edge sale quantity -> "Copied sale" total TRANSFORMATION'),
     ('edge sale sale_id -> "Copied sale" sale IDENTITY'),
     ('write -> "Copied sale"')$$, 'a copy has the columns of its source');
+
+SELECT results_eq($$SELECT pg_temp.shown('logs')$$, $$VALUES
+    ('outside http://bare.example.com/rpc -> paused'), ('write -> paused')$$, 'logs come from a node');
 
 -- Steps ----------------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
--- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value, and why a record is
--- no row.
+-- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value,
+-- and why a record is no row.
 BEGIN;
-SELECT plan(126);
+SELECT plan(131);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -30,7 +30,8 @@ DECLARE
     made text;
 BEGIN
     EXECUTE format('SELECT jsonb_strip_nulls(to_jsonb(q))::text FROM (%s) AS q',
-                   etl._mapped_query(format('etl._map_records(%L::text[], %L::regclass, %L::jsonb)', ARRAY[record], target,
+                   etl._mapped_query(format('etl._map_records(%L::text[], %L::regclass, %L::jsonb)', ARRAY[record],
+                   target,
                                             mapping), target, mapping)) INTO made;
     RETURN coalesce(made, (SELECT coalesce(r.column_name, '') || ': ' || r.reason FROM etl._page_rejects(0) AS r));
 END
@@ -41,7 +42,8 @@ CREATE FUNCTION one(column_name text, value text, rule text DEFAULT '"v"') RETUR
 $$;
 
 -- Paths, alternatives, defaults.
-SELECT is(mapped('{"id": "event_id|eventId|event.id"}', '{"event_id": 1, "eventId": 2}'), '{"id": 1}', 'the first path');
+SELECT is(mapped('{"id": "event_id|eventId|event.id"}', '{"event_id": 1, "eventId": 2}'), '{"id": 1}',
+          'the first path');
 SELECT is(mapped('{"id": "event_id|eventId|event.id"}', '{"event_id": null, "eventId": 2}'), '{"id": 2}',
           'null is as if it were not there');
 SELECT is(mapped('{"id": "event_id|eventId|event.id"}', '{"event": {"id": "3"}}'), '{"id": 3}', 'a field of an object');
@@ -69,16 +71,20 @@ SELECT is(mapped('{"id": "a|b", "note": "n"}', '{"n": "x"}'),
 -- Values.
 SELECT is(one('id', '7.0'), '{"id": 7}', 'a whole number with a point');
 SELECT is(one('id', '12e2'), '{"id": 1200}', 'a whole number with an exponent');
-SELECT is(one('id', '7.5'), 'id: column "id" of type bigint: invalid input syntax for type bigint: "7.5"', 'never rounded');
+SELECT is(one('id', '7.5'), 'id: column "id" of type bigint: invalid input syntax for type bigint: "7.5"',
+          'never rounded');
 SELECT is(one('id', '9223372036854775807'), '{"id": 9223372036854775807}', 'the largest bigint');
 SELECT is(one('id', '9223372036854775808'),
-          'id: column "id" of type bigint: value "9223372036854775808" is out of range for type bigint', 'and one more');
+          'id: column "id" of type bigint: value "9223372036854775808" is out of range for type bigint',
+          'and one more');
 SELECT is(mapped('{"id": {"default": 1}, "total": "v"}', '{"v": 123456789012345678901234567890.000000000000000000001}'),
           '{"id": 1, "total": 123456789012345678901234567890.000000000000000000001}', 'numeric is exact');
 SELECT is(mapped('{"id": {"default": 1}, "total": "v"}', '{"v": 1e400}'),
           '{"id": 1, "total": 1' || repeat('0', 400) || '}', 'beyond a double');
-SELECT is(one('price', '123456789.1'), 'price: column "price" of type numeric(10,2): numeric field overflow (A field with '
-          'precision 10, scale 2 must round to an absolute value less than 10^8), the value is "123456789.1"', 'overflow');
+SELECT is(one('price', '123456789.1'),
+          'price: column "price" of type numeric(10,2): numeric field overflow (A field with '
+          'precision 10, scale 2 must round to an absolute value less than 10^8), the value is "123456789.1"',
+          'overflow');
 
 -- Only columns that the rule names need a value from here on.
 ALTER TABLE sale DROP CONSTRAINT sale_pkey;
@@ -93,7 +99,8 @@ SELECT is(one('note', '"a\u0000b"'),
           'value is "a\u0000b"', 'the zero character');
 SELECT is(one('doc', '{"a": "\u0000"}'), 'doc: column "doc" of type jsonb: unsupported Unicode escape sequence (\u0000 '
           'cannot be converted to text), the value is "{"a": "\u0000"}"', 'the zero character in a jsonb');
-SELECT is(one('note', '"\ud800"'), 'note: column "note" of type text: the text holds half of a surrogate pair, which is no '
+SELECT is(one('note', '"\ud800"'),
+          'note: column "note" of type text: the text holds half of a surrogate pair, which is no '
           'character, the value is "\ud800"', 'half of a pair');
 SELECT is(one('doc', '"x"'), '{"doc": "x"}', 'a jsonb string');
 SELECT is(one('doc', '{"a": 1, "a": 12345678901234567890.5}'), '{"doc": {"a": 12345678901234567890.5}}',
@@ -103,18 +110,22 @@ SELECT is(one('tags', '"{a,b}"'), '{"tags": ["a", "b"]}', 'an array as PostgreSQ
 SELECT is(one('tags', '{"a": 1}'),
           'tags: column "tags" of type text[]: expected JSON array, the value is "{"a": 1}"', 'an object is no array');
 SELECT is(one('feeling', '"ok"'), '{"feeling": "ok"}', 'an enum');
-SELECT is(one('feeling', '"glad"'), 'feeling: column "feeling" of type public.mood: invalid input value for enum public.mood: "glad"',
+SELECT is(one('feeling', '"glad"'),
+          'feeling: column "feeling" of type public.mood: invalid input value for enum public.mood: "glad"',
           'and a label that it has not');
 SELECT is(one('rank', '3'), '{"rank": 3}', 'a domain');
-SELECT is(one('rank', '0'), 'rank: column "rank" of type public.positive: value for domain public.positive violates check '
+SELECT is(one('rank', '0'),
+          'rank: column "rank" of type public.positive: value for domain public.positive violates check '
           'constraint "positive_check", the value is "0"', 'and a value that it refuses');
 
 -- Days and moments.
 SET LOCAL timezone = 'UTC';
 SELECT is(one('at', '"2024-02-29T10:00:00+02:00"'), '{"at": "2024-02-29T08:00:00+00:00"}', 'a moment');
-SELECT is(one('at', '"2024-02-30T10:00:00Z"'), 'at: column "at" of type timestamp with time zone: date/time field value out '
+SELECT is(one('at', '"2024-02-30T10:00:00Z"'),
+          'at: column "at" of type timestamp with time zone: date/time field value out '
           'of range: "2024-02-30T10:00:00Z"', 'a day that there is none of');
-SELECT is(one(c, v), format('%s: column "%1$s" of type %s: a word that means another day tomorrow is no value, the value is %s',
+SELECT is(one(c, v), format('%s: column "%1$s" of type %s: a word that means another day tomorrow is no value, the '
+'value is %s',
                             c, t, v), format('%s as %s', v, c))
 FROM (VALUES ('at', 'timestamp with time zone'), ('day', 'date'), ('local', 'timestamp without time zone')) AS c(c, t)
 CROSS JOIN (VALUES ('"today"'), ('"Now"'), ('"tomorrow 10:00"'), ('"yesterday"')) AS v(v);
@@ -126,49 +137,61 @@ FROM (VALUES ('1700000000', '2023-11-14T22:13:20+00:00'), ('"1700000000.5"', '20
 SELECT is(one('at', '1700000000123', '{"from": "v", "format": "epoch_ms"}'), '{"at": "2023-11-14T22:13:20.123+00:00"}',
           'milliseconds');
 SELECT is(one('at', '1700000000123', '{"from": "v", "format": "epoch"}'),
-          'at: column "at" of type timestamp with time zone: as a moment it is not in the years 1 to 9999, the value is '
+          'at: column "at" of type timestamp with time zone: as a moment it is not in the years 1 to 9999, the value '
+          'is '
           '"1700000000123"', 'milliseconds that are said to be seconds');
 SELECT is(one('at', '"now"', '{"from": "v", "format": "epoch"}'),
           'at: column "at" of type timestamp with time zone: it is not a number, the value is "now"', 'no number');
-SELECT is(one('day', '1700000000', '{"from": "v", "format": "epoch"}'), '{"day": "2023-11-14"}', 'an epoch as a day of UTC');
+SELECT is(one('day', '1700000000', '{"from": "v", "format": "epoch"}'), '{"day": "2023-11-14"}',
+          'an epoch as a day of UTC');
 SELECT is(one('local', '1700000000', '{"from": "v", "format": "epoch"}'), '{"local": "2023-11-14T22:13:20"}',
           'and as a timestamp of UTC');
 SET LOCAL timezone = 'America/New_York';
-SELECT is(one('day', '1704067200', '{"from": "v", "format": "epoch"}'), '{"day": "2024-01-01"}', 'whatever the time zone is');
+SELECT is(one('day', '1704067200', '{"from": "v", "format": "epoch"}'), '{"day": "2024-01-01"}',
+          'whatever the time zone is');
 SELECT is(one('at', '"31/12/2024 18:30"', '{"from": "v", "format": "DD/MM/YYYY HH24:MI"}'),
           '{"at": "2024-12-31T18:30:00-05:00"}', 'a pattern: without a zone the session''s counts');
 SET LOCAL timezone = 'UTC';
-SELECT is(one('day', '"31.12.2024"', '{"from": "v", "format": "DD.MM.YYYY"}'), '{"day": "2024-12-31"}', 'a day by a pattern');
+SELECT is(one('day', '"31.12.2024"', '{"from": "v", "format": "DD.MM.YYYY"}'), '{"day": "2024-12-31"}',
+          'a day by a pattern');
 SELECT is(one('at', '"Feb 3, 2024 04:05 +0200"', '{"from": "v", "format": "Mon DD, YYYY HH24:MI TZHTZM"}'),
           '{"at": "2024-02-03T02:05:00+00:00"}', 'a pattern with a zone');
-SELECT ok(one('day', v, '{"from": "v", "format": "DD.MM.YYYY"}') LIKE 'day: column "day" of type date: %', 'not by the pattern: ' || v)
-FROM (VALUES ('""'), ('"31.12"'), ('"31.12.2024 x"'), ('"32.12.2024"'), ('"29.02.2023"'), ('"today"'), ('"31/12/2024"')) AS v(v);
-SELECT ok(one('day', '["31.12.2024"]', '{"from": "v", "format": "DD.MM.YYYY"}') LIKE '%it is neither a text nor a number%',
+SELECT ok(one('day', v, '{"from": "v", "format": "DD.MM.YYYY"}') LIKE 'day: column "day" of type date: %',
+          'not by the pattern: ' || v)
+FROM (VALUES ('""'), ('"31.12"'), ('"31.12.2024 x"'), ('"32.12.2024"'), ('"29.02.2023"'), ('"today"'),
+          ('"31/12/2024"')) AS v(v);
+SELECT ok(one('day', '["31.12.2024"]', '{"from": "v", "format": "DD.MM.YYYY"}')
+          LIKE '%it is neither a text nor a number%',
           'an array has no format');
 
 -- Numbers and bytes in hexadecimal digits.
 SELECT is(one('total', '"0x' || repeat('f', 64) || '"', '{"from": "v", "format": "hex"}'),
           '{"total": 115792089237316195423570985008687907853269984665640564039457584007913129639935}', 'a quantity');
 SELECT is(one('quantity', '"0x1f"', '{"from": "v", "format": "hex"}'), '{"quantity": 31}', 'into an integer');
-SELECT is(one('quantity', '"0xffffffff"', '{"from": "v", "format": "hex"}'), 'quantity: column "quantity" of type integer: '
+SELECT is(one('quantity', '"0xffffffff"', '{"from": "v", "format": "hex"}'),
+          'quantity: column "quantity" of type integer: '
           'value "4294967295" is out of range for type integer, the value is "0xffffffff"', 'that is too small for it');
 SELECT is(one('hash', '"0xDEADbeef"', '{"from": "v", "format": "hex"}'), '{"hash": "\\xdeadbeef"}', 'bytes');
 SELECT is(one('hash', '"Zm9vYg=="', '{"from": "v", "format": "base64"}'), '{"hash": "\\x666f6f62"}', 'base64');
 
 -- Computed columns.
-SELECT is(mapped('{"price": "p", "quantity": "q", "total": {"from": "t", "sql": "quantity * price"}}', '{"p": 2.5, "q": 3}'),
+SELECT is(mapped('{"price": "p", "quantity": "q", "total": {"from": "t", "sql": "quantity * price"}}',
+          '{"p": 2.5, "q": 3}'),
           '{"price": 2.50, "total": 7.50, "quantity": 3}', 'computed where there is no value');
 SELECT is(mapped('{"price": "p", "quantity": "q", "total": {"from": "t", "sql": "quantity * price"}}',
-                 '{"p": 2.5, "q": 3, "t": 1}'), '{"price": 2.50, "total": 1, "quantity": 3}', 'and not where there is one');
+                 '{"p": 2.5, "q": 3, "t": 1}'), '{"price": 2.50, "total": 1, "quantity": 3}',
+                 'and not where there is one');
 SELECT is(mapped('{"price": "p", "quantity": "q", "total": {"sql": "quantity * price"}}', '{"p": 2.5}'),
           '{"price": 2.50, "total": 2.50, "quantity": 1}', 'it sees the defaults of others');
 SELECT is(mapped('{"note": {"sql": "upper(record ->> ''name'')"}}', '{"name": "ada"}'), '{"note": "ADA"}',
           'and the whole record');
 SELECT is(mapped('{"price": {"sql": "(record ->> ''a'')::numeric / (record ->> ''b'')::numeric"}}', '{"a": 1, "b": 0}'),
           'price: column "price": division by zero', 'an expression that fails makes a reject');
-SELECT is(mapped('{"price": {"sql": "(record ->> ''a'')::numeric"}}', '{"a": 1e10}'), 'price: column "price": numeric field overflow (A field with precision '
+SELECT is(mapped('{"price": {"sql": "(record ->> ''a'')::numeric"}}', '{"a": 1e10}'),
+          'price: column "price": numeric field overflow (A field with precision '
           '10, scale 2 must round to an absolute value less than 10^8)', 'and so does its type');
-SELECT is(mapped('{"total": {"sql": "NULL", "required": true}}', '{}'), 'total: column "total" is required', 'required');
+SELECT is(mapped('{"total": {"sql": "NULL", "required": true}}', '{}'), 'total: column "total" is required',
+          'required');
 SELECT is(mapped('{"note": {"sql": "record ->> ''a''"}}', '{"a": 1, "b": "\u0000"}'),
           ': the record is no jsonb: unsupported Unicode escape sequence (\u0000 cannot be converted to text)',
           'a record that is no jsonb has no expression');
@@ -178,20 +201,24 @@ SELECT is(mapped('{"day": {"sql": "''2024-01-31''"}, "local": {"sql": "day + 1"}
 -- Records.
 SELECT is(mapped('{"note": "a"}', v), x, 'no record: ' || v)
 FROM (VALUES ('', ': the record is not JSON (at byte 1: it is empty)'),
-             ('{"a": }', ': the record is not JSON (at byte 7: a value is neither an object, array, string, number, true, '
+             ('{"a": }',
+             ': the record is not JSON (at byte 7: a value is neither an object, array, string, number, true, '
                          'false nor null)'),
-             ('{"a": 1', ': the record is not JSON (at byte 1: a bracket, a comma, a colon or a value is missing or out of '
+             ('{"a": 1',
+             ': the record is not JSON (at byte 1: a bracket, a comma, a colon or a value is missing or out of '
                          'place)'),
              (repeat('[', 2000) || repeat(']', 2000), ': the record nests deeper than 1000 levels')) AS v(v, x);
 SELECT is(mapped('{"note": "a"}', '{"a": "first", "a": "last"}'), '{"note": "last"}', 'the last of equal keys counts');
-SELECT is(length(mapped('{"note": "a"}', '{"a": "' || repeat('x', 10000000) || '"}')), 10000000 + 12, 'a field of 10 MB');
+SELECT is(length(mapped('{"note": "a"}', '{"a": "' || repeat('x', 10000000) || '"}')), 10000000 + 12,
+          'a field of 10 MB');
 SELECT cmp_ok(length(mapped('{"day": "a"}', '{"a": "' || repeat('x', 10000000) || '"}')), '<', 600,
               'a bad field of 10 MB does not fill the reason');
 SELECT is(mapped('{"note": "a"}', '[1]'), '{}', 'a record that is no object has no fields');
 
 -- One page, read in pieces; good rows and rejects.
 CREATE FUNCTION batch() RETURNS text[] LANGUAGE sql AS
-$$SELECT array_agg(format('{"id": %s}', CASE WHEN i % 7 = 0 THEN '"x"' ELSE i::text END) ORDER BY i) FROM generate_series(1, 100) AS i$$;
+$$SELECT array_agg(format('{"id": %s}', CASE WHEN i % 7 = 0 THEN '"x"' ELSE i::text END) ORDER BY i)
+          FROM generate_series(1, 100) AS i$$;
 SELECT is(count(*), 86::bigint, 'good rows')
 FROM etl._map_records(batch(), 'sale', '{"id": "id"}') AS m(ordinal int, record jsonb, id bigint);
 SELECT is(array_agg(m.id), '{5,6,8,9,10}'::bigint[], 'a range of them')
@@ -200,10 +227,47 @@ SELECT is(array_agg(r.ordinal), '{7,14,21,28,35,42,49,56,63,70,77,84,91,98}', 'a
 FROM etl._page_rejects(0) AS r;
 SELECT is(count(*), 14::bigint, 'the rejects of records')
 FROM etl._record_rejects(batch(), 'sale', '{"id": "id"}') AS r WHERE r.sqlstate = '22P02' AND r.record = '{"id": "x"}';
-SELECT throws_ok($$SELECT * FROM etl._map_records('{}', 'sale', '{"id": "id"}') AS m(ordinal int, record jsonb, id int)$$,
+SELECT throws_ok($$SELECT * FROM etl._map_records('{}', 'sale', '{"id": "id"}') AS m(ordinal int, record jsonb,
+          id int)$$,
                  '42804', 'the list of columns is not that of the result', 'another list of columns');
 SELECT throws_ok('SELECT * FROM etl._page_rejects(77)', '55000', 'no page of handle 77 was mapped in this transaction',
                  'a handle that nothing was mapped under');
+
+-- What is no fault of a value goes on, and whoever catches it can go on too.
+CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE statement INTO result;
+    RETURN result;
+EXCEPTION
+    WHEN OTHERS OR query_canceled THEN
+        RETURN SQLSTATE;
+END
+$$;
+CREATE TABLE faulty (a int, b int DEFAULT 1 / (random() * 0)::int, c mood);
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1, "c": "ok"}', '{"a": 2, "c": "sad"}'],
+          'faulty', NULL)
+                        AS m(ordinal int, record jsonb, a int, b int, c mood)$$),
+          '22012', 'a default of the table that fails');
+CREATE TEMPORARY TABLE many AS SELECT array_agg('{"a": "x", "b": 1, "c": "ok"}'::text) AS r FROM generate_series(1,
+          300000);
+SET LOCAL statement_timeout = '100ms';
+SELECT is(outcome($$SELECT count(*) FROM many, etl._map_records(r, 'faulty', '{"a": "a", "b": "b", "c": "c"}')
+                        AS m(ordinal int, record jsonb, a int, b int, c mood)$$), '57014', 'a cancel');
+SET LOCAL statement_timeout = 0;
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"c": "ok"}', '{"c": "x"}', '{"c": "sad"}'],
+          'faulty', '{"c": "c"}')
+                        AS m(ordinal int, record jsonb, c mood)$$), '2', 'and after both');
+CREATE FUNCTION secret() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION secret() FROM PUBLIC;
+CREATE ROLE mapping_reader;
+SET LOCAL ROLE mapping_reader;
+SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1}'], 'public.faulty',
+          '{"a": {"sql": "public.secret()"}}')
+                        AS m(ordinal int, record jsonb, a int)$$), '42501', 'a missing privilege');
+SELECT is(outcome('SELECT count(*) FROM etl._page_rejects(0)'), '55000', 'another role''s rejects are its own');
+RESET ROLE;
 
 -- Mappings that are none.
 SELECT throws_ok(format('SELECT etl._check_mapping(%L, %L)', 'sale', m), state, message, message)
@@ -222,18 +286,24 @@ FROM (VALUES
     ('{"day": {"sql": "1 + 1"}}', '42804', 'column "day" is of type date but expression is of type integer')
 ) AS v(m, state, message);
 CREATE TABLE strict (a int NOT NULL, b int NOT NULL DEFAULT 1, c needed);
-SELECT throws_ok($$SELECT etl._check_mapping('strict', '{"c": "c"}')$$, '23502', 'the mapping gives column "a" no value',
+SELECT throws_ok($$SELECT etl._check_mapping('strict', '{"c": "c"}')$$, '23502',
+          'the mapping gives column "a" no value',
                  'a column that must have a value');
 SELECT is(mapped('{"a": "a", "c": "c"}', '{"a": 1}', 'strict'),
-          'c: column "c" of type public.needed: domain public.needed does not allow null values', 'a domain that must not be NULL');
-SELECT throws_ok($$SELECT etl._check_mapping('pg_class_oid_index', NULL)$$, '42809', '"pg_class_oid_index" is not a table',
+          'c: column "c" of type public.needed: domain public.needed does not allow null values',
+          'a domain that must not be NULL');
+SELECT throws_ok($$SELECT etl._check_mapping('pg_class_oid_index', NULL)$$, '42809',
+          '"pg_class_oid_index" is not a table',
                  'an index');
 
 -- Tables and mappings out of samples.
-SELECT is(etl.infer_table('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'], '{event_id}'),
-E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    seat_row bigint,\n    PRIMARY KEY (event_id)\n);',
+SELECT is(etl.infer_table('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
+          '{event_id}'),
+E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    seat_row bigint,\n    PRIMARY KEY '
+'(event_id)\n);',
           'a table');
-SELECT is(etl.infer_mapping(ARRAY['{"eventId": 1, "seat": {"row": 2}}']), '{"event_id": "eventId", "seat_row": "seat.row"}',
+SELECT is(etl.infer_mapping(ARRAY['{"eventId": 1, "seat": {"row": 2}}']),
+          '{"event_id": "eventId", "seat_row": "seat.row"}',
           'its mapping');
 SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
                  'no field of the samples becomes column b', 'a key that there is none of');

@@ -38,7 +38,8 @@ CREATE FUNCTION a_moment() RETURNS text LANGUAGE sql VOLATILE AS $$
                   || lpad(floor(random() * 62)::text, 2, '0')
                   || CASE WHEN random() < 0.1 THEN '' ELSE ':' || lpad(floor(random() * 62)::text, 2, '0') END
                   || CASE WHEN random() < 0.5 THEN '.' || digits(8) ELSE '' END
-                  || pick('', 'Z', 'z', '+00', '-05:30', '+0545', '+14:00', '-15', '+16:30', ' UTC', ' +01', '+1', '+01:75')
+                  || pick('', 'Z', 'z', '+00', '-05:30', '+0545', '+14:00', '-15', '+16:30', ' UTC', ' +01', '+1',
+                  '+01:75')
               END
 $$;
 
@@ -49,14 +50,18 @@ CREATE FUNCTION a_value() RETURNS text LANGUAGE sql VOLATILE AS $$
         WHEN 2 THEN to_json(a_moment())::text
         WHEN 3 THEN to_json(a_moment())::text
         WHEN 4 THEN pick('true', 'false', 'null', '"t"', '"yes"', '"on"', '"2"', '"TRUE"', '"true"', '"false"')
-        WHEN 5 THEN pick('""', '" "', '"abc"', '"abcdef"', '"\u00e9t\u00e9s"', '"\n"', '"a\"b"', '"\u0041"', '"ok"', '"sad"',
-                         '"infinity"', '"-infinity"', '"NaN"', '"nan"', '"epoch"', '"\\xdeadbeef"', '"\\xabc"', '"1 day"',
+        WHEN 5 THEN pick('""', '" "', '"abc"', '"abcdef"', '"\u00e9t\u00e9s"', '"\n"', '"a\"b"', '"\u0041"', '"ok"',
+                  '"sad"',
+                         '"infinity"', '"-infinity"', '"NaN"', '"nan"', '"epoch"', '"\\xdeadbeef"', '"\\xabc"',
+                         '"1 day"',
                          '" 12 "', '"+12"', '"12abc"', '"0x1f"', '"1_000"', '"192.168.0.1"', '"{1,2}"', '"(1,a)"',
                          '"[2024-01-01,2024-02-01)"', '"1e5"', '"1e400"', '".5"', '"5."', '"-0"', '"-0.0"')
         WHEN 6 THEN to_json(CASE WHEN random() < 0.7 THEN gen_random_uuid()::text
                                  ELSE upper(replace(gen_random_uuid()::text, '-', pick('', '-'))) END)::text
-        WHEN 7 THEN pick('{}', '{"x": 1, "y": "b"}', '{"x": "a"}', '{"y": null}', '{"a": {"b": [1, 2.50]}}', '{"y": {"z": 1}}')
-        ELSE pick('[]', '[1, 2]', '[1, null]', '["a", "b\"c"]', '[[1, 2], [3, 4]]', '[[1], [2, 3]]', '[1, 2, 3]', '["ok"]',
+        WHEN 7 THEN pick('{}', '{"x": 1, "y": "b"}', '{"x": "a"}', '{"y": null}', '{"a": {"b": [1, 2.50]}}',
+                  '{"y": {"z": 1}}')
+        ELSE pick('[]', '[1, 2]', '[1, null]', '["a", "b\"c"]', '[[1, 2], [3, 4]]', '[[1], [2, 3]]', '[1, 2, 3]',
+                  '["ok"]',
                   '["x"]', '[1.5]', '[{"x": 1}]')
     END
 $$;
@@ -80,7 +85,8 @@ WITH mapped AS (
     FROM (SELECT array_agg(record ORDER BY ordinal) FROM trial) AS r(records),
     LATERAL etl._map_records(r.records, 'target', NULL) AS m(ordinal int, record jsonb,
         c01 smallint, c02 integer, c03 bigint, c04 real, c05 double precision, c06 numeric, c07 numeric(6,2), c08 text,
-        c09 varchar(5), c10 char(4), c11 boolean, c12 date, c13 timestamp, c14 timestamptz, c15 timestamptz(3), c16 time,
+        c09 varchar(5), c10 char(4), c11 boolean, c12 date, c13 timestamp, c14 timestamptz, c15 timestamptz(3),
+                  c16 time,
         c17 uuid, c18 jsonb, c19 json, c20 bytea, c21 interval, c22 mood, c23 positive, c24 int[], c25 text[],
         c26 point_of, c27 few, c28 numeric(5,0), c29 numeric(3,-2), c30 tstzrange, c31 inet, c32 mood[])
 )
@@ -88,8 +94,8 @@ SELECT t.ordinal, t.c, t.record, '(' || regexp_replace(m.made, '^\(\d+,,', '') A
        j.column_name, expected(t.record) AS expected
 FROM trial AS t LEFT JOIN mapped AS m USING (ordinal) LEFT JOIN etl._page_rejects(0) AS j USING (ordinal);
 
--- A whole number with a point or an exponent is one to us, and none to the input functions of integers. A json keeps the
--- text that it was.
+-- A whole number with a point or an exponent is one to us,
+-- and none to the input functions of integers. A json keeps the text that it was.
 CREATE TEMPORARY VIEW differing AS
 SELECT * FROM outcome
 WHERE coalesce(made, 'refused') IS DISTINCT FROM expected

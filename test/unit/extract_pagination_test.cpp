@@ -131,6 +131,7 @@ TEST(pagination, auto_knows_the_other_signals)
         EXPECT_EQ(first_of(key + "true,\"page\":1"), "{\"page\":2}");
         EXPECT_EQ(first_of(key + "true,\"page\":0"), "{\"page\":1}");
         EXPECT_EQ(first_of(key + "true,\"offset\":0,\"limit\":10"), "{\"offset\":10}");
+        EXPECT_EQ(first_of(key + "true,\"offset\":0,\"limit\":10,\"page\":1"), "{\"page\":2}");
         EXPECT_EQ(first_of(",\"pagination\":{\"page\":1" + key + "true}"), "{\"page\":2}");
     }
     EXPECT_EQ(first_of("", {{"Link", "</v1/sales?page=2>; rel=next"}}), "{\"url\":\"/v1/sales?page=2\"}");
@@ -262,6 +263,7 @@ TEST(pagination, by_cursor)
     pages_of_api header{R"({"type":"cursor","at":"header:X-Next","end":"missing"})"};
     EXPECT_EQ(header.after("{}", 0, 10, "", {{"x-next", "7"}}), "{\"cursor\":\"7\"}");
     EXPECT_EQ(header.after(R"({"cursor":"7"})", 10, 20), "end");
+    expect_error(header.after("{}", 20, 30, "", {{"x-next", "\xff"}}), "is not UTF-8");
     pages_of_api flag{R"({"type":"cursor","at":"/c","has_more":"/m"})"};
     EXPECT_EQ(flag.after("{}", 0, 10, R"(,"c":"x","m":true)"), "{\"cursor\":\"x\"}");
     EXPECT_EQ(flag.after(R"({"cursor":"x"})", 10, 20, R"(,"c":"y","m":false)"), "end");
@@ -311,6 +313,7 @@ TEST(pagination, by_link_headers)
     EXPECT_EQ(api.after(R"({"url":"/v1/sales?p=2"})", 30, 40, "", {{"Link", "<?p=1>; rel=prev"}}), "end");
     expect_error(api.after(R"({"url":"/v1/sales?p=2"})", 40, 50, "", {{"Link", "<?p=2>; rel=next"}}), "read before");
     expect_error(api.after("{}", 50, 60, "", {{"Link", "nonsense"}}), "has no target");
+    expect_error(api.after("{}", 60, 70, "", {{"Link", "<\xff>; rel=next"}}), "is not UTF-8");
 }
 
 TEST(pagination, without_pages)

@@ -1,0 +1,2 @@
+TRUNCATE public.loaded;
+CHECKPOINT;
