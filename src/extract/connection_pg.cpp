@@ -14,6 +14,7 @@ extern "C" {
 #include <catalog/pg_foreign_data_wrapper.h>
 #include <catalog/pg_foreign_server.h>
 #include <catalog/pg_user_mapping.h>
+#include <common/file_utils.h>
 #include <storage/fd.h>
 }
 

@@ -77,7 +77,9 @@ bool is_link(std::string_view text)
 // For messages, in ASCII, so that it may be cut anywhere.
 std::string shown(const json& value)
 {
-    return value.dump(-1, ' ', true).substr(0, 100);
+    constexpr std::size_t most = 100;
+    const std::string text = value.dump(-1, ' ', true);
+    return text.size() <= most ? text : text.substr(0, most) + "…";
 }
 
 // Headers may hold any bytes.

@@ -294,6 +294,30 @@ is '… is not in the log with its statement' "$(grep -c 'secret-of typo' "$dir/
 is 'none is in the log' "$(grep -v 'STATEMENT\|CREATE USER MAPPING' "$dir/log" |
     grep -c 'secret-of\|c2VjcmV0LW9m\|dTpzZWNyZXQ\|Bearer ' || true)" 0
 like 'the log is not empty' "$(grep -c ERROR "$dir/log")" '[1-9][0-9]*'
+# An error shows how an answer begins that tells what it was sent; it is cut at any place of that.
+for name in bearer basic header query; do
+    is "no beginning of a secret: $name" "$(sql -v name="$name" <<'SQL'
+CREATE TEMPORARY TABLE said (padding int, text text);
+SELECT set_config('my.server', :'name', false) \g /dev/null
+DO $$
+DECLARE
+    message text; detail text; hint text;
+BEGIN
+    FOR padding IN 1..300 LOOP
+        BEGIN
+            PERFORM * FROM etl.fetch(current_setting('my.server'), 'cut/echo', jsonb_build_object('a', repeat('.', padding)),
+                                     records_path => '/none');
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+            INSERT INTO said VALUES (padding, concat_ws(' ', message, detail, hint));
+        END;
+    END LOOP;
+END $$;
+SELECT count(*), count(*) FILTER (WHERE text LIKE '%\*\*\*%') > 0,
+       count(*) FILTER (WHERE text ~ 'key=[^*…]|Bearer [^*…]|Basic [^*…]|secr|dTpz') FROM said;
+SQL
+    )" '300|t|0'
+done
 sql -c 'ALTER SERVER environment OWNER TO user_of_api'
 like 'a secret of the machine goes only where a superuser says' "$(get environment x)" '42501: server "environment" is not owned by a superuser'
 
