@@ -55,8 +55,11 @@ BEGIN
     page.rejects := 'etl._page_rejects(0)';
     page.records := format('(SELECT * FROM unnest(%L::text[]) WITH ORDINALITY AS t(record, ordinal))', records);
     IF definition.write_mode = 'upsert' THEN
-        page.upsert := etl._check_load(etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
-                                       (definition."cursor" ->> 'column')::name, false);
+        -- A letter is older than what has come since: without a column that tells, the row that is there wins.
+        page.upsert := etl._check_load(
+            etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns,
+            CASE WHEN definition."cursor" IS NULL THEN 'first' ELSE 'last' END,
+            (definition."cursor" ->> 'column')::name, false);
     END IF;
     PERFORM etl._lock_holds();
     counts := etl._replay_letters(page, letters);
