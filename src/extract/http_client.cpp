@@ -32,8 +32,8 @@ std::string excerpt(std::string_view text)
 
 } // namespace
 
-http_client::http_client(http_settings settings, poll_fn stop)
-    : machinery_{std::make_unique<machinery>(std::move(settings), stop)}
+http_client::http_client(http_settings settings, poll_fn stop, wait_marks marks)
+    : machinery_{std::make_unique<machinery>(std::move(settings), stop, marks)}
 {
 }
 

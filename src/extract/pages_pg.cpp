@@ -118,6 +118,7 @@ int open(pg::arguments args)
 bool await(pg::arguments args)
 {
     auto& open = pages_of(args.get<std::int32_t>(0));
+    open.pages.renew();
     if (pg::may_commit(args)) {
         leave_transaction();
     }
@@ -188,8 +189,8 @@ ETL_FUNCTION(etl_try_await_page, args)
         }
         etl::pg::forget_error();
     }
-    return etl::row_or_failure(
-        args, std::nullopt, etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));
+    return etl::row_or_failure(args, std::nullopt,
+                               etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));
 }
 
 ETL_FUNCTION(etl_page, args)

@@ -14,7 +14,7 @@ namespace etl::pg {
 
 using catalog_options = std::vector<std::pair<std::string, std::string>>; // in UTF-8
 
-// The server of that name, of that wrapper, which the current role may use; or else raises: 42704 there is none, 42809
+// The server of that name, of that wrapper, which the current role may use; or else throws: 42704 there is none, 42809
 // it is another wrapper's, 42501 no USAGE.
 Oid usable_foreign_server(std::string_view name, const char* wrapper);
 

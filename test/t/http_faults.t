@@ -224,6 +224,10 @@ like 'the list is a superuser'"'"'s' "$(psql -X -q -c "DO 'BEGIN PERFORM etl.ver
 like '… also before the library is there' "$(psql -X -q -A -t -c 'SET ROLE user_of_api' -c "SET pg_etl.allowed_hosts = 'x'" \
     -c "SELECT etl.version()" -c 'SHOW pg_etl.allowed_hosts' 2>&1 | tail -n 1)" 'localhost, 127.0.0.1, \*.test'
 
+sql -c 'CREATE ROLE nobody_in_particular'
+like 'a procedure that asks is not for PUBLIC' "$(psql -X -q -c 'SET ROLE nobody_in_particular' \
+    -c "CALL etl._await_rpc('api', '', '{}', 0, NULL, NULL)" 2>&1)" '*"sqlstate": "42501"*'
+
 is 'a redirect is an answer' "$(get api 'redirect/events?n=1&redirect=same' | cut -d ' ' -f 1)" 302
 server follows "http://localhost:$port" "redirects 'same_origin'"
 is '… or followed' "$(get follows 'redirect/events?n=1&style=none&redirect=same' | cut -d ' ' -f 1)" 200
@@ -407,5 +411,17 @@ sql -c "CREATE USER MAPPING FOR postgres SERVER token OPTIONS (client_id 'client
     -c "SELECT status FROM etl.http_get('log', 'cancel/_set/oauth/token?slow=30')" > /dev/null
 cancelled 'before its token' "SELECT etl.http_get('token', 'cancel/events?n=1')"
 
+psql -X -q -A -t -c "SET application_name = 'waiting'" -c "SELECT etl.http_get('waits', 'cancel/events?slow=30')" > /dev/null 2>&1 &
+until pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'waiting' AND now() - query_start > '200ms'") &&
+    [ -n "$pid" ]; do
+    kill -0 $! || break
+done
+is 'the wait is seen' "$(sql -c "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $pid")" Extension
 is 'the server has not crashed' "$(grep -c 'terminated by signal' "$dir/log" || true)" 0
+kill -9 "$(head -n 1 "$dir/data/postmaster.pid")"
+for try in {1..100}; do
+    kill -0 "$pid" 2> /dev/null || break
+    sleep 0.05
+done
+is 'who waits ends with the server' "$(kill -0 "$pid" 2> /dev/null && echo there || echo gone)" gone
 echo "1..$number"
