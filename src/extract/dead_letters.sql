@@ -33,13 +33,17 @@ BEGIN
            max(d.dead_letter_id)
     INTO letters, records, last
     FROM (
-        SELECT * FROM etl.dead_letter AS w
-        WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL
-          AND w.dead_letter_id > after AND w.dead_letter_id <= up_to
-        ORDER BY w.dead_letter_id
-        LIMIT batch
-        FOR UPDATE
-    ) AS d;
+        SELECT n.*, sum(octet_length(n.record)) OVER (ORDER BY n.dead_letter_id) AS bytes, row_number() OVER () AS number
+        FROM (
+            SELECT * FROM etl.dead_letter AS w
+            WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL
+              AND w.dead_letter_id > after AND w.dead_letter_id <= up_to
+            ORDER BY w.dead_letter_id
+            LIMIT batch
+            FOR UPDATE
+        ) AS n
+    ) AS d
+    WHERE d.bytes <= 4000000 OR d.number = 1;
     IF last IS NULL THEN
         RETURN;
     ELSIF definition.kind = 'ingest' THEN

@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(85);
+SELECT plan(87);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -280,6 +280,9 @@ SELECT is((SELECT count(*) FROM waiting WHERE state = 'active'), 1::bigint, 'whi
           'there is neither a snapshot nor a transaction id'),
        is_empty('SELECT * FROM pg_locks WHERE pid IN (SELECT pid FROM waiting) AND locktype = ''relation''',
                 'and no table is locked');
+SELECT throws_ok($$SELECT * FROM etl.replay_dead_letters('slow')$$, '55006', 'extract "slow" is being run',
+                 'what it loads is not replayed meanwhile'),
+       throws_ok($$SELECT etl.reset_cursor('slow')$$, '55006', 'extract "slow" is being run', 'nor is it set back');
 SELECT pg_cancel_backend(pid) FROM waiting;
 SELECT * FROM dblink_get_result('slow', false) AS t(x text);
 SELECT matches(dblink_error_message('slow'), 'canceled while a page was awaited', 'a cancel ends it');
