@@ -13,7 +13,7 @@
 
 namespace etl {
 
-struct page_contents {
+struct page_contents { // NOLINT(bugprone-exception-escape): a json that is moved throws nothing
     // Each record's text within the body, as it stands there: \u0000, duplicate keys and numbers of any length are for
     // those to judge who read the record.
     std::vector<std::string_view> records;

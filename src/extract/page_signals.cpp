@@ -172,7 +172,8 @@ std::optional<json> value_at(const told_at& place, const page_answer& answer)
 
 next_word read_next_word(const json& value, const std::string& at)
 {
-    if (value.is_null() || value == false || value == "") {
+    const bool is_empty = value.is_string() && value.get_ref<const std::string&>().empty();
+    if (value.is_null() || value == false || is_empty) {
         return {};
     }
     if (value.is_number_integer()) {

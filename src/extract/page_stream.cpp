@@ -167,7 +167,7 @@ page_decision page_stream::decide(page& came)
     return decision.what == page_decision::is::probe ? probe(decision) : decision;
 }
 
-page_decision page_stream::probe(page_decision asked)
+page_decision page_stream::probe(const page_decision& asked)
 {
     ask(asked.next);
     const page_client::ticket ticket = requests_.back().ticket;

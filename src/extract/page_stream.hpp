@@ -50,7 +50,7 @@ struct page_plan {
     std::string hidden; // the parameter of a query that the credentials add
 };
 
-struct page {
+struct page {                // NOLINT(bugprone-exception-escape): a json that is moved throws nothing
     std::int64_t number = 0; // from 1 on in each stream
     page_position at;
     std::optional<page_position> next; // nullopt: it is the last one
@@ -87,7 +87,7 @@ class page_stream {
     std::unique_ptr<page> receive();
     page_contents read(const http_response& answer) const;
     page_decision decide(page& came);
-    page_decision probe(page_decision asked);
+    page_decision probe(const page_decision& asked);
     [[noreturn]] void rethrow_with_place(const error& e, const request& from) const;
 
     page_client& client_;

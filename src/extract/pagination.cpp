@@ -114,9 +114,9 @@ page_decision pagination::after(const page_position& at, const page_answer& answ
     }
     page_size_ = page_size_ == 0 ? count : page_size_;
     watch_total(page);
-    const page_decision made = options_.kind == page_kind::none ? page_decision{}
-                               : is_by_number()                 ? by_number(page)
-                                                                : by_token(page);
+    page_decision made = options_.kind == page_kind::none ? page_decision{}
+                         : is_by_number()                 ? by_number(page)
+                                                          : by_token(page);
     if (made.what == page_decision::is::end) {
         check_end(page);
     }
