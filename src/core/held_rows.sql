@@ -262,3 +262,27 @@ $$;
 COMMENT ON FUNCTION etl._require_obeyable_holds(regclass, regclass) IS
     'Evaluates each legal hold on the relation (and on the table whose rows it has) for all its rows, and raises, '
     'with the name of the hold, where one has an error: for what deletes and has met an error it cannot explain.';
+
+CREATE FUNCTION etl._require_unheld(relation regclass, condition text DEFAULT 'true')
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held text;
+BEGIN
+    PERFORM etl._lock_holds();
+    held := etl._held_condition(relation, 't');
+    IF held IS NOT NULL AND etl._locked_value(
+           format('SELECT EXISTS (SELECT FROM %s AS t WHERE (%s) AND %s)', relation, condition, held), NULL::boolean) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rows of table "%s" are under a legal hold and cannot be replaced', relation),
+            DETAIL = 'Nothing was deleted.',
+            HINT = 'SELECT * FROM etl.legal_holds; tells which hold it is.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_unheld(regclass, text) IS
+    'Checks that no row of a table, or none of those that a condition on t names, is under a legal hold (55000), and '
+    'keeps holds from being placed to the end of the transaction: for who is about to delete them all.';

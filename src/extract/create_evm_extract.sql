@@ -258,10 +258,10 @@ END
 $$;
 COMMENT ON FUNCTION etl.alter_evm_extract(
     text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
-$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is. The
-table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read again
-for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule, description
-and on_bad_row.
+$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is.
+The table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read
+again for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule,
+description and on_bad_row.
 Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
 42703 and 42P10 the table lacks columns or the unique index.$$;
 
@@ -298,7 +298,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._evm_replay_letter(etl.extract, etl.dead_letter) IS
-    'Tries a log again that could not be decoded: whether it was inserted (false: it was there), NULL it still cannot be.';
+    'Tries a log again that could not be decoded: whether it was inserted (false: it was there), NULL it still cannot '
+    'be decoded.';
 
 CREATE FUNCTION etl._evm_replay(job etl.extract)
 RETURNS etl._page_counts
@@ -341,7 +342,6 @@ AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._require_evm_extract(name);
     first bigint;
-    labels text[];
     condition text;
     held text;
     deleted bigint;
@@ -354,14 +354,11 @@ BEGIN
             HINT = 'Wait for it to end, or cancel the session that runs it.';
     END IF;
     first := greatest(coalesce(from_block, 0), (stored.source -> 'start_block')::bigint);
-    labels := ARRAY(SELECT DISTINCT e.event FROM etl.evm_events(etl._evm_declarations(stored.source)) AS e);
     PERFORM etl._lock_holds();
-    condition := 't.chain_id = $1 AND t.block_number >= $2 AND t.event = ANY ($3) '
-                 'AND (cardinality($4) = 0 OR t.address = ANY ($4))';
+    condition := format('t.block_number >= %s AND %s', first, etl._evm_own_rows(stored.source));
     held := etl._held_condition(stored.target::regclass, 't');
     deleted := etl._locked_command(
-        format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held),
-        (stored.source -> 'chain_id')::bigint, first, labels, etl._evm_addresses(stored.source));
+        format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held));
     DELETE FROM etl.evm_block AS b
     WHERE b.extract_id = stored.extract_id AND b.owner = current_user AND b.block_number >= first;
     UPDATE etl.extract_state AS s

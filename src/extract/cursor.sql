@@ -144,12 +144,14 @@ BEGIN
     ELSIF value IS NOT NULL THEN
         value := etl._later_cursor(stored, value, NULL);
     END IF;
+    PERFORM etl._lock_extract(stored);
     SELECT s."cursor" INTO was FROM etl.extract_state AS s WHERE s.extract_id = stored.extract_id FOR UPDATE;
     UPDATE etl.extract_state AS s
     SET "cursor" = value, seen = NULL, "position" = NULL, parent_key = NULL, is_finished = true,
         detail = s.detail - 'complete', changed_at = clock_timestamp()
     WHERE s.extract_id = stored.extract_id;
     PERFORM etl._drop_stage(stored);
+    PERFORM etl._unlock_run('etl.extract', stored.extract_id);
     RETURN was;
 END
 $$;
@@ -157,5 +159,5 @@ COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
 $$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
-Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, and those of a value that
-the column's type refuses.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, 55006 it is being run, and those of a value
+that the column's type refuses.$$;

@@ -53,7 +53,7 @@ BEGIN
                           replace(quote_literal(definition.target), '%', '%%'),
                           replace(quote_nullable(definition.mapping), '%', '%%'));
     page.rejects := 'etl._page_rejects(0)';
-    page.records := format('unnest(%L::text[]) WITH ORDINALITY AS t(record, ordinal)', records);
+    page.records := format('(SELECT * FROM unnest(%L::text[]) WITH ORDINALITY AS t(record, ordinal))', records);
     IF definition.write_mode = 'upsert' THEN
         page.upsert := etl._check_load(etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
                                        (definition."cursor" ->> 'column')::name, false);
@@ -81,6 +81,7 @@ BEGIN
     WITH again AS (
         DELETE FROM etl.dead_letter AS d
         WHERE d.owner = current_user AND d.dead_letter_id > newest AND d.extract = (page.definition).name
+          AND d.run_id IS NULL AND d.origin = page.origin
         RETURNING d.ordinal, d.column_name, d.reason, d.sqlstate
     ), kept AS (
         UPDATE etl.dead_letter AS d
@@ -117,6 +118,7 @@ BEGIN
             MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
             HINT = format('SELECT etl.alter_extract(%L, target => …) names another one.', name);
     END IF;
+    PERFORM etl._lock_extract(stored);
     IF stored.kind = 'evm' THEN
         total := etl._evm_replay(stored);
     ELSIF stored.write_mode IN ('replace', 'delete_insert') THEN -- what was put in place lacks these
@@ -129,6 +131,7 @@ BEGIN
         last := batch.last;
         total := etl._add_counts(total, batch.counts);
     END LOOP;
+    PERFORM etl._unlock_run('etl.extract', stored.extract_id);
     received := total.received;
     inserted := total.inserted;
     updated := total.updated;
@@ -143,4 +146,4 @@ that can be loaded are dead letters no more; the others stay, with the new reaso
 Those of an extract that replaces rows are added to what it has put in place.
 Returns what became of them: received is the sum of inserted, updated, unchanged (the row was there), ignored (a newer
 row is there) and dead.
-Errors: 42704 no such extract, 42501 another role's, 42P01 its table is gone.$$;
+Errors: 42704 no such extract, 42501 another role's, 42P01 its table is gone, 55006 it is being run.$$;

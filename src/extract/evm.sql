@@ -31,8 +31,8 @@ LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'etl_evm_decode';
 COMMENT ON FUNCTION etl.evm_decode(text, bytea[], bytea) IS
 $$The parameters of a log, as an object: numbers with all their digits, addresses and bytes as texts 0x…, lists as
-arrays, tuples as objects (as arrays where their parts have no names). A parameter without a name is called arg and its place.
-Of an indexed string, bytes, list or tuple a log has only the hash, which is given as a text 0x….
+arrays, tuples as objects (as arrays where their parts have no names). A parameter without a name is called arg and its
+place. Of an indexed string, bytes, list or tuple a log has only the hash, which is given as a text 0x….
 event: its declaration, as in event Transfer(address indexed from, address indexed to, uint256 value); event, names and
 the semicolon may be left out; tuples stand for structs: (uint256 id, address owner)[] orders. topics, data: as the log
 has them.

@@ -1,10 +1,10 @@
 -- Ranges of blocks with their logs, fetched so that nothing is believed that the node may not know.
 --
 -- A node that is behind, or on another branch, does not say so: eth_getLogs answers with the logs that it has. So each
--- answer comes together with headers, in one request where the node takes batches: of the last block of a final range, of
--- every block of a range that may yet be replaced. Each header must be there, must have the one before as its parent, and
--- the hash of each log's block. Where the bloom filter of a header says that there may be logs and none came, the block is
--- asked for once more by its hash.
+-- answer comes together with headers, in one request where the node takes batches: of the last block of a final range,
+-- of every block of a range that may yet be replaced. Each header must be there, have the one before as its parent, and
+-- the hash of each log's block. Where the bloom filter of a header says that there may be logs and none came, the
+-- block is asked for once more by its hash.
 --
 -- What cannot be right has SQLSTATE ETLIN until it has been tried again.
 

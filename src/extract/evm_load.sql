@@ -71,41 +71,39 @@ COMMENT ON FUNCTION etl._evm_reject(etl.extract, bigint, etl._evm_log[]) IS
     'Deals with logs that cannot be decoded as the extract wants it, and counts them. The origin of a dead letter is '
     'the hash of its block.';
 
+CREATE FUNCTION etl._evm_own_rows(source jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('t.chain_id = %s AND t.event = ANY (%L::text[])', source ->> 'chain_id',
+                  ARRAY(SELECT DISTINCT e.event FROM etl.evm_events(etl._evm_declarations(source)) AS e))
+        || CASE WHEN cardinality(etl._evm_addresses(source)) > 0
+                THEN format(' AND t.address = ANY (%L::text[])', etl._evm_addresses(source)) ELSE '' END
+$$;
+COMMENT ON FUNCTION etl._evm_own_rows(jsonb) IS
+    'Condition that a row (t) of a table which several extracts may share is one of the extract with that source.';
+
 CREATE FUNCTION etl._evm_delete_orphans(job etl.extract, fork bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    chain CONSTANT bigint := (job.source -> 'chain_id')::bigint;
     orphans text[];
-    held text;
-    are_held boolean;
+    condition text;
 BEGIN
-    PERFORM etl._lock_holds();
     WITH replaced AS (
         DELETE FROM etl.evm_block AS b
         WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number > fork
         RETURNING b.block_hash
     )
     SELECT array_agg(r.block_hash) INTO orphans FROM replaced AS r;
-    held := etl._held_condition(job.target::regclass, 't');
-    IF held IS NOT NULL THEN
-        are_held := etl._locked_change(format(
-            'SELECT EXISTS (SELECT FROM %s AS t WHERE t.chain_id = $1 AND t.block_hash = ANY ($2) AND %s)',
-            job.target, held), NULL::boolean, chain, orphans);
-        IF are_held THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('a legal hold stands on rows of table "%s" whose blocks the chain has left',
-                                 job.target),
-                HINT = 'SELECT * FROM etl.legal_holds; tells which; the rows are replaced when it is released.';
-        END IF;
-    END IF;
+    condition := format('t.block_hash = ANY (%L::text[]) AND %s', orphans, etl._evm_own_rows(job.source));
+    PERFORM etl._require_unheld(job.target::regclass, condition);
     DELETE FROM etl.dead_letter AS d
     WHERE d.owner = current_user AND d.extract = job.name AND d.origin = ANY (orphans);
-    RETURN etl._locked_command(format('DELETE FROM %s AS t WHERE t.chain_id = $1 AND t.block_hash = ANY ($2)',
-                                      job.target), chain, orphans);
+    RETURN etl._locked_command(format('DELETE FROM %s AS t WHERE %s', job.target, condition));
 END
 $$;
 COMMENT ON FUNCTION etl._evm_delete_orphans(etl.extract, bigint) IS

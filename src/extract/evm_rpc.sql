@@ -151,4 +151,5 @@ END
 $$;
 COMMENT ON PROCEDURE etl._evm_ask(jsonb, jsonb, double precision, jsonb, jsonb) IS
     'The results of calls, a list of [method, params], to the node of an extract, in requests of up to batch_size '
-    'calls each, or what went wrong. pause: seconds to wait before the first. Called with the path pinned, and leaves it so.';
+    'calls each, or what went wrong. pause: seconds to wait before the first. Called with the path pinned, and leaves '
+    'it so.';

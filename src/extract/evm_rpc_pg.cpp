@@ -1,13 +1,13 @@
 // etl._await_rpc: one request to a node, and its answer or what went wrong, without a snapshot meanwhile.
 #include "core/json.hpp"
 #include "extract/connection_pg.hpp"
+#include "extract/failure_pg.hpp"
 #include "pg/background_worker.hpp"
 #include "pg/call_context.hpp"
+#include "pg/function_right.hpp"
 #include "pg/jsonb.hpp"
 
 extern "C" {
-#include <access/htup_details.h>
-#include <funcapi.h>
 #include <mb/pg_wchar.h>
 #include <storage/latch.h>
 #include <utils/snapmgr.h>
@@ -124,12 +124,6 @@ std::string_view in_encoding_of_server(const std::string& body)
     return pg::from_utf8(body);
 }
 
-Datum failure_datum(const error& e)
-{
-    return pg::make_jsonb(
-        json{{"sqlstate", e.sqlstate()}, {"message", e.what()}, {"detail", e.detail()}, {"hint", e.hint()}}.dump());
-}
-
 } // namespace
 
 // (server name, path text, request text, pause double precision, INOUT answer text, INOUT failure jsonb)
@@ -139,23 +133,16 @@ ETL_FUNCTION(etl_await_rpc, args)
     const auto path = pg::as_utf8(args.get<std::string_view>(1));
     const auto body = pg::as_utf8(args.get<std::string_view>(2));
     const auto seconds = args.get<double>(3);
-    TupleDesc row = nullptr;
-    (void)get_call_result_type(args.raw(), nullptr, &row);
-    Datum values[] = {Datum{0}, Datum{0}};
-    bool nulls[] = {true, true};
     if (!pg::may_commit(args)) {
         throw error(sqlstate::invalid_transaction_termination, "etl._await_rpc cannot be called in a transaction");
     }
 
     pg::commit_for_caller(); // a CALL has a snapshot
     try {
+        pg::require_execute("fetch", "ask nodes");
         pause(seconds);
-        values[0] = pg::make_text(in_encoding_of_server(ask(server, path, body)));
-        nulls[0] = false;
+        return row_or_failure(args, pg::make_text(in_encoding_of_server(ask(server, path, body))), std::nullopt);
     } catch (const error& e) {
-        values[1] = failure_datum(e);
-        nulls[1] = false;
+        return row_or_failure(args, std::nullopt, failure_datum(e));
     }
-    return pg::call(
-        [row, &values, &nulls] { return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)); });
 }

@@ -1,9 +1,9 @@
 -- A run of an extract of logs.
 --
--- A run begins by looking where the chain is, and whether the blocks that were loaded last are still its own. Where they
--- are not, the fork is sought among the blocks that may be replaced; all from there to the old end is fetched, and only
--- then, in one transaction, the old rows are deleted and the new ones inserted. Otherwise range after range is fetched and
--- loaded, each in a transaction of its own, up to the head that was found.
+-- A run begins by looking where the chain is, and whether the blocks that were loaded last are still its own. Where
+-- they are not, the fork is sought among the blocks that may be replaced; all from there to the old end is fetched, and
+-- only then, in one transaction, the old rows are deleted and the new ones inserted. Otherwise range after range is
+-- fetched and loaded, each in a transaction of its own, up to the head that was found.
 --
 -- Ranges are halved after each error, and grow again by an eighth with each that succeeds. What a node says that cannot
 -- be right is asked for again from the beginning, after a pause; nodes behind one address are often out of step.
@@ -151,8 +151,8 @@ BEGIN
             MESSAGE = format('the chain was reorganised deeper than block %s, which was taken as final', numbers[1]),
             DETAIL = format('The extract takes blocks as final by its confirmations (%s).',
                             coalesce(job.source ->> 'confirmations', 'what the node says is finalized')),
-            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); deletes the rows of all blocks from there '
-                          'on, and the next run loads them anew.', job.name);
+            HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); deletes the rows of all blocks from '
+                          'there on, and the next run loads them anew.', job.name);
     END IF;
     state.next_block := state.fork + 1;
     RETURN state;

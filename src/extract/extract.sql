@@ -24,6 +24,23 @@ COMMENT ON FUNCTION etl._extract(text, boolean) IS
     'The current role''s extract of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
 
+CREATE FUNCTION etl._lock_extract(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT etl._lock_run('etl.extract', definition.extract_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = format('extract "%s" is being run', definition.name),
+            HINT = 'Wait for it to end, or cancel the session that runs it; etl.extracts shows how far it is.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._lock_extract(etl.extract) IS
+    'Takes the session''s lock on an extract, which etl._unlock_run gives back; 55006 where a run of it has it.';
+
 CREATE FUNCTION etl._extract_schedule(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -419,12 +436,8 @@ BEGIN
             ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('extract "%s" is the parent of extract "%s"', name, child),
             HINT = format('SELECT etl.drop_extract(%L); first.', child);
-    ELSIF NOT etl._lock_run('etl.extract', doomed.extract_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_in_use',
-            MESSAGE = format('extract "%s" is being run', name),
-            HINT = 'Wait for it to end, or cancel the session that runs it; etl.extracts shows how far it is.';
     END IF;
+    PERFORM etl._lock_extract(doomed);
     PERFORM etl._drop_stage(doomed);
     doomed.schedule := NULL;
     PERFORM etl._extract_schedule(doomed);

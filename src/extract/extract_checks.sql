@@ -127,6 +127,15 @@ BEGIN
             DETAIL = 'The requests are made for one row of the parent''s table after the other, in the order of its key.',
             HINT = format('SELECT etl.alter_extract(%L, …) gives it one.', parent.name);
     END IF;
+    SELECT a.attname INTO unknown FROM pg_attribute AS a
+    WHERE a.attrelid = parent.target::regclass AND a.attname = ANY (parent.key_columns) AND NOT a.attnotnull LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('column "%s" of the key of parent "%s" may be NULL', unknown, parent.name),
+            DETAIL = 'Rows with NULL have no place in the order of the key, and would not be asked for.',
+            HINT = format('ALTER TABLE %s ALTER %I SET NOT NULL;', parent.target, unknown);
+    END IF;
     SELECT n INTO unknown FROM unnest(named) AS n
     WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
                       WHERE a.attrelid = parent.target::regclass AND a.attname = n AND a.attnum > 0);

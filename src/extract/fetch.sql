@@ -52,6 +52,13 @@ COMMENT ON PROCEDURE etl._await_page(integer, boolean) IS
     'transaction block or a function it waits within that transaction. Errors are those of etl.fetch; the pages before '
     'are right and stay so.';
 
+CREATE PROCEDURE etl._try_await_page(handle integer, INOUT found boolean, INOUT failure jsonb)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'etl_try_await_page';
+COMMENT ON PROCEDURE etl._try_await_page(integer, boolean, jsonb) IS
+    'etl._await_page that gives back what is wrong with the page, or on the way to it, and does not raise it (an '
+    'etl._problem), cancels too: a block that catches errors would keep its snapshot.';
+
 CREATE FUNCTION etl._page(
     handle integer, OUT number integer, OUT url text, OUT "position" jsonb, OUT next_position jsonb,
     OUT is_last boolean, OUT record_count integer, OUT bytes bigint, OUT chosen text, OUT seconds double precision)

@@ -4,6 +4,7 @@
 // ends with the abort of the transaction, or of the subtransaction, that it is in: nothing that failed goes on.
 #include "extract/pages_pg.hpp"
 
+#include "extract/failure_pg.hpp"
 #include "extract/page_arguments_pg.hpp"
 
 #include "pg/background_worker.hpp"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr char object_not_in_prerequisite_state[] = "55000";
 constexpr char active_sql_transaction[] = "25001";
+constexpr char query_canceled[] = "57014";
 
 struct open_pages {
     explicit open_pages(pg::arguments args) : pages{args, true} {}
@@ -113,6 +115,15 @@ int open(pg::arguments args)
     return latest;
 }
 
+bool await(pg::arguments args)
+{
+    auto& open = pages_of(args.get<std::int32_t>(0));
+    if (pg::may_commit(args)) {
+        leave_transaction();
+    }
+    return open.pages.next() != nullptr;
+}
+
 Datum text_datum(std::string_view text)
 {
     return pg::make_text(pg::from_utf8(text));
@@ -162,12 +173,23 @@ ETL_FUNCTION(etl_open_pages, args)
 
 ETL_FUNCTION(etl_await_page, args)
 {
-    auto& open = etl::pages_of(args.get<std::int32_t>(0));
-    if (etl::pg::may_commit(args)) {
-        etl::leave_transaction();
+    return etl::pg::row_of_one(args, BoolGetDatum(etl::await(args)));
+}
+
+ETL_FUNCTION(etl_try_await_page, args)
+{
+    try {
+        return etl::row_or_failure(args, BoolGetDatum(etl::await(args)), std::nullopt);
+    } catch (const etl::error& e) {
+        return etl::row_or_failure(args, std::nullopt, etl::failure_datum(e));
+    } catch (const etl::pg::error_in_flight&) {
+        if (!etl::pg::is_cancel()) {
+            throw;
+        }
+        etl::pg::forget_error();
     }
-    const bool found = open.pages.next() != nullptr;
-    return etl::pg::row_of_one(args, BoolGetDatum(found));
+    return etl::row_or_failure(
+        args, std::nullopt, etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));
 }
 
 ETL_FUNCTION(etl_page, args)

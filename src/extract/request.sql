@@ -23,20 +23,32 @@ AS $$
 DECLARE
     filled text := '';
     piece text[];
+    name text;
 BEGIN
     -- One walk from the left, so that a value which looks like a placeholder stays as it is.
     FOR piece IN SELECT regexp_matches(template, '([^{]*)(\{[A-Za-z_][A-Za-z0-9_$]*\}|\{|$)', 'g') LOOP
-        filled := filled || piece[1] || CASE
-            WHEN piece[2] LIKE '{_%' AND "values" ? btrim(piece[2], '{}') THEN
-                CASE WHEN is_path THEN etl._url_encode("values" ->> btrim(piece[2], '{}'))
-                     ELSE coalesce("values" ->> btrim(piece[2], '{}'), '') END
-            ELSE piece[2] END;
+        name := btrim(piece[2], '{}');
+        IF piece[2] NOT LIKE '{_%' OR NOT "values" ? name THEN
+            filled := filled || piece[1] || piece[2];
+        ELSIF NOT is_path THEN
+            filled := filled || piece[1] || coalesce("values" ->> name, '');
+        ELSIF coalesce("values" ->> name, '') IN ('', '.', '..') AND name <> 'cursor' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('%s cannot be a part of a path: {%s} in "%s"',
+                                 coalesce(quote_literal("values" ->> name), 'NULL'), name, template),
+                DETAIL = 'It would lead to another place of the server.',
+                HINT = 'Let the parent''s table have no such row, or name another column of it.';
+        ELSE
+            filled := filled || piece[1] || etl._url_encode("values" ->> name);
+        END IF;
     END LOOP;
     RETURN filled;
 END
 $$;
 COMMENT ON FUNCTION etl._fill_in(text, jsonb, boolean) IS
-    'A text with {names} in it replaced by their values, which are encoded where it is a path.';
+    'A text with {names} in it replaced by their values, which are encoded where it is a path (22023: nothing, . and .. '
+    'cannot be a part of one).';
 
 CREATE FUNCTION etl._fill_in(document jsonb, "values" jsonb)
 RETURNS jsonb

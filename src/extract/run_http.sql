@@ -274,19 +274,11 @@ AS $$
 DECLARE
     found pg_catalog.bool;
     loaded pg_catalog.record;
-    problem etl._problem;
 BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        BEGIN
-            CALL etl._await_page(handle, found);
-        EXCEPTION
-            WHEN OTHERS OR query_canceled THEN
-                GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
-                    problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
-                failure := pg_catalog.to_jsonb(problem);
-        END;
+        CALL etl._try_await_page(handle, found, failure);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

@@ -62,19 +62,14 @@ AS $$
 DECLARE
     stage CONSTANT text := etl._stage_name(definition);
     staged CONSTANT bigint := etl._locked_value(format('SELECT count(*) FROM %s', stage), 0::bigint);
+    replaced CONSTANT text := CASE definition.write_mode
+        WHEN 'delete_insert' THEN format('EXISTS (SELECT FROM %s AS s WHERE %s)', stage, (
+            SELECT string_agg(format('s.%1$I = t.%1$I', k), ' AND ') FROM unnest(definition.key_columns) AS k))
+        ELSE 'true' END;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', definition.target);
-    IF etl._held_condition(definition.target::regclass, 't') IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_in_use',
-            MESSAGE = format('a legal hold stands on table "%s", whose rows extract "%s" replaces', definition.target,
-                             definition.name),
-            HINT = 'SELECT * FROM etl.legal_holds; tells which; the loaded rows wait in the staging table.';
-    END IF;
-    deleted := etl._locked_command(format('DELETE FROM %s AS t', definition.target) || CASE definition.write_mode
-        WHEN 'delete_insert' THEN format(' WHERE EXISTS (SELECT FROM %s AS s WHERE %s)', stage, (
-            SELECT string_agg(format('s.%1$I = t.%1$I', k), ' AND ') FROM unnest(definition.key_columns) AS k))
-        ELSE '' END);
+    PERFORM etl._require_unheld(definition.target::regclass, replaced);
+    deleted := etl._locked_command(format('DELETE FROM %s AS t WHERE %s', definition.target, replaced));
     inserted := etl._locked_command(format('INSERT INTO %s (%s) %s', definition.target, etl._column_list(ARRAY(
         SELECT m.name FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m)),
         etl._staged_rows(definition)));
@@ -84,8 +79,8 @@ END
 $$;
 COMMENT ON FUNCTION etl._put_stage(etl.extract) IS
     'Puts the rows of the staging table in the place of those of the target that they replace, and drops it; ignored: '
-    'rows that lost against a later one with their key, or that a trigger held back. 55006 where a legal hold stands '
-    'on the target.';
+    'rows that lost against a later one with their key, or that a trigger held back. 55000 where a legal hold stands '
+    'on a row that would be replaced.';
 
 CREATE FUNCTION etl._widen_stage(definition etl.extract)
 RETURNS void

@@ -349,18 +349,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    held text;
     rows bigint;
 BEGIN
-    PERFORM etl._lock_holds();
-    held := etl._held_condition(copy.target, 't');
-    IF etl._locked_value(format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', copy.target, coalesce(held, 'false')),
-                         NULL::boolean) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rows of table "%s" are under a legal hold and cannot be replaced', copy.target),
-            HINT = 'Give key_columns, so that rows are replaced one by one, and those under the hold stay.';
-    END IF;
+    PERFORM etl._require_unheld(copy.target);
     rows := etl._locked_command(format('DELETE FROM %s', copy.target));
     RETURN jsonb_build_object('deleted', rows);
 END

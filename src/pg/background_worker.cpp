@@ -320,12 +320,22 @@ bool told_to_cancel()
         poll();
         return false;
     } catch (const error_in_flight&) {
-        if (geterrcode() != ERRCODE_QUERY_CANCELED) {
+        if (!is_cancel()) {
             throw;
         }
-        FlushErrorState();
+        forget_error();
         return true;
     }
+}
+
+bool is_cancel()
+{
+    return geterrcode() == ERRCODE_QUERY_CANCELED;
+}
+
+void forget_error()
+{
+    FlushErrorState();
 }
 
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id)

@@ -18,9 +18,9 @@ Parameters (by /KEY/_set/rpc?… or in the URL), beside the faults of all resour
   html_above=N, slow_above=N:S    413 for ranges of more blocks, S seconds more for them
   max_batch=N, batches=0          -32600 for more calls in a batch, for any batch
   behind=N, behind_every=K        each K-th request is answered by a node that is N blocks behind
-  lie=KIND, lie_block=N           eth_getLogs lies: removed, other_hash, missing (the logs of block N, or of all), twice,
-                                  before, other_address, other_event, null, cap:N (silently the first N), stale (logs of
-                                  the last branch that was left); eth_getBlockByNumber: no_block, bad_parent (block N)
+  lie=KIND, lie_block=N           eth_getLogs lies: removed, other_hash, missing (the logs of block N, or of all),
+                                  twice, before, other_address, other_event, null, cap:N (silently the first N), stale
+                                  (logs of the last branch that was left); eth_getBlockByNumber: no_block, bad_parent (block N)
   lie_times=N                     for the first N requests only
 """
 

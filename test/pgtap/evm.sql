@@ -1,5 +1,5 @@
--- Logs of Ethereum in SQL: the hash, declarations of events, decoding, and what etl.create_evm_extract refuses and makes.
--- Nothing here asks a node.
+-- Logs of Ethereum in SQL: the hash, declarations of events, decoding, and what etl.create_evm_extract refuses and
+-- makes. Nothing here asks a node.
 BEGIN;
 SELECT plan(67);
 SET LOCAL client_min_messages = warning;
@@ -32,14 +32,16 @@ SELECT results_eq(
               'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef', 1, 'from', 'address', true, 'from',
               'text'),
              ('Transfer', 'Transfer(address,address,uint256)',
-              'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef', 2, 'to', 'address', true, 'to', 'text'),
+              'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef', 2, 'to', 'address', true, 'to',
+                  'text'),
              ('Transfer', 'Transfer(address,address,uint256)',
               'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef', 3, 'value', 'uint256', false, 'value',
               'numeric(78,0)')$$,
     'the parameters of an event');
 SELECT results_eq(
     $$SELECT string_agg(column_name || ' ' || column_type, ', ' ORDER BY "position")
-      FROM etl.evm_events(ARRAY['A(uint8 smallOne, uint64 b, int64, bytes4[] c, (bool x)[] d, string indexed e, fixed f)'])$$,
+      FROM etl.evm_events(ARRAY['A(uint8 smallOne, uint64 b, int64, bytes4[] c, (bool x)[] d, string indexed e,
+                                  fixed f)'])$$,
     $$VALUES ('small_one integer, b numeric(78,0), arg3 bigint, c bytea[], d jsonb, e bytea, f numeric')$$,
     'columns and their types');
 SELECT results_eq(
@@ -66,9 +68,11 @@ SELECT is(etl.evm_decode('event Transfer(address indexed from, address indexed t
           '{"from": "0x000000000000000000000000000000000000a0b1", "to": "0x00000000000000000000000000000000000000c2",
             "value": 115792089237316195423570985008687907853269984665640564039457584007913129639935}',
           'a transfer of all that there is');
-SELECT is((etl.evm_decode('A(uint256 x)', ARRAY[pg_temp.topic('A(uint256)')], decode(repeat('ff', 32), 'hex')) ->> 'x')::numeric,
+SELECT is((etl.evm_decode('A(uint256 x)', ARRAY[pg_temp.topic('A(uint256)')], decode(repeat('ff', 32),
+    'hex')) ->> 'x')::numeric,
           2::numeric ^ 256 - 1, 'to the last digit');
-SELECT is(etl.evm_decode('A(int256 x)', ARRAY[pg_temp.topic('A(int256)')], decode('80' || repeat('00', 31), 'hex')) ->> 'x',
+SELECT is(etl.evm_decode('A(int256 x)', ARRAY[pg_temp.topic('A(int256)')], decode('80' || repeat('00', 31),
+    'hex')) ->> 'x',
           '-57896044618658097711785492504343953926634992332820282019728792003956564819968', 'the least number');
 SELECT is(etl.evm_decode('A(bytes,bool,uint256[])', ARRAY[pg_temp.topic('A(bytes,bool,uint256[])')],
                          pg_temp.words('60', '1', 'a0', '4', rpad('64617665', 64, '0'), '3', '1', '2', '3')),
@@ -86,12 +90,14 @@ SELECT is(etl.evm_decode('A(bool indexed x, bool y) anonymous', ARRAY[pg_temp.wo
           '{"x": true, "y": false}', 'an anonymous event');
 SELECT is(etl.evm_decode('A(bool x)', jsonb_build_object(
               'topics', jsonb_build_array('0x' || encode(pg_temp.topic('A(bool)'), 'hex')),
-              'data', '0x' || encode(pg_temp.words('1'), 'hex'), 'address', '0x')), '{"x": true}', 'a log as nodes give it');
+              'data', '0x' || encode(pg_temp.words('1'), 'hex'), 'address', '0x')), '{"x": true}',
+                  'a log as nodes give it');
 SELECT is(etl.evm_decode('A()', NULL, ''), NULL, 'NULL gives NULL');
 SELECT is(etl.evm_decode('A(bool x, bool x)', ARRAY[pg_temp.topic('A(bool,bool)')], pg_temp.words('0', '1')),
           '{"arg1": false, "arg2": true}', 'namesakes are called by their places');
 SELECT results_eq(
-    $$SELECT etl.evm_decode(e, ARRAY[pg_temp.topic(e)], pg_temp.words('1')) FROM unnest('{A(bool x),B(uint8 y)}'::text[]) AS e$$,
+    $$SELECT etl.evm_decode(e, ARRAY[pg_temp.topic(e)], pg_temp.words('1'))
+        FROM unnest('{A(bool x),B(uint8 y)}'::text[]) AS e$$,
     $$VALUES ('{"x": true}'::jsonb), ('{"y": 1}')$$, 'another event in each row');
 
 PREPARE decode_bool(bytea) AS SELECT etl.evm_decode('A(bool x)', ARRAY[pg_temp.topic('A(bool)')], $1);
@@ -120,13 +126,15 @@ SELECT is(length(etl.evm_decode('A(uint8[][][][][] x)', ARRAY[pg_temp.topic('A(u
 SELECT throws_ok(format($$SELECT etl.evm_decode('A(uint8[][][][][] x)', ARRAY[pg_temp.topic('A(uint8[][][][][])')],
                                                 pg_temp.words(VARIADIC %L))$$,
                         ARRAY['20'] || (SELECT array_agg(w) FROM generate_series(1, 4),
-                                        LATERAL unnest(ARRAY['40'] || array_fill('800'::text, ARRAY[64])) AS w) || ARRAY['0']),
+                                        LATERAL unnest(ARRAY['40'] || array_fill('800'::text,
+                                            ARRAY[64])) AS w) || ARRAY['0']),
                  '22P03', 'data are no encoding of the event', 'lists of 64 to the fourth lists');
 
 -- Extracts ------------------------------------------------------------------------------------------------------------
 
 CREATE SERVER node FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'http://127.0.0.1:1/');
-CREATE FUNCTION pg_temp.make(name text DEFAULT 'logs', events text[] DEFAULT '{Transfer(address indexed from\, address indexed to\, uint256 value)}',
+CREATE FUNCTION pg_temp.make(name text DEFAULT 'logs',
+    events text[] DEFAULT '{Transfer(address indexed from\, address indexed to\, uint256 value)}',
                              target text DEFAULT 'public.logs', addresses text[] DEFAULT '{}', options text DEFAULT '')
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -135,9 +143,11 @@ BEGIN
 END
 $$;
 SELECT lives_ok($$SELECT pg_temp.make(addresses => '{0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed}', events => ARRAY[
-    'event Transfer(address indexed from, address indexed to, uint256 value)', 'Sold(uint256 value, (bool x)[] items)'])$$,
+    'event Transfer(address indexed from, address indexed to, uint256 value)',
+        'Sold(uint256 value, (bool x)[] items)'])$$,
     'an extract is made');
-SELECT columns_are('public', 'logs', ARRAY['chain_id', 'block_number', 'block_hash', 'block_time', 'tx_hash', 'tx_index',
+SELECT columns_are('public', 'logs', ARRAY['chain_id', 'block_number', 'block_hash', 'block_time', 'tx_hash',
+    'tx_index',
                                            'log_index', 'address', 'event', 'from', 'to', 'value', 'items'],
                    'its table is made');
 SELECT col_type_is('public', 'logs', 'value', 'numeric(78,0)', 'with the types of the parameters');
@@ -161,11 +171,13 @@ CREATE VIEW seen AS TABLE logs;
 SELECT throws_ok($$SELECT pg_temp.make('more', target => 'public.seen')$$, '42809', NULL, 'or is no table');
 SELECT throws_ok($$SELECT pg_temp.make('more', target => 'logs')$$, '42602', NULL, 'a table without a schema');
 SELECT throws_ok($$SELECT pg_temp.make('more', '{}')$$, '22023', 'no events were given', 'no events');
-SELECT throws_ok($$SELECT pg_temp.make('more', '{NULL}')$$, '22023', 'events must not hold NULL', 'an event that is NULL');
+SELECT throws_ok($$SELECT pg_temp.make('more', '{NULL}')$$, '22023', 'events must not hold NULL',
+    'an event that is NULL');
 SELECT throws_ok($$SELECT pg_temp.make('more', '{A() anonymous}')$$, '0A000', 'anonymous events cannot be extracted',
                  'an anonymous event');
 SELECT throws_ok($$SELECT pg_temp.make('more', addresses => '{0x12}')$$, '22023', '"0x12" is no address', 'no address');
-SELECT throws_ok(format('SELECT pg_temp.make(''more'', options => %L)', ', ' || argument || ' => ' || value), '22023', message)
+SELECT throws_ok(format('SELECT pg_temp.make(''more'', options => %L)', ', ' || argument || ' => ' || value), '22023',
+    message)
 FROM (VALUES
     ('confirmations', '-1', 'confirmations must be from 0 to 100000, not -1'),
     ('max_range', '0', 'max_range must be from 1 to 1000000, not 0'),
@@ -177,7 +189,8 @@ FROM (VALUES
 ) AS t(argument, value, message);
 SELECT throws_ok($$SELECT etl.create_evm_extract('more', 'nodes', 1, '{}', '{A()}', 0, 'public.more')$$, '42704',
                  'server "nodes" does not exist', 'no server');
-SELECT throws_ok($$SELECT etl.reset_evm_extract('more')$$, '42704', 'extract "more" does not exist', 'nothing to set back');
+SELECT throws_ok($$SELECT etl.reset_evm_extract('more')$$, '42704', 'extract "more" does not exist',
+    'nothing to set back');
 SELECT is(etl.reset_evm_extract('logs'), 0::bigint, 'set back where nothing was loaded');
 
 SELECT * FROM finish();

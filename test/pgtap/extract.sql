@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(70);
+SELECT plan(76);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -232,6 +232,29 @@ SELECT is(count(*), 30::bigint, 'raw records are kept') FROM etl.raw_record WHER
 SELECT etl.alter_extract('inferred', new_fields => 'add');
 CALL etl.run_extract('inferred');
 SELECT results_eq('SELECT sale_id FROM inferred WHERE gift', 'VALUES (30::bigint)', 'or become columns');
+
+-- While a page is awaited ------------------------------------------------------------------------------------------------
+
+CREATE TABLE slow (sale_id bigint);
+SELECT etl.create_extract('slow', 'api', '/sales', 'slow', query => '{"n": 30, "size": 10, "latency": "0.4"}',
+                          parallel => 1);
+SELECT dblink_connect('slow', format('dbname=%s host=%s options=''-c pg_etl.allowed_hosts=127.0.0.1''',
+                                     current_database(), current_setting('unix_socket_directories')));
+SELECT dblink_send_query('slow', 'CALL etl.run_extract(''slow'')'), pg_sleep(0.6); -- the second page is awaited
+CREATE TEMPORARY VIEW waiting AS
+SELECT * FROM pg_stat_activity WHERE query = 'CALL etl.run_extract(''slow'')' AND datname = current_database();
+SELECT is((SELECT count(*) FROM waiting WHERE state = 'active'), 1::bigint, 'while a page is awaited'),
+       is((SELECT count(*) FROM waiting WHERE backend_xmin IS NULL AND backend_xid IS NULL), 1::bigint,
+          'there is neither a snapshot nor a transaction id'),
+       is_empty('SELECT * FROM pg_locks WHERE pid IN (SELECT pid FROM waiting) AND locktype = ''relation''',
+                'and no table is locked');
+SELECT pg_cancel_backend(pid) FROM waiting;
+SELECT * FROM dblink_get_result('slow', false) AS t(x text);
+SELECT matches(dblink_error_message('slow'), 'canceled while a page was awaited', 'a cancel ends it');
+SELECT is(status, 'failed', 'which is recorded') FROM etl.runs WHERE name = 'slow' ORDER BY run_id DESC LIMIT 1;
+CALL etl.run_extract('slow');
+SELECT results_eq('SELECT count(*), count(DISTINCT sale_id) FROM slow', $$VALUES (30::bigint, 30::bigint)$$,
+                  'and the next run goes on');
 
 -- Trying out, pausing, dropping -------------------------------------------------------------------------------------------
 

@@ -14,20 +14,25 @@ CREATE FUNCTION pg_temp.rpc(method text, VARIADIC arguments int[] DEFAULT '{}') 
         'jsonrpc', '2.0', 'id', 1, 'method', method, 'params', arguments))
 $$;
 CREATE FUNCTION pg_temp.set_node(query jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
-    SELECT etl.http_get('node', (SELECT regexp_replace(substr(o, 10), '/rpc$', '/_set/rpc') FROM pg_foreign_server, unnest(srvoptions) AS o
+    SELECT etl.http_get('node', (SELECT regexp_replace(substr(o, 10), '/rpc$', '/_set/rpc') FROM pg_foreign_server,
+        unnest(srvoptions) AS o
                                  WHERE srvname = 'node' AND o LIKE 'base_url=%'), query)
 $$;
-CREATE FUNCTION pg_temp.make(name text, options text DEFAULT '', events text DEFAULT 'Transfer(address indexed from, address indexed to, uint256 value)')
+CREATE FUNCTION pg_temp.make(name text, options text DEFAULT '',
+    events text DEFAULT 'Transfer(address indexed from, address indexed to, uint256 value)')
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('SELECT etl.create_evm_extract(%L, ''node'', 1, ''{}'', ARRAY[%L], 0, %L, retry_pause => ''10 ms''%s)',
+    EXECUTE format('SELECT etl.create_evm_extract(%L, ''node'', 1, ''{}'', ARRAY[%L], 0, %L, '
+                   'retry_pause => ''10 ms''%s)',
                    name, events, 'public.' || name, options);
 END
 $$;
 CREATE FUNCTION pg_temp.call(procedure text, settings text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT dblink_exec(%L, %L)',
-                  format('dbname=%s host=%s options=''-c pg_etl.allowed_hosts=127.0.0.1 -c client_min_messages=error %s''',
-                         current_database(), current_setting('unix_socket_directories'), settings), 'CALL ' || procedure)
+                  format('dbname=%s host=%s '
+                         'options=''-c pg_etl.allowed_hosts=127.0.0.1 -c client_min_messages=error %s''',
+                         current_database(), current_setting('unix_socket_directories'), settings),
+                             'CALL ' || procedure)
 $$;
 CREATE FUNCTION pg_temp.detail(name text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT r.detail FROM etl.runs AS r WHERE r.name = detail.name ORDER BY run_id DESC LIMIT 1
@@ -36,7 +41,8 @@ $$;
 CREATE FUNCTION pg_temp.logs_of(declaration text, last int) RETURNS bigint LANGUAGE sql AS $$
     SELECT jsonb_array_length(h.body::jsonb -> 'result')
     FROM etl.http_post('node', body => jsonb_build_object('jsonrpc', '2.0', 'id', 1, 'method', 'eth_getLogs', 'params',
-        jsonb_build_array(jsonb_build_object('fromBlock', '0x0', 'toBlock', '0x' || to_hex(last), 'topics', jsonb_build_array(
+        jsonb_build_array(jsonb_build_object('fromBlock', '0x0', 'toBlock', '0x' || to_hex(last), 'topics',
+            jsonb_build_array(
             (SELECT '0x' || encode(topic0, 'hex') FROM etl.evm_events(ARRAY[declaration]) LIMIT 1)))))) AS h
 $$;
 SELECT pg_temp.rpc('test_reset', 42, 80);
@@ -45,22 +51,29 @@ SELECT pg_temp.rpc('test_reset', 42, 80);
 
 SELECT pg_temp.make('moved');
 CALL etl.run_extract('moved');
-SELECT is((SELECT count(*) FROM moved) + (SELECT count(*) FROM etl.dead_letters), pg_temp.logs_of('Transfer(address,address,uint256)', 80),
+SELECT is((SELECT count(*) FROM moved) + (SELECT count(*) FROM etl.dead_letters),
+    pg_temp.logs_of('Transfer(address,address,uint256)', 80),
           'every log is a row or a dead letter');
 SELECT ok((SELECT count(*) FROM etl.dead_letters) > 0 AND (SELECT count(*) FROM moved) > 0, 'of both there are some');
-SELECT results_eq($$SELECT status, "cursor", state -> 'next_block', state -> 'final', state -> 'blocks_behind' FROM etl.extracts$$,
+SELECT results_eq($$SELECT status, "cursor", state -> 'next_block', state -> 'final',
+    state -> 'blocks_behind' FROM etl.extracts$$,
                   $$VALUES ('idle', '80', '81'::jsonb, '16'::jsonb, '0'::jsonb)$$, 'where it is');
-SELECT results_eq($$SELECT status, rows, (detail ->> 'received')::bigint, (detail ->> 'dead')::bigint, detail -> 'from_block', detail -> 'to_block'
+SELECT results_eq($$SELECT status, rows, (detail ->> 'received')::bigint, (detail ->> 'dead')::bigint,
+    detail -> 'from_block', detail -> 'to_block'
                     FROM etl.runs$$,
-                  $$SELECT 'succeeded', (SELECT count(*) FROM moved), pg_temp.logs_of('Transfer(address,address,uint256)', 80),
-                           (SELECT count(*) FROM etl.dead_letters), '0'::jsonb, '80'::jsonb$$, 'the run counts what it did');
+                  $$SELECT 'succeeded', (SELECT count(*) FROM moved),
+                      pg_temp.logs_of('Transfer(address,address,uint256)', 80),
+                           (SELECT count(*) FROM etl.dead_letters), '0'::jsonb, '80'::jsonb$$,
+                               'the run counts what it did');
 SELECT is((SELECT count(*) FROM etl.evm_block), 65::bigint, 'the blocks that may be replaced are kept, and one more');
 SELECT ok(bool_and(block_time = to_timestamp(1700000000 + 12 * block_number)), 'with the time of the block') FROM moved;
-SELECT ok(bool_and(reason LIKE 'The log has 4 topics%' AND column_name IS NULL AND sqlstate = '22P03' AND record::jsonb ? 'topics'),
+SELECT ok(bool_and(reason LIKE 'The log has 4 topics%' AND column_name IS NULL AND sqlstate = '22P03'
+                   AND record::jsonb ? 'topics'),
           'a dead letter has the log and the reason') FROM etl.dead_letters;
 CALL etl.run_extract('moved');
 SELECT is(pg_temp.detail('moved') -> 'received', '0', 'nothing comes twice');
-SELECT is((SELECT count(*) FROM moved WHERE value = 2::numeric ^ 256 - 1) > 0, true, 'numbers are whole to the last digit');
+SELECT is((SELECT count(*) FROM moved WHERE value = 2::numeric ^ 256 - 1) > 0, true,
+    'numbers are whole to the last digit');
 
 -- Dead letters are tried again ----------------------------------------------------------------------------------------
 
@@ -68,11 +81,13 @@ SELECT results_eq($$SELECT received, inserted, dead FROM etl.replay_dead_letters
                   $$SELECT count(*), 0::bigint, count(*) FROM etl.dead_letters$$, 'without another event they stay');
 SELECT is(min(attempts), 1, 'and were tried') FROM etl.dead_letters;
 CREATE TABLE events AS SELECT ARRAY['Transfer(address indexed from, address indexed to, uint256 value)',
-                                    'Transfer(address indexed from, address indexed to, uint256 indexed tokenId)'] AS wanted;
+                                    'Transfer(address indexed from, address indexed to, uint256 indexed tokenId)']
+                       AS wanted;
 SELECT throws_ok($$SELECT etl.alter_evm_extract('moved', events => (SELECT wanted FROM events))$$, '42703',
                  'table "public.moved" lacks columns of the extract', 'another event needs its columns');
 ALTER TABLE moved ADD COLUMN token_id numeric(78,0);
-SELECT lives_ok($$SELECT etl.alter_evm_extract('moved', events => (SELECT wanted FROM events), batch_size => 20)$$, 'which are made');
+SELECT lives_ok($$SELECT etl.alter_evm_extract('moved', events => (SELECT wanted FROM events), batch_size => 20)$$,
+    'which are made');
 SELECT is(source -> 'batch_size', '20', 'and more is changed') FROM etl.extract WHERE name = 'moved';
 SELECT results_eq($$SELECT received = inserted AND received > 0, dead FROM etl.replay_dead_letters('moved')$$,
                   $$VALUES (true, 0::bigint)$$, 'then they are loaded');
@@ -83,20 +98,24 @@ SELECT is_empty('SELECT * FROM etl.dead_letters', 'and are dead letters no more'
 
 SELECT pg_temp.make('strict', ', on_bad_row => ''error''');
 SELECT throws_like(pg_temp.call('etl.run_extract(''strict'')'),
-                   'extract "strict" failed: log % of block % cannot be decoded: The log has 4 topics%', 'on_bad_row error');
+                   'extract "strict" failed: log % of block % cannot be decoded: The log has 4 topics%',
+                       'on_bad_row error');
 SELECT is(count(*), 0::bigint, 'loads nothing of that range') FROM strict;
 SELECT pg_temp.make('lax', ', on_bad_row => ''skip''');
 CALL etl.run_extract('lax');
-SELECT ok((pg_temp.detail('lax') ->> 'dead')::int > 0 AND NOT EXISTS (SELECT FROM etl.dead_letters), 'on_bad_row skip only counts');
+SELECT ok((pg_temp.detail('lax') ->> 'dead')::int > 0 AND NOT EXISTS (SELECT FROM etl.dead_letters),
+    'on_bad_row skip only counts');
 
 -- How far it reads ----------------------------------------------------------------------------------------------------
 
 SELECT pg_temp.make('lagging', ', head_lag => 10, confirmations => NULL');
-SELECT throws_like(pg_temp.call('etl.run_extract(''lagging'')'), '%the node refused eth_getBlockByNumber: unknown block%',
+SELECT throws_like(pg_temp.call('etl.run_extract(''lagging'')'),
+    '%the node refused eth_getBlockByNumber: unknown block%',
                    'a node that knows no finalized block');
 SELECT pg_temp.set_node('{"finalized": 30}');
 CALL etl.run_extract('lagging');
-SELECT results_eq($$SELECT "cursor", state -> 'final' FROM etl.extracts WHERE extract = 'lagging'$$, $$VALUES ('70', '50'::jsonb)$$,
+SELECT results_eq($$SELECT "cursor", state -> 'final' FROM etl.extracts WHERE extract = 'lagging'$$, $$VALUES ('70',
+    '50'::jsonb)$$,
                   'to ten blocks below the head, and final is what the node says');
 SELECT is(min(block_number), 50::bigint, 'those that may be replaced are kept')
 FROM etl.evm_block JOIN etl.extract USING (extract_id) WHERE name = 'lagging';
@@ -107,7 +126,8 @@ SELECT is("cursor", '59', 'the cursor is before it') FROM etl.extracts WHERE ext
 CALL etl.run_extract('moved');
 SELECT is((SELECT count(*) FROM moved), pg_temp.logs_of('Transfer(address,address,uint256)', 80), 'and come again');
 SELECT is(etl.reset_evm_extract('moved', 500), 0::bigint, 'a block that was not reached changes nothing');
-SELECT throws_ok($$SELECT etl.reset_cursor('moved')$$, '42809', 'extract "moved" is one of logs', 'reset_cursor is for others');
+SELECT throws_ok($$SELECT etl.reset_cursor('moved')$$, '42809', 'extract "moved" is one of logs',
+    'reset_cursor is for others');
 
 -- Pause, holds, roles -------------------------------------------------------------------------------------------------
 
@@ -122,24 +142,29 @@ SELECT is("cursor", '85', 'until it goes on') FROM etl.extracts WHERE extract = 
 SELECT etl.add_legal_hold('trial', 'moved', 'block_number >= 80', 'a test');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 SELECT throws_like(pg_temp.call('etl.run_extract(''moved'')'),
-                   '%a legal hold stands on rows of table "public.moved" whose blocks the chain has left', 'held rows stay');
+                   '%rows of table "public.moved" are under a legal hold and cannot be replaced',
+                       'held rows stay');
 SELECT is((SELECT count(*) FROM moved AS m JOIN etl.evm_block AS b USING (block_number)
            JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> m.block_hash), 0::bigint,
           'and nothing else was changed');
 SELECT etl.release_legal_hold('trial', 'done');
 CALL etl.run_extract('moved');
-SELECT is((SELECT count(*) FROM moved), pg_temp.logs_of('Transfer(address,address,uint256)', 87), 'they are replaced when it is released');
+SELECT is((SELECT count(*) FROM moved), pg_temp.logs_of('Transfer(address,address,uint256)', 87),
+    'they are replaced when it is released');
 SELECT is(pg_temp.detail('moved') -> 'deepest_reorg', '10', 'the run tells how deep it was');
 
 CREATE ROLE evm_reader;
 GRANT CREATE ON SCHEMA public TO evm_reader;
 SET ROLE evm_reader;
-SELECT throws_ok($$SELECT pg_temp.make('theirs')$$, '42501', 'permission denied for foreign server node', 'a server without USAGE');
+SELECT throws_ok($$SELECT pg_temp.make('theirs')$$, '42501', 'permission denied for foreign server node',
+    'a server without USAGE');
 SELECT is_empty('SELECT * FROM etl.extracts', 'nobody sees another role''s extracts');
 SELECT is_empty('SELECT * FROM etl.evm_block', 'nor their blocks');
-SELECT throws_ok($$SELECT etl.reset_evm_extract('moved')$$, '42704', 'extract "moved" does not exist', 'nor sets them back');
+SELECT throws_ok($$SELECT etl.reset_evm_extract('moved')$$, '42704', 'extract "moved" does not exist',
+    'nor sets them back');
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER node TO evm_reader;
+GRANT EXECUTE ON FUNCTION etl.fetch TO evm_reader;
 SET ROLE evm_reader;
 SELECT pg_temp.make('theirs', ', on_bad_row => ''skip''');
 CALL etl.run_extract('theirs');
@@ -150,7 +175,8 @@ RESET ROLE;
 
 SELECT pg_temp.make('checked', ', on_bad_row => ''skip''');
 ALTER TABLE checked ADD CHECK (log_index < 7);
-SELECT throws_like(pg_temp.call('etl.run_extract(''checked'')'), '%violates check constraint%', 'what a constraint refuses ends the run');
+SELECT throws_like(pg_temp.call('etl.run_extract(''checked'')'), '%violates check constraint%',
+    'what a constraint refuses ends the run');
 SELECT is(count(*), 0::bigint, 'and its range is not loaded') FROM checked;
 SELECT pg_temp.set_node('{"latency": 5}');
 CREATE FUNCTION pg_temp.cancelled(command text) RETURNS text LANGUAGE plpgsql AS $$

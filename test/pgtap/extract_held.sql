@@ -49,17 +49,17 @@ SELECT is(sale.price, b.price, 'the row that is held') FROM sale JOIN before AS 
 
 CREATE TABLE kept AS TABLE sale;
 SELECT etl.alter_extract('sales', write_mode => 'replace', query => '{"n": 5}') \g /dev/null
-SELECT is(pg_temp.run('sales'), '55006 extract "sales" failed: a legal hold stands on table "public.sale", whose rows '
-          'extract "sales" replaces', 'replace refuses');
+SELECT is(pg_temp.run('sales'), '55000 extract "sales" failed: rows of table "public.sale" are under a legal hold '
+          'and cannot be replaced', 'replace refuses');
 SELECT set_eq('TABLE sale', 'TABLE kept', 'and replaces nothing');
-SELECT is(pg_temp.run('sales'), '55006 extract "sales" failed: a legal hold stands on table "public.sale", whose rows '
-          'extract "sales" replaces', 'again and again');
+SELECT is(pg_temp.run('sales'), '55000 extract "sales" failed: rows of table "public.sale" are under a legal hold '
+          'and cannot be replaced', 'again and again');
 SELECT etl.release_legal_hold('of 3', 'closed') \g /dev/null
 SELECT is(pg_temp.run('sales'), NULL, 'until it is released');
 SELECT is(count(*), 5::bigint, 'then the rows that waited are put in place') FROM sale;
-SELECT etl.add_legal_hold('of none', 'sale', 'sale_id = 999', 'a case') \g /dev/null
+SELECT etl.add_legal_hold('of 2', 'sale', 'sale_id = 2', 'a case') \g /dev/null
 SELECT etl.alter_extract('sales', write_mode => 'delete_insert') \g /dev/null
-SELECT matches(pg_temp.run('sales'), '^55006 ', 'delete_insert refuses as well');
+SELECT matches(pg_temp.run('sales'), '^55000 ', 'delete_insert refuses as well');
 
 -- From a table -------------------------------------------------------------------------------------------------------
 
