@@ -34,9 +34,9 @@ class asked_pages {
   public:
     asked_pages(pg::arguments args, bool has_position);
 
-    // The next page, which takes the place of the one before; nullptr behind the last one. It lives until the next call.
-    const page* next();
-    const page* current() const noexcept { return current_.get(); }
+    // The next page, which takes the place of the one before; nullptr behind the last one.
+    std::shared_ptr<const page> next();
+    const std::shared_ptr<const page>& current() const noexcept { return current_; }
     void pump() { stream_.pump(); }
     std::string chosen() const { return stream_.chosen(); }
     // For people: without its query, and without secrets.
@@ -48,7 +48,7 @@ class asked_pages {
     connection_pages client_;
     bool has_chosen_;
     page_stream stream_;
-    std::unique_ptr<page> current_;
+    std::shared_ptr<const page> current_;
 };
 
 } // namespace etl
