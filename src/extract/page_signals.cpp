@@ -74,10 +74,11 @@ bool is_link(std::string_view text)
     return begins_as_url(text) || (query != std::string_view::npos && text.find('=', query) != std::string_view::npos);
 }
 
-// For messages, in ASCII, so that it may be cut anywhere.
+// For messages. Long values are left out, not cut: what is left of a secret would not be known for one.
 std::string shown(const json& value)
 {
-    return value.dump(-1, ' ', true).substr(0, 100);
+    const std::string text = value.dump();
+    return text.size() > 100 ? "what is there is long" : text;
 }
 
 // Headers may hold any bytes.

@@ -46,7 +46,7 @@ struct page_plan {
     page_position from;
     std::int64_t max_pages = 10'000;
     int parallel = 6;
-    json_limits limits;
+    scan_limits limits;
     std::string hidden; // the parameter of a query that the credentials add
 };
 
@@ -86,6 +86,7 @@ class page_stream {
     void forget_requests() noexcept;
     std::unique_ptr<page> receive();
     page_contents read(const http_response& answer) const;
+    std::string beginning_of(std::string_view body) const;
     page_decision decide(page& came);
     page_decision probe(const page_decision& asked);
     [[noreturn]] void rethrow_with_place(const error& e, const request& from) const;

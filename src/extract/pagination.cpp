@@ -449,7 +449,7 @@ page_decision pagination::by_token(const progress& page)
     page_position next = position_of(token, page);
     tokens_.insert(page.at.cursor.value_or(page.at.url.value_or("")));
     if (tokens_.contains(next.cursor ? *next.cursor : *next.url)) {
-        refuse("it tells a page as the next one that was read before: " + next.shown());
+        refuse("it tells a page as the next one that was read before");
     }
     return {page_decision::is::next, std::move(next)};
 }

@@ -82,6 +82,12 @@ for fault in fail=401 fail=500 html=1 trailing=x fail=404; do
     like "$fault is an error" "$found" '* page 3*'
     like '… that tells no secret' "${found//hidden-secret/FOUND}" "${found//hidden-secret/}"
 done
+told=0
+for ((padding = 0; padding < 60; padding++)); do # wherever a message cuts what the server has told
+    found=$(fetch keyed "told/echo?a=$(printf '%*s' "$padding" '' | tr ' ' x)" "records_path => '/x'")
+    [[ $found == *'The page begins'* && $found != *hidden* ]] || told=$((told + 1))
+done
+is 'nor does the beginning of a page' "$told" 0
 is 'nor does a position' "$(sql -c "DO \$\$
     DECLARE handle int := etl._open_pages('keyed', 'place/sales', '{\"n\": 30, \"size\": 10, \"style\": \"next\"}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
         found boolean;
