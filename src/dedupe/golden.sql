@@ -244,10 +244,11 @@ RETURNS name
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT prefix || n FROM generate_series(1, 1700) AS n -- a table has at most 1,600 columns
-    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = target AND a.attname = prefix || n)
-    ORDER BY n
-    LIMIT 1
+    -- One more than the highest of such names; those with longer numbers than this are in nobody's way.
+    SELECT prefix || coalesce(max(substr(a.attname, length(prefix) + 1)::int), 0) + 1
+    FROM pg_attribute AS a
+    WHERE a.attrelid = target AND starts_with(a.attname, prefix)
+      AND substr(a.attname, length(prefix) + 1) ~ '^[0-9]{1,8}$'
 $$;
 COMMENT ON FUNCTION etl._free_name(regclass, text) IS
     'A name that no column of the table has: the prefix and a number.';

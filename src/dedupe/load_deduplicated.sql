@@ -167,18 +167,26 @@ COMMENT ON FUNCTION etl._load_again(text, jsonb) IS
     'Rounds over rows that were overtaken, until none of them is any more. What three rounds in a row could not move '
     'is held back by something else than another session, and left in overtaken.';
 
-CREATE FUNCTION etl._load_rounds(
-    load etl._load, query text,
+CREATE FUNCTION etl._again_command(load etl._load)
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT etl._load_command(
+        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given),
+                     load.target), 1000000000) -- a part of the first round stays whole
+$$;
+COMMENT ON FUNCTION etl._again_command(etl._load) IS
+    'The command of the rounds after the first, over rows that were overtaken ($1).';
+
+CREATE FUNCTION etl._run_rounds(
+    first text, again text,
     OUT inserted bigint, OUT updated bigint, OUT unchanged bigint, OUT ignored bigint, OUT null_keys bigint,
     OUT held bigint)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    first CONSTANT text := etl._load_command(load, query, 1000000);
-    again CONSTANT text := etl._load_command(
-        load, format('SELECT %s FROM jsonb_populate_recordset(NULL::%s, $1)', etl._column_list(load.given),
-                     load.target), 1000000000); -- a part of the first round stays whole
     round etl._load_round;
     more etl._load_round;
 BEGIN
@@ -201,9 +209,9 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION etl._load_rounds(etl._load, text) IS
-    'The first round, and further ones for what was overtaken in it; held: rows that could not be stored. Stops after '
-    'the first where there are NULL keys.';
+COMMENT ON FUNCTION etl._run_rounds(text, text) IS
+    'The first round (a command of etl._load_command), and further ones (etl._again_command) for what was overtaken in '
+    'it; held: rows that could not be stored. Stops after the first where there are NULL keys.';
 
 -- What users call -----------------------------------------------------------------------------------------------------
 
@@ -222,7 +230,7 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM etl._lock_holds();
-        done := etl._load_rounds(load, query);
+        done := etl._run_rounds(etl._load_command(load, query, 1000000), etl._again_command(load));
         finished := true;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'ETL00', MESSAGE = 'end of the dry run';

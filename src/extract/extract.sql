@@ -341,8 +341,8 @@ DECLARE
 BEGIN
     SELECT k INTO unknown
     FROM jsonb_object_keys((given - CASE stored.kind
-                                        WHEN 'ingest' THEN '{target,mapping,key_columns,write_mode,description,on_bad_row}'
-                                        ELSE '{schedule,description,on_bad_row}' END::text[]) || of_source) AS k
+        WHEN 'ingest' THEN '{target,mapping,key_columns,write_mode,description,on_bad_row}'
+        ELSE '{schedule,description,on_bad_row}' END::text[]) || of_source) AS k
     LIMIT 1;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING

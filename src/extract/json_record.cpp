@@ -19,7 +19,8 @@ constexpr int unwanted = -1; // instead of a node
 
 std::string_view trimmed(std::string_view text) noexcept
 {
-    while (!text.empty() && std::memchr(" \t\r\n", text.back(), 4) != nullptr) {
+    constexpr std::string_view blanks = " \t\r\n";
+    while (!text.empty() && blanks.find(text.back()) != std::string_view::npos) {
         text.remove_suffix(1);
     }
     return text;
@@ -140,7 +141,7 @@ struct record_reader::parts {
     }
 
     // What stands between the quotes of a string or key that begins at a quote; the token may have blanks behind it.
-    std::string_view string_in(std::string_view token)
+    std::string_view string_in(std::string_view token) const
     {
         token = trimmed(token);
         if (token.size() < 2 || token.back() != '"') {
@@ -149,7 +150,7 @@ struct record_reader::parts {
         return token.substr(1, token.size() - 2);
     }
 
-    bool check_escapes(std::string_view string)
+    bool check_escapes(std::string_view string) const
     {
         if (std::memchr(string.data(), '\\', string.size()) == nullptr) {
             return false;
@@ -226,7 +227,7 @@ struct record_reader::parts {
         std::size_t number = 0;
         for (auto each : of) {
             ondemand::value element;
-            require(std::move(each).get(element));
+            require(each.get(element));
             value(element, node == unwanted ? unwanted : child_by_place(node, number), depth);
             ++number;
         }

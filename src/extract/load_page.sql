@@ -37,11 +37,12 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT etl._mapped_query(format((page).source, first, last), ((page).definition).target::regclass,
+    SELECT etl._mapped_query(format((page).source, coalesce(first::text, 'NULL'), coalesce(last::text, 'NULL')),
+                             ((page).definition).target::regclass,
                              ((page).definition).mapping)
 $$;
 COMMENT ON FUNCTION etl._range_query(etl._page_load, integer, integer) IS
-    'The query of the rows that a range of a page''s records makes.';
+    'The query of the rows that a range of a page''s records makes (NULL: from the first, to the last).';
 
 CREATE FUNCTION etl._append_command(definition etl.extract, query text)
 RETURNS text
@@ -59,35 +60,58 @@ $$;
 COMMENT ON FUNCTION etl._append_command(etl.extract, text) IS
     'The command that adds the rows of a query to the table of an extract, or to its staging table.';
 
-CREATE FUNCTION etl._store_range(page etl._page_load, first integer, last integer)
+-- They take longer to make than a small page to load, and stay the same for all pages of a handle, but for holds.
+CREATE TYPE etl._page_commands AS (held text, query text, store text, again text);
+COMMENT ON TYPE etl._page_commands IS
+    'What loads the rows of a query: the holds on the target that the commands obey, the query, the command, and that of '
+    'the later rounds of an upsert.';
+
+CREATE FUNCTION etl._page_commands(page etl._page_load, first integer, last integer)
+RETURNS etl._page_commands
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made etl._page_commands;
+BEGIN
+    made.held := coalesce(etl._held_condition((page.definition).target::regclass, 't'), '');
+    made.query := etl._range_query(page, first, last);
+    IF (page.definition).write_mode = 'upsert' THEN
+        made.store := etl._load_command(page.upsert, made.query, 1000000);
+        made.again := etl._again_command(page.upsert);
+    ELSE
+        made.store := etl._append_command(page.definition, made.query);
+    END IF;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION etl._page_commands(etl._page_load, integer, integer) IS
+    'The commands that load a range of a page''s records.';
+
+CREATE FUNCTION etl._store(page etl._page_load, commands etl._page_commands)
 RETURNS etl._page_counts
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    query CONSTANT text := etl._range_query(page, first, last);
     counts etl._page_counts := (0, 0, 0, 0, 0, 0);
     done record;
 BEGIN
-    IF (page.definition).write_mode = 'upsert' THEN
-        done := etl._load_rounds(page.upsert, query);
-        IF done.null_keys > 0 THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'not_null_violation',
-                MESSAGE = format('NULL in a key column (%s)', etl._column_list((page.definition).key_columns));
-        END IF;
-        counts.inserted := done.inserted;
-        counts.updated := done.updated;
-        counts.unchanged := done.unchanged;
-        counts.ignored := done.ignored + done.held;
-    ELSE
-        counts.inserted := etl._locked_command(etl._append_command(page.definition, query));
+    IF commands.again IS NULL THEN
+        counts.inserted := etl._locked_command(commands.store);
+        RETURN counts;
     END IF;
-    RETURN counts;
+    done := etl._run_rounds(commands.store, commands.again);
+    IF done.null_keys > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'not_null_violation',
+            MESSAGE = format('NULL in a key column (%s)', etl._column_list((page.definition).key_columns));
+    END IF;
+    RETURN ROW(0, done.inserted, done.updated, done.unchanged, done.ignored + done.held, 0)::etl._page_counts;
 END
 $$;
-COMMENT ON FUNCTION etl._store_range(etl._page_load, integer, integer) IS
-    'Writes the rows of a range of a page and counts them; what it did not insert of an append is not counted here.';
+COMMENT ON FUNCTION etl._store(etl._page_load, etl._page_commands) IS
+    'Writes rows and counts them; what it did not insert of an append is not counted here.';
 
 CREATE FUNCTION etl._reject(
     page etl._page_load, ordinal bigint, column_name name, reason text, sqlstate text, record text)
@@ -116,7 +140,8 @@ $$;
 COMMENT ON FUNCTION etl._reject(etl._page_load, bigint, name, text, text, text) IS
     'Deals with a record that cannot be loaded as the extract wants it: an error, a dead letter, or nothing.';
 
-CREATE FUNCTION etl._load_range(page etl._page_load, first integer, last integer)
+CREATE FUNCTION etl._load_range(
+    page etl._page_load, first integer, last integer, commands etl._page_commands DEFAULT NULL)
 RETURNS etl._page_counts
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -129,7 +154,7 @@ DECLARE
     record text;
 BEGIN
     BEGIN
-        RETURN etl._store_range(page, first, last);
+        RETURN etl._store(page, coalesce(commands, etl._page_commands(page, first, last)));
     EXCEPTION
         WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
@@ -142,11 +167,12 @@ BEGIN
     RETURN ROW(0, 0, 0, 0, 0, 1)::etl._page_counts;
 END
 $$;
-COMMENT ON FUNCTION etl._load_range(etl._page_load, integer, integer) IS
+COMMENT ON FUNCTION etl._load_range(etl._page_load, integer, integer, etl._page_commands) IS
     'Writes the rows of a range of a page; where that fails by its data, the halves of it, down to the row that fails, '
-    'which is rejected.';
+    'which is rejected. commands: those of the range, if they are made already.';
 
-CREATE FUNCTION etl._load_records(page etl._page_load, record_count integer)
+CREATE FUNCTION etl._load_records(
+    page etl._page_load, record_count integer, commands etl._page_commands DEFAULT NULL)
 RETURNS etl._page_counts
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -158,7 +184,7 @@ DECLARE
 BEGIN
     IF record_count > 0 THEN
         SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
-        counts := etl._load_range(page, 1, record_count);
+        counts := etl._load_range(page, 1, record_count, commands);
         FOR bad IN EXECUTE format('SELECT r.* FROM %s AS r ORDER BY r.ordinal', page.rejects) LOOP
             PERFORM etl._reject(page, bad.ordinal, bad.column_name, bad.reason, bad.sqlstate, bad.record);
             counts.dead := counts.dead + 1;
@@ -178,5 +204,6 @@ BEGIN
     RETURN counts;
 END
 $$;
-COMMENT ON FUNCTION etl._load_records(etl._page_load, integer) IS
-    'Loads all records of a page, and says what became of each of them.';
+COMMENT ON FUNCTION etl._load_records(etl._page_load, integer, etl._page_commands) IS
+    'Loads all records of a page, and says what became of each of them. commands: those of all its records, if they are '
+    'made already.';

@@ -1,5 +1,5 @@
-// Records mapped to the rows of a table, once: what came of them is kept to the end of the transaction and read as often
-// as it takes to store it.
+// Records mapped to the rows of a table, once: what came of them is kept to the end of the transaction, and read as
+// often as it takes to store it.
 #pragma once
 
 #include "extract/row_input_pg.hpp"

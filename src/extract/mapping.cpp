@@ -116,6 +116,7 @@ void read_defaults(std::string_view document, std::vector<column_rule>& rules)
 {
     path_tree tree;
     std::vector<int> nodes;
+    nodes.reserve(rules.size());
     for (const column_rule& rule : rules) {
         nodes.push_back(tree.add({rule.column, "default"}));
     }

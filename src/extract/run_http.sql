@@ -145,15 +145,40 @@ $$;
 COMMENT ON FUNCTION etl._page_load(etl.extract, bigint, integer, text) IS
     'The page of a handle, to be loaded by an extract. 42703, 42P10, … where table and mapping no longer fit.';
 
+CREATE TYPE etl._page_loader AS (load etl._page_load, commands etl._page_commands);
+COMMENT ON TYPE etl._page_loader IS 'What loads the pages of one handle, kept from page to page.';
+
+CREATE FUNCTION etl._page_loader(
+    loader etl._page_loader, definition etl.extract, run bigint, handle integer, origin text)
+RETURNS etl._page_loader
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (loader.load).definition IS DISTINCT FROM definition THEN
+        loader.load := etl._page_load(definition, run, handle, origin);
+        loader.commands := NULL;
+    END IF;
+    loader.load.origin := origin;
+    IF (loader.commands).held
+       IS DISTINCT FROM coalesce(etl._held_condition(definition.target::regclass, 't'), '') THEN
+        loader.commands := etl._page_commands(loader.load, NULL, NULL);
+    END IF;
+    RETURN loader;
+END
+$$;
+COMMENT ON FUNCTION etl._page_loader(etl._page_loader, etl.extract, bigint, integer, text) IS
+    'The loader for the next page of a handle: the one of the page before, unless something has changed.';
+
 CREATE FUNCTION etl._load_http_page(
-    INOUT definition etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean)
+    INOUT definition etl.extract, INOUT state etl.extract_state, INOUT loader etl._page_loader, handle integer,
+    parent jsonb, OUT is_last boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     got CONSTANT record := etl._page(handle);
     fresh record;
-    load etl._page_load;
     counts etl._page_counts;
     more jsonb := jsonb_build_object('chosen', got.chosen);
     pages integer;
@@ -164,11 +189,11 @@ BEGIN
         definition := fresh.definition;
         more := more || fresh.fields;
     END IF;
-    load := etl._page_load(definition, state.run_id, handle, got.url);
-    counts := etl._load_records(load, got.record_count);
+    loader := etl._page_loader(loader, definition, state.run_id, handle, got.url);
+    counts := etl._load_records(loader.load, got.record_count, loader.commands);
     IF definition."cursor" IS NOT NULL AND got.record_count > 0 THEN
         state.seen := etl._later_cursor(definition, state.seen, etl._highest_seen(
-            definition, etl._range_query(load, 1, got.record_count)));
+            definition, (loader.commands).query));
     END IF;
     PERFORM etl._note_page(state.run_id, counts, more);
     IF definition.keep_raw THEN
@@ -185,7 +210,7 @@ BEGIN
     PERFORM etl._store_state(state);
 END
 $$;
-COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, integer, jsonb) IS
+COMMENT ON FUNCTION etl._load_http_page(etl.extract, etl.extract_state, etl._page_loader, integer, jsonb) IS
     'Loads the page that has come and notes the place of the next one, or that it was the last.';
 
 CREATE FUNCTION etl._next_request(
@@ -243,8 +268,8 @@ COMMENT ON FUNCTION etl._try_next_request(etl.extract, etl.extract_state) IS
     'etl._next_request, or what went wrong.';
 
 CREATE FUNCTION etl._try_load_page(
-    INOUT definition etl.extract, INOUT state etl.extract_state, handle integer, parent jsonb, OUT is_last boolean,
-    OUT failure jsonb)
+    INOUT definition etl.extract, INOUT state etl.extract_state, INOUT loader etl._page_loader, handle integer,
+    parent jsonb, OUT is_last boolean, OUT failure jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -252,9 +277,10 @@ DECLARE
     loaded record;
     problem etl._problem;
 BEGIN
-    loaded := etl._load_http_page(definition, state, handle, parent);
+    loaded := etl._load_http_page(definition, state, loader, handle, parent);
     definition := loaded.definition;
     state := loaded.state;
+    loader := loaded.loader;
     is_last := loaded.is_last;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
@@ -263,7 +289,7 @@ EXCEPTION
         failure := to_jsonb(problem);
 END
 $$;
-COMMENT ON FUNCTION etl._try_load_page(etl.extract, etl.extract_state, integer, jsonb) IS
+COMMENT ON FUNCTION etl._try_load_page(etl.extract, etl.extract_state, etl._page_loader, integer, jsonb) IS
     'etl._load_http_page, or what went wrong.';
 
 -- Between COMMIT and CALL nothing is evaluated, so that no snapshot is there while the page is awaited.
@@ -274,6 +300,7 @@ AS $$
 DECLARE
     found pg_catalog.bool;
     loaded pg_catalog.record;
+    loader etl._page_loader;
 BEGIN
     LOOP
         COMMIT;
@@ -283,11 +310,12 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXIT WHEN failure IS NOT NULL OR NOT found;
-        loaded := etl._try_load_page(definition, state, handle, parent);
+        loaded := etl._try_load_page(definition, state, loader, handle, parent);
         failure := loaded.failure;
         EXIT WHEN failure IS NOT NULL;
         definition := loaded.definition;
         state := loaded.state;
+        loader := loaded.loader;
         EXIT WHEN loaded.is_last OR etl._is_extract_paused(definition);
     END LOOP;
     PERFORM etl._close_pages(handle);

@@ -2,6 +2,7 @@
 // what another parser takes for JSON, and each value that is found is the one that it finds by the same path.
 #include "extract/mapping.hpp"
 #include "core/error.hpp"
+#include "extract/infer_columns.hpp"
 #include "extract/json_text.hpp"
 #include "extract/value_formats.hpp"
 
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +28,8 @@ void demand(bool truth)
     }
 }
 
-// The other parser refuses halves of surrogate pairs numbers that no double holds, takes a
-// byte of zero for the end, and passes over a byte order mark.
+// The other parser refuses halves of surrogate pairs and numbers that no double holds, takes a byte of zero for the end,
+// and passes over a byte order mark.
 bool is_comparable(std::string_view text)
 {
     return text.find("\\u") == std::string_view::npos && text.find_first_of("eE") == std::string_view::npos &&
@@ -108,6 +110,28 @@ void try_formats(std::string_view text)
     }
 }
 
+// Columns that are inferred have names of their own, and paths that a rule can have.
+void infer(std::string_view record)
+{
+    const std::vector<std::string_view> samples{record, R"({"a": 1, "A": {"b": "2024-01-01"}})"};
+    std::set<std::string> names;
+    try {
+        for (const auto& column : etl::infer_columns(samples).columns) {
+            demand(!column.name.empty() && column.name.size() <= 63 && names.insert(column.name).second);
+            std::string_view paths = column.path;
+            for (std::size_t end = 0; end != std::string_view::npos; paths.remove_prefix(end + 1)) {
+                end = paths.find('|');
+                etl::parse_field_path(paths.substr(0, end));
+                if (end == std::string_view::npos) {
+                    break;
+                }
+            }
+        }
+    } catch (const etl::error& e) {
+        demand(std::string_view{e.what()}.find("path") == std::string_view::npos);
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
@@ -117,6 +141,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view record = text.substr(std::min(middle + 2, text.size()));
     const std::vector<std::string> columns{"a", "b", "c"};
     try_formats(text.substr(0, middle));
+    infer(record);
     try_rules(etl::mapping::by_names(columns), record);
     try {
         try_rules(etl::mapping::parse(text.substr(0, middle), columns), record);

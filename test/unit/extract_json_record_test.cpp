@@ -223,6 +223,13 @@ TEST(json_text, escapes)
     EXPECT_EQ(made, "\"a\\\"\\\\\\u000a\\u0001\xC3\xA9\"");
 }
 
+TEST(json_text, in_ascii)
+{
+    EXPECT_EQ(etl::ascii_json("{\"\xC3\xA9\": \"\xE2\x82\xAC \xF0\x9F\x98\x80\"}"),
+              R"({"\u00e9": "\u20ac \ud83d\ude00"})");
+    EXPECT_EQ(etl::ascii_json("a\xFF"), "a?");
+}
+
 TEST(field_paths, refuses_what_is_no_path)
 {
     for (const std::string path : {"", ".", "a.", ".a", "a..b", "$.", "/a~2", "/a~"}) {

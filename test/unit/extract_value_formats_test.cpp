@@ -80,4 +80,20 @@ TEST(value_formats, bytes)
     }
 }
 
+TEST(value_formats, whole_numbers)
+{
+    const auto whole = [](const std::string& value) {
+        std::string made;
+        return etl::write_whole_number(value, made) ? made : "no";
+    };
+    EXPECT_EQ(whole("7.0"), "7");
+    EXPECT_EQ(whole("-12e2"), "-1200");
+    EXPECT_EQ(whole("1200e-2"), "12");
+    EXPECT_EQ(whole("0.0012E4"), "00012");
+    EXPECT_EQ(whole("0e-5"), "0");
+    EXPECT_EQ(whole("7.5"), "no");
+    EXPECT_EQ(whole("1e-1"), "no");
+    EXPECT_EQ(whole("1e401"), "no");
+}
+
 } // namespace

@@ -12,6 +12,7 @@ FROM generate_series(0, 99) AS p, generate_series(1, 1000) AS i GROUP BY p;
 ALTER TABLE page ALTER records SET STORAGE EXTERNAL;
 CREATE TABLE sale (
     id bigint, event_id uuid, wallet text, quantity int, price numeric(18,2), total_amount numeric(18,2),
-    currency varchar(3), sold_at timestamptz, is_refund boolean, section text, row_number int, seat_number int, note text
+    currency varchar(3), sold_at timestamptz, is_refund boolean, section text, row_number int, seat_number int,
+    note text
 );
 VACUUM ANALYZE page;
