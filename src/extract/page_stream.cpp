@@ -63,14 +63,15 @@ void page_stream::ask_ahead(const page_position& next)
 {
     if (!requests_.empty() && !requests_.front().at.is_place_of(next)) {
         forget_requests();
+        window_ = 1;
     }
     if (requests_.empty()) {
         ask(next);
     }
     requests_.front().at = next;
-    const bool is_large = largest_ > largest_side_by_side;
     const auto most = static_cast<std::size_t>(
-        std::min<std::int64_t>(is_large ? 1 : std::max(1, plan_.parallel), plan_.max_pages - number_));
+        std::min<std::int64_t>(largest_ > largest_side_by_side ? 1 : window_, plan_.max_pages - number_));
+    window_ = std::min(window_ + 1, std::max(1, plan_.parallel));
     while (requests_.size() < most) {
         const auto likely = pagination_.likely_after(requests_.back().at);
         if (!likely) {

@@ -96,6 +96,16 @@ is 'nor does a position' "$(sql -c "DO \$\$
         RAISE '%', etl._page(handle);
     END \$\$" 2>&1 | grep -c hidden-secret || true)" 0
 
+# --- bytes that are no text ---
+
+printf '{"error": "caf\351"}' | curl -sS --data-binary @- "$PG_ETL_API/latin/_put/files/body" > /dev/null
+sql -c 'CREATE TABLE latin (sale_id bigint)' -c "SELECT etl.create_extract('latin', 'once', 'latin/files/body', 'latin',
+    query => '{\"status\": 500}')" > /dev/null
+like 'a body that is not UTF-8' "$(sql -c "CALL etl.run_extract('latin')" 2>&1 || true)" \
+    '*failed*answers with status 500*{"error": "caf?"}*'
+like '… is a run that failed' "$(sql -c "SELECT status, error FROM etl.runs WHERE name = 'latin'")" 'failed|*status 500*'
+like '… a page that is not' "$(fetch once 'latin/files/body')" '08P01: page 1 of * it is not UTF-8 at byte 15 * The page begins: {"error": "caf?"} *'
+
 # --- cancel -----------------------------------------------------------------------------------------------------------
 
 # cancelled WHAT SQL: milliseconds from pg_cancel_backend to the end of a statement that waits for a page.

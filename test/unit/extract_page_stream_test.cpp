@@ -70,6 +70,19 @@ TEST(page_stream, asks_side_by_side)
     EXPECT_EQ(alone.most_under_way, 1U);
 }
 
+TEST(page_stream, asks_little_in_vain_for_short_lists)
+{
+    for (std::int64_t pages = 1; pages <= 12; ++pages) {
+        fake_api api{[pages](const etl::http_request& request) {
+            const auto page = number_param(request.url, "page", 1);
+            const std::string next = page < pages ? std::to_string(page + 1) : "null";
+            return answer_of("{\"data\":" + records_text(page * 10, page * 10 + 10) + ",\"next_page\":" + next + '}');
+        }};
+        EXPECT_EQ(read_all(api, plan_of("{}", 8)).records, pages * 10);
+        EXPECT_LE(static_cast<std::int64_t>(api.asked.size()), std::min(2 * pages, pages + 7)) << pages;
+    }
+}
+
 TEST(page_stream, does_not_ask_beyond_what_is_told)
 {
     fake_api api{[](const etl::http_request& request) {
