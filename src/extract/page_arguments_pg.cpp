@@ -60,10 +60,9 @@ std::int64_t number_argument(pg::arguments args, int which, const char* name, st
 std::string method_argument(pg::arguments args)
 {
     std::string made = text_argument(args, method, args.is_null(body) ? "GET" : "POST");
-    const auto is_letter = [](char c) { return c >= 'A' && c <= 'Z'; };
-    if (made.empty() || !std::all_of(made.begin(), made.end(), is_letter)) {
-        throw error(sqlstate::invalid_parameter_value, "method cannot be " + in_quotes(made), {},
-                    "It is GET, POST, or another one in capital letters.");
+    if (made != "GET" && made != "POST") {
+        throw error(sqlstate::invalid_parameter_value, "method cannot be " + in_quotes(made),
+                    "Pages are only read, and asked for again where something fails.", "It is GET or POST.");
     }
     return made;
 }
@@ -158,11 +157,11 @@ asked_pages::asked_pages(pg::arguments args, bool has_position)
 {
 }
 
-const page* asked_pages::next()
+std::shared_ptr<const page> asked_pages::next()
 {
     current_.reset(); // before the next one takes as much again
     current_ = pg::with_errors_of_server([this] { return stream_.next(); });
-    return current_.get();
+    return current_;
 }
 
 std::string asked_pages::shown_url(const page& of) const

@@ -50,9 +50,9 @@ class asked_pages {
 
     // Whether the role may still ask, and how: for the requests that follow.
     void renew() { client_.renew(); }
-    // The next page, which takes the place of the one before; nullptr behind the last one. It lives until the next call.
-    const page* next();
-    const page* current() const noexcept { return current_.get(); }
+    // The next page, which takes the place of the one before; nullptr behind the last one.
+    std::shared_ptr<const page> next();
+    const std::shared_ptr<const page>& current() const noexcept { return current_; }
     void pump() { stream_.pump(); }
     std::string chosen() const { return stream_.chosen(); }
     // For people: without its query, and without secrets.
@@ -64,7 +64,7 @@ class asked_pages {
     connection_pages client_;
     bool has_chosen_;
     page_stream stream_;
-    std::unique_ptr<page> current_;
+    std::shared_ptr<const page> current_;
 };
 
 } // namespace etl
