@@ -71,7 +71,7 @@ sanitize_flags := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=
 PG_CPPFLAGS = -I$(top)/src -isystem $(includedir_server) -DPG_ETL_VERSION='"$(version)"' \
     -DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP $(sanitize_flags)
-SHLIB_LINK = -lstdc++ -lre2 -lutf8proc -lGeographicLib -lcurl -lsimdjson -lzstd -lz $(sanitize_flags)
+SHLIB_LINK = -lstdc++ -lre2 -lutf8proc -lGeographicLib -lcurl -lbrotlidec -lsimdjson -lzstd -lz $(sanitize_flags)
 
 # Debian's step for LLVM bitcode passes over PG_CXXFLAGS, and just-in-time inlining has no use for this module.
 override with_llvm = no

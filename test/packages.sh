@@ -29,7 +29,8 @@ packages_of() {
     case $1 in
         build)
             echo g++ make libre2-dev nlohmann-json3-dev libxxhash-dev libutf8proc-dev libgeographiclib-dev \
-                libcurl4-openssl-dev libsimdjson-dev libzstd-dev zlib1g-dev libicu-dev "postgresql-server-dev-$2"
+                libcurl4-openssl-dev libbrotli-dev libsimdjson-dev libzstd-dev zlib1g-dev libicu-dev \
+                "postgresql-server-dev-$2"
             ;;
         server) echo "$pg" "$pg-cron" ;;
         api) echo curl openssl python3 ;;

@@ -8,12 +8,14 @@
 #include "pg/encoding.hpp"
 #include "pg/foreign_server.hpp"
 #include "pg/function.hpp"
+#include "pg/network_wait.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
 #include <catalog/pg_foreign_data_wrapper.h>
 #include <catalog/pg_foreign_server.h>
 #include <catalog/pg_user_mapping.h>
+#include <common/file_utils.h>
 #include <storage/fd.h>
 }
 
@@ -55,10 +57,11 @@ struct kept_client {
 };
 
 // By server and role. Clients of roles that the session has left stay: their number is that of its roles and servers.
+// They are left alone when the process ends: by then OpenSSL may have cleaned up what their connections need.
 std::map<std::pair<Oid, Oid>, kept_client>& kept_clients()
 {
-    static std::map<std::pair<Oid, Oid>, kept_client> kept;
-    return kept;
+    static auto* const kept = new std::map<std::pair<Oid, Oid>, kept_client>;
+    return *kept;
 }
 
 std::shared_ptr<rate_limiter> shared_limiter()
@@ -90,7 +93,8 @@ std::shared_ptr<http_client> make_client(Oid server, const made_of& from)
         settings.limiter = shared_limiter();
         settings.rate_key = std::uint64_t{MyDatabaseId} << 32U | server;
     }
-    return std::make_shared<http_client>(std::move(settings), pg::poll);
+    return std::make_shared<http_client>(std::move(settings), pg::poll_network,
+                                         wait_marks{pg::network_wait_begins, pg::network_wait_ends});
 }
 
 option_place place_of(Oid catalog) noexcept
@@ -141,9 +145,13 @@ ETL_FUNCTION(etl_http_validator, args)
     const auto listed = etl::pg::listed_options(args.given(0));
     const auto catalog = static_cast<Oid>(args.datum(1));
     const bool is_superuser = etl::pg::call([] { return superuser(); });
-    etl::pg::with_errors_of_server([&] {
-        etl::check_options(etl::place_of(catalog), etl::as_options(listed), is_superuser);
-        return true;
-    });
+    try {
+        etl::pg::with_errors_of_server([&] {
+            etl::check_options(etl::place_of(catalog), etl::as_options(listed), is_superuser);
+            return true;
+        });
+    } catch (const etl::error& why) {
+        etl::pg::refuse_options(why);
+    }
     return Datum{0}; // void, which a validator may not return as NULL
 }

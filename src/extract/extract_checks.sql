@@ -99,6 +99,14 @@ BEGIN
     END IF;
     IF definition.target IS NOT NULL THEN
         PERFORM etl._cursor_value(definition, document ->> 'start');
+        PERFORM FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS c
+        WHERE c.name = document ->> 'column';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'undefined_column',
+                MESSAGE = format('the cursor follows column "%s", which the mapping does not fill', document ->> 'column'),
+                HINT = 'Give the column a rule in the mapping.';
+        END IF;
     END IF;
 END
 $$;

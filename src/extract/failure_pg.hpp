@@ -15,10 +15,15 @@ extern "C" {
 
 namespace etl {
 
+// Of an error whose texts are in the server's encoding, or what somebody else has written and is in none.
 inline Datum failure_datum(const error& e)
 {
-    return pg::make_jsonb(
-        json{{"sqlstate", e.sqlstate()}, {"message", e.what()}, {"detail", e.detail()}, {"hint", e.hint()}}.dump());
+    const auto utf8 = [](std::string_view text) { return std::string{pg::as_utf8(text)}; };
+    const json made{{"sqlstate", e.sqlstate()},
+                    {"message", utf8(e.what())},
+                    {"detail", utf8(e.detail())},
+                    {"hint", utf8(e.hint())}};
+    return pg::make_jsonb(made.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 // The row (value, failure) that a procedure with these two INOUT arguments returns.

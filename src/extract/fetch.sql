@@ -11,7 +11,7 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_fetch';
 COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) IS
     'All records of an API, in order, over all of its pages; each page is handed on before the next one is read. '
-    'server, path, query, headers: as of etl.http_get. method: GET, or POST where there is a body; body: sent as JSON. '
+    'server, path, query, headers: as of etl.http_get. method: GET or POST, which it is where there is a body; body: JSON. '
     'Whatever the method, the request is taken for one that reads, and is tried again. records_path: where the records '
     'are in a page: auto, a JSON pointer (/data/items), a JSONPath ($.data.items[*]), or ndjson for one record a line. '
     'paginate: how the pages follow each other: {"type": "auto" | "none" | "page" | "offset" | "cursor" | "next" | '

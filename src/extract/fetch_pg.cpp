@@ -34,7 +34,7 @@ class fetched_records {
   private:
     bool turn_page()
     {
-        const page* came = pages_.next();
+        const auto came = pages_.next();
         at_ = 0;
         if (came == nullptr) {
             is_over_ = true;

@@ -67,6 +67,15 @@ std::vector<http_header> headers_argument(pg::arguments args, int which)
     return made;
 }
 
+void set_body(http_request& request, std::string body, const char* type)
+{
+    request.body = std::move(body);
+    if (std::none_of(request.headers.begin(), request.headers.end(),
+                     [](const http_header& each) { return same_header(each.name, "Content-Type"); })) {
+        request.headers.push_back({"Content-Type", type});
+    }
+}
+
 Datum headers_result(const std::vector<http_header>& headers)
 {
     std::map<std::string, json> named;

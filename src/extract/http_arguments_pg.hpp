@@ -15,6 +15,9 @@ http_query query_argument(pg::arguments args, int which);
 // The argument headers, a jsonb object.
 std::vector<http_header> headers_argument(pg::arguments args, int which);
 
+// The body of a request, of that type where its headers tell none.
+void set_body(http_request& request, std::string body, const char* type);
+
 // {"content-type": "text/plain", "set-cookie": ["a=1", "b=2"]}: names in small letters.
 Datum headers_result(const std::vector<http_header>& headers);
 // The body as a text of the server's encoding, from the charset that Content-Type names, or else from UTF-8. Throws

@@ -6,6 +6,8 @@
 
 #include "core/text.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "core/cpp_only.hpp"
@@ -27,13 +29,17 @@ std::string excerpt(std::string_view text)
     }
     std::replace_if(
         made.begin(), made.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, ' ');
+    if (!simdjson::validate_utf8(made)) { // a text of the server must be: it is stored as what went wrong
+        std::replace_if(
+            made.begin(), made.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    }
     return made + (text.size() > made.size() ? "…" : "");
 }
 
 } // namespace
 
-http_client::http_client(http_settings settings, poll_fn stop)
-    : machinery_{std::make_unique<machinery>(std::move(settings), stop)}
+http_client::http_client(http_settings settings, poll_fn stop, wait_marks marks)
+    : machinery_{std::make_unique<machinery>(std::move(settings), stop, marks)}
 {
 }
 

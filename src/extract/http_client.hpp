@@ -21,12 +21,18 @@
 
 namespace etl {
 
+// What a client tells while it waits for the network.
+struct wait_marks {
+    void (*begins)() = [] {};
+    void (*ends)() = [] {};
+};
+
 class http_client {
   public:
     using ticket = std::uint64_t;
 
     // stop is polled at least every 50 ms while something is waited for; what it throws ends the wait.
-    http_client(http_settings settings, poll_fn stop);
+    http_client(http_settings settings, poll_fn stop, wait_marks marks = {});
     ~http_client();
     http_client(const http_client&) = delete;
     http_client& operator=(const http_client&) = delete;

@@ -56,9 +56,9 @@ std::string in_seconds(milliseconds time)
 
 } // namespace
 
-http_client::machinery::machinery(http_settings settings, poll_fn stop)
+http_client::machinery::machinery(http_settings settings, poll_fn stop, wait_marks marks)
     : settings_{std::move(settings)}, base_{settings_.base_url, "base_url"}, redaction_{settings_.secrets}, stop_{stop},
-      multi_{new_multi()}, last_advance_{steady::now()}, random_{std::random_device{}()}
+      marks_{marks}, multi_{new_multi()}, last_advance_{steady::now()}, random_{std::random_device{}()}
 {
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(settings_.parallel));
 }
@@ -459,7 +459,9 @@ void http_client::machinery::sleep(milliseconds longest)
         }
     }
     const auto time = std::chrono::ceil<milliseconds>(until - now);
+    marks_.begins();
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(time.count()), nullptr);
+    marks_.ends();
 }
 
 } // namespace etl

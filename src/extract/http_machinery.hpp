@@ -13,7 +13,7 @@ namespace etl {
 
 class http_client::machinery {
   public:
-    machinery(http_settings settings, poll_fn stop);
+    machinery(http_settings settings, poll_fn stop, wait_marks marks);
     ~machinery();
     machinery(const machinery&) = delete;
     machinery& operator=(const machinery&) = delete;
@@ -62,6 +62,7 @@ class http_client::machinery {
     http_url base_;
     redaction redaction_;
     poll_fn stop_;
+    wait_marks marks_;
     CURLM* multi_;
     std::map<ticket, http_exchange> exchanges_; // the oldest first
     ticket last_ticket_ = 0;

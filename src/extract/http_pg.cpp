@@ -12,23 +12,12 @@ extern "C" {
 #include <funcapi.h>
 }
 
-#include <algorithm>
-
 namespace etl {
 
 namespace {
 
 // The arguments that both functions have, and those of a POST.
 enum argument { server_name, path, query, headers, body, body_text, idempotent };
-
-void set_body(http_request& request, std::string text, const char* type)
-{
-    request.body = std::move(text);
-    if (std::none_of(request.headers.begin(), request.headers.end(),
-                     [](const http_header& each) { return same_header(each.name, "Content-Type"); })) {
-        request.headers.push_back({"Content-Type", type});
-    }
-}
 
 void read_body(http_request& request, pg::arguments args)
 {

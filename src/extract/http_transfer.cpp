@@ -91,7 +91,7 @@ void http_transfer::set_request()
 {
     set(CURLOPT_CURLU, url_.handle());
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    set(CURLOPT_ACCEPT_ENCODING, ""); // all that libcurl can decode
+    set(CURLOPT_HTTP_CONTENT_DECODING, 0L); // see body_decoder
     set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(settings_.max_body));
     set(CURLOPT_BUFFERSIZE, read_buffer);
     set(CURLOPT_ERRORBUFFER, message_);
@@ -132,6 +132,7 @@ void http_transfer::set_headers(const std::vector<http_header>& headers)
     for (const http_header& each : headers) {
         add(each.value.empty() ? each.name + ';' : each.name + ": " + each.value);
     }
+    add(std::string{"Accept-Encoding: "} + body_decoder::codings);
     add("Expect:"); // or else libcurl waits a second for a leave to send large bodies
     if (!has("Content-Type")) {
         add("Content-Type:"); // or else libcurl takes each body for a form
@@ -152,21 +153,43 @@ std::size_t http_transfer::on_body(char* data, std::size_t size, std::size_t cou
 
 bool http_transfer::take_body(std::string_view data)
 {
-    std::string& body = response_.body;
-    if (!body_began_) {
-        body_began_ = true;
-        const curl_off_t announced = number(CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
-        if (announced > 0) {
-            body.reserve(std::min(static_cast<std::size_t>(announced), settings_.max_body) + body_padding);
-        }
+    if (!body_began_ && !begin_body()) {
+        return false;
     }
+    body_bytes_ += data.size();
+    if (!decoder_) {
+        return keep_body(data);
+    }
+    const auto outcome = decoder_->decode(data, [this](std::string_view decoded) { return keep_body(decoded); });
+    if (outcome == body_decoder::outcome::wrong) {
+        flaw_ = flaw::data;
+    }
+    return outcome == body_decoder::outcome::fine;
+}
+
+bool http_transfer::begin_body()
+{
+    body_began_ = true;
+    const auto coding = response_.header("Content-Encoding").value_or("");
+    if (!coding.empty() && !same_header(coding, "identity")) {
+        decoder_ = body_decoder::make(coding);
+        flaw_ = decoder_ ? flaw::none : flaw::coding;
+        return decoder_ != nullptr;
+    }
+    const curl_off_t announced = number(CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
+    response_.body.reserve(std::min(static_cast<std::size_t>(announced), settings_.max_body) + body_padding);
+    return true;
+}
+
+bool http_transfer::keep_body(std::string_view data)
+{
+    std::string& body = response_.body;
     if (data.size() > settings_.max_body - body.size()) {
         flaw_ = flaw::body;
         return false;
     }
     const std::size_t size = body.size() + data.size();
-    if (size > expansion_is_free && size / most_expansion > static_cast<std::size_t>(number(CURLINFO_SIZE_DOWNLOAD_T)) +
-                                                                static_cast<std::size_t>(read_buffer)) {
+    if (size > expansion_is_free && size / most_expansion > body_bytes_) {
         flaw_ = flaw::ratio;
         return false;
     }
@@ -175,6 +198,20 @@ bool http_transfer::take_body(std::string_view data)
     }
     body.append(data);
     return true;
+}
+
+// Whether compressed data ended before their end, although the body has its length. None at all are as good as an empty
+// body only where the server says that it is empty.
+bool http_transfer::is_cut() const
+{
+    if (body_began_) {
+        return decoder_ && !decoder_->is_complete();
+    }
+    const bool has_coding = !same_header(response_.header("Content-Encoding").value_or("identity"), "identity");
+    long status = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+    const bool has_body = request_.method != "HEAD" && status != 204 && status != 304;
+    return has_coding && has_body && response_.header("Content-Length") != "0";
 }
 
 std::size_t http_transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept
@@ -264,7 +301,7 @@ bool http_transfer::is_connected() const noexcept
 
 std::size_t http_transfer::received() const noexcept
 {
-    return header_bytes_ + static_cast<std::size_t>(number(CURLINFO_SIZE_DOWNLOAD_T));
+    return header_bytes_ + body_bytes_;
 }
 
 bool http_transfer::may_have_acted() const noexcept
@@ -298,7 +335,7 @@ attempt_end http_transfer::end(CURLcode code)
         throw std::bad_alloc{};
     }
     attempt_end made;
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK && !is_cut()) {
         made.response = finish();
         made.outcome.status = made.response->status;
         if (const auto after = made.response->header("Retry-After")) {

@@ -1,6 +1,7 @@
 // One attempt at one request: a handle of libcurl with all of its settings and callbacks.
 #pragma once
 
+#include "extract/body_decoder.hpp"
 #include "extract/http_settings.hpp"
 #include "extract/http_url.hpp"
 #include "extract/retry_policy.hpp"
@@ -41,7 +42,7 @@ class http_transfer {
     attempt_end end_of_time(const std::string& what);
 
   private:
-    enum class flaw { none, body, ratio, headers, lengths };
+    enum class flaw { none, body, ratio, headers, lengths, coding, data };
     struct handle_deleter {
         void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
     };
@@ -59,6 +60,9 @@ class http_transfer {
     void set_request();
     void set_headers(const std::vector<http_header>& headers);
     bool take_body(std::string_view data);
+    bool begin_body();
+    bool keep_body(std::string_view data);
+    bool is_cut() const;
     bool take_header(std::string_view line);
     bool has_one_length(std::string_view length) const noexcept;
     bool may_have_acted() const noexcept;
@@ -80,8 +84,10 @@ class http_transfer {
     std::unique_ptr<CURL, handle_deleter> handle_;
     http_response response_;
     std::string refused_address_;
+    std::unique_ptr<body_decoder> decoder_;
     std::size_t header_bytes_ = 0;
-    flaw flaw_ = flaw::none; // for which the transfer was ended
+    std::size_t body_bytes_ = 0; // as they came
+    flaw flaw_ = flaw::none;     // for which the transfer was ended
     bool body_began_ = false;
     bool out_of_memory_ = false;
     char message_[CURL_ERROR_SIZE] = {};

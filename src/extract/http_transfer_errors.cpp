@@ -31,6 +31,13 @@ error http_transfer::describe_flaw() const
     switch (flaw_) {
     case flaw::lengths:
         return {http_sqlstate::protocol_violation, where() + " answers with two lengths of its body"};
+    case flaw::coding:
+        return {http_sqlstate::protocol_violation,
+                where() + " answers in the coding " + in_quotes(response_.header("Content-Encoding").value_or("")),
+                std::string{"What was asked for is one of "} + body_decoder::codings + '.'};
+    case flaw::data:
+        return {http_sqlstate::protocol_violation, where() + " answers with what is not of the coding " +
+                                                       in_quotes(response_.header("Content-Encoding").value_or(""))};
     case flaw::headers:
         return made("more than 256 kB of headers", "");
     case flaw::ratio:
@@ -70,6 +77,9 @@ error http_transfer::describe(CURLcode code) const
     const std::string detail =
         "libcurl says: " + std::string{message_[0] != '\0' ? message_ : curl_easy_strerror(code)};
     switch (code) {
+    case CURLE_OK:
+        return {http_sqlstate::connection_broken, where() + " was cut off before the end of its body",
+                "Its compressed data are not whole."};
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:

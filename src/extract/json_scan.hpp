@@ -14,7 +14,7 @@
 
 namespace etl {
 
-struct json_limits {
+struct scan_limits {
     int depth = 256;
     std::size_t field = std::size_t{64} << 20U; // bytes of one string or number
 };
@@ -23,7 +23,7 @@ enum class json_kind { object, array, string, number, boolean, null };
 
 class json_scanner {
   public:
-    json_scanner(std::string_view text, json_limits limits, poll_fn poll)
+    json_scanner(std::string_view text, scan_limits limits, poll_fn poll)
         : text_{text.data()}, at_{text.data()}, end_{text.data() + text.size()}, limits_{limits}, poll_{poll}
     {
     }
@@ -80,7 +80,7 @@ class json_scanner {
     const char* text_;
     const char* at_;
     const char* end_;
-    json_limits limits_;
+    scan_limits limits_;
     poller poll_;
     int depth_ = 0;
 };

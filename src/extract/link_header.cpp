@@ -135,7 +135,7 @@ class link_reader {
     std::string bare()
     {
         const std::size_t end = std::min(text_.find_first_of(" \t;,\"", at_), text_.size());
-        const std::string made{text_.substr(at_, end - at_)};
+        std::string made{text_.substr(at_, end - at_)};
         at_ = end;
         return made;
     }

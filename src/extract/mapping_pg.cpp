@@ -168,9 +168,9 @@ ETL_FUNCTION(etl_map_page, args)
     pg::listed_columns(args, "etl._map_page", list_of_columns);
     pg::result_set rows{args};
     return pg::with_errors_of_server([&] {
-        const page& from = current_page(handle);
-        const auto& records = from.contents.records;
-        const mapped_rows& mapped = mapped_rows::of({handle, from.number, {}, target, owned(document)}, records.size(),
+        const auto from = current_page(handle);
+        const auto& records = from->contents.records;
+        const mapped_rows& mapped = mapped_rows::of({handle, from->number, {}, target, owned(document)}, records.size(),
                                                     [&records](std::size_t i) { return records[i]; });
         mapped.put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
         return rows.finish();

@@ -28,6 +28,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._sample_records(integer) IS 'The first records of a page, from which types are inferred.';
 
+CREATE FUNCTION etl._mapping_by_name(target regclass)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_object_agg(c.name, c.name) FROM etl._mapped_columns(target, NULL) AS c
+$$;
+COMMENT ON FUNCTION etl._mapping_by_name(regclass) IS 'The mapping that no mapping stands for: each column by its name.';
+
 CREATE FUNCTION etl._new_fields(
     INOUT definition etl.extract, run bigint, handle integer, OUT fields jsonb)
 LANGUAGE plpgsql VOLATILE
@@ -48,7 +57,8 @@ BEGIN
             IF etl._column_type(definition.target, fresh.name) IS NULL THEN
                 EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', definition.target, fresh.name, fresh.type);
             END IF;
-            definition.mapping := definition.mapping || jsonb_build_object(fresh.name, fresh.path);
+            definition.mapping := coalesce(definition.mapping, etl._mapping_by_name(definition.target::regclass))
+                                  || jsonb_build_object(fresh.name, fresh.path);
         END IF;
     END LOOP;
     IF definition.new_fields = 'add' AND fields <> coalesce(before, '{}') THEN

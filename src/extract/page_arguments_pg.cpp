@@ -9,6 +9,7 @@
 #include "pg/jsonb.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -38,15 +39,20 @@ json document_argument(pg::arguments args, int which, const char* what)
     return args.is_null(which) ? json{} : parse_json(jsonb_argument(args, which), what, 8);
 }
 
-std::int64_t number_argument(pg::arguments args, int which, const char* name, std::int64_t otherwise)
+constexpr std::int32_t most_requests = 64; // side by side, as of a server's option
+constexpr std::int32_t any_number = std::numeric_limits<std::int32_t>::max();
+
+std::int64_t number_argument(pg::arguments args, int which, const char* name, std::int32_t most, std::int64_t otherwise)
 {
     if (args.is_null(which)) {
         return otherwise;
     }
     const auto number = args.get<std::int32_t>(which);
-    if (number < 1) {
+    if (number < 1 || number > most) {
         throw error(sqlstate::invalid_parameter_value,
-                    std::string{name} + " must be 1 or more, not " + std::to_string(number));
+                    std::string{name} + " must be " +
+                        (most == any_number ? "1 or more" : "from 1 to " + std::to_string(most)) + ", not " +
+                        std::to_string(number));
     }
     return number;
 }
@@ -54,10 +60,9 @@ std::int64_t number_argument(pg::arguments args, int which, const char* name, st
 std::string method_argument(pg::arguments args)
 {
     std::string made = text_argument(args, method, args.is_null(body) ? "GET" : "POST");
-    const auto is_letter = [](char c) { return c >= 'A' && c <= 'Z'; };
-    if (made.empty() || !std::all_of(made.begin(), made.end(), is_letter)) {
-        throw error(sqlstate::invalid_parameter_value, "method cannot be " + in_quotes(made), {},
-                    "It is GET, POST, or another one in capital letters.");
+    if (made != "GET" && made != "POST") {
+        throw error(sqlstate::invalid_parameter_value, "method cannot be " + in_quotes(made),
+                    "Pages are only read, and asked for again where something fails.", "It is GET or POST.");
     }
     return made;
 }
@@ -74,8 +79,7 @@ http_request first_request(pg::arguments args, const http_client& client)
         made.headers.push_back({"Accept", "application/json"});
     }
     if (!args.is_null(body)) {
-        made.body = jsonb_argument(args, body);
-        made.headers.push_back({"Content-Type", "application/json"});
+        set_body(made, jsonb_argument(args, body), "application/json");
     }
     return made;
 }
@@ -90,8 +94,9 @@ page_plan plan_of(pg::arguments args, bool has_position, const http_client& clie
     if (has_position) {
         made.from = page_position::from(document_argument(args, at++, "position"));
     }
-    made.max_pages = number_argument(args, at, "max_pages", made.max_pages);
-    made.parallel = static_cast<int>(number_argument(args, at + 1, "parallel", client.settings().parallel));
+    made.max_pages = number_argument(args, at, "max_pages", any_number, made.max_pages);
+    made.parallel =
+        static_cast<int>(number_argument(args, at + 1, "parallel", most_requests, client.settings().parallel));
     if (const auto* secret = std::get_if<query_secret>(&client.settings().credentials)) {
         made.hidden = secret->name;
     }
@@ -112,17 +117,51 @@ void check_paging(pg::arguments args, int at)
     paginate_options::parse(document_argument(args, at + 1, "paginate"));
 }
 
+connection_pages::connection_pages(std::string server) : server_{std::move(server)}
+{
+    renew();
+}
+
+void connection_pages::renew()
+{
+    client_ = open_connection(server_);
+}
+
+page_client::ticket connection_pages::start(http_request request)
+{
+    const ticket made = client_->start(std::move(request));
+    started_.emplace(++latest_, sent{client_, made});
+    return latest_;
+}
+
+http_response connection_pages::wait(ticket which)
+{
+    const auto found = started_.find(which);
+    const sent asked = std::move(found->second);
+    started_.erase(found);
+    return asked.client->wait(asked.of_client);
+}
+
+void connection_pages::cancel(ticket which) noexcept
+{
+    const auto found = started_.find(which);
+    if (found != started_.end()) {
+        found->second.client->cancel(found->second.of_client);
+        started_.erase(found);
+    }
+}
+
 asked_pages::asked_pages(pg::arguments args, bool has_position)
-    : client_{open_connection(NameStr(*DatumGetName(args.given(server_name))))},
+    : client_{NameStr(*DatumGetName(args.given(server_name)))},
       has_chosen_{is_left_to_us(args)}, stream_{client_, plan_of(args, has_position, client_.client()), pg::poll}
 {
 }
 
-const page* asked_pages::next()
+std::shared_ptr<const page> asked_pages::next()
 {
     current_.reset(); // before the next one takes as much again
     current_ = pg::with_errors_of_server([this] { return stream_.next(); });
-    return current_.get();
+    return current_;
 }
 
 std::string asked_pages::shown_url(const page& of) const

@@ -4,25 +4,39 @@
 #include "extract/page_stream.hpp"
 #include "pg/function.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 
 namespace etl {
 
-// The client of a connection, as page_stream needs it.
+// The client of a connection, as page_stream needs it. It may become another one while requests of the former are under
+// way, when the server or the user mapping has changed.
 class connection_pages final : public page_client {
   public:
-    explicit connection_pages(std::shared_ptr<http_client> client) : client_{std::move(client)} {}
+    explicit connection_pages(std::string server);
 
-    ticket start(http_request request) override { return client_->start(std::move(request)); }
-    http_response wait(ticket which) override { return client_->wait(which); }
+    // What the catalog says now counts for the requests that follow. Throws or raises as open_connection().
+    void renew();
+
+    ticket start(http_request request) override;
+    http_response wait(ticket which) override;
     void require_success(const http_response& response) const override { client_->require_success(response); }
-    void cancel(ticket which) noexcept override { client_->cancel(which); }
+    void cancel(ticket which) noexcept override;
     void pump() override { client_->pump(); }
     std::string redacted(std::string_view text) const override { return client_->redacted(text); }
     const http_client& client() const noexcept { return *client_; }
 
   private:
+    struct sent {
+        std::shared_ptr<http_client> client;
+        http_client::ticket of_client;
+    };
+
+    std::string server_;
     std::shared_ptr<http_client> client_;
+    std::map<ticket, sent> started_;
+    ticket latest_ = 0;
 };
 
 // Whether records_path and paginate, the arguments from `at` on, are what asked_pages takes. Throws etl::error.
@@ -34,9 +48,11 @@ class asked_pages {
   public:
     asked_pages(pg::arguments args, bool has_position);
 
-    // The next page, which takes the place of the one before; nullptr behind the last one. It lives until the next call.
-    const page* next();
-    const page* current() const noexcept { return current_.get(); }
+    // Whether the role may still ask, and how: for the requests that follow.
+    void renew() { client_.renew(); }
+    // The next page, which takes the place of the one before; nullptr behind the last one.
+    std::shared_ptr<const page> next();
+    const std::shared_ptr<const page>& current() const noexcept { return current_; }
     void pump() { stream_.pump(); }
     std::string chosen() const { return stream_.chosen(); }
     // For people: without its query, and without secrets.
@@ -48,7 +64,7 @@ class asked_pages {
     connection_pages client_;
     bool has_chosen_;
     page_stream stream_;
-    std::unique_ptr<page> current_;
+    std::shared_ptr<const page> current_;
 };
 
 } // namespace etl

@@ -34,16 +34,10 @@ std::string text_of(const std::string& key, const json& value)
     return value.get<std::string>();
 }
 
-std::string cut(const std::string& text)
+// As a whole or not at all: what is left of a secret that was cut would not be known for one.
+std::string short_or_none(const std::string& text)
 {
-    if (text.size() <= shown_bytes) {
-        return text;
-    }
-    std::size_t end = shown_bytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
-        --end;
-    }
-    return text.substr(0, end) + "…";
+    return text.size() <= shown_bytes ? text : "… (" + std::to_string(text.size()) + " bytes)";
 }
 
 } // namespace
@@ -115,10 +109,10 @@ std::string page_position::shown() const
 {
     page_position plain = *this;
     if (plain.cursor) {
-        plain.cursor = cut(*plain.cursor);
+        plain.cursor = short_or_none(*plain.cursor);
     }
     if (plain.url) {
-        plain.url = cut(plain.url->substr(0, plain.url->find('?')));
+        plain.url = short_or_none(plain.url->substr(0, plain.url->find('?')));
     }
     return plain.document().dump();
 }

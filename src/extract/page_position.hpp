@@ -26,7 +26,7 @@ struct page_position {
     // {"page": 3, "records": 2000}; {} is the first page. Throws 22023 for all else, and reads a missing document as {}.
     static page_position from(const json& document);
     json document() const;
-    // For messages: as document(), but long texts are cut, and a URL stands without its query.
+    // For messages: as document(), but without long texts, and a URL without its query.
     std::string shown() const;
 };
 

@@ -17,22 +17,10 @@ namespace {
 constexpr std::size_t longest_integer = 18;     // digits, within 64 bits
 constexpr std::size_t longest_array = 64 << 10; // bytes of an array that is kept in the envelope
 constexpr std::size_t most_values = 10'000;     // of an envelope
-constexpr std::size_t shown_bytes = 100;
 
 [[noreturn]] void refuse(const std::string& why)
 {
     throw error(http_sqlstate::protocol_violation, why);
-}
-
-// Printable, for messages.
-std::string beginning_of(std::string_view body)
-{
-    std::string made;
-    for (const char c : body.substr(0, shown_bytes)) {
-        const auto byte = static_cast<unsigned char>(c);
-        made += byte < 0x20 ? ' ' : (byte < 0x7F ? c : '?');
-    }
-    return in_quotes(made + (body.size() > shown_bytes ? "…" : ""));
 }
 
 void check_utf8(std::string_view body)
@@ -64,10 +52,10 @@ void check_is_json(std::string_view body)
         refuse("it is empty");
     }
     if (body[first] == '<') {
-        refuse("it is HTML or XML, not JSON: it begins with " + beginning_of(body.substr(first)));
+        refuse("it is HTML or XML, not JSON");
     }
     if (body[first] != '{' && body[first] != '[') {
-        refuse("it is no JSON array or object: it begins with " + beginning_of(body.substr(first)));
+        refuse("it is no JSON array or object");
     }
 }
 
@@ -88,7 +76,7 @@ std::string read_string(std::string_view text)
     try {
         return json::parse(text).get<std::string>();
     } catch (const json::exception&) {
-        refuse("it has half of a surrogate pair in " + beginning_of(text));
+        refuse("it has half of a surrogate pair in a key or a text beside its records");
     }
 }
 
@@ -286,8 +274,8 @@ class page_walk {
             hint = "If null stands for a page without records, say so: paginate => '{…, \"null_is_empty\": true}'.";
         }
         throw error(http_sqlstate::protocol_violation,
-                    "it has " + has + " at " + in_quotes(path_) + ", where the array of the records should be",
-                    "It begins with " + beginning_of(body_) + ".", hint);
+                    "it has " + has + " at " + in_quotes(path_) + ", where the array of the records should be", {},
+                    hint);
     }
 
     void take(std::size_t chosen)

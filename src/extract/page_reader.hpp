@@ -13,7 +13,7 @@
 
 namespace etl {
 
-struct page_contents {
+struct page_contents { // NOLINT(bugprone-exception-escape): a json that is moved throws nothing
     // Each record's text within the body, as it stands there: \u0000, duplicate keys and numbers of any length are for
     // those to judge who read the record.
     std::vector<std::string_view> records;
@@ -32,7 +32,7 @@ struct page_contents {
 
 struct page_format {
     record_path records;
-    json_limits limits;
+    scan_limits limits;
     // Whether each line is a document, and a record.
     bool is_lines = false;
 };
@@ -40,7 +40,8 @@ struct page_format {
 // Whether a Content-Type is that of JSON, line by line.
 bool is_type_of_lines(std::string_view content_type) noexcept;
 
-// Throws 08P01, with a message that reads on from "the page": "it ends at byte 7, within the document, …". A mark of the
+// Throws 08P01, with a message that reads on from "the page": "it ends at byte 7, within the document, …". What the page
+// holds is not told: it may hold secrets, and only who knows them can take them out. A mark of the
 // byte order before the document is passed over. The records are views into the body.
 page_contents read_page(std::string_view body, const page_format& format, poll_fn poll);
 

@@ -74,10 +74,11 @@ bool is_link(std::string_view text)
     return begins_as_url(text) || (query != std::string_view::npos && text.find('=', query) != std::string_view::npos);
 }
 
-// For messages, in ASCII, so that it may be cut anywhere.
+// For messages. Long values are left out, not cut: what is left of a secret would not be known for one.
 std::string shown(const json& value)
 {
-    return value.dump(-1, ' ', true).substr(0, 100);
+    const std::string text = value.dump(-1, ' ', true);
+    return text.size() > 100 ? "what is there is long" : text;
 }
 
 // Headers may hold any bytes.
@@ -172,7 +173,8 @@ std::optional<json> value_at(const told_at& place, const page_answer& answer)
 
 next_word read_next_word(const json& value, const std::string& at)
 {
-    if (value.is_null() || value == false || value == "") {
+    const bool is_empty = value.is_string() && value.get_ref<const std::string&>().empty();
+    if (value.is_null() || value == false || is_empty) {
         return {};
     }
     if (value.is_number_integer()) {

@@ -13,6 +13,8 @@
 namespace etl {
 namespace {
 
+constexpr std::size_t shown_of_body = 100;
+constexpr std::size_t looked_at_of_body = std::size_t{16} << 10U;
 constexpr std::size_t largest_side_by_side = std::size_t{24} << 20U;
 
 double seconds_since(std::chrono::steady_clock::time_point from)
@@ -61,14 +63,15 @@ void page_stream::ask_ahead(const page_position& next)
 {
     if (!requests_.empty() && !requests_.front().at.is_place_of(next)) {
         forget_requests();
+        window_ = 1;
     }
     if (requests_.empty()) {
         ask(next);
     }
     requests_.front().at = next;
-    const bool is_large = largest_ > largest_side_by_side;
     const auto most = static_cast<std::size_t>(
-        std::min<std::int64_t>(is_large ? 1 : std::max(1, plan_.parallel), plan_.max_pages - number_));
+        std::min<std::int64_t>(largest_ > largest_side_by_side ? 1 : window_, plan_.max_pages - number_));
+    window_ = std::min(window_ + 1, std::max(1, plan_.parallel));
     while (requests_.size() < most) {
         const auto likely = pagination_.likely_after(requests_.back().at);
         if (!likely) {
@@ -93,11 +96,31 @@ void page_stream::rethrow_with_place(const error& e, const request& from) const
                 std::move(detail), e.hint());
 }
 
+// For messages: without secrets, and only then cut.
+std::string page_stream::beginning_of(std::string_view body) const
+{
+    if (body.empty()) {
+        return {};
+    }
+    std::string made = client_.redacted(body.substr(0, looked_at_of_body));
+    const bool is_longer = made.size() > shown_of_body || body.size() > looked_at_of_body;
+    made.resize(std::min(made.size(), shown_of_body));
+    std::replace_if(
+        made.begin(), made.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    std::replace_if(
+        made.begin(), made.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x7F; }, '?');
+    return "The page begins: " + made + (is_longer ? "…" : "");
+}
+
 page_contents page_stream::read(const http_response& answer) const
 {
     page_format format = format_;
     format.is_lines = is_type_of_lines(answer.header("Content-Type").value_or(""));
-    return read_page(answer.body, format, poll_);
+    try {
+        return read_page(answer.body, format, poll_);
+    } catch (const error& e) {
+        throw error(e.sqlstate(), e.what(), beginning_of(answer.body), e.hint());
+    }
 }
 
 std::unique_ptr<page> page_stream::next()
@@ -167,7 +190,7 @@ page_decision page_stream::decide(page& came)
     return decision.what == page_decision::is::probe ? probe(decision) : decision;
 }
 
-page_decision page_stream::probe(page_decision asked)
+page_decision page_stream::probe(const page_decision& asked)
 {
     ask(asked.next);
     const page_client::ticket ticket = requests_.back().ticket;

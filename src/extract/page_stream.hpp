@@ -1,7 +1,8 @@
 // The pages of an API one after the other, in order, while the next ones are already under way.
 //
-// Requests side by side: where positions are known ahead (page numbers, offsets), up to `parallel` of them, once the
-// first page has come; otherwise the next one, as soon as it is told. Pages that were asked for in vain, because the end
+// Requests side by side: where positions are known ahead (page numbers, offsets), as many as pages have come, up to
+// `parallel`, so that a list costs at most as many requests in vain as it has pages, and none beyond a total that is
+// told; otherwise the next one, as soon as it is told. Pages that were asked for in vain, because the end
 // came before them, are thrown away, whatever they are. Pages that are large are not asked for ahead in numbers: what
 // waits here is at most the page that is read and 32 MB for each request.
 //
@@ -46,11 +47,11 @@ struct page_plan {
     page_position from;
     std::int64_t max_pages = 10'000;
     int parallel = 6;
-    json_limits limits;
+    scan_limits limits;
     std::string hidden; // the parameter of a query that the credentials add
 };
 
-struct page {
+struct page {                // NOLINT(bugprone-exception-escape): a json that is moved throws nothing
     std::int64_t number = 0; // from 1 on in each stream
     page_position at;
     std::optional<page_position> next; // nullopt: it is the last one
@@ -86,8 +87,9 @@ class page_stream {
     void forget_requests() noexcept;
     std::unique_ptr<page> receive();
     page_contents read(const http_response& answer) const;
+    std::string beginning_of(std::string_view body) const;
     page_decision decide(page& came);
-    page_decision probe(page_decision asked);
+    page_decision probe(const page_decision& asked);
     [[noreturn]] void rethrow_with_place(const error& e, const request& from) const;
 
     page_client& client_;
@@ -99,6 +101,7 @@ class page_stream {
     std::optional<page_position> next_;
     std::int64_t number_ = 0; // of the latest page
     std::size_t largest_ = 0; // bytes
+    int window_ = 1;          // requests to have under way
     std::string records_at_;
 };
 

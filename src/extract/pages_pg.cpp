@@ -41,9 +41,9 @@ struct open_pages {
 };
 
 // Left alone when the process ends: by then OpenSSL may have cleaned up what its connections need.
-std::map<int, std::unique_ptr<open_pages>>& handles()
+std::map<int, std::shared_ptr<open_pages>>& handles()
 {
-    static auto* const open = new std::map<int, std::unique_ptr<open_pages>>;
+    static auto* const open = new std::map<int, std::shared_ptr<open_pages>>;
     return *open;
 }
 
@@ -81,7 +81,7 @@ void watch_ends()
     }
 }
 
-open_pages& pages_of(int handle)
+std::shared_ptr<open_pages> pages_of(int handle)
 {
     const auto found = handles().find(handle);
     if (found == handles().end() || found->second->role != GetUserId()) {
@@ -89,7 +89,7 @@ open_pages& pages_of(int handle)
                     "the current role has no pages open by the number " + std::to_string(handle),
                     "A handle ends with the transaction that fails, and with its session.");
     }
-    return *found->second;
+    return found->second;
 }
 
 // A transaction without a snapshot and without anything done in it, so that nothing waits for it meanwhile.
@@ -110,18 +110,19 @@ int open(pg::arguments args)
     static int latest = 0;
     pg::require_execute("fetch", "fetch pages");
     watch_ends();
-    auto made = pg::with_errors_of_server([args] { return std::make_unique<open_pages>(args); });
+    auto made = pg::with_errors_of_server([args] { return std::make_shared<open_pages>(args); });
     handles().emplace(++latest, std::move(made));
     return latest;
 }
 
 bool await(pg::arguments args)
 {
-    auto& open = pages_of(args.get<std::int32_t>(0));
+    const auto open = pages_of(args.get<std::int32_t>(0));
+    open->pages.renew();
     if (pg::may_commit(args)) {
         leave_transaction();
     }
-    return open.pages.next() != nullptr;
+    return open->pages.next() != nullptr;
 }
 
 Datum text_datum(std::string_view text)
@@ -149,19 +150,19 @@ Datum row_of(pg::arguments args, const asked_pages& pages, const page& from)
     });
 }
 
-const page& page_in(const open_pages& open)
+std::shared_ptr<const page> page_in(const open_pages& open)
 {
     if (open.pages.current() == nullptr) {
         throw error(object_not_in_prerequisite_state, "no page is there", {}, "CALL etl._await_page(…) first.");
     }
-    return *open.pages.current();
+    return open.pages.current();
 }
 
 } // namespace
 
-const page& current_page(int handle)
+std::shared_ptr<const page> current_page(int handle)
 {
-    return page_in(pages_of(handle));
+    return page_in(*pages_of(handle));
 }
 
 } // namespace etl
@@ -188,21 +189,22 @@ ETL_FUNCTION(etl_try_await_page, args)
         }
         etl::pg::forget_error();
     }
-    return etl::row_or_failure(
-        args, std::nullopt, etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));
+    return etl::row_or_failure(args, std::nullopt,
+                               etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));
 }
 
 ETL_FUNCTION(etl_page, args)
 {
-    const auto& open = etl::pages_of(args.get<std::int32_t>(0));
-    return etl::row_of(args, open.pages, etl::page_in(open));
+    const auto open = etl::pages_of(args.get<std::int32_t>(0));
+    return etl::row_of(args, open->pages, *etl::page_in(*open));
 }
 
 ETL_FUNCTION(etl_page_records, args)
 {
     etl::pg::result_set result{args};
-    auto& open = etl::pages_of(args.get<std::int32_t>(0));
-    const auto& records = etl::page_in(open).contents.records;
+    const auto open = etl::pages_of(args.get<std::int32_t>(0));
+    const auto from = etl::page_in(*open);
+    const auto& records = from->contents.records;
     etl::pg::context_resource memory;
     etl::pg::text_maker text{&memory};
     std::int32_t ordinal = 0;
@@ -212,7 +214,7 @@ ETL_FUNCTION(etl_page_records, args)
         result.put(values, nulls);
         if (ordinal % 1024 == 0) {
             etl::pg::poll();
-            open.pages.pump();
+            open->pages.pump();
         }
     }
     return result.finish();

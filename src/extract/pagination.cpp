@@ -114,9 +114,9 @@ page_decision pagination::after(const page_position& at, const page_answer& answ
     }
     page_size_ = page_size_ == 0 ? count : page_size_;
     watch_total(page);
-    const page_decision made = options_.kind == page_kind::none ? page_decision{}
-                               : is_by_number()                 ? by_number(page)
-                                                                : by_token(page);
+    page_decision made = options_.kind == page_kind::none ? page_decision{}
+                         : is_by_number()                 ? by_number(page)
+                                                          : by_token(page);
     if (made.what == page_decision::is::end) {
         check_end(page);
     }
@@ -449,7 +449,7 @@ page_decision pagination::by_token(const progress& page)
     page_position next = position_of(token, page);
     tokens_.insert(page.at.cursor.value_or(page.at.url.value_or("")));
     if (tokens_.contains(next.cursor ? *next.cursor : *next.url)) {
-        refuse("it tells a page as the next one that was read before: " + next.shown());
+        refuse("it tells a page as the next one that was read before");
     }
     return {page_decision::is::next, std::move(next)};
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "core/cpp_only.hpp"
 
@@ -75,6 +76,35 @@ std::string json_escaped(std::string_view text, bool ascii)
     return quoted.substr(1, quoted.size() - 2);
 }
 
+// As messages show bytes that are no ASCII.
+std::string with_question_marks(std::string_view text)
+{
+    std::string made{text};
+    std::replace_if(
+        made.begin(), made.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x7F; }, '?');
+    return made;
+}
+
+// As forms have it.
+std::string with_plus_signs(std::string text)
+{
+    for (std::size_t at = 0; (at = text.find("%20", at)) != std::string::npos;) {
+        text.replace(at, 3, "+");
+    }
+    return text;
+}
+
+constexpr std::string_view mask = "***";
+constexpr std::string_view cuts[] = {"…", "..."};
+constexpr std::size_t shortest_at_end = 4;
+
+// Whether a text is cut there, by a mark that says so.
+bool is_cut_at(std::string_view text, std::size_t at)
+{
+    return std::any_of(std::begin(cuts), std::end(cuts),
+                       [&](std::string_view mark) { return text.substr(at, mark.size()) == mark; });
+}
+
 } // namespace
 
 redaction::redaction(const std::vector<std::string>& secrets)
@@ -92,11 +122,16 @@ void redaction::add(std::string_view secret)
     put(std::string{secret});
     for (const char* digits : {"0123456789ABCDEF", "0123456789abcdef"}) {
         put(percent_encoded(secret, digits, is_unreserved));
+        put(with_plus_signs(percent_encoded(secret, digits, is_unreserved)));
         put(percent_encoded(secret, digits, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '%'; }));
     }
     put(json_escaped(secret, false));
     put(json_escaped(secret, true));
     put(with_escaped_slashes(json_escaped(secret, true)));
+    put(json_escaped(json_escaped(secret, false), false));
+    put(json_escaped(json_escaped(secret, true), true));
+    put(with_question_marks(secret));
+    put(with_question_marks(json_escaped(secret, false)));
     put(html_escaped(secret));
     put(base64(secret));
     std::sort(forms_.begin(), forms_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
@@ -115,14 +150,34 @@ std::string redaction::apply(std::string_view text) const
     for (std::size_t at = 0; at < text.size();) {
         const auto found = std::find_if(forms_.begin(), forms_.end(),
                                         [&](const std::string& form) { return text.substr(at, form.size()) == form; });
-        if (found == forms_.end()) {
-            made += text[at++];
-        } else {
-            made += "***";
+        if (found != forms_.end()) {
+            made += mask;
             at += found->size();
+            continue;
+        }
+        if (is_cut_at(text, at)) {
+            hide_beginning(made, 1);
+        }
+        made += text[at++];
+    }
+    hide_beginning(made, shortest_at_end);
+    return made;
+}
+
+// The beginning of a secret at the end of a text that was cut within it.
+void redaction::hide_beginning(std::string& text, std::size_t shortest) const
+{
+    std::size_t most = 0;
+    for (const std::string& form : forms_) {
+        for (std::size_t size = std::min(form.size() - 1, text.size()); size > most; --size) {
+            if (std::string_view{text}.ends_with(std::string_view{form}.substr(0, size))) {
+                most = size;
+            }
         }
     }
-    return made;
+    if (most >= shortest) {
+        text.replace(text.size() - most, most, mask);
+    }
 }
 
 std::string base64(std::string_view bytes)

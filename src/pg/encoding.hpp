@@ -47,6 +47,10 @@ inline std::string_view from_utf8(std::string_view text)
     });
 }
 
+// A text of the core for people, in the server's encoding, with ? for each character that it lacks: what went wrong must
+// be told, whatever the name is of the one it went wrong with.
+std::string message_from_utf8(std::string_view text);
+
 // Runs a body of the core, whose errors speak UTF-8, so that they speak as the server does.
 template <class Body>
 auto with_errors_of_server(Body&& body)
@@ -54,8 +58,8 @@ auto with_errors_of_server(Body&& body)
     try {
         return body();
     } catch (const error& e) {
-        throw error(e.sqlstate(), std::string{from_utf8(e.what())}, std::string{from_utf8(e.detail())},
-                    std::string{from_utf8(e.hint())});
+        throw error(e.sqlstate(), message_from_utf8(e.what()), message_from_utf8(e.detail()),
+                    message_from_utf8(e.hint()));
     }
 }
 

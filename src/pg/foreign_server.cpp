@@ -1,5 +1,7 @@
 #include "pg/foreign_server.hpp"
 
+#include "core/file_error.hpp"
+#include "core/text.hpp"
 #include "pg/encoding.hpp"
 
 extern "C" {
@@ -25,26 +27,13 @@ void note_change(Datum, int, uint32)
     ++generation;
 }
 
-// May raise.
-Oid find_usable(const char* name, const char* wrapper)
+bool may_use(Oid server)
 {
-    const ForeignServer* server = GetForeignServerByName(name, false);
-    if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, wrapper) != 0) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("server \"%s\" is not one of %s", name, wrapper),
-                        errhint("CREATE SERVER … FOREIGN DATA WRAPPER %s makes one that is.", wrapper)));
-    }
 #if PG_VERSION_NUM >= 160000
-    const AclResult may = object_aclcheck(ForeignServerRelationId, server->serverid, GetUserId(), ACL_USAGE);
+    return object_aclcheck(ForeignServerRelationId, server, GetUserId(), ACL_USAGE) == ACLCHECK_OK;
 #else
-    const AclResult may = pg_foreign_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+    return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE) == ACLCHECK_OK;
 #endif
-    if (may != ACLCHECK_OK) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for foreign server %s", name),
-                 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;", quote_identifier(name),
-                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-    }
-    return server->serverid;
 }
 
 // The texts are in the current memory context.
@@ -64,7 +53,22 @@ catalog_options read(List* options)
 Oid usable_foreign_server(std::string_view name, const char* wrapper)
 {
     const std::string copy{name};
-    return call([&copy, wrapper] { return find_usable(copy.c_str(), wrapper); });
+    const ForeignServer* server = call([&copy] { return GetForeignServerByName(copy.c_str(), true); });
+    if (server == nullptr) {
+        throw error(sqlstate::undefined_object, "server " + in_quotes(name) + " does not exist");
+    }
+    if (call([=] { return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, wrapper) != 0; })) {
+        throw error(file_sqlstate::wrong_object_type, "server " + in_quotes(name) + " is not one of " + wrapper, {},
+                    std::string{"CREATE SERVER … FOREIGN DATA WRAPPER "} + wrapper + " makes one that is.");
+    }
+    if (!call([=] { return may_use(server->serverid); })) {
+        const char* grant = call([&copy] {
+            return psprintf("GRANT USAGE ON FOREIGN SERVER %s TO %s;", quote_identifier(copy.c_str()),
+                            quote_identifier(GetUserNameFromId(GetUserId(), false)));
+        });
+        throw error(file_sqlstate::insufficient_privilege, "permission denied for foreign server " + copy, {}, grant);
+    }
+    return server->serverid;
 }
 
 catalog_options foreign_server_options(Oid server)
@@ -105,6 +109,18 @@ std::uint64_t foreign_server_generation()
 catalog_options listed_options(Datum array)
 {
     return read(call([array] { return untransformRelOptions(array); }));
+}
+
+void refuse_options(const error& why)
+{
+    const char* code = why.sqlstate();
+    call([&] {
+        ereport(ERROR,
+                (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])), errmsg_internal("%s", why.what()),
+                 why.detail().empty() ? 0 : errdetail_internal("%s", why.detail().c_str()),
+                 why.hint().empty() ? 0 : errhint("%s", why.hint().c_str()), errhidestmt(true)));
+    });
+    pg_unreachable();
 }
 
 } // namespace etl::pg

@@ -1,6 +1,7 @@
 // Servers and user mappings of SQL/MED, read from the catalog.
 #pragma once
 
+#include "core/error.hpp"
 #include "pg/postgres.hpp"
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace etl::pg {
 
 using catalog_options = std::vector<std::pair<std::string, std::string>>; // in UTF-8
 
-// The server of that name, of that wrapper, which the current role may use; or else raises: 42704 there is none, 42809
+// The server of that name, of that wrapper, which the current role may use; or else throws: 42704 there is none, 42809
 // it is another wrapper's, 42501 no USAGE.
 Oid usable_foreign_server(std::string_view name, const char* wrapper);
 
@@ -27,5 +28,8 @@ std::uint64_t foreign_server_generation();
 
 // What a validator is given: text[] of name=value.
 catalog_options listed_options(Datum array);
+
+// Raises the error, without the statement in the server's log: that may hold a secret.
+[[noreturn]] void refuse_options(const error& why);
 
 } // namespace etl::pg

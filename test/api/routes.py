@@ -42,14 +42,15 @@ def echo(request, params, key):
 
 
 def files(request, params, key):
-    """What was put there; repeat=N makes one of any size of it, whose first line comes once with header=1."""
+    """What was put there, with the status that status= says; repeat=N makes one of any size of it, whose first line comes
+    once with header=1."""
     def answer():
         body = key.files[request.path.partition("/files/")[2]]
         head = body[:body.index(b"\n") + 1] if "header" in params else b""
         rest, times = body[len(head):], int(params.get("repeat", 1))
         headers = [("Content-Type", "application/octet-stream")]
         if times == 1:
-            return Reply(200, headers, body)
+            return Reply(int(params.get("status", 200)), headers, body)
         repeated = itertools.chain([head], itertools.repeat(rest, times))
         return Reply(200, headers, repeated, size=len(head) + times * len(rest))
     return faults.apply(request, params, key, 1, answer)

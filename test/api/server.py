@@ -31,7 +31,7 @@ Resources:
   oauth/token             POST, client credentials grant; _set/oauth/token?expires_in=2&client_id=…&client_secret=…
                           (default client, secret). oauth/revoke takes all tokens back
   echo                    the request as JSON, by any method; status=404, header.NAME=value shape the answer
-  files/NAME              what was put there; repeat=N: N times over, header=1: but its first line once
+  files/NAME              what was put there; repeat=N: N times over, header=1: but its first line once; status=404
   rpc                     a node's JSON-RPC, when there is chain.py beside this file
 
 Records:

@@ -2,6 +2,7 @@
 // have taken, the writers write such that it is read again.
 #include "core/compression.hpp"
 #include "core/file_path.hpp"
+#include "retention/archive_file.hpp"
 #include "retention/archive_parser.hpp"
 #include "retention/archive_writer.hpp"
 

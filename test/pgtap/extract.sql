@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(87);
+SELECT plan(90);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -264,6 +264,18 @@ SELECT is(count(*), 30::bigint, 'raw records are kept') FROM etl.raw_record WHER
 SELECT etl.alter_extract('inferred', new_fields => 'add');
 CALL etl.run_extract('inferred');
 SELECT results_eq('SELECT sale_id FROM inferred WHERE gift', 'VALUES (30::bigint)', 'or become columns');
+
+CREATE TABLE widened (event_id int PRIMARY KEY);
+SELECT etl.create_extract('widened', 'api', '/events', 'widened', query => '{"n": 3}', key_columns => '{event_id}',
+                          new_fields => 'add');
+CALL etl.run_extract('widened');
+SELECT is(count(venue_city), 3::bigint, 'without a mapping as well, also nested ones') FROM widened;
+CALL etl.run_extract('widened');
+SELECT is(detail -> 'new_fields', NULL, 'and are not new again')
+FROM etl.runs WHERE name = 'widened' ORDER BY run_id DESC LIMIT 1;
+SELECT throws_ok($$SELECT etl.create_extract('c', 'api', '/events', 'event', key_columns => '{event_id}',
+    mapping => '{"event_id": "event_id"}', "cursor" => '{"column": "updated_at", "param": "s"}')$$, '42703',
+    'the cursor follows column "updated_at", which the mapping does not fill', 'a cursor needs a rule');
 
 -- While a page is awaited ------------------------------------------------------------------------------------------------
 

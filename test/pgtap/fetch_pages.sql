@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 SET client_min_messages = warning;
-SELECT plan(139);
+SELECT plan(142);
 
 ALTER DATABASE :"DBNAME" SET pg_etl.allowed_hosts = '127.0.0.1';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -112,7 +112,7 @@ SELECT alike(pg_temp.refusal('n=40&size=10&style=next_page&' || query, '{}', pat
 FROM (VALUES
     ('truncate=2000&fail_page=3', 'auto', '08P01 page 3 of /fetch/sales: it ends at byte 2001, within the document%'),
     ('trailing=x&fail_page=2', 'auto', '08P01 page 2 of %where the end of the document should be%'),
-    ('html=1&fail_page=2', 'auto', '08P01 page 2 of %it is HTML or XML, not JSON: it begins with "<!DOCTYPE%'),
+    ('html=1&fail_page=2', 'auto', '08P01 page 2 of %it is HTML or XML, not JSON The page begins: <!DOCTYPE%'),
     ('error200=1&fail_page=2', 'auto', '08P01 page 2 of %it has nothing at "/data"%'),
     ('empty=1&fail_page=2', 'auto', '08P01 page 2 of %it is empty%'),
     ('invalid_utf8=15', 'auto', '08P01 page 2 of %it is not UTF-8 at byte %'),
@@ -130,7 +130,7 @@ SELECT throws_ok(format('SELECT count(*) FROM etl.fetch(''api'', ''fetch/sales''
 FROM (VALUES
     ('paginate => ''{"type": "pages"}''', '22023'), ('paginate => ''{"type": "page", "at": "/x"}''', '22023'),
     ('paginate => ''[]''', '22023'), ('records_path => ''data''', '22023'), ('max_pages => 0', '22023'),
-    ('parallel => -1', '22023'), ('method => ''get it''', '22023'), ('query => ''[]''', '22023'),
+    ('parallel => -1', '22023'), ('method => ''DELETE''', '22023'), ('method => ''get''', '22023'), ('query => ''[]''', '22023'),
     ('query => ''{"size": 10}'', max_pages => 3', '53400')) AS v(arguments, state);
 SELECT throws_ok('SELECT etl.fetch(NULL)', '22004', NULL, 'no server');
 SELECT throws_ok('SELECT etl.fetch(''nowhere'')', '42704', NULL, 'an unknown server');
@@ -201,6 +201,22 @@ SET ROLE fetch_nobody;
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL, 'a handle belongs to its role');
 RESET ROLE;
 SELECT etl._close_pages(:handle);
+
+-- A function of a user's that runs while the records of a page are mapped, and takes the page away.
+CREATE TABLE mapped (sale_id bigint, note text);
+CREATE SEQUENCE calls;
+CREATE FUNCTION close_within(handle integer) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('public.calls') = 3 THEN
+        PERFORM etl._close_pages(handle);
+    END IF;
+    RETURN repeat('x', 1000);
+END $$;
+SELECT pg_temp.open('{"n": 1000, "size": 1000}') AS handle \gset
+CALL etl._await_page(:handle, NULL) \gset
+SELECT is(count(*), 1000::bigint, 'a page lasts as long as it is read') FROM etl._map_page(:handle, 'mapped', jsonb_build_object('sale_id', 'sale_id', 'note',
+    jsonb_build_object('sql', format('public.close_within(%s)', :handle)))) AS p(ordinal integer, record jsonb, sale_id bigint, note text);
+SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL, 'and is closed then');
 
 -- From each position that was told, the rest comes.
 CREATE TABLE stop (style text, next_position jsonb, seen int);

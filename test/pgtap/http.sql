@@ -2,7 +2,7 @@
 -- is sent, and what comes back. Faults are in test/t/http_faults.t.
 \getenv api PG_ETL_API
 BEGIN;
-SELECT plan(117);
+SELECT plan(130);
 
 SET pg_etl.allowed_hosts = '127.0.0.1, localhost';
 CREATE ROLE http_reader;
@@ -23,8 +23,8 @@ SELECT pg_temp.server('api', format('base_url %L, retry_delay ''1ms''', :'api'))
 DO $$
 BEGIN
     PERFORM etl.http_get('api', key || '/_reset')
-    FROM unnest('{tap,tap_who,tap_options,tap_kept,tap_bearer,tap_basic,tap_key,tap_named,tap_query,tap_oauth,tap_body}'
-                ::text[]) AS key;
+    FROM unnest('{tap,tap_who,tap_options,tap_kept,tap_bearer,tap_basic,tap_key,tap_named,tap_query,tap_oauth,tap_body,
+                tap_renew}'::text[]) AS key;
 END $$;
 
 -- What an answer of /KEY/echo says was sent.
@@ -96,6 +96,23 @@ SELECT is_empty($$
       AND has_function_privilege('http_reader', p.oid, 'EXECUTE')
 $$, 'nothing of HTTP is for PUBLIC');
 SELECT ok(NOT has_foreign_data_wrapper_privilege('http_reader', 'etl_http', 'USAGE'), 'neither is the wrapper');
+
+-- Whatever asks a server; etl._await_rpc, which commits, is asked in test/t/http_faults.t.
+CREATE TEMPORARY TABLE mine (id integer PRIMARY KEY);
+GRANT ALL ON mine TO http_reader;
+SET LOCAL ROLE http_reader;
+SELECT throws_ok(call, '42501', NULL, 'not for PUBLIC: ' || call)
+FROM unnest(ARRAY[
+    $$SELECT etl.http_get('api')$$,
+    $$SELECT etl.http_post('api')$$,
+    $$SELECT etl.fetch('api')$$,
+    $$SELECT etl._open_pages('api', 'x', NULL, NULL, 'GET', NULL, 'auto', '{"type": "none"}', '{}', 1, 1)$$,
+    $$SELECT etl.create_extract('e', 'api', 'x', 'pg_temp.mine')$$,
+    $$SELECT etl.create_evm_extract('e', 'api', 1, '{0x0000000000000000000000000000000000000001}',
+                                    '{event A(uint256 a)}', 1, 'pg_temp.mine')$$,
+    $$SELECT etl.load_file('http://127.0.0.1/x.csv', 'pg_temp.mine', server => 'api')$$
+]) AS call;
+RESET ROLE;
 
 SET LOCAL ROLE http_reader;
 SELECT throws_ok($$SELECT etl.http_get('api', 'x')$$, '42501', 'permission denied for function http_get',
@@ -284,6 +301,43 @@ ALTER USER MAPPING FOR CURRENT_USER SERVER tap_oauth OPTIONS (SET client_secret 
 SELECT throws_like($$SELECT etl.http_get('tap_oauth', 'events')$$,
                    'no token from "%/tap_oauth/oauth/token" (status 401)', 'no token');
 SELECT throws_ok($$SELECT etl.http_get('tap_oauth', 'events')$$, '28000', NULL, '... again');
+
+-- ---- pages that are being read ------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.await(handle integer) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    found boolean;
+BEGIN
+    CALL etl._await_page(handle, found);
+    RETURN found;
+END $$;
+SELECT pg_temp.server('renewed', format('base_url %L, user_agent ''before''', :'api'));
+GRANT USAGE ON FOREIGN SERVER renewed TO http_reader;
+GRANT EXECUTE ON FUNCTION etl.fetch TO http_reader;
+SET LOCAL ROLE http_reader;
+SELECT etl._open_pages('renewed', 'tap_renew/events', '{"n": 50, "size": 10, "style": "next_cursor"}', NULL, 'GET',
+                       NULL, '/data', '{"type": "cursor", "at": "/next_cursor", "param": "cursor"}', NULL, 10, 1)
+    AS handle \gset
+SELECT ok(pg_temp.await(:handle), 'a page');
+RESET ROLE;
+ALTER SERVER renewed OPTIONS (SET user_agent 'after');
+SET LOCAL ROLE http_reader;
+SELECT ok(pg_temp.await(:handle) AND pg_temp.await(:handle), '... and others');
+RESET ROLE;
+SELECT is((SELECT string_agg(DISTINCT h ->> 1, ' ' ORDER BY h ->> 1)
+           FROM etl.http_get('api', 'tap_renew/_log') AS l, jsonb_array_elements(l.body::jsonb) AS e,
+                jsonb_array_elements(e -> 'headers') AS h WHERE h ->> 0 = 'User-Agent'), 'after before',
+          'are asked for as the server says by then');
+REVOKE USAGE ON FOREIGN SERVER renewed FROM http_reader;
+SET LOCAL ROLE http_reader;
+SELECT throws_ok(format('SELECT pg_temp.await(%s)', :handle), '42501', NULL, '... or no more');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM jsonb_array_elements(f.record -> 'headers') AS h WHERE lower(h ->> 0) = 'content-type'),
+          1::bigint, 'one Content-Type')
+FROM etl.fetch('api', 'tap/echo', NULL, '{"content-type": "application/x-mine"}', 'POST', '{}', '',
+               '{"type": "none"}') AS f(record);
+SELECT throws_ok($$SELECT etl.fetch('api', 'tap/events', parallel => 65)$$, '22023',
+                 'parallel must be from 1 to 64, not 65', 'too many at once');
 
 SELECT * FROM finish();
 ROLLBACK;

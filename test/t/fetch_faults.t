@@ -82,6 +82,12 @@ for fault in fail=401 fail=500 html=1 trailing=x fail=404; do
     like "$fault is an error" "$found" '* page 3*'
     like '… that tells no secret' "${found//hidden-secret/FOUND}" "${found//hidden-secret/}"
 done
+told=0
+for ((padding = 0; padding < 60; padding++)); do # wherever a message cuts what the server has told
+    found=$(fetch keyed "told/echo?a=$(printf '%*s' "$padding" '' | tr ' ' x)" "records_path => '/x'")
+    [[ $found == *'The page begins'* && $found != *hidden* ]] || told=$((told + 1))
+done
+is 'nor does the beginning of a page' "$told" 0
 is 'nor does a position' "$(sql -c "DO \$\$
     DECLARE handle int := etl._open_pages('keyed', 'place/sales', '{\"n\": 30, \"size\": 10, \"style\": \"next\"}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
         found boolean;
@@ -89,6 +95,16 @@ is 'nor does a position' "$(sql -c "DO \$\$
         CALL etl._await_page(handle, found);
         RAISE '%', etl._page(handle);
     END \$\$" 2>&1 | grep -c hidden-secret || true)" 0
+
+# --- bytes that are no text ---
+
+printf '{"error": "caf\351"}' | curl -sS --data-binary @- "$PG_ETL_API/latin/_put/files/body" > /dev/null
+sql -c 'CREATE TABLE latin (sale_id bigint)' -c "SELECT etl.create_extract('latin', 'once', 'latin/files/body', 'latin',
+    query => '{\"status\": 500}')" > /dev/null
+like 'a body that is not UTF-8' "$(sql -c "CALL etl.run_extract('latin')" 2>&1 || true)" \
+    '*failed*answers with status 500*{"error": "caf?"}*'
+like '… is a run that failed' "$(sql -c "SELECT status, error FROM etl.runs WHERE name = 'latin'")" 'failed|*status 500*'
+like '… a page that is not' "$(fetch once 'latin/files/body')" '08P01: page 1 of * it is not UTF-8 at byte 15 * The page begins: {"error": "caf?"} *'
 
 # --- cancel -----------------------------------------------------------------------------------------------------------
 

@@ -224,6 +224,10 @@ like 'the list is a superuser'"'"'s' "$(psql -X -q -c "DO 'BEGIN PERFORM etl.ver
 like '… also before the library is there' "$(psql -X -q -A -t -c 'SET ROLE user_of_api' -c "SET pg_etl.allowed_hosts = 'x'" \
     -c "SELECT etl.version()" -c 'SHOW pg_etl.allowed_hosts' 2>&1 | tail -n 1)" 'localhost, 127.0.0.1, \*.test'
 
+sql -c 'CREATE ROLE nobody_in_particular'
+like 'a procedure that asks is not for PUBLIC' "$(psql -X -q -c 'SET ROLE nobody_in_particular' \
+    -c "CALL etl._await_rpc('api', '', '{}', 0, NULL, NULL)" 2>&1)" '*"sqlstate": "42501"*'
+
 is 'a redirect is an answer' "$(get api 'redirect/events?n=1&redirect=same' | cut -d ' ' -f 1)" 302
 server follows "http://localhost:$port" "redirects 'same_origin'"
 is '… or followed' "$(get follows 'redirect/events?n=1&style=none&redirect=same' | cut -d ' ' -f 1)" 200
@@ -288,9 +292,36 @@ server wrong "http://localhost:$port/wrong" "$fast"
 sql -c "CREATE USER MAPPING FOR postgres SERVER wrong OPTIONS (client_id 'client', client_secret 'secret-of-client',
             token_url 'http://localhost:$port/wrong/oauth/token')"
 like 'no token' "$(get wrong events)" '28000: no token from "http://localhost:*/wrong/oauth/token" (status 401)'
+is 'a mapping that is refused' "$(sql -c "CREATE USER MAPPING FOR PUBLIC SERVER bearer OPTIONS (bearer_token 'secret-of typo')" 2>&1)" \
+    'ERROR:  option "bearer_token" holds a blank or a letter that is not of ASCII'
+is '… is not in the log with its statement' "$(grep -c 'secret-of typo' "$dir/log" || true)" 0
 is 'none is in the log' "$(grep -v 'STATEMENT\|CREATE USER MAPPING' "$dir/log" |
     grep -c 'secret-of\|c2VjcmV0LW9m\|dTpzZWNyZXQ\|Bearer ' || true)" 0
 like 'the log is not empty' "$(grep -c ERROR "$dir/log")" '[1-9][0-9]*'
+# An error shows how an answer begins that tells what it was sent; it is cut at any place of that.
+for name in bearer basic header query; do
+    is "no beginning of a secret: $name" "$(sql -v name="$name" <<'SQL'
+CREATE TEMPORARY TABLE said (padding int, text text);
+SELECT set_config('my.server', :'name', false) \g /dev/null
+DO $$
+DECLARE
+    message text; detail text; hint text;
+BEGIN
+    FOR padding IN 1..300 LOOP
+        BEGIN
+            PERFORM * FROM etl.fetch(current_setting('my.server'), 'cut/echo', jsonb_build_object('a', repeat('.', padding)),
+                                     records_path => '/none');
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+            INSERT INTO said VALUES (padding, concat_ws(' ', message, detail, hint));
+        END;
+    END LOOP;
+END $$;
+SELECT count(*), count(*) FILTER (WHERE text LIKE '%\*\*\*%') > 0,
+       count(*) FILTER (WHERE text ~ 'key=[^*…]|Bearer [^*…]|Basic [^*…]|secr|dTpz') FROM said;
+SQL
+    )" '300|t|0'
+done
 sql -c 'ALTER SERVER environment OWNER TO user_of_api'
 like 'a secret of the machine goes only where a superuser says' "$(get environment x)" '42501: server "environment" is not owned by a superuser'
 
@@ -380,5 +411,17 @@ sql -c "CREATE USER MAPPING FOR postgres SERVER token OPTIONS (client_id 'client
     -c "SELECT status FROM etl.http_get('log', 'cancel/_set/oauth/token?slow=30')" > /dev/null
 cancelled 'before its token' "SELECT etl.http_get('token', 'cancel/events?n=1')"
 
+psql -X -q -A -t -c "SET application_name = 'waiting'" -c "SELECT etl.http_get('waits', 'cancel/events?slow=30')" > /dev/null 2>&1 &
+until pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'waiting' AND now() - query_start > '200ms'") &&
+    [ -n "$pid" ]; do
+    kill -0 $! || break
+done
+is 'the wait is seen' "$(sql -c "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $pid")" Extension
 is 'the server has not crashed' "$(grep -c 'terminated by signal' "$dir/log" || true)" 0
+kill -9 "$(head -n 1 "$dir/data/postmaster.pid")"
+for try in {1..100}; do
+    kill -0 "$pid" 2> /dev/null || break
+    sleep 0.05
+done
+is 'who waits ends with the server' "$(kill -0 "$pid" 2> /dev/null && echo there || echo gone)" gone
 echo "1..$number"

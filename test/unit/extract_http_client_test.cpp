@@ -233,6 +233,7 @@ TEST(HttpClient, TimeInBetweenDoesNotCount)
 
 TEST(HttpClient, WhatIsNoHttp)
 {
+    const std::string gzip_begins{"\x1F\x8B\x08\0\0\0\0\0\0\x03", 10};
     const std::pair<std::string, const char*> texts[] = {
         {"hello\r\n\r\n", "08P01"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "08P01"},
@@ -240,6 +241,8 @@ TEST(HttpClient, WhatIsNoHttp)
         {"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", "08P01"},
         {"HTTP/1.1 200 OK\r\nContent-Encoding: rot13\r\nContent-Length: 5\r\n\r\nhello", "08P01"},
         {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", "08P01"},
+        {std::string{"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"} + gzip_begins, "08006"},
+        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "08006"},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", "08006"},
         {"HTTP/1.1 200 OK\r\n" + std::string(300'000, 'a') + ": b\r\n\r\n", "53400"},
         {[] {
@@ -258,6 +261,17 @@ TEST(HttpClient, WhatIsNoHttp)
         http_client client{settings, etl::never_poll};
         EXPECT_EQ(failure(client, get(client)).substr(0, 5), state) << text.substr(0, 100);
     }
+}
+
+TEST(HttpClient, EmptyBodies)
+{
+    scripted_server server{[](const request& asked) {
+        return answer{std::string{"HTTP/1.1 "} + (asked.number == 1 ? "200 OK" : "204 No Content") +
+                      "\r\nContent-Encoding: gzip\r\n" + (asked.number == 1 ? "Content-Length: 0\r\n\r\n" : "\r\n")};
+    }};
+    http_client client{settings_for(server), etl::never_poll};
+    EXPECT_EQ(client.wait(client.start(get(client))).body, "");
+    EXPECT_EQ(client.wait(client.start(get(client))).status, 204);
 }
 
 TEST(HttpClient, OneTokenForAll)

@@ -70,6 +70,19 @@ TEST(page_stream, asks_side_by_side)
     EXPECT_EQ(alone.most_under_way, 1U);
 }
 
+TEST(page_stream, asks_little_in_vain_for_short_lists)
+{
+    for (std::int64_t pages = 1; pages <= 12; ++pages) {
+        fake_api api{[pages](const etl::http_request& request) {
+            const auto page = number_param(request.url, "page", 1);
+            const std::string next = page < pages ? std::to_string(page + 1) : "null";
+            return answer_of("{\"data\":" + records_text(page * 10, page * 10 + 10) + ",\"next_page\":" + next + '}');
+        }};
+        EXPECT_EQ(read_all(api, plan_of("{}", 8)).records, pages * 10);
+        EXPECT_LE(static_cast<std::int64_t>(api.asked.size()), std::min(2 * pages, pages + 7)) << pages;
+    }
+}
+
 TEST(page_stream, does_not_ask_beyond_what_is_told)
 {
     fake_api api{[](const etl::http_request& request) {
@@ -190,7 +203,23 @@ TEST(page_stream, says_where)
     EXPECT_EQ(got.pages, 2);
     EXPECT_EQ(got.error,
               "08P01 page 3 of https://api.example.com/sales: it ends at byte 24, within the document, where "
-              "a value should be | Position: {\"page\":3,\"records\":2}.");
+              "a value should be | The page begins: {\"next_page\":4,\"data\":[ Position: {\"page\":3,\"records\":2}.");
+}
+
+TEST(page_stream, takes_secrets_out_before_it_cuts)
+{
+    const std::string secret = "abcdefghijklmnopqrstuvwxyz0123456789";
+    for (std::size_t before = 0; before < 120; ++before) {
+        fake_api api{[&](const etl::http_request&) {
+            return answer_of("{\"a\":\"" + std::string(before, 'x') + secret + "\",\"next_cursor\":[1]}");
+        }};
+        api.secret = secret;
+        page_plan plan = plan_of("{}");
+        plan.from.cursor = std::string(before, 'y') + secret;
+        const auto got = read_all(api, plan);
+        EXPECT_EQ(got.error.find("abcdef"), std::string::npos) << got.error;
+        EXPECT_NE(got.error.find("The page begins"), std::string::npos) << got.error;
+    }
 }
 
 TEST(page_stream, keeps_to_the_place_that_it_has_found)

@@ -1,6 +1,8 @@
 // Secrets in texts, however they are encoded there; tokens, and the charset of a body.
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "extract/content_type.hpp"
+#include "extract/http_url.hpp"
 #include "extract/oauth_token.hpp"
 #include "extract/redaction.hpp"
 
@@ -26,6 +28,30 @@ TEST(Redaction, LongestFirst)
     const redaction secrets{{"abc", "abcdef", ""}};
     EXPECT_EQ(secrets.apply("xabcdefabcab"), "x******ab");
     EXPECT_EQ(redaction{}.apply("abc"), "abc");
+}
+
+// What an answer begins with is cut at any place of it, and so of a secret in it.
+TEST(Redaction, Cut)
+{
+    const std::string secret = "Zq9/\"\xC3\xBC"
+                               "klmnopqrstuvwxyz012345";
+    const redaction secrets{{secret, etl::base64("user:" + secret)}};
+    const std::string forms[] = {secret, etl::base64(secret), etl::base64("user:" + secret),
+                                 etl::encoded_component(secret), etl::json(secret).dump()};
+    for (const std::string& form : forms) {
+        for (std::size_t padding = 0; padding <= 300; ++padding) {
+            const std::string text =
+                std::string(padding, '.') + '"' + form + "\" and more, which makes it longer than that";
+            const std::string shown = text.substr(0, std::min(text.size(), std::size_t{200}));
+            for (const char* mark : {"…", "…\" to the end", "..."}) {
+                const std::string said = secrets.apply(shown + mark);
+                ASSERT_EQ(said.find("Zq"), std::string::npos) << said;
+                ASSERT_EQ(said.find(form.substr(0, 2) + form[2]), std::string::npos) << said;
+            }
+        }
+    }
+    EXPECT_EQ(redaction{{"secret"}}.apply("the server's secr"), "the server's ***");
+    EXPECT_EQ(redaction{{"secret"}}.apply("the servers"), "the servers");
 }
 
 // RFC 4648, section 10.

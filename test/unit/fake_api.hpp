@@ -43,12 +43,18 @@ class fake_api final : public etl::page_client {
     }
     void cancel(ticket which) noexcept override { under_way_.erase(which); }
     void pump() override {}
-    std::string redacted(std::string_view text) const override { return std::string{text}; }
+    std::string redacted(std::string_view text) const override
+    {
+        std::string made{text};
+        const std::size_t at = secret.empty() ? std::string::npos : made.find(secret);
+        return at == std::string::npos ? made : made.replace(at, secret.size(), "***");
+    }
 
     bool is_idle() const noexcept { return under_way_.empty(); }
 
     std::vector<std::string> asked;
     std::size_t most_under_way = 0;
+    std::string secret;
 
   private:
     answer_fn answer_;
