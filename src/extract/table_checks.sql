@@ -166,16 +166,14 @@ AS $$
 BEGIN
     RETURN CASE
                WHEN copy.horizon <> 'auto' THEN copy.horizon
-               WHEN copy.transactions IS NOT NULL THEN 'transactions'
-               WHEN copy.lag IS NOT NULL THEN 'lag'
-               WHEN etl._table_sequence(copy.source, copy.cursor_column) IS NOT NULL THEN 'writers'
+               WHEN copy.lag IS NOT NULL AND copy.transactions IS NULL THEN 'lag'
                ELSE 'transactions'
            END;
 END
 $$;
 COMMENT ON FUNCTION etl._table_horizon(etl._table_copy) IS
-    'The horizon that auto means: writers where the cursor is a serial or identity column, lag where one is given, '
-    'and transactions for all else.';
+    'The horizon that auto means: lag where one is given, and transactions for all else. Never writers: a session may '
+    'call nextval() before its INSERT, also of a serial or identity column, and only its owner knows that none does.';
 
 CREATE FUNCTION etl._table_require_sequence(copy etl._table_copy)
 RETURNS void

@@ -4,10 +4,11 @@
 -- the column increases; so only transactions that were open at that moment can still commit a row at or below M. Once
 -- all of them have ended, M is safe: every row up to it is there to be read, now and for ever. Which ones count?
 --   writers       Those that had a lock on the table by which it can be written. It is enough where the value is taken
---                 by the INSERT or UPDATE itself, after it has locked the table: a sequence in a DEFAULT, an identity,
---                 clock_timestamp() in a trigger.
---   transactions  All that were open in the database. now() is the time when a transaction began, so it may have its
---                 value long before it touches the table.
+--                 by the INSERT or UPDATE itself, after it has locked the table: clock_timestamp() in a trigger, a
+--                 sequence in a DEFAULT, an identity. But of a sequence nothing tells whether some session calls
+--                 nextval() before its INSERT, so this is for those who say it.
+--   transactions  All that were open in the database. A transaction may have its value, now() or a number, long before
+--                 it touches the table.
 -- They are told by their virtual ids, as pg_locks has them: it has every transaction (each holds a lock on its own id,
 -- and a prepared one, which keeps its virtual id, on its transaction id), before it has a transaction id too. Virtual
 -- ids begin anew with the server, so its start is noted with them.

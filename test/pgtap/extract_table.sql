@@ -134,7 +134,7 @@ SELECT lives_ok($$SELECT etl.create_table_extract('lagging', 'cached', 'cached_t
 
 -- What is stored
 SELECT is(etl.create_table_extract('log', 'sale', 'log', cursor_column => 'id', write_mode => 'append',
-                                   batch_rows => 3), 'log', 'its name is returned');
+                                   horizon => 'writers', batch_rows => 3), 'log', 'its name is returned');
 SELECT results_eq(
     $$SELECT kind, source, target, mapping, key_columns::text, "cursor", write_mode, on_bad_row, owner::text
       FROM etl.extract WHERE name = 'log'$$,
@@ -142,7 +142,7 @@ SELECT results_eq(
                          "deletes": false, "batch_rows": 3}'::jsonb, 'public.log',
               '{"id": "id", "shop": "shop", "price": "price", "quantity": "quantity", "at": "at", "day": "day",
                 "seen": "seen", "code": "code"}'::jsonb, NULL::text, '{"column": "id"}'::jsonb, 'append', 'error',
-              current_user::text)$$, 'with the horizon that a serial column has');
+              current_user::text)$$, 'as it was said');
 SELECT pg_temp.refuses($$'log', 'sale', 'log', cursor_column => 'id', write_mode => 'append'$$, '42710',
                        'extract "log" already exists', 'the name is taken');
 SELECT lives_ok($$SELECT etl.create_table_extract('log', 'sale', 'log', cursor_column => 'id', write_mode => 'append',
