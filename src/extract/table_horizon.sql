@@ -221,7 +221,7 @@ AS $$
 DECLARE
     sequence CONSTANT regclass := etl._table_sequence(copy.source, copy.cursor_column);
 BEGIN
-    IF copy.horizon <> 'writers' OR sequence IS NULL OR NOT has_sequence_privilege(sequence, 'SELECT,USAGE') THEN
+    IF sequence IS NULL OR NOT has_sequence_privilege(sequence, 'SELECT,USAGE') THEN
         RETURN;
     ELSIF coalesce(pg_sequence_last_value(sequence), 0) < mark::numeric THEN
         RAISE EXCEPTION USING
@@ -236,6 +236,45 @@ END
 $$;
 COMMENT ON FUNCTION etl._table_require_ahead(etl._table_copy, text) IS
     'Raises (55000) where the sequence of the cursor was set back below the mark.';
+
+CREATE FUNCTION etl._table_sequence_file(copy etl._table_copy)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'file', pg_relation_filenode(s.sequence)::bigint,
+        'database', (SELECT d.oid::bigint FROM pg_database AS d WHERE d.datname = current_database()),
+        'server', (SELECT c.system_identifier FROM pg_control_system() AS c))
+    FROM etl._table_sequence((copy).source, (copy).cursor_column) AS s(sequence)
+    WHERE s.sequence IS NOT NULL
+$$;
+COMMENT ON FUNCTION etl._table_sequence_file(etl._table_copy) IS
+    'The file of the sequence of the cursor, and of which database and server it is: TRUNCATE … RESTART IDENTITY and '
+    'ALTER SEQUENCE … RESTART give it a new one. NULL where the cursor has no sequence.';
+
+-- Once the numbers have passed the mark again, nothing but the file tells that they began anew.
+CREATE FUNCTION etl._table_require_same_sequence(copy etl._table_copy, mark text, noted jsonb, present jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF mark IS NOT NULL AND noted - 'file' = present - 'file' AND noted <> present THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('sequence "%s" of extract "%s" was made anew or altered',
+                             etl._table_sequence(copy.source, copy.cursor_column), copy.name),
+            DETAIL = format('Where it began anew, as TRUNCATE … RESTART IDENTITY lets it, rows up to the mark %s are '
+                            'new and would count as copied.', mark),
+            HINT = format('SELECT etl.reset_cursor(%L); copies all rows anew. If no number was given twice, as with '
+                          'ALTER SEQUENCE … MAXVALUE, go on at the mark: SELECT etl.reset_cursor(%L, %L);',
+                          copy.name, copy.name, mark);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_require_same_sequence(etl._table_copy, text, jsonb, jsonb) IS
+    'Raises (55000) where the sequence of the cursor has got another file in the same database since the mark was set.';
 
 -- A run chooses -------------------------------------------------------------------------------------------------------
 
@@ -264,9 +303,15 @@ DECLARE
     comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR detail ->> 'open_at' = mark THEN '>='
                                      ELSE '>' END;
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
+    file CONSTANT jsonb := etl._table_sequence_file(copy);
     highest text;
 BEGIN
-    PERFORM etl._table_require_cursors(copy), etl._table_require_ahead(copy, mark);
+    PERFORM etl._table_require_cursors(copy), etl._table_require_ahead(copy, mark),
+            etl._table_require_same_sequence(copy, mark, detail -> 'sequence', file);
+    IF copy.horizon <> 'lag' THEN
+        PERFORM etl._table_require_sequence(copy);
+    END IF;
+    detail := detail - 'sequence' || CASE WHEN file IS NULL THEN '{}' ELSE jsonb_build_object('sequence', file) END;
     highest := etl._locked_value(format('SELECT to_jsonb(max(%s)) #>> ''{}'' %s', place, etl._table_from(
         copy, coalesce(etl._table_above(copy, comparison, etl._table_floor(copy, mark)), 'true'))), NULL::text);
     IF highest IS NULL THEN

@@ -111,7 +111,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept CONSTANT text[] := '{pending,open_at,members,server}';
+    kept CONSTANT text[] := '{pending,open_at,members,server,sequence}';
     state etl.extract_state := etl._table_state(definition, run);
     step record;
 BEGIN

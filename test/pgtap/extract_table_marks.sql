@@ -1,7 +1,7 @@
 -- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew or
 -- keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(4);
+SELECT plan(14);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -36,5 +36,37 @@ CALL etl.run_extract('item_log');
 CALL etl.run_extract('item_copy');
 SELECT results_eq('SELECT id, note FROM item_log ORDER BY id', 'SELECT id, note FROM item ORDER BY id', 'is appended');
 SELECT results_eq('SELECT id, note FROM item_copy ORDER BY id', 'SELECT id, note FROM item ORDER BY id', 'and copied');
+
+-- Numbers that begin anew, and have passed the mark when the copy runs again
+TRUNCATE item RESTART IDENTITY;
+INSERT INTO item (note) VALUES ('a'), ('b'), ('c');
+SELECT pg_temp.failing('item_copy') AS done \gset
+SELECT is(pg_temp.last_error(), 'sequence "public.item_id_seq" of extract "item_copy" was made anew or altered',
+          'a sequence that began anew');
+SELECT pg_temp.failing('item_copy') AS done \gset
+SELECT is(pg_temp.last_error(), 'sequence "public.item_id_seq" of extract "item_copy" was made anew or altered',
+          'which no run forgets');
+SELECT is(etl.reset_cursor('item_copy'), '2', 'set back');
+CALL etl.run_extract('item_copy');
+SELECT results_eq('SELECT id, note FROM item_copy ORDER BY id', 'SELECT id, note FROM item ORDER BY id',
+                  'all is copied');
+ALTER SEQUENCE item_id_seq MAXVALUE 1000000;
+INSERT INTO item (note) VALUES ('d');
+SELECT pg_temp.failing('item_copy') AS done \gset
+SELECT is(pg_temp.last_error(), 'sequence "public.item_id_seq" of extract "item_copy" was made anew or altered',
+          'nor one that was altered');
+SELECT is(etl.reset_cursor('item_copy', '3'), '3', 'which may go on at the mark');
+CALL etl.run_extract('item_copy');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '1', 'with what is new');
+UPDATE etl.extract_state AS s SET detail = jsonb_set(s.detail, '{sequence}', s.detail -> 'sequence'
+                                                     || '{"file": 1, "database": 1}')
+FROM etl.extract AS e WHERE e.extract_id = s.extract_id AND e.name = 'item_copy';
+CALL etl.run_extract('item_copy');
+SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'succeeded', 'a dump in another database goes on');
+ALTER TABLE item ALTER id SET CACHE 20;
+SELECT is(etl.reset_cursor('item_copy', '4'), '4', 'at the mark');
+SELECT pg_temp.failing('item_copy') AS done \gset
+SELECT is(pg_temp.last_error(), 'sequence "public.item_id_seq" of cursor column "id" does not only increase',
+          'numbers that sessions keep are refused in a run, too');
 
 SELECT * FROM finish();
