@@ -15,7 +15,7 @@ CREATE TYPE etl._table_copy AS (
     keys name[], key_index oid, write_mode text, deletes boolean, filter text, columns jsonb, batch_rows integer
 );
 COMMENT ON TYPE etl._table_copy IS
-    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later. has_index: '
+    'A copy of a table as it is run. has_ties: two rows may have one value of the cursor. has_index: '
     'rows can be read in the order of the cursor without sorting all of them.';
 
 -- Columns -------------------------------------------------------------------------------------------------------------
@@ -218,8 +218,7 @@ BEGIN
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = etl._base_type(a.atttypid)
     WHERE a.attrelid = copy.source AND a.attname = copy.cursor_column AND NOT a.attisdropped;
     copy.has_index := copy.is_foreign OR etl._table_has_index(copy.source, copy.cursor_column);
-    copy.has_ties := copy.cursor_type NOT LIKE 'timestamp%'
-        AND NOT etl._table_is_unique(copy.source, copy.cursor_column)
+    copy.has_ties := NOT etl._table_is_unique(copy.source, copy.cursor_column)
         AND etl._table_sequence(copy.source, copy.cursor_column) IS NULL
         AND (cardinality(copy.keys) > 1 OR coalesce(copy.columns ->> copy.keys[1]::text, '')
                                            <> quote_ident(copy.cursor_column));

@@ -276,6 +276,27 @@ $$;
 COMMENT ON FUNCTION etl._table_require_same_sequence(etl._table_copy, text, jsonb, jsonb) IS
     'Raises (55000) where the sequence of the cursor has got another file in the same database since the mark was set.';
 
+-- Values of now() differ, but for those of one moment, for which a run waits. A column may be coarser than its type, as
+-- date_trunc('second', now()) is, and nothing in the catalog says so; but then its values are round.
+CREATE FUNCTION etl._table_may_repeat(copy etl._table_copy, value text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+    SELECT (copy).has_ties AND CASE
+        WHEN (copy).cursor_type LIKE 'timestamp%'
+            THEN extract(epoch FROM value::timestamp) % CASE WHEN a.digits > 3 THEN 0.01 WHEN a.digits > 0 THEN 1
+                                                             ELSE 60 END = 0
+        ELSE true END
+    FROM (SELECT CASE WHEN atttypmod >= 0 THEN atttypmod ELSE 6 END FROM pg_attribute
+          WHERE attrelid = (copy).source AND attname = (copy).cursor_column) AS a(digits)
+$$;
+COMMENT ON FUNCTION etl._table_may_repeat(etl._table_copy, text) IS
+    'Whether more rows with this value, the highest one, may come once the transactions that were open have ended. Of '
+    'times only round ones: whole hundredths of a second, of a column with three digits or less seconds, with none '
+    'minutes.';
+
 -- A run chooses -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._table_pause(copy etl._table_copy)

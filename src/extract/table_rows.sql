@@ -124,7 +124,7 @@ BEGIN
     reached := etl._table_least(copy, safe, reached);
     IF mark IS NULL OR etl._table_least(copy, reached, mark) <> reached THEN
         moved := reached;
-        moved_open := is_open OR copy.has_ties AND moved = safe;
+        moved_open := is_open OR moved = safe AND etl._table_may_repeat(copy, moved);
     END IF;
 END
 $$;
@@ -140,17 +140,18 @@ DECLARE
     upto CONSTANT text := detail ->> 'upto';
     lower CONSTANT text := etl._table_lower(copy, mark, detail);
     is_last boolean := upto IS NULL;
+    is_open boolean;
     last_one text;
     moved record;
 BEGIN
     IF NOT is_last THEN
         last_one := etl._table_batch_end(copy, lower, upto);
         is_last := etl._table_least(copy, upto, last_one) = upto;
+        is_open := is_last AND etl._table_may_repeat(copy, upto);
         -- Of rows with the highest value more may come. Those that are appended are left until they are complete.
         counts := etl._table_load(copy, etl._table_query(copy, concat_ws(' AND ', lower, etl._table_above(
-            copy, CASE WHEN is_last AND copy.has_ties AND copy.write_mode = 'append' THEN '<' ELSE '<=' END,
-            last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
-        moved := etl._table_moved_mark(copy, mark, detail, last_one, is_last AND copy.has_ties);
+            copy, CASE WHEN is_open AND copy.write_mode = 'append' THEN '<' ELSE '<=' END, last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
+        moved := etl._table_moved_mark(copy, mark, detail, last_one, is_open);
         mark := moved.moved;
         detail := detail || jsonb_build_object('position', last_one, 'open_at', CASE WHEN moved.moved_open
                                                                                      THEN mark END);

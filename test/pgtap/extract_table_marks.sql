@@ -1,7 +1,7 @@
 -- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew or
 -- keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(14);
+SELECT plan(18);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -69,4 +69,25 @@ SELECT pg_temp.failing('item_copy') AS done \gset
 SELECT is(pg_temp.last_error(), 'sequence "public.item_id_seq" of cursor column "id" does not only increase',
           'numbers that sessions keep are refused in a run, too');
 
+-- Times that are coarser than their type
+CREATE TABLE event (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT date_trunc('second', now()));
+CREATE INDEX ON event (at);
+CREATE TABLE event_log (LIKE event);
+CREATE TABLE event_copy (LIKE event INCLUDING INDEXES);
+SELECT etl.create_table_extract('event_log', 'event', 'event_log', cursor_column => 'at', write_mode => 'append') AS one,
+       etl.create_table_extract('event_copy', 'event', 'event_copy', cursor_column => 'at') AS other \gset
+INSERT INTO event VALUES (1, '2025-01-01 10:00'), (2, '2025-01-01 10:00:01');
+CALL etl.run_extract('event_copy');
+CALL etl.run_extract('event_log');
+SELECT is((SELECT string_agg(id::text, ' ') FROM event_log), '1', 'appended: those of the last second are left');
+INSERT INTO event VALUES (3, '2025-01-01 10:00:01');
+CALL etl.run_extract('event_copy');
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM event_copy), '1 2 3', 'updated: they are read again');
+INSERT INTO event VALUES (4, '2025-01-01 10:00:01.123456');
+CALL etl.run_extract('event_log');
+CALL etl.run_extract('event_log');
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM event_log), '1 2 3 4', 'appended once they are complete');
+CALL etl.run_extract('event_copy');
+CALL etl.run_extract('event_copy');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '0', 'a fine time is read once');
 SELECT * FROM finish();
