@@ -316,6 +316,13 @@ BEGIN
         RETURN;
     ELSIF NOT copy.is_foreign THEN
         PERFORM etl._table_refuse('transactions is for foreign tables', 'Here they are known.', 'Leave it out.');
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_foreign_table AS t JOIN pg_foreign_table AS s USING (ftserver)
+        WHERE t.ftrelid = copy.transactions AND s.ftrelid = copy.source) THEN
+        PERFORM etl._table_refuse(
+            format('"%s" is no foreign table of the server of "%s"', copy.transactions, copy.source),
+            'Which transactions may still write the source can only be told there.',
+            'IMPORT FOREIGN SCHEMA etl LIMIT TO (open_transactions) FROM SERVER … INTO …;');
     END IF;
     SELECT string_agg(format('%s %s', n.name, n.type), ', ' ORDER BY n.number) INTO missing
     FROM unnest('{transaction,server_start,oldest_xid,next_xid,server_id}'::text[],
@@ -332,8 +339,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_require_transactions(etl._table_copy) IS
-    'Checks that a relation has the columns of etl.open_transactions (42703), and is given for a foreign table only '
-    '(0A000).';
+    'Checks that a relation has the columns of etl.open_transactions (42703), is given for a foreign table only, and '
+    'is one of the same server (0A000).';
 
 CREATE FUNCTION etl._table_require_method(copy etl._table_copy)
 RETURNS void
