@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(45);
+SELECT plan(49);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -194,6 +194,20 @@ SELECT is(pg_temp.cancelled(pg_temp.call('etl.run_extract(''lax'')', '-c stateme
 SELECT ok(clock_timestamp() - at < interval '0.9 s', 'at once') FROM began;
 SELECT is(last_status, 'failed', 'and is written down') FROM etl.extracts WHERE extract = 'lax';
 SELECT pg_temp.set_node();
+
+-- The server is taken away --------------------------------------------------------------------------------------------
+
+REVOKE USAGE ON FOREIGN SERVER node FROM evm_reader;
+SELECT throws_ok(pg_temp.call('etl.run_extract(''theirs'')', '-c role=evm_reader'), '42501',
+                 'extract "theirs" failed: permission denied for foreign server node', 'its USAGE is revoked');
+SET ROLE evm_reader;
+SELECT is(last_status, 'failed', 'the run has ended') FROM etl.extracts WHERE extract = 'theirs';
+RESET ROLE;
+ALTER SERVER node RENAME TO elsewhere;
+SELECT throws_ok(pg_temp.call('etl.run_extract(''lax'')'), '42704',
+                 'extract "lax" failed: server "node" does not exist', 'it is there no more');
+SELECT is(last_status, 'failed', 'that run, too') FROM etl.extracts WHERE extract = 'lax';
+ALTER SERVER elsewhere RENAME TO node;
 
 SELECT * FROM finish();
 DROP OWNED BY evm_reader;
