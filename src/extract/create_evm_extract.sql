@@ -221,6 +221,39 @@ $$;
 COMMENT ON FUNCTION etl._require_evm_extract(text) IS
     'The current role''s extract of that name, which is one of logs (42704, 42501, 42809).';
 
+CREATE FUNCTION etl._evm_require_no_orphans(job etl.extract, changed jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hashes text[];
+    first bigint;
+BEGIN
+    SELECT array_agg(b.block_hash) INTO hashes
+    FROM etl.evm_block AS b
+    JOIN etl.extract_state AS s USING (extract_id)
+    WHERE b.extract_id = job.extract_id AND b.owner = current_user
+      AND b.block_number > coalesce((s.detail -> 'final')::bigint, -1);
+    first := etl._locked_value(format(
+        'SELECT min(t.block_number) FROM %s AS t WHERE t.block_hash = ANY (%L::text[]) AND %s AND NOT (%s)',
+        job.target, hashes, etl._evm_own_rows(job.source), etl._evm_own_rows(changed)), NULL::bigint);
+    IF first IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table "%s" has rows, of blocks that may yet be replaced, that extract "%s" would not '
+                             'know any more', job.target, job.name),
+            DETAIL = 'They are of events or contracts that are taken away, and would stay when the chain replaces their '
+                     'blocks.',
+            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes them; alter the extract after it, and its next '
+                          'run loads what it still reads of these blocks anew.', job.name, first);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._evm_require_no_orphans(etl.extract, jsonb) IS
+    'Raises (55000) where the table has rows of blocks that may be replaced which would not be the extract''s own by a '
+    'changed source.';
+
 CREATE FUNCTION etl.alter_evm_extract(
     name text,
     addresses text[] DEFAULT NULL,
@@ -241,7 +274,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     changed etl.extract := etl._require_evm_extract(name);
+    before CONSTANT etl.extract := changed;
     old CONSTANT jsonb := changed.source;
+    is_other boolean;
 BEGIN
     PERFORM etl._require_writable(), etl._require_http_server(coalesce(server, old ->> 'server'));
     changed.source := etl._evm_source(
@@ -253,17 +288,26 @@ BEGIN
         coalesce(block_times, (old -> 'block_times')::boolean),
         coalesce(retry_pause, make_interval(secs => (old -> 'retry_pause')::double precision)));
     PERFORM etl._evm_check_target(changed);
+    is_other := etl._evm_own_rows(changed.source) <> etl._evm_own_rows(old);
+    IF is_other THEN
+        PERFORM etl._lock_extract(before), etl._evm_require_no_orphans(before, changed.source);
+    END IF;
     UPDATE etl.extract AS e SET source = changed.source WHERE e.extract_id = changed.extract_id;
+    IF is_other THEN
+        PERFORM etl._unlock_run('etl.extract', changed.extract_id);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.alter_evm_extract(
     text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
 $$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is.
 The table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read
-again for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule,
+again for new events or contracts: etl.reset_evm_extract sets the extract back. Events and contracts can only be taken
+away when the table has no rows of theirs of blocks that may yet be replaced. etl.alter_extract changes schedule,
 description and on_bad_row.
 Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
-42703 and 42P10 the table lacks columns or the unique index.$$;
+42703 and 42P10 the table lacks columns or the unique index, 55000 it has such rows, 55006 other events or contracts
+while it is being run.$$;
 
 CREATE FUNCTION etl._evm_replay_letter(job etl.extract, letter etl.dead_letter)
 RETURNS boolean

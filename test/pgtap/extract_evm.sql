@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(49);
+SELECT plan(53);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -194,6 +194,22 @@ SELECT is(pg_temp.cancelled(pg_temp.call('etl.run_extract(''lax'')', '-c stateme
 SELECT ok(clock_timestamp() - at < interval '0.9 s', 'at once') FROM began;
 SELECT is(last_status, 'failed', 'and is written down') FROM etl.extracts WHERE extract = 'lax';
 SELECT pg_temp.set_node();
+
+-- A contract is taken away --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.narrow() RETURNS text LANGUAGE sql AS $$
+    SELECT 'SELECT etl.alter_evm_extract(''moved'', addresses => ''{0x1010101010101010101010101010101010101010}'')'
+$$;
+SELECT throws_ok(pg_temp.narrow(), '55000', 'table "public.moved" has rows, of blocks that may yet be replaced, that '
+                 'extract "moved" would not know any more', 'rows of other contracts may be orphaned yet');
+SELECT ok(etl.reset_evm_extract('moved', (state -> 'final')::bigint + 1) > 0, 'they are deleted')
+FROM etl.extracts WHERE extract = 'moved';
+SELECT lives_ok(pg_temp.narrow(), 'and the others taken away');
+CALL etl.run_extract('moved');
+SELECT pg_temp.rpc('test_reorg', 10, 12);
+CALL etl.run_extract('moved');
+SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number) JOIN etl.extract AS e USING (extract_id)
+                  WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
 
 -- The server is taken away --------------------------------------------------------------------------------------------
 
