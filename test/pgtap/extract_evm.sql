@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(53);
+SELECT plan(58);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -210,6 +210,26 @@ SELECT pg_temp.rpc('test_reorg', 10, 12);
 CALL etl.run_extract('moved');
 SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number) JOIN etl.extract AS e USING (extract_id)
                   WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
+
+-- Deeper than the confirmations ---------------------------------------------------------------------------------------
+
+SELECT pg_temp.make('shallow', ', confirmations => 3');
+CALL etl.run_extract('shallow');
+SELECT state -> 'next_block' AS next FROM etl.extracts WHERE extract = 'shallow' \gset
+SELECT pg_temp.rpc('test_reorg', 20, 22);
+SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed');
+SELECT ok(etl.reset_evm_extract('shallow', :next - 5) >= 0, 'set back, but not to the fork');
+SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed again');
+SELECT etl.reset_evm_extract('shallow', :next - 25) AS deleted \gset
+CALL etl.run_extract('shallow');
+SELECT pg_temp.make('anew');
+CALL etl.run_extract('anew');
+SELECT results_eq('SELECT block_hash, log_index FROM shallow ORDER BY block_number, log_index',
+                  'SELECT block_hash, log_index FROM anew ORDER BY block_number, log_index',
+                  'set back before the fork: all is there, and nothing else');
+SELECT results_eq($$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'shallow' ORDER BY origin, ordinal$$,
+                  $$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'anew' ORDER BY origin, ordinal$$,
+                  'nor a dead letter of a block that is gone');
 
 -- The server is taken away --------------------------------------------------------------------------------------------
 
