@@ -276,40 +276,43 @@ $$;
 COMMENT ON FUNCTION etl._table_require_same_sequence(etl._table_copy, text, jsonb, jsonb) IS
     'Raises (55000) where the sequence of the cursor has got another file in the same database since the mark was set.';
 
--- Values of now() differ, but for those of one moment, for which a run waits. A column may be coarser than its type, as
--- date_trunc('second', now()) is, and nothing in the catalog says so; but then its values are round.
+-- More rows with the mark's own value may come as long as nothing makes the values unique. An update reads those rows
+-- again. What is appended is read once: rows with the highest value are left until a higher one is there. But times of
+-- one microsecond are those of one transaction, and are complete with it; only round ones may be of a column that is
+-- coarser than its type, as date_trunc('second', now()) is, or whose clock is.
 CREATE FUNCTION etl._table_may_repeat(copy etl._table_copy, value text)
 RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'
 AS $$
-    SELECT (copy).has_ties AND CASE
-        WHEN (copy).cursor_type LIKE 'timestamp%'
-            THEN extract(epoch FROM value::timestamp) % CASE WHEN a.digits > 3 THEN 0.01 WHEN a.digits > 0 THEN 1
-                                                             ELSE 60 END = 0
-        ELSE true END
-    FROM (SELECT CASE WHEN atttypmod >= 0 THEN atttypmod ELSE 6 END FROM pg_attribute
-          WHERE attrelid = (copy).source AND attname = (copy).cursor_column) AS a(digits)
+    SELECT (copy).has_ties AND CASE WHEN (copy).cursor_type LIKE 'timestamp%' AND (copy).write_mode = 'append'
+                                    THEN extract(microseconds FROM value::timestamp) % 1000 = 0 ELSE true END
 $$;
 COMMENT ON FUNCTION etl._table_may_repeat(etl._table_copy, text) IS
     'Whether more rows with this value, the highest one, may come once the transactions that were open have ended. Of '
-    'times only round ones: whole hundredths of a second, of a column with three digits or less seconds, with none '
-    'minutes.';
+    'times that are appended only those of a whole millisecond.';
+
+CREATE FUNCTION etl._table_comparison(copy etl._table_copy, mark text, detail jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN (copy).lag IS NOT NULL OR (copy).has_ties AND (copy).write_mode <> 'append'
+                     OR detail ->> 'open_at' = mark
+                THEN '>=' ELSE '>' END
+$$;
+COMMENT ON FUNCTION etl._table_comparison(etl._table_copy, text, jsonb) IS
+    'How rows that are to be read compare with the mark: with or without those that are equal to it.';
 
 -- A run chooses -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._table_pause(copy etl._table_copy)
 RETURNS double precision
-LANGUAGE sql STABLE
+LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- A column of fewer digits has one value for so long; and a transaction has its now() a moment before it has an id.
-    SELECT greatest(0.02, 10.0 ^ -a.digits) FROM (
-        SELECT CASE WHEN atttypmod >= 0 THEN atttypmod ELSE 6 END FROM pg_attribute
-        WHERE attrelid = (copy).source AND attname = (copy).cursor_column
-    ) AS a(digits)
-    WHERE (copy).cursor_type LIKE 'timestamp%' AND (copy).horizon <> 'lag'
+    -- A transaction has its now() a moment before it has an id.
+    SELECT 0.02 WHERE (copy).cursor_type LIKE 'timestamp%' AND (copy).horizon <> 'lag'
 $$;
 COMMENT ON FUNCTION etl._table_pause(etl._table_copy) IS
     'How long, in seconds, after the highest time was seen another transaction may have the same one; NULL for never.';
@@ -321,8 +324,6 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    comparison CONSTANT text := CASE WHEN copy.lag IS NOT NULL OR detail ->> 'open_at' = mark THEN '>='
-                                     ELSE '>' END;
     place CONSTANT text := format('%I.%I', etl._table_alias(copy), copy.cursor_column);
     file CONSTANT jsonb := etl._table_sequence_file(copy);
     highest text;
@@ -334,7 +335,8 @@ BEGIN
     END IF;
     detail := detail - 'sequence' || CASE WHEN file IS NULL THEN '{}' ELSE jsonb_build_object('sequence', file) END;
     highest := etl._locked_value(format('SELECT to_jsonb(max(%s)) #>> ''{}'' %s', place, etl._table_from(
-        copy, coalesce(etl._table_above(copy, comparison, etl._table_floor(copy, mark)), 'true'))), NULL::text);
+        copy, coalesce(etl._table_above(copy, etl._table_comparison(copy, mark, detail), etl._table_floor(copy, mark)),
+                       'true'))), NULL::text);
     IF highest IS NULL THEN
         RETURN detail || '{"stage": "deletes"}';
     END IF;

@@ -45,8 +45,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN detail ? 'position' THEN etl._table_above(copy, '>', detail ->> 'position')
-                WHEN (copy).lag IS NOT NULL THEN etl._table_above(copy, '>=', etl._table_floor(copy, mark))
-                ELSE etl._table_above(copy, CASE WHEN detail ->> 'open_at' = mark THEN '>=' ELSE '>' END, mark) END
+                ELSE etl._table_above(copy, etl._table_comparison(copy, mark, detail), etl._table_floor(copy, mark)) END
 $$;
 COMMENT ON FUNCTION etl._table_lower(etl._table_copy, text, jsonb) IS
     'Condition that a row comes after what the run has read, or for its first batch after the mark.';

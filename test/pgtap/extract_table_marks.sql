@@ -1,7 +1,7 @@
 -- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew or
 -- keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(18);
+SELECT plan(21);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -87,7 +87,28 @@ INSERT INTO event VALUES (4, '2025-01-01 10:00:01.123456');
 CALL etl.run_extract('event_log');
 CALL etl.run_extract('event_log');
 SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM event_log), '1 2 3 4', 'appended once they are complete');
+CALL etl.run_extract('event_log');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '0', 'a fine time is appended once');
 CALL etl.run_extract('event_copy');
+INSERT INTO event SELECT 5, max(at) FROM event;
 CALL etl.run_extract('event_copy');
-SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '0', 'a fine time is read once');
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM event_copy), '1 2 3 4 5', 'updated: whatever the time is');
+
+-- What makes the values unique may go
+CREATE TABLE once (number bigint UNIQUE, id int PRIMARY KEY);
+CREATE TABLE once_more (PRIMARY KEY (id)) INHERITS (once);
+CREATE TABLE once_copy (number bigint, id int PRIMARY KEY);
+SELECT etl.create_table_extract('once', 'once', 'once_copy', cursor_column => 'number') AS one \gset
+INSERT INTO once VALUES (5, 1);
+CALL etl.run_extract('once');
+INSERT INTO once_more VALUES (5, 2);
+CALL etl.run_extract('once');
+SELECT is((SELECT count(*) FROM once_copy), 2::bigint, 'a table that inherits has numbers of its own');
+DROP TABLE once_more;
+DELETE FROM once_copy WHERE id = 2;
+CALL etl.run_extract('once');
+ALTER TABLE once DROP CONSTRAINT once_number_key;
+INSERT INTO once VALUES (5, 3);
+CALL etl.run_extract('once');
+SELECT is((SELECT count(*) FROM once_copy), 2::bigint, 'and so has one whose index is gone');
 SELECT * FROM finish();
