@@ -12,6 +12,10 @@
 -- They are told by their virtual ids, as pg_locks has them: it has every transaction (each holds a lock on its own id,
 -- and a prepared one, which keeps its virtual id, on its transaction id), before it has a transaction id too. Virtual
 -- ids begin anew with the server, so its start is noted with them.
+--
+-- A message of several statements may hold several transactions, and now() is in each the moment when the message came.
+-- So a column of times also waits for the sessions of these transactions: each of them must have been seen in no
+-- transaction, or in one that is known to have begun later.
 
 -- Locks are looked at first, and what the sessions do after that: a transaction that was seen and whose session is at a
 -- VACUUM afterwards is that VACUUM, or has ended.
@@ -91,41 +95,73 @@ BEGIN
     ELSE
         ids := ARRAY(SELECT t FROM etl._open_transactions() AS t);
     END IF;
-    RETURN jsonb_build_object('server', pg_postmaster_start_time(), 'ids', ids);
+    RETURN jsonb_build_object('server', pg_postmaster_start_time(), 'ids', ids, 'at', clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION etl._table_open(etl._table_copy) IS
-    'The transactions that may still write rows of the source with values that are taken already (ids), and when '
-    'their server was started.';
+    'The transactions that may still write rows of the source with values that are taken already (ids), when their '
+    'server was started and, here, when that was seen (at).';
+
+CREATE FUNCTION etl._table_present(copy etl._table_copy, open jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET jit = off
+AS $$
+DECLARE
+    ids text[];
+    early text[];
+BEGIN
+    IF copy.transactions IS NOT NULL THEN
+        RETURN etl._table_open(copy);
+    END IF;
+    ids := ARRAY(SELECT DISTINCT l.virtualtransaction FROM pg_locks AS l);
+    PERFORM pg_stat_clear_snapshot();
+    early := ARRAY(SELECT l.virtualtransaction
+                   FROM pg_locks AS l
+                   JOIN pg_stat_activity AS a ON a.pid = l.pid
+                   WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction
+                     AND a.datname = current_database()
+                     AND coalesce(a.xact_start <= (open ->> 'at')::timestamptz, true));
+    RETURN jsonb_build_object('server', pg_postmaster_start_time(), 'ids', ids, 'early', early);
+END
+$$;
+COMMENT ON FUNCTION etl._table_present(etl._table_copy, jsonb) IS
+    'The transactions that are open now (ids) and, of those here, the ones which may have begun before others were '
+    'noted (early): when transactions of other roles did is told to pg_read_all_stats only.';
 
 -- A transaction that has ended here may not be visible yet to a snapshot that was taken before: the rows are read in a
--- later transaction.
+-- later transaction. A session is known by what stands before the slash of a virtual id.
 CREATE FUNCTION etl._table_still_open(copy etl._table_copy, open jsonb)
-RETURNS bigint
+RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
     here jsonb;
+    early text[];
 BEGIN
     IF open -> 'ids' = '[]' THEN
-        RETURN 0;
-    ELSIF copy.transactions IS NOT NULL THEN
-        here := etl._table_open(copy);
-    ELSE
-        here := jsonb_build_object('server', pg_postmaster_start_time(), 'ids', ARRAY(
-            SELECT DISTINCT l.virtualtransaction FROM pg_locks AS l));
+        RETURN '[]';
     END IF;
+    here := etl._table_present(copy, open);
     IF (here ->> 'server')::timestamptz IS DISTINCT FROM (open ->> 'server')::timestamptz THEN
         RETURN NULL;
+    ELSIF copy.horizon = 'transactions' AND copy.cursor_type ~ '^(date|timestamp)' THEN
+        early := ARRAY(SELECT split_part(e, '/', 1)
+                       FROM jsonb_array_elements_text(coalesce(here -> 'early', here -> 'ids')) AS e
+                       WHERE NOT open -> 'ids' ? e);
     END IF;
-    RETURN (SELECT count(*) FROM jsonb_array_elements(open -> 'ids') AS o WHERE here -> 'ids' @> o);
+    RETURN (SELECT coalesce(jsonb_agg(o), '[]') FROM jsonb_array_elements_text(open -> 'ids') AS o
+            WHERE here -> 'ids' ? o OR split_part(o, '/', 1) = ANY (early));
 END
 $$;
 COMMENT ON FUNCTION etl._table_still_open(etl._table_copy, jsonb) IS
-    'How many of the transactions are open still. NULL where the server was started anew: they are known no more, as '
-    'prepared ones have got other ids.';
+    'Those of the transactions that are to be waited for still: they are open, or their session is in another one with '
+    'a now() that may be as old. NULL where the server was started anew: they are known no more, as prepared ones have '
+    'got other ids.';
 
 -- Values of the cursor ------------------------------------------------------------------------------------------------
 
@@ -354,24 +390,28 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    is_safe CONSTANT boolean := etl._table_still_open(copy, detail -> 'open') = 0;
+    still CONSTANT jsonb := etl._table_still_open(copy, detail -> 'open');
+    is_safe CONSTANT boolean := coalesce(still = '[]', false);
     earlier jsonb := detail -> 'pending';
-    earlier_open bigint;
+    earlier_still jsonb;
     safe text;
 BEGIN
-    IF NOT coalesce(is_safe, false) AND clock_timestamp() < (detail ->> 'since')::timestamptz + copy.wait THEN
-        RETURN NULL;
+    detail := jsonb_set(detail, '{open,ids}', coalesce(still, detail #> '{open,ids}'));
+    IF NOT is_safe AND clock_timestamp() < (detail ->> 'since')::timestamptz + copy.wait THEN
+        RETURN detail;
     END IF;
-    earlier_open := etl._table_still_open(copy, earlier -> 'open');
+    earlier_still := etl._table_still_open(copy, earlier -> 'open');
     IF is_safe THEN
         safe := detail ->> 'highest';
         earlier := NULL;
-    ELSIF earlier_open = 0 THEN
+    ELSIF earlier_still = '[]' THEN
         safe := earlier ->> 'highest';
         earlier := NULL;
     END IF;
-    IF NOT coalesce(is_safe, false) AND (earlier IS NULL OR earlier_open IS NULL) THEN
+    IF NOT is_safe AND (earlier IS NULL OR earlier_still IS NULL) THEN
         earlier := jsonb_build_object('highest', detail -> 'highest', 'open', detail -> 'open');
+    ELSIF earlier IS NOT NULL THEN
+        earlier := jsonb_set(earlier, '{open,ids}', earlier_still);
     END IF;
     RETURN jsonb_strip_nulls(detail - '{pending,since,open}'::text[] || jsonb_build_object(
         'stage', 'rows', 'safe', safe, 'pending', earlier,
@@ -380,6 +420,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_resolve(etl._table_copy, jsonb) IS
-    'What a run may read (upto) and up to where the mark may move (safe), or NULL to be asked again after a while. '
-    'When transactions stay open for longer than the copy waits, what was the highest value then is kept as pending: '
-    'it is safe in the first run after they have ended.';
+    'What a run may read (upto) and up to where the mark may move (safe), or the same stage again, with the '
+    'transactions that are to be waited for still. When these stay open for longer than the copy waits, what was the '
+    'highest value then is kept as pending: it is safe in the first run after they have ended.';

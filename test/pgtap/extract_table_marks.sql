@@ -1,7 +1,7 @@
 -- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew or
 -- keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(21);
+SELECT plan(24);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -36,6 +36,31 @@ CALL etl.run_extract('item_log');
 CALL etl.run_extract('item_copy');
 SELECT results_eq('SELECT id, note FROM item_log ORDER BY id', 'SELECT id, note FROM item ORDER BY id', 'is appended');
 SELECT results_eq('SELECT id, note FROM item_copy ORDER BY id', 'SELECT id, note FROM item ORDER BY id', 'and copied');
+
+-- A message of two transactions: both have the now() of the message
+CREATE TABLE told (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX ON told (at);
+CREATE TABLE told_log (LIKE told);
+CREATE TABLE told_copy (LIKE told INCLUDING INDEXES);
+SELECT etl.create_table_extract('told_log', 'told', 'told_log', cursor_column => 'at', write_mode => 'append',
+                                wait => '0') AS one,
+       etl.create_table_extract('told_copy', 'told', 'told_copy', cursor_column => 'at', wait => '0') AS other \gset
+SELECT dblink_connect('message', pg_temp.here()) AS one, dblink_send_query('message', $$
+    BEGIN; INSERT INTO told VALUES (1); SELECT pg_sleep(0.5); COMMIT;
+    BEGIN; INSERT INTO told VALUES (2); SELECT pg_sleep(1); COMMIT$$) AS two, pg_sleep(0.2) AS three \gset
+INSERT INTO told VALUES (3);
+CALL etl.run_extract('told_log');
+CALL etl.run_extract('told_copy');
+SELECT pg_sleep(0.6) AS done \gset
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM told), '1 3', 'the second one is open');
+CALL etl.run_extract('told_log');
+CALL etl.run_extract('told_copy');
+SELECT count(*) AS results FROM dblink_get_result('message', false) AS t(result text) \gset
+SELECT dblink_disconnect('message') AS done, pg_sleep(0.2) AS also \gset
+CALL etl.run_extract('told_log');
+CALL etl.run_extract('told_copy');
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM told_log), '1 2 3', 'its row is appended');
+SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM told_copy), '1 2 3', 'and copied');
 
 -- Numbers that begin anew, and have passed the mark when the copy runs again
 TRUNCATE item RESTART IDENTITY;
