@@ -142,7 +142,8 @@ key_columns: columns of the target by which a row is known, with a unique index 
 upsert inserts new keys and updates rows that differ; append (cursor only) inserts; replace (full only) leaves in the
 target what the source has and nothing else, in one transaction. deletes: rows of the target whose keys the source does
 not have under the filter are deleted at the end of each run; those under a legal hold stay.
-filter: a condition on rows of the source; one that a row can cease to fulfil needs deletes. columns: a JSON object,
+filter: a condition on rows of the source; one that a row can cease to fulfil needs deletes. But with method full it has
+no subqueries and no volatile functions, which would let rows pass that a copy has gone past. columns: a JSON object,
 column of the target to a column of the source or an SQL expression over its columns (default: columns of equal names,
 as they are when the extract is defined).
 horizon: which transactions may commit rows below the mark: transactions, all that are open in the database (now() is

@@ -59,6 +59,9 @@ DECLARE
 BEGIN
     IF copy.filter IS NOT NULL THEN
         PERFORM etl._require_condition(copy.source, copy.filter, 'filter');
+        IF copy.method <> 'full' THEN
+            PERFORM etl._expression_columns(copy.source, copy.filter, 'filter');
+        END IF;
     END IF;
     IF jsonb_typeof(copy.columns) <> 'object' OR copy.columns = '{}' OR EXISTS (
         SELECT FROM jsonb_each(copy.columns) AS c WHERE jsonb_typeof(c.value) <> 'string') THEN
@@ -81,7 +84,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_require_query(etl._table_copy) IS
-    'Checks the filter and the columns of a copy: what is read must fit into the target. Plans and reads nothing.';
+    'Checks the filter and the columns of a copy: what is read must fit into the target, and unless all is read each '
+    'time, only a change of the row itself may let it pass the filter. Plans and reads nothing.';
 
 CREATE FUNCTION etl._table_plan(copy etl._table_copy)
 RETURNS void

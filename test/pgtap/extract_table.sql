@@ -1,7 +1,7 @@
 -- Copies of tables: how they are defined and what is refused, marks and batches, ties and NULLs, partitions, deletes.
 -- No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(108);
+SELECT plan(110);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -121,6 +121,10 @@ SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'id', filter =>
                        'filter "shop = 1; DROP TABLE sale" is no condition on table "public.sale": syntax error at or '
                        'near ";"',
                        'a filter that is more');
+SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'id', filter => 'random() < 0.5'$$, '22023',
+                       'filter has a volatile function', 'a filter that chance decides');
+SELECT pg_temp.refuses($$'x', 'sale', 'target', 'xmin', filter => 'shop IN (SELECT shop FROM public.sale)'$$, '0A000',
+                       'cannot use subquery in check constraint', 'a filter that other rows decide');
 CREATE TABLE cached (id bigint GENERATED ALWAYS AS IDENTITY (CACHE 20) PRIMARY KEY);
 CREATE TABLE cached_target (id bigint PRIMARY KEY);
 SELECT pg_temp.refuses($$'x', 'cached', 'cached_target', cursor_column => 'id'$$, '0A000',
