@@ -121,10 +121,8 @@ connection connect(const char* server)
 
 Datum failure_datum(const pg::caught_error& e)
 {
-    const json told{{"sqlstate", e.sqlstate},
-                    {"message", pg::as_utf8(e.message)},
-                    {"detail", pg::as_utf8(e.detail)},
-                    {"hint", ""}};
+    const json told{
+        {"sqlstate", e.sqlstate}, {"message", pg::as_utf8(e.message)}, {"detail", pg::as_utf8(e.detail)}, {"hint", ""}};
     return pg::make_jsonb(told.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
