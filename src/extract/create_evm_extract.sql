@@ -221,6 +221,39 @@ $$;
 COMMENT ON FUNCTION etl._require_evm_extract(text) IS
     'The current role''s extract of that name, which is one of logs (42704, 42501, 42809).';
 
+CREATE FUNCTION etl._evm_require_no_orphans(job etl.extract, changed jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hashes text[];
+    first bigint;
+BEGIN
+    SELECT array_agg(b.block_hash) INTO hashes
+    FROM etl.evm_block AS b
+    JOIN etl.extract_state AS s USING (extract_id)
+    WHERE b.extract_id = job.extract_id AND b.owner = current_user
+      AND b.block_number > coalesce((s.detail -> 'final')::bigint, -1);
+    first := etl._locked_value(format(
+        'SELECT min(t.block_number) FROM %s AS t WHERE t.block_hash = ANY (%L::text[]) AND %s AND NOT (%s)',
+        job.target, hashes, etl._evm_own_rows(job.source), etl._evm_own_rows(changed)), NULL::bigint);
+    IF first IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table "%s" has rows, of blocks that may yet be replaced, that extract "%s" would not '
+                             'know any more', job.target, job.name),
+            DETAIL = 'They are of events or contracts that are taken away, and would stay when the chain replaces their '
+                     'blocks.',
+            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes them; alter the extract after it, and its next '
+                          'run loads what it still reads of these blocks anew.', job.name, first);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._evm_require_no_orphans(etl.extract, jsonb) IS
+    'Raises (55000) where the table has rows of blocks that may be replaced which would not be the extract''s own by a '
+    'changed source.';
+
 CREATE FUNCTION etl.alter_evm_extract(
     name text,
     addresses text[] DEFAULT NULL,
@@ -241,7 +274,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     changed etl.extract := etl._require_evm_extract(name);
+    before CONSTANT etl.extract := changed;
     old CONSTANT jsonb := changed.source;
+    is_other boolean;
 BEGIN
     PERFORM etl._require_writable(), etl._require_http_server(coalesce(server, old ->> 'server'));
     changed.source := etl._evm_source(
@@ -253,17 +288,26 @@ BEGIN
         coalesce(block_times, (old -> 'block_times')::boolean),
         coalesce(retry_pause, make_interval(secs => (old -> 'retry_pause')::double precision)));
     PERFORM etl._evm_check_target(changed);
+    is_other := etl._evm_own_rows(changed.source) <> etl._evm_own_rows(old);
+    IF is_other THEN
+        PERFORM etl._lock_extract(before), etl._evm_require_no_orphans(before, changed.source);
+    END IF;
     UPDATE etl.extract AS e SET source = changed.source WHERE e.extract_id = changed.extract_id;
+    IF is_other THEN
+        PERFORM etl._unlock_run('etl.extract', changed.extract_id);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.alter_evm_extract(
     text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
 $$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is.
 The table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read
-again for new events or contracts: etl.reset_evm_extract sets the extract back. etl.alter_extract changes schedule,
+again for new events or contracts: etl.reset_evm_extract sets the extract back. Events and contracts can only be taken
+away when the table has no rows of theirs of blocks that may yet be replaced. etl.alter_extract changes schedule,
 description and on_bad_row.
 Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
-42703 and 42P10 the table lacks columns or the unique index.$$;
+42703 and 42P10 the table lacks columns or the unique index, 55000 it has such rows, 55006 other events or contracts
+while it is being run.$$;
 
 CREATE FUNCTION etl._evm_replay_letter(job etl.extract, letter etl.dead_letter)
 RETURNS boolean
@@ -334,6 +378,36 @@ COMMENT ON FUNCTION etl._evm_replay(etl.extract) IS
     'Tries the logs of an extract again that could not be decoded, with its events as they are now. 55006 it is being '
     'run.';
 
+-- Blocks before the last final one are not kept, but rows have their hashes. The block with which a run goes on must
+-- follow one that is known: what lies between may have been replaced as well. Blocks before that one are not kept then:
+-- a fork among them would leave the rows of the blocks between.
+CREATE FUNCTION etl._evm_keep_block_before(job etl.extract, first bigint)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept CONSTANT bigint := (SELECT max(b.block_number) FROM etl.evm_block AS b
+                             WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number < first);
+    loaded record;
+BEGIN
+    SELECT l.* INTO loaded FROM etl._locked_rows(format(
+        'SELECT t.block_number, t.block_hash FROM %s AS t WHERE t.block_number < %s AND t.block_number > %s AND %s '
+        'ORDER BY t.block_number DESC LIMIT 1', job.target, first, coalesce(kept, -1),
+        etl._evm_own_rows(job.source))) AS l(number bigint, hash text);
+    IF loaded.number IS NULL THEN
+        RETURN kept;
+    END IF;
+    DELETE FROM etl.evm_block AS b
+    WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number < loaded.number;
+    INSERT INTO etl.evm_block (extract_id, block_number, block_hash)
+    VALUES (job.extract_id, loaded.number, loaded.hash);
+    RETURN loaded.number;
+END
+$$;
+COMMENT ON FUNCTION etl._evm_keep_block_before(etl.extract, bigint) IS
+    'The last block before another one whose hash is known, and keeps it; NULL where nothing was loaded before.';
+
 CREATE FUNCTION etl.reset_evm_extract(name text, from_block bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -341,6 +415,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._require_evm_extract(name);
+    start CONSTANT bigint := (stored.source -> 'start_block')::bigint;
     first bigint;
     condition text;
     held text;
@@ -353,7 +428,11 @@ BEGIN
             MESSAGE = format('extract "%s" is being run', name),
             HINT = 'Wait for it to end, or cancel the session that runs it.';
     END IF;
-    first := greatest(coalesce(from_block, 0), (stored.source -> 'start_block')::bigint);
+    first := greatest(coalesce(from_block, 0), start);
+    IF first < (SELECT (s.detail -> 'next_block')::bigint FROM etl.extract_state AS s
+                WHERE s.extract_id = stored.extract_id) THEN
+        first := greatest(etl._evm_keep_block_before(stored, first) + 1, start);
+    END IF;
     PERFORM etl._lock_holds();
     condition := format('t.block_number >= %s AND %s', first, etl._evm_own_rows(stored.source));
     held := etl._held_condition(stored.target::regclass, 't');
@@ -361,8 +440,12 @@ BEGIN
         format('DELETE FROM %s AS t WHERE %s%s', stored.target, condition, ' AND NOT ' || held));
     DELETE FROM etl.evm_block AS b
     WHERE b.extract_id = stored.extract_id AND b.owner = current_user AND b.block_number >= first;
+    DELETE FROM etl.dead_letter AS d
+    WHERE d.owner = current_user AND d.extract = name
+      AND CASE WHEN d.origin ~ '^0x[0-9a-f]{64}$'
+               THEN etl._evm_quantity(d.record::jsonb -> 'blockNumber', 'the number of a block') >= first END;
     UPDATE etl.extract_state AS s
-    SET "cursor" = nullif(first, (stored.source -> 'start_block')::bigint) - 1, is_finished = true,
+    SET "cursor" = nullif(first, start) - 1, is_finished = true,
         detail = (s.detail - 'blocks_behind') || jsonb_build_object('next_block', first), changed_at = clock_timestamp()
     WHERE s.extract_id = stored.extract_id AND coalesce((s.detail -> 'next_block')::bigint, first) > first;
     PERFORM etl._unlock_run('etl.extract', stored.extract_id);
@@ -371,7 +454,9 @@ END
 $$;
 COMMENT ON FUNCTION etl.reset_evm_extract(text, bigint) IS
 $$Sets an extract of logs back, so that its next run loads all from a block on anew, and deletes what it loaded from
-there on (rows of its chain, events and contracts); returns how many rows. It mends what etl.run_extract cannot: a
-reorganisation deeper than the confirmations. Rows under a legal hold stay.
-from_block: NULL: the extract's start_block; one that was not reached yet changes nothing.
+there on (rows of its chain, events and contracts, and dead letters); returns how many rows. It mends what
+etl.run_extract cannot: a reorganisation deeper than the confirmations. Rows under a legal hold stay.
+from_block: NULL: the extract's start_block; one that was not reached yet changes nothing. The next run goes on after
+the last block before it whose hash is known, kept or from a row; where the chain has replaced that too, it fails again,
+and from_block must be a lower one.
 Errors: 42704 no such extract, 42501 another role's, 42809 of another kind, 55006 it is being run.$$;

@@ -142,14 +142,16 @@ key_columns: columns of the target by which a row is known, with a unique index 
 upsert inserts new keys and updates rows that differ; append (cursor only) inserts; replace (full only) leaves in the
 target what the source has and nothing else, in one transaction. deletes: rows of the target whose keys the source does
 not have under the filter are deleted at the end of each run; those under a legal hold stay.
-filter: a condition on rows of the source; one that a row can cease to fulfil needs deletes. columns: a JSON object,
+filter: a condition on rows of the source; one that a row can cease to fulfil needs deletes. But with method full it has
+no subqueries and no volatile functions, which would let rows pass that a copy has gone past. columns: a JSON object,
 column of the target to a column of the source or an SQL expression over its columns (default: columns of equal names,
 as they are when the extract is defined).
-horizon: which transactions may commit rows below the mark: writers, those that have locked the table (enough where the
-cursor is set by the INSERT or UPDATE itself), transactions, all that are open in the database (now() is when a
-transaction began), lag, see there; auto means writers for a serial or identity column, and else transactions. wait: how
-long a run waits for them to end. Then append leaves their rows and what is above for the next run; upsert copies what
-it sees, does not move the mark past what is safe, and reads from there again in the next run.
+horizon: which transactions may commit rows below the mark: transactions, all that are open in the database (now() is
+when a transaction began, and nextval() may be called before the INSERT), lag, see there, writers, those that have
+locked the table: enough only if each value is taken by the INSERT or UPDATE itself and no program calls nextval()
+before it, as many do that map objects; auto means lag where one is given, and else transactions. wait: how long a run
+waits for them to end. Then append leaves their rows and what is above for the next run; upsert copies what it sees,
+does not move the mark past what is safe, and reads from there again in the next run.
 lag: an interval, or a number for columns of numbers; each run reads again what is less than this below the mark. It is
 the only horizon of foreign tables unless transactions names a foreign table over etl.open_transactions of their server;
 what is committed later than the lag is lost. xid_column: for method xmin over a foreign table, its column that has

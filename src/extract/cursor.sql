@@ -148,7 +148,7 @@ BEGIN
     SELECT s."cursor" INTO was FROM etl.extract_state AS s WHERE s.extract_id = stored.extract_id FOR UPDATE;
     UPDATE etl.extract_state AS s
     SET "cursor" = value, seen = NULL, "position" = NULL, parent_key = NULL, is_finished = true,
-        detail = s.detail - 'complete', changed_at = clock_timestamp()
+        detail = s.detail - '{complete,pending,sequence}'::text[], changed_at = clock_timestamp()
     WHERE s.extract_id = stored.extract_id;
     PERFORM etl._drop_stage(stored);
     PERFORM etl._unlock_run('etl.extract', stored.extract_id);

@@ -59,13 +59,21 @@ class known_event {
     std::optional<evm::event> event_{};
 };
 
-// Members need names of their own: a parameter without one, or with that of another, is called by its place.
+std::string name_of_place(std::size_t place)
+{
+    return "arg" + std::to_string(place + 1);
+}
+
+// Members need names of their own: a parameter without one, or with that of another or of another's place, is called by
+// its place.
 std::string member_name(const evm::event& event, std::size_t place)
 {
     const std::string& name = event.parameters[place].name;
-    const auto alike = std::count_if(event.parameters.begin(), event.parameters.end(),
-                                     [&name](const evm::parameter& each) { return each.name == name; });
-    return name.empty() || alike > 1 ? "arg" + std::to_string(place + 1) : name;
+    bool is_own = !name.empty();
+    for (std::size_t i = 0; i < event.parameters.size(); ++i) {
+        is_own = is_own && (i == place || (event.parameters[i].name != name && name_of_place(i) != name));
+    }
+    return is_own ? name : name_of_place(place);
 }
 
 Datum decoded(const evm::event& event, std::span<const evm::bytes_view> topics, evm::bytes_view data)

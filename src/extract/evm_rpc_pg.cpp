@@ -6,6 +6,7 @@
 #include "pg/call_context.hpp"
 #include "pg/function_right.hpp"
 #include "pg/jsonb.hpp"
+#include "pg/subtransaction.hpp"
 
 extern "C" {
 #include <mb/pg_wchar.h>
@@ -18,6 +19,7 @@ extern "C" {
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace {
 
@@ -98,9 +100,34 @@ bool is_rpc_answer(const std::string& body)
     return document.is_object() && document.contains("jsonrpc") && document.contains("error");
 }
 
-std::string ask(const char* server, std::string_view path, std::string_view body)
+using connection = std::variant<std::shared_ptr<http_client>, pg::caught_error>;
+
+// Or what PostgreSQL says on the way to it: the server was dropped, or its USAGE revoked.
+connection connect(const char* server)
 {
-    const auto client = open_connection(server);
+    pg::subtransaction inside;
+    try {
+        pg::require_execute("fetch", "ask nodes");
+        auto client = open_connection(server);
+        inside.commit();
+        return client;
+    } catch (const error&) {
+        inside.discard();
+        throw;
+    } catch (const pg::error_in_flight&) { // NOLINT(bugprone-empty-catch): below, when the clause has ended
+    }
+    return inside.roll_back();
+}
+
+Datum failure_datum(const pg::caught_error& e)
+{
+    const json told{
+        {"sqlstate", e.sqlstate}, {"message", pg::as_utf8(e.message)}, {"detail", pg::as_utf8(e.detail)}, {"hint", ""}};
+    return pg::make_jsonb(told.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+std::string ask(const std::shared_ptr<http_client>& client, std::string_view path, std::string_view body)
+{
     pg::call([] { InvalidateCatalogSnapshot(); }); // the catalog was read
     http_request request{.method = "POST",
                          .url = client->url(path),
@@ -139,9 +166,13 @@ ETL_FUNCTION(etl_await_rpc, args)
 
     pg::commit_for_caller(); // a CALL has a snapshot
     try {
-        pg::require_execute("fetch", "ask nodes");
         pause(seconds);
-        return row_or_failure(args, pg::make_text(in_encoding_of_server(ask(server, path, body))), std::nullopt);
+        const connection found = connect(server);
+        if (const auto* refused = std::get_if<pg::caught_error>(&found)) {
+            return row_or_failure(args, std::nullopt, failure_datum(*refused));
+        }
+        const auto& client = std::get<std::shared_ptr<http_client>>(found);
+        return row_or_failure(args, pg::make_text(in_encoding_of_server(ask(client, path, body))), std::nullopt);
     } catch (const error& e) {
         return row_or_failure(args, std::nullopt, failure_datum(e));
     }

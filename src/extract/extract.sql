@@ -68,16 +68,18 @@ DECLARE
     differing text;
 BEGIN
     SELECT e.* INTO stored FROM etl.extract AS e WHERE e.name = wanted.name;
-    IF stored.owner IS DISTINCT FROM current_user OR NOT if_not_exists THEN
+    IF stored.owner IS DISTINCT FROM current_user THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = format('extract "%s" already exists', wanted.name),
-            DETAIL = CASE WHEN stored.owner IS DISTINCT FROM current_user
-                          THEN 'Names of extracts are unique in the database; this one belongs to another role.'
-                          ELSE '' END,
-            HINT = CASE WHEN stored.owner IS DISTINCT FROM current_user THEN 'Choose another name.'
-                        ELSE format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
-                                    wanted.name) END;
+            DETAIL = 'Names of extracts are unique in the database; this one belongs to another role.',
+            HINT = 'Choose another name.';
+    ELSIF NOT if_not_exists THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = format('extract "%s" already exists', wanted.name),
+            HINT = format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
+                          wanted.name);
     END IF;
     SELECT string_agg(w.key, ', ' ORDER BY w.key) INTO differing
     FROM jsonb_each(to_jsonb(wanted) - '{extract_id,paused_at,created_at,owner}'::text[]) AS w

@@ -59,6 +59,9 @@ DECLARE
 BEGIN
     IF copy.filter IS NOT NULL THEN
         PERFORM etl._require_condition(copy.source, copy.filter, 'filter');
+        IF copy.method <> 'full' THEN
+            PERFORM etl._expression_columns(copy.source, copy.filter, 'filter');
+        END IF;
     END IF;
     IF jsonb_typeof(copy.columns) <> 'object' OR copy.columns = '{}' OR EXISTS (
         SELECT FROM jsonb_each(copy.columns) AS c WHERE jsonb_typeof(c.value) <> 'string') THEN
@@ -81,7 +84,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_require_query(etl._table_copy) IS
-    'Checks the filter and the columns of a copy: what is read must fit into the target. Plans and reads nothing.';
+    'Checks the filter and the columns of a copy: what is read must fit into the target, and unless all is read each '
+    'time, only a change of the row itself may let it pass the filter. Plans and reads nothing.';
 
 CREATE FUNCTION etl._table_plan(copy etl._table_copy)
 RETURNS void
@@ -151,8 +155,10 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'feature_not_supported', MESSAGE = message, DETAIL = coalesce(detail, ''), HINT = hint;
+    IF detail IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = message, HINT = hint;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = message, DETAIL = detail, HINT = hint;
 END
 $$;
 COMMENT ON FUNCTION etl._table_refuse(text, text, text) IS
@@ -166,16 +172,14 @@ AS $$
 BEGIN
     RETURN CASE
                WHEN copy.horizon <> 'auto' THEN copy.horizon
-               WHEN copy.transactions IS NOT NULL THEN 'transactions'
-               WHEN copy.lag IS NOT NULL THEN 'lag'
-               WHEN etl._table_sequence(copy.source, copy.cursor_column) IS NOT NULL THEN 'writers'
+               WHEN copy.lag IS NOT NULL AND copy.transactions IS NULL THEN 'lag'
                ELSE 'transactions'
            END;
 END
 $$;
 COMMENT ON FUNCTION etl._table_horizon(etl._table_copy) IS
-    'The horizon that auto means: writers where the cursor is a serial or identity column, lag where one is given, '
-    'and transactions for all else.';
+    'The horizon that auto means: lag where one is given, and transactions for all else. Never writers: a session may '
+    'call nextval() before its INSERT, also of a serial or identity column, and only its owner knows that none does.';
 
 CREATE FUNCTION etl._table_require_sequence(copy etl._table_copy)
 RETURNS void
@@ -318,6 +322,13 @@ BEGIN
         RETURN;
     ELSIF NOT copy.is_foreign THEN
         PERFORM etl._table_refuse('transactions is for foreign tables', 'Here they are known.', 'Leave it out.');
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_foreign_table AS t JOIN pg_foreign_table AS s USING (ftserver)
+        WHERE t.ftrelid = copy.transactions AND s.ftrelid = copy.source) THEN
+        PERFORM etl._table_refuse(
+            format('"%s" is no foreign table of the server of "%s"', copy.transactions, copy.source),
+            'Which transactions may still write the source can only be told there.',
+            'IMPORT FOREIGN SCHEMA etl LIMIT TO (open_transactions) FROM SERVER … INTO …;');
     END IF;
     SELECT string_agg(format('%s %s', n.name, n.type), ', ' ORDER BY n.number) INTO missing
     FROM unnest('{transaction,server_start,oldest_xid,next_xid,server_id}'::text[],
@@ -334,8 +345,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._table_require_transactions(etl._table_copy) IS
-    'Checks that a relation has the columns of etl.open_transactions (42703), and is given for a foreign table only '
-    '(0A000).';
+    'Checks that a relation has the columns of etl.open_transactions (42703), is given for a foreign table only, and '
+    'is one of the same server (0A000).';
 
 CREATE FUNCTION etl._table_require_method(copy etl._table_copy)
 RETURNS void

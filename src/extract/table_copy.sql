@@ -15,7 +15,7 @@ CREATE TYPE etl._table_copy AS (
     keys name[], key_index oid, write_mode text, deletes boolean, filter text, columns jsonb, batch_rows integer
 );
 COMMENT ON TYPE etl._table_copy IS
-    'A copy of a table as it is run. has_ties: rows with the highest value of the cursor may come later. has_index: '
+    'A copy of a table as it is run. has_ties: two rows may have one value of the cursor. has_index: '
     'rows can be read in the order of the cursor without sorting all of them.';
 
 -- Columns -------------------------------------------------------------------------------------------------------------
@@ -154,8 +154,11 @@ AS $$
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL
           AND a.attname = column_name)
+       AND NOT EXISTS (SELECT FROM pg_inherits AS h JOIN pg_class AS c ON c.oid = h.inhparent
+                       WHERE h.inhparent = source AND c.relkind <> 'p')
 $$;
-COMMENT ON FUNCTION etl._table_is_unique(regclass, name) IS 'Whether a unique index is on this column alone.';
+COMMENT ON FUNCTION etl._table_is_unique(regclass, name) IS
+    'Whether a unique index is on this column alone, and no table inherits, which it would not be about.';
 
 CREATE FUNCTION etl._table_sequence(source regclass, column_name name)
 RETURNS regclass
@@ -218,9 +221,8 @@ BEGIN
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = etl._base_type(a.atttypid)
     WHERE a.attrelid = copy.source AND a.attname = copy.cursor_column AND NOT a.attisdropped;
     copy.has_index := copy.is_foreign OR etl._table_has_index(copy.source, copy.cursor_column);
-    copy.has_ties := copy.cursor_type NOT LIKE 'timestamp%'
-        AND NOT etl._table_is_unique(copy.source, copy.cursor_column)
-        AND etl._table_sequence(copy.source, copy.cursor_column) IS NULL
+    copy.has_ties := NOT etl._table_is_unique(copy.source, copy.cursor_column)
+        AND (copy.write_mode <> 'append' OR etl._table_sequence(copy.source, copy.cursor_column) IS NULL)
         AND (cardinality(copy.keys) > 1 OR coalesce(copy.columns ->> copy.keys[1]::text, '')
                                            <> quote_ident(copy.cursor_column));
     RETURN copy;

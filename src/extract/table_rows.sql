@@ -45,8 +45,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN detail ? 'position' THEN etl._table_above(copy, '>', detail ->> 'position')
-                WHEN (copy).lag IS NOT NULL THEN etl._table_above(copy, '>=', etl._table_floor(copy, mark))
-                ELSE etl._table_above(copy, CASE WHEN detail ->> 'open_at' = mark THEN '>=' ELSE '>' END, mark) END
+                ELSE etl._table_above(copy, etl._table_comparison(copy, mark, detail), etl._table_floor(copy, mark)) END
 $$;
 COMMENT ON FUNCTION etl._table_lower(etl._table_copy, text, jsonb) IS
     'Condition that a row comes after what the run has read, or for its first batch after the mark.';
@@ -124,7 +123,7 @@ BEGIN
     reached := etl._table_least(copy, safe, reached);
     IF mark IS NULL OR etl._table_least(copy, reached, mark) <> reached THEN
         moved := reached;
-        moved_open := is_open OR copy.has_ties AND moved = safe;
+        moved_open := is_open OR moved = safe AND etl._table_may_repeat(copy, moved);
     END IF;
 END
 $$;
@@ -140,17 +139,18 @@ DECLARE
     upto CONSTANT text := detail ->> 'upto';
     lower CONSTANT text := etl._table_lower(copy, mark, detail);
     is_last boolean := upto IS NULL;
+    is_open boolean;
     last_one text;
     moved record;
 BEGIN
     IF NOT is_last THEN
         last_one := etl._table_batch_end(copy, lower, upto);
         is_last := etl._table_least(copy, upto, last_one) = upto;
+        is_open := is_last AND etl._table_may_repeat(copy, upto);
         -- Of rows with the highest value more may come. Those that are appended are left until they are complete.
         counts := etl._table_load(copy, etl._table_query(copy, concat_ws(' AND ', lower, etl._table_above(
-            copy, CASE WHEN is_last AND copy.has_ties AND copy.write_mode = 'append' THEN '<' ELSE '<=' END,
-            last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
-        moved := etl._table_moved_mark(copy, mark, detail, last_one, is_last AND copy.has_ties);
+            copy, CASE WHEN is_open AND copy.write_mode = 'append' THEN '<' ELSE '<=' END, last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
+        moved := etl._table_moved_mark(copy, mark, detail, last_one, is_open);
         mark := moved.moved;
         detail := detail || jsonb_build_object('position', last_one, 'open_at', CASE WHEN moved.moved_open
                                                                                      THEN mark END);

@@ -55,7 +55,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stage CONSTANT text := concat_ws(' ', copy.method, detail ->> 'stage');
-    resolved jsonb;
 BEGIN
     IF NOT copy.is_foreign THEN -- one may have been attached
         PERFORM etl._require_no_foreign_children(copy.source);
@@ -66,9 +65,8 @@ BEGIN
         SELECT p.* INTO detail, counts FROM etl._table_new_parts(copy, mark, detail) AS p;
         detail := etl._table_choose(copy, mark, detail);
     ELSIF stage = 'cursor wait' THEN
-        resolved := etl._table_resolve(copy, detail);
-        rest := CASE WHEN resolved IS NULL THEN 0.02 END;
-        detail := coalesce(resolved, detail);
+        detail := etl._table_resolve(copy, detail);
+        rest := CASE WHEN detail ->> 'stage' = 'wait' THEN 0.02 END;
     ELSIF stage = 'cursor rows' THEN
         SELECT b.* INTO mark, detail, counts FROM etl._table_cursor_batch(copy, mark, detail) AS b;
     ELSIF stage = 'xmin' THEN
@@ -111,7 +109,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept CONSTANT text[] := '{pending,open_at,members,server}';
+    kept CONSTANT text[] := '{pending,open_at,members,server,sequence}';
     state etl.extract_state := etl._table_state(definition, run);
     step record;
 BEGIN

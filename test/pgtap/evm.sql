@@ -1,7 +1,7 @@
 -- Logs of Ethereum in SQL: the hash, declarations of events, decoding, and what etl.create_evm_extract refuses and
 -- makes. Nothing here asks a node.
 BEGIN;
-SELECT plan(67);
+SELECT plan(68);
 SET LOCAL client_min_messages = warning;
 
 CREATE FUNCTION pg_temp.words(VARIADIC digits text[]) RETURNS bytea LANGUAGE sql AS $$
@@ -95,6 +95,8 @@ SELECT is(etl.evm_decode('A(bool x)', jsonb_build_object(
 SELECT is(etl.evm_decode('A()', NULL, ''), NULL, 'NULL gives NULL');
 SELECT is(etl.evm_decode('A(bool x, bool x)', ARRAY[pg_temp.topic('A(bool,bool)')], pg_temp.words('0', '1')),
           '{"arg1": false, "arg2": true}', 'namesakes are called by their places');
+SELECT is(etl.evm_decode('A(bool arg2, bool)', ARRAY[pg_temp.topic('A(bool,bool)')], pg_temp.words('0', '1')),
+          '{"arg1": false, "arg2": true}', 'and so is one with the name of another place');
 SELECT results_eq(
     $$SELECT etl.evm_decode(e, ARRAY[pg_temp.topic(e)], pg_temp.words('1'))
         FROM unnest('{A(bool x),B(uint8 y)}'::text[]) AS e$$,

@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(45);
+SELECT plan(58);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -194,6 +194,56 @@ SELECT is(pg_temp.cancelled(pg_temp.call('etl.run_extract(''lax'')', '-c stateme
 SELECT ok(clock_timestamp() - at < interval '0.9 s', 'at once') FROM began;
 SELECT is(last_status, 'failed', 'and is written down') FROM etl.extracts WHERE extract = 'lax';
 SELECT pg_temp.set_node();
+
+-- A contract is taken away --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.narrow() RETURNS text LANGUAGE sql AS $$
+    SELECT 'SELECT etl.alter_evm_extract(''moved'', addresses => ''{0x1010101010101010101010101010101010101010}'')'
+$$;
+SELECT throws_ok(pg_temp.narrow(), '55000', 'table "public.moved" has rows, of blocks that may yet be replaced, that '
+                 'extract "moved" would not know any more', 'rows of other contracts may be orphaned yet');
+SELECT ok(etl.reset_evm_extract('moved', (state -> 'final')::bigint + 1) > 0, 'they are deleted')
+FROM etl.extracts WHERE extract = 'moved';
+SELECT lives_ok(pg_temp.narrow(), 'and the others taken away');
+CALL etl.run_extract('moved');
+SELECT pg_temp.rpc('test_reorg', 10, 12);
+CALL etl.run_extract('moved');
+SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number) JOIN etl.extract AS e USING (extract_id)
+                  WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
+
+-- Deeper than the confirmations ---------------------------------------------------------------------------------------
+
+SELECT pg_temp.make('shallow', ', confirmations => 3');
+CALL etl.run_extract('shallow');
+SELECT state -> 'next_block' AS next FROM etl.extracts WHERE extract = 'shallow' \gset
+SELECT pg_temp.rpc('test_reorg', 20, 22);
+SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed');
+SELECT ok(etl.reset_evm_extract('shallow', :next - 5) >= 0, 'set back, but not to the fork');
+SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed again');
+SELECT etl.reset_evm_extract('shallow', :next - 25) AS deleted \gset
+CALL etl.run_extract('shallow');
+SELECT pg_temp.make('anew');
+CALL etl.run_extract('anew');
+SELECT results_eq('SELECT block_hash, log_index FROM shallow ORDER BY block_number, log_index',
+                  'SELECT block_hash, log_index FROM anew ORDER BY block_number, log_index',
+                  'set back before the fork: all is there, and nothing else');
+SELECT results_eq($$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'shallow' ORDER BY origin, ordinal$$,
+                  $$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'anew' ORDER BY origin, ordinal$$,
+                  'nor a dead letter of a block that is gone');
+
+-- The server is taken away --------------------------------------------------------------------------------------------
+
+REVOKE USAGE ON FOREIGN SERVER node FROM evm_reader;
+SELECT throws_ok(pg_temp.call('etl.run_extract(''theirs'')', '-c role=evm_reader'), '42501',
+                 'extract "theirs" failed: permission denied for foreign server node', 'its USAGE is revoked');
+SET ROLE evm_reader;
+SELECT is(last_status, 'failed', 'the run has ended') FROM etl.extracts WHERE extract = 'theirs';
+RESET ROLE;
+ALTER SERVER node RENAME TO elsewhere;
+SELECT throws_ok(pg_temp.call('etl.run_extract(''lax'')'), '42704',
+                 'extract "lax" failed: server "node" does not exist', 'it is there no more');
+SELECT is(last_status, 'failed', 'that run, too') FROM etl.extracts WHERE extract = 'lax';
+ALTER SERVER elsewhere RENAME TO node;
 
 SELECT * FROM finish();
 DROP OWNED BY evm_reader;

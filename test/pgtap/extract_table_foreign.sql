@@ -17,7 +17,7 @@ CREATE VIEW sale_with_xid AS SELECT s.*, s.xmin::text::bigint AS row_xid FROM sa
 INSERT INTO sale (note) SELECT 'first ' || n FROM generate_series(1, 250) AS n;
 \connect :"here"
 SET client_min_messages = error;
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.there() RETURNS text LANGUAGE sql AS $$
     SELECT format('dbname=%s_source host=%s', current_database(), current_setting('unix_socket_directories'))
@@ -68,6 +68,9 @@ SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', c
                                                    transactions => 'far.sale')$$, '42703',
                  '"far.sale" is no list of open transactions: it lacks transaction text, server_start timestamp with '
                  'time zone, oldest_xid bigint, next_xid bigint, server_id bigint', 'no list of transactions');
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', cursor_column => 'at',
+                                                   transactions => 'etl.open_transactions')$$, '0A000',
+                 '"etl.open_transactions" is no foreign table of the server of "far.sale"', 'transactions of here');
 
 -- Each way once
 SELECT etl.create_table_extract('by_lag', 'far.sale', 'by_lag', cursor_column => 'at', lag => '1 hour',
@@ -109,7 +112,7 @@ SELECT is(dblink_connect('late', pg_temp.there()) || dblink_exec('late', 'BEGIN'
 SELECT is(dblink_exec(pg_temp.there(), $$INSERT INTO sale (note) VALUES ('quick')$$), 'INSERT 0 1', 'quick: id 252');
 CALL etl.run_extract('by_lag');
 CALL etl.run_extract('by_time');
-SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 1, inserted 1, waits_for 1',
+SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 251, inserted 1, waits_for 1',
           'the quick one comes, and the mark stays');
 CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('received', 'inserted'), 'received 1, inserted 1', 'so it does by xmin');
@@ -124,8 +127,8 @@ CALL etl.run_extract('by_lag');
 SELECT is(pg_temp.last_run('inserted', 'updated', 'unchanged'), 'inserted 1, updated 0, unchanged 251',
           'lag: the last hour is read again');
 CALL etl.run_extract('by_time');
-SELECT is(pg_temp.last_run('inserted', 'updated', 'unchanged'), 'inserted 1, updated 0, unchanged 1',
-          'transactions: what came after the mark is');
+SELECT is(pg_temp.last_run('inserted', 'updated', 'unchanged'), 'inserted 1, updated 0, unchanged 251',
+          'transactions: what came from the mark on is');
 CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('inserted', 'updated'), 'inserted 1, updated 0', 'xmin');
 CALL etl.run_extract('once');
