@@ -1,7 +1,7 @@
 -- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value,
 -- and why a record is no row.
 BEGIN;
-SELECT plan(131);
+SELECT plan(136);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -213,7 +213,12 @@ SELECT is(length(mapped('{"note": "a"}', '{"a": "' || repeat('x', 10000000) || '
           'a field of 10 MB');
 SELECT cmp_ok(length(mapped('{"day": "a"}', '{"a": "' || repeat('x', 10000000) || '"}')), '<', 600,
               'a bad field of 10 MB does not fill the reason');
-SELECT is(mapped('{"note": "a"}', '[1]'), '{}', 'a record that is no object has no fields');
+SELECT is(mapped('{"note": "a"}', v), ': the record is no JSON object (It begins with ' || left(v, 1) || ')',
+          'a record that is no object: ' || v)
+FROM unnest('{1,"null",[],[1]}'::text[]) AS v;
+SELECT is(mapped('{"note": "a"}', '{"A": 1}'),
+          ': the record has none of the fields that are mapped (Mapped are a)', 'an object without a field of the mapping');
+SELECT is(mapped('{"note": "a"}', '{"a": null}'), '{}', 'a field that is null is one');
 
 -- One page, read in pieces; good rows and rejects.
 CREATE FUNCTION batch() RETURNS text[] LANGUAGE sql AS
