@@ -221,6 +221,24 @@ void mapping::number_slots()
     }
 }
 
+std::vector<mapped_path> paths_of_mapping(std::string_view document)
+{
+    std::vector<std::string> columns;
+    const json read = parse_json(document, "a mapping", deepest_document);
+    for (const auto& [column, rule] : read.items()) {
+        columns.push_back(column);
+    }
+    std::vector<mapped_path> made;
+    const mapping rules = mapping::parse(document, columns);
+    for (const column_rule& rule : rules.rules()) {
+        for (const std::string& path : rule.from) {
+            const field_path keys = parse_field_path(path);
+            made.push_back({rule.column, path, keys.empty() ? std::nullopt : std::optional{keys.front()}});
+        }
+    }
+    return made;
+}
+
 bool mapping::reads_record() const
 {
     return std::ranges::any_of(rules_, [](const column_rule& rule) {

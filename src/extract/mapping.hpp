@@ -54,6 +54,16 @@ class mapping {
     path_tree paths_;
 };
 
+// A path of a rule as it was written, and the field of the record that it begins with.
+struct mapped_path {
+    std::string column;
+    std::string path;
+    std::optional<std::string> field; // none where the path is that of the whole record
+};
+
+// All of a document, whatever table it is for. Throws 22023 for a document that is no mapping.
+std::vector<mapped_path> paths_of_mapping(std::string_view document);
+
 class record_mapper {
   public:
     // The mapping must outlive it.

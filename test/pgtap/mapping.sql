@@ -1,7 +1,7 @@
 -- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value,
 -- and why a record is no row.
 BEGIN;
-SELECT plan(136);
+SELECT plan(138);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -274,6 +274,13 @@ SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1}'], 'pu
 SELECT is(outcome('SELECT count(*) FROM etl._page_rejects(0)'), '55000', 'another role''s rejects are its own');
 RESET ROLE;
 
+-- The paths of a mapping.
+SELECT results_eq(
+    $$SELECT * FROM etl._mapping_paths('{"a": "x|$.y.z|/p.q/r", "b": {"from": ["c|d", "$", "e.0"], "format": "epoch"},
+                                         "s": {"sql": "1"}, "t": "/~1~0"}')$$,
+    $$VALUES ('a', 'x', 'x'), ('a', '$.y.z', 'y'), ('a', '/p.q/r', 'p.q'), ('b', 'c|d', 'c|d'), ('b', '$', NULL),
+             ('b', 'e.0', 'e'), ('t', '/~1~0', '/~')$$, 'the paths of a mapping, and the fields that they begin with');
+
 -- Mappings that are none.
 SELECT throws_ok(format('SELECT etl._check_mapping(%L, %L)', 'sale', m), state, message, message)
 FROM (VALUES
@@ -313,6 +320,11 @@ SELECT is(etl.infer_mapping(ARRAY['{"eventId": 1, "seat": {"row": 2}}']),
 SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
                  'no field of the samples becomes column b', 'a key that there is none of');
 SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{}'])$$, '22023', 'the samples have no field', 'no field');
+SET LOCAL statement_timeout = '10s';
+SELECT throws_ok($$SELECT etl.infer_mapping(ARRAY(SELECT json_object_agg('k' || i, i)::text
+                                                  FROM generate_series(1, 60000) AS i))$$, '54011',
+                 'the samples have more than 1600 fields', 'a map of 60000 keys');
+SET LOCAL statement_timeout = 0;
 SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['[]'])$$, '22023', 'sample 1 is not an object', 'no object');
 SELECT * FROM finish();
 ROLLBACK;
