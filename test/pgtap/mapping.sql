@@ -309,7 +309,7 @@ SELECT throws_ok($$SELECT etl._check_mapping('pg_class_oid_index', NULL)$$, '428
                  'an index');
 
 -- Tables and mappings out of samples.
-SELECT is(etl.infer_table('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
+SELECT is(etl.table_definition('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
           '{event_id}'),
 E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    seat_row bigint,\n    PRIMARY KEY '
 '(event_id)\n);',
@@ -317,14 +317,14 @@ E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    se
 SELECT is(etl.infer_mapping(ARRAY['{"eventId": 1, "seat": {"row": 2}}']),
           '{"event_id": "eventId", "seat_row": "seat.row"}',
           'its mapping');
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
                  'no field of the samples becomes column b', 'a key that there is none of');
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{}'])$$, '22023', 'the samples have no field', 'no field');
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['{}'])$$, '22023', 'the samples have no field', 'no field');
 SET LOCAL statement_timeout = '10s';
 SELECT throws_ok($$SELECT etl.infer_mapping(ARRAY(SELECT json_object_agg('k' || i, i)::text
                                                   FROM generate_series(1, 60000) AS i))$$, '54011',
                  'the samples have more than 1600 fields', 'a map of 60000 keys');
 SET LOCAL statement_timeout = 0;
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['[]'])$$, '22023', 'sample 1 is not an object', 'no object');
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['[]'])$$, '22023', 'sample 1 is not an object', 'no object');
 SELECT * FROM finish();
 ROLLBACK;
