@@ -17,8 +17,8 @@ enum class packed_by { nothing, gzip, zstd };
 std::unique_ptr<byte_sink> make_compressor(packed_by method, byte_sink& to);
 
 // What decompresses from `from`, which must outlive it. nullptr for no compression. Throws (XX001) with the name of the
-// file, as in: archive file "/a/b". A file of several parts, each compressed for itself, is read to the end where it may
-// be one.
+// file, as in: archive file "/a/b". A file of several parts, each compressed for itself, is read to the end where it
+// may be one.
 enum class packed_parts { one, many };
 std::unique_ptr<byte_source> make_decompressor(packed_by method, byte_source& from, const std::string& name,
                                                packed_parts parts = packed_parts::one);

@@ -1,4 +1,5 @@
-// Where a file lies that SQL may name: below the directory that a superuser has set aside for its kind, and nowhere else.
+// Where a file lies that SQL may name: below the directory that a superuser has set aside for its kind, and nowhere
+// else.
 #pragma once
 
 #include <string>

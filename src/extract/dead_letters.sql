@@ -33,13 +33,17 @@ BEGIN
            max(d.dead_letter_id)
     INTO letters, records, last
     FROM (
-        SELECT * FROM etl.dead_letter AS w
-        WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL
-          AND w.dead_letter_id > after AND w.dead_letter_id <= up_to
-        ORDER BY w.dead_letter_id
-        LIMIT batch
-        FOR UPDATE
-    ) AS d;
+        SELECT n.*, sum(octet_length(n.record)) OVER (ORDER BY n.dead_letter_id) AS bytes, row_number() OVER () AS number
+        FROM (
+            SELECT * FROM etl.dead_letter AS w
+            WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL
+              AND w.dead_letter_id > after AND w.dead_letter_id <= up_to
+            ORDER BY w.dead_letter_id
+            LIMIT batch
+            FOR UPDATE
+        ) AS n
+    ) AS d
+    WHERE d.bytes <= 4000000 OR d.number = 1;
     IF last IS NULL THEN
         RETURN;
     ELSIF definition.kind = 'ingest' THEN
@@ -55,8 +59,11 @@ BEGIN
     page.rejects := 'etl._page_rejects(0)';
     page.records := format('(SELECT * FROM unnest(%L::text[]) WITH ORDINALITY AS t(record, ordinal))', records);
     IF definition.write_mode = 'upsert' THEN
-        page.upsert := etl._check_load(etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
-                                       (definition."cursor" ->> 'column')::name, false);
+        -- A letter is older than what has come since: without a column that tells, the row that is there wins.
+        page.upsert := etl._check_load(
+            etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns,
+            CASE WHEN definition."cursor" IS NULL THEN 'first' ELSE 'last' END,
+            (definition."cursor" ->> 'column')::name, false);
     END IF;
     PERFORM etl._lock_holds();
     counts := etl._replay_letters(page, letters);

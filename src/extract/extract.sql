@@ -235,7 +235,8 @@ COMMENT ON FUNCTION etl.create_extract(
 $$Defines an extract: which records of an HTTP API go into which table. CALL etl.run_extract(name) carries it out.
 name: 1 to 63 bytes, unique in the database. server: a foreign server of etl_http. path: below its base_url; {column}
 stands for a column of the parent's table, {cursor} for the cursor. query, headers: JSON objects that are sent along
-(secrets belong into a user mapping). method: GET or POST, which sends body. records_path, paginate, max_pages,
+(secrets belong into a user mapping). method: GET or POST, which sends body. In query they may stand as well, and in
+body as whole strings. records_path, paginate, max_pages,
 parallel: as in etl.fetch.
 target: the table; NULL until etl.infer_table makes one. mapping: an object with a rule for each column, as
 docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a row; append

@@ -1,15 +1,20 @@
 -- What an extract from an HTTP API must be for etl.run_extract to carry it out. Tables change, so a run checks it, too.
 
-CREATE FUNCTION etl._has_placeholder(document text)
+CREATE FUNCTION etl._placeholders(definition etl.extract)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(document, '\{([A-Za-z_][A-Za-z0-9_$]*)\}', 'g') AS m
-                 ORDER BY 1)
+    SELECT ARRAY(
+        SELECT m[1]
+        FROM regexp_matches(concat_ws(' ', definition.source ->> 'path', definition.source ->> 'query'),
+                            '\{([A-Za-z_][A-Za-z0-9_$]*)\}', 'g') AS m
+        UNION
+        SELECT m[1] FROM regexp_matches(definition.source ->> 'body', '"\{([A-Za-z_][A-Za-z0-9_$]*)\}"', 'g') AS m)
 $$;
-COMMENT ON FUNCTION etl._has_placeholder(text) IS
-    'The names in braces in a path or in the text of a query: columns of the parent''s table, or cursor.';
+COMMENT ON FUNCTION etl._placeholders(etl.extract) IS
+    'The names in braces in the path and query of an extract, and strings of its body that are nothing else: columns of '
+    'the parent''s table, or cursor.';
 
 CREATE FUNCTION etl._require_http_server(server text)
 RETURNS void
@@ -53,7 +58,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     document CONSTANT jsonb := definition."cursor";
-    used CONSTANT boolean := 'cursor' = ANY (etl._has_placeholder(definition.source::text));
+    used CONSTANT boolean := 'cursor' = ANY (etl._placeholders(definition));
     problem text;
 BEGIN
     IF document IS NULL THEN
@@ -66,6 +71,13 @@ BEGIN
         RETURN;
     END IF;
     PERFORM etl._require_keys_of(document, '{column,param,format,start,lag}', 'cursor');
+    IF definition.parent IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'an extract with a parent cannot have a cursor',
+            DETAIL = 'What a parent had before it appeared would never be asked for.',
+            HINT = 'Leave it out: with key_columns, records that are there already are told.';
+    END IF;
     IF document ->> 'column' IS NULL THEN
         problem := 'lacks "column", the column of the target that it follows';
     ELSIF document ->> 'param' IS NULL AND NOT used THEN
@@ -100,7 +112,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parent etl.extract;
-    named CONSTANT text[] := array_remove(etl._has_placeholder(definition.source::text), 'cursor');
+    named CONSTANT text[] := array_remove(etl._placeholders(definition), 'cursor');
     unknown text;
 BEGIN
     IF definition.parent IS NULL THEN

@@ -12,8 +12,8 @@
 
 namespace etl {
 
-// The header with the names of columns in place of those that mean them. Throws 42703 for one that means none, and 42701
-// where two mean the same.
+// The header with the names of columns in place of those that mean them. Throws 42703 for one that means none, and
+// 42701 where two mean the same.
 std::vector<std::string> names_by_columns(std::vector<std::string> header, std::span<const std::string> columns);
 
 // The same by the paths of rules. Other names are left as they are. Throws 42703 where a rule finds none of its

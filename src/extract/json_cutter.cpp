@@ -196,7 +196,7 @@ std::string json_array::read_key()
         refuse("Expected the name of a member");
     }
     scan(0, true);
-    const std::string key{text_.substr(1, text_.size() - 2)};
+    std::string key{text_.substr(1, text_.size() - 2)};
     return key;
 }
 
@@ -262,7 +262,7 @@ std::size_t json_array::scan_word(std::size_t from)
 std::size_t json_array::scan_brackets(std::size_t from, int depth, bool keeps)
 {
     bool in_string = false;
-    std::size_t escaped = static_cast<std::size_t>(-1); // the byte behind a backslash
+    auto escaped = static_cast<std::size_t>(-1); // the byte behind a backslash
     for (;;) {
         special_.begin(window_.begin() + from, window_.end());
         for (const char* at = special_.next(); at != window_.end(); at = special_.next()) {

@@ -1,8 +1,8 @@
 -- etl.load_file and etl.load_text: the content of a file, or of an argument, into a table.
 --
--- A load is one transaction: rows, rejected lines and the batch that tells of them come together or not at all. Appended
--- rows go straight into the table. For the other modes they are gathered in a temporary table first, so that the table
--- sees one statement, whatever the size of the content.
+-- A load is one transaction: rows, rejected lines and the batch that tells of them come together or not at all. Rows
+-- that are appended go straight into the table. For the other modes they are gathered in a temporary table first, so
+-- that the table sees one statement, whatever the size of the content.
 
 -- Work of C++ ---------------------------------------------------------------------------------------------------------
 
@@ -239,8 +239,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._known_content(jsonb, text, bytea, regclass) IS
-    'The batch in which the current role has loaded the same content into a table; NULL for none, and where the content '
-    'is not here yet.';
+    'The batch in which the current role has loaded the same content into a table; NULL for none, and where the '
+    'content is not here yet.';
 
 CREATE TYPE etl._load_result AS (
     batch_id bigint, status text, received bigint, inserted bigint, updated bigint, unchanged bigint, ignored bigint,
@@ -339,7 +339,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    said CONSTANT record := etl._file_format(CASE WHEN server IS NULL THEN path ELSE substring(path FROM '^[^?#]*') END);
+    said CONSTANT record := etl._file_format(
+        CASE WHEN server IS NULL THEN path ELSE substring(path FROM '^[^?#]*') END);
 BEGIN
     IF path IS NULL THEN
         RAISE EXCEPTION USING

@@ -26,13 +26,11 @@ namespace {
 
 std::string name_of_text(std::string_view text)
 {
-    const bool is_text = pg::call(
-        [text] { return pg_verify_mbstr(GetDatabaseEncoding(), text.data(), static_cast<int>(text.size()), true); });
-    if (!is_text) {
+    if (!is_content_text(text)) {
         throw error("22021", "the header holds bytes that are no text in the encoding",
                     "Zero bytes, as in UTF-16, are such too.", "Say what it is, as in encoding => 'LATIN1'.");
     }
-    return std::string{pg::as_utf8(text)};
+    return std::string{text};
 }
 
 // An opened relation, which stays locked.

@@ -1,5 +1,5 @@
-// The records of a load, whatever they are written in: of each the values for the columns of the table, or what is wrong
-// with it.
+// The records of a load, whatever they are written in: of each the values for the columns of the table, or what is
+// wrong with it.
 #pragma once
 
 #include "core/byte_stream.hpp"
@@ -26,7 +26,7 @@ struct record_fault {
     std::string column; // of the content or of the table; empty where it is a matter of the whole record
 };
 
-// A text of the content in UTF-8; throws where it is no text.
+// A name out of the content; throws where it is no text.
 using names_fn = std::string (*)(std::string_view text);
 
 class load_records {
@@ -61,9 +61,10 @@ class load_records {
     std::span<const column_text> values_;
 };
 
-// Reads what comes before the first record. The columns are those that a load may fill. Everything is in the encoding of
-// the content but the columns and the rules, which are in UTF-8, as names() makes it of a text of the content. Throws 22P04 for content that is not what the job says, 42703 for a column that is in the one and
-// not in the other, and 42701 for two of one name.
+// Reads what comes before the first record. The columns are those that a load may fill. Everything is in the encoding
+// of the content but the columns and the rules, which are in UTF-8, as names() makes it of a text of the content.
+// Throws 22P04 for content that is not what the job says, 42703 for a column that is in the one and not in the other,
+// and 42701 for two of one name.
 std::unique_ptr<load_records> make_load_records(byte_source& from, const load_job& job,
                                                 std::span<const std::string> columns, names_fn names);
 

@@ -35,7 +35,7 @@ class direct_sink final : public row_sink {
 
     std::int64_t write(HeapTuple* rows, int count, int& at) override
     {
-        insert_->write(rows, count, at);
+        pg::with_locked_role([&, this] { insert_->write(rows, count, at); });
         return count;
     }
 

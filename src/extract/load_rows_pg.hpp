@@ -58,8 +58,8 @@ class shown_rows {
     const shown_rows* before_;
 };
 
-// By bulk_insert where the table suits it, and otherwise by INSERT commands. The attributes, by their numbers from 0, are
-// those that rows give; they must outlive it. Needs an SPI session.
+// By bulk_insert where the table suits it, and otherwise by INSERT commands. The attributes, by their numbers from 0,
+// are those that rows give; they must outlive it. Needs an SPI session.
 std::unique_ptr<row_sink> make_row_sink(Relation table, std::span<const int> given);
 
 // Rows that were formed and are not written yet.

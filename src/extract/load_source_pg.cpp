@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "extract/text_encoding.hpp"
 #include "pg/boundary.hpp"
+#include "pg/encoding.hpp"
 #include "pg/function_right.hpp"
 #include "pg/settings.hpp"
 
@@ -19,7 +20,30 @@ extern "C" {
 namespace etl {
 namespace {
 
-// Text in one of the server's conversions' encodings as text in the server's own.
+// The encoding that contents are brought into.
+int content_encoding() noexcept
+{
+    return GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8;
+}
+
+// A text up to the first byte that is part of no character, or of one that has no end, in another encoding. How many
+// bytes were taken.
+std::size_t convert_valid(Oid conversion, int from, int to, std::string_view text, std::vector<char>& made)
+{
+    const std::size_t kept = made.size();
+    const std::size_t room = (text.size() + 1) * MAX_CONVERSION_GROWTH + 1;
+    made.resize(kept + room);
+    char* const out = made.data() + kept;
+    const int used = pg::call([=] {
+        return pg_do_encoding_conversion_buf(
+            conversion, from, to, reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())),
+            static_cast<int>(text.size()), reinterpret_cast<unsigned char*>(out), static_cast<int>(room), true);
+    });
+    made.resize(kept + std::strlen(out));
+    return static_cast<std::size_t>(used);
+}
+
+// Text in an encoding that there is a conversion from.
 class converted_source final : public block_source {
   public:
     converted_source(byte_source& from, Oid conversion, int encoding)
@@ -34,33 +58,16 @@ class converted_source final : public block_source {
     {
         std::size_t used = 0;
         while (used < waiting.size()) {
-            used += convert_valid(waiting.substr(used), to);
+            used += convert_valid(conversion_, encoding_, content_encoding(), waiting.substr(used), to);
             if (waiting.size() - used < longest_character && !is_last) {
                 break;
             }
             if (used < waiting.size()) {
-                to.push_back('\0'); // no text of the server has it
+                to.push_back('\0'); // no text has it
                 ++used;
             }
         }
         return used;
-    }
-
-    // Up to the first byte that is part of no character, or of one that has no end here.
-    std::size_t convert_valid(std::string_view from, std::vector<char>& to) const
-    {
-        const std::size_t kept = to.size();
-        const std::size_t room = from.size() * MAX_CONVERSION_GROWTH + MAX_CONVERSION_GROWTH + 1;
-        to.resize(kept + room);
-        char* const out = to.data() + kept;
-        const int used = pg::call([=, this] {
-            return pg_do_encoding_conversion_buf(conversion_, encoding_, GetDatabaseEncoding(),
-                                                 reinterpret_cast<unsigned char*>(const_cast<char*>(from.data())),
-                                                 static_cast<int>(from.size()), reinterpret_cast<unsigned char*>(out),
-                                                 static_cast<int>(room), true);
-        });
-        to.resize(kept + std::strlen(out));
-        return static_cast<std::size_t>(used);
     }
 
     Oid conversion_;
@@ -103,20 +110,40 @@ named_encoding find_encoding(const std::string& name)
 
 std::unique_ptr<byte_source> make_converted(byte_source& from, int encoding)
 {
-    const int server = GetDatabaseEncoding();
-    if (encoding == server || encoding == PG_SQL_ASCII || server == PG_SQL_ASCII) {
+    const int wanted = content_encoding();
+    if (encoding == wanted || encoding == PG_SQL_ASCII || wanted == PG_SQL_ASCII) {
         return nullptr;
     }
-    const Oid conversion = pg::call([=] { return FindDefaultConversionProc(encoding, server); });
+    const Oid conversion = pg::call([=] { return FindDefaultConversionProc(encoding, wanted); });
     if (!OidIsValid(conversion)) {
         throw error(sqlstate::undefined_function, std::string{"there is no conversion from "} +
                                                       pg_encoding_to_char(encoding) + " to " +
-                                                      pg_encoding_to_char(server));
+                                                      pg_encoding_to_char(wanted));
     }
     return std::make_unique<converted_source>(from, conversion, encoding);
 }
 
 } // namespace
+
+bool is_content_text(std::string_view bytes)
+{
+    return pg::call(
+        [bytes] { return pg_verify_mbstr(content_encoding(), bytes.data(), static_cast<int>(bytes.size()), true); });
+}
+
+std::optional<std::string> content_of_server(std::string_view text)
+{
+    if (pg::server_speaks_utf8() || is_ascii(text)) {
+        return std::string{text};
+    }
+    const int server = GetDatabaseEncoding();
+    const Oid conversion = pg::call([=] { return FindDefaultConversionProc(PG_UTF8, server); });
+    std::vector<char> made;
+    if (convert_valid(conversion, PG_UTF8, server, text, made) < text.size()) {
+        return std::nullopt;
+    }
+    return std::string{made.data(), made.size()};
+}
 
 void require_right_to_load()
 {
@@ -175,6 +202,7 @@ void load_source::decode(const content_format& format)
 
 std::size_t load_source::read(std::span<char> to)
 {
+    pg::poll(); // little may be read for much that is made of it
     return last_->read(to);
 }
 

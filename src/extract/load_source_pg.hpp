@@ -1,5 +1,5 @@
-// Where the content of a load comes from: a file below pg_etl.import_directory, or an argument; decompressed, and in the
-// server's encoding.
+// Where the content of a load comes from: a file below pg_etl.import_directory, or an argument; decompressed, and in
+// the server's encoding.
 #pragma once
 
 #include "core/compression.hpp"
@@ -39,8 +39,14 @@ struct content_format {
     std::string encoding; // empty: a mark tells, or it is UTF-8; of a text: the server's
 };
 
-// The whole way from the bytes as they lie to texts of the server. Bytes that are no text in the encoding come as ones
-// that are none in the server's encoding either.
+// Whether bytes of a content are text, and without a zero byte.
+bool is_content_text(std::string_view bytes);
+
+// A text of a content in the server's encoding; nullopt where that lacks a character.
+std::optional<std::string> content_of_server(std::string_view text);
+
+// The whole way from the bytes as they lie to texts. Bytes that are no text in their encoding come as ones that are
+// none in UTF-8 either.
 class load_source final : public byte_source {
   public:
     // `name` is for messages: import file "/a/b".

@@ -50,21 +50,27 @@ COMMENT ON FUNCTION etl._fill_in(text, jsonb, boolean) IS
     'A text with {names} in it replaced by their values, which are encoded where it is a path (22023: nothing, . and .. '
     'cannot be a part of one).';
 
-CREATE FUNCTION etl._fill_in(document jsonb, "values" jsonb)
+CREATE FUNCTION etl._fill_in_document(document jsonb, "values" jsonb, is_body boolean)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE jsonb_typeof(document)
-        WHEN 'string' THEN to_jsonb(etl._fill_in(document #>> '{}', "values", false))
-        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(e.key, etl._fill_in(e.value, "values")), '{}')
-                            FROM jsonb_each(document) AS e)
-        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(etl._fill_in(e.value, "values") ORDER BY e.n), '[]')
-                           FROM jsonb_array_elements(document) WITH ORDINALITY AS e(value, n))
+    SELECT CASE
+        WHEN jsonb_typeof(document) = 'string' AND is_body AND document #>> '{}' !~ '^\{[A-Za-z_][A-Za-z0-9_$]*\}$'
+            THEN document
+        WHEN jsonb_typeof(document) = 'string' THEN to_jsonb(etl._fill_in(document #>> '{}', "values", false))
+        WHEN jsonb_typeof(document) = 'object' THEN (
+            SELECT coalesce(jsonb_object_agg(e.key, etl._fill_in_document(e.value, "values", is_body)), '{}')
+            FROM jsonb_each(document) AS e)
+        WHEN jsonb_typeof(document) = 'array' THEN (
+            SELECT coalesce(jsonb_agg(etl._fill_in_document(e.value, "values", is_body) ORDER BY e.n), '[]')
+            FROM jsonb_array_elements(document) WITH ORDINALITY AS e(value, n))
         ELSE document
     END
 $$;
-COMMENT ON FUNCTION etl._fill_in(jsonb, jsonb) IS 'A JSON document with {names} in its strings replaced by their values.';
+COMMENT ON FUNCTION etl._fill_in_document(jsonb, jsonb, boolean) IS
+    'A JSON document with {names} in its strings replaced by their values; of a body only strings that are nothing else, '
+    'for a text of GraphQL has braces of its own.';
 
 CREATE FUNCTION etl._open_extract(definition etl.extract, state etl.extract_state, parent jsonb)
 RETURNS integer
@@ -85,8 +91,8 @@ BEGIN
         END IF;
     END IF;
     RETURN etl._open_pages(
-        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in(query, given),
-        source -> 'headers', source ->> 'method', etl._fill_in(source -> 'body', given), source ->> 'records_path',
+        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in_document(query, given, false),
+        source -> 'headers', source ->> 'method', etl._fill_in_document(source -> 'body', given, true), source ->> 'records_path',
         source -> 'paginate', state."position", (source ->> 'max_pages')::integer, (source ->> 'parallel')::integer);
 END
 $$;

@@ -3,10 +3,12 @@
 #include "core/file_error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
+#include "extract/load_source_pg.hpp"
 #include "pg/encoding.hpp"
 #include "pg/error_context.hpp"
 #include "pg/function.hpp"
 #include "pg/role_lock.hpp"
+#include "pg/shown_text.hpp"
 #include "pg/spi.hpp"
 
 extern "C" {
@@ -43,6 +45,23 @@ bool is_about_a_row(const std::string& sqlstate)
            sqlstate.starts_with("P0");
 }
 
+// Texts of faults are in UTF-8, made of what PostgreSQL said and of names in the content.
+std::string in_utf8(const std::string& of_server)
+{
+    return std::string{pg::as_utf8(of_server)};
+}
+
+// Such a text with no character that the server lacks.
+std::string tellable(const std::string& text)
+{
+    return in_utf8(pg::shown_text(text));
+}
+
+std::string whole_text(const record_fault& fault)
+{
+    return fault.detail.empty() ? fault.what : fault.what + ": " + fault.detail;
+}
+
 Datum text_datum(const std::string& text)
 {
     return pg::make_text(text);
@@ -60,17 +79,23 @@ row_loader::row_loader(const load_job& job, Relation table, Relation into, load_
         required_.push_back(std::ranges::find(job.required, rule.column) != job.required.end());
     }
     computes_ = std::ranges::any_of(rules, [](const column_rule& rule) { return !rule.sql.empty(); });
-    given_ = attributes_in(into);
+    given_ = attributes_in(table, into);
     sink_ = make_row_sink(into, given_);
 }
 
 // Tables of the same columns may number them otherwise.
-std::vector<int> row_loader::attributes_in(Relation into) const
+std::vector<int> row_loader::attributes_in(Relation table, Relation into) const
 {
     std::vector<int> made;
-    for (const column_rule& rule : records_.mapped().rules()) {
-        const std::string name{pg::from_utf8(rule.column)};
-        made.push_back(pg::call([into, of = name.c_str()] { return get_attnum(RelationGetRelid(into), of); }) - 1);
+    for (const int attribute : input_.attributes()) {
+        const Form_pg_attribute from = TupleDescAttr(RelationGetDescr(table), attribute);
+        const int number =
+            pg::call([into, from] { return get_attnum(RelationGetRelid(into), NameStr(from->attname)); }) - 1;
+        if (number < 0 || TupleDescAttr(RelationGetDescr(into), number)->atttypid != from->atttypid) {
+            throw error(sqlstate::datatype_mismatch, "table " + in_quotes(RelationGetRelationName(into)) +
+                                                         " has no such column " + in_quotes(NameStr(from->attname)));
+        }
+        made.push_back(number);
     }
     return made;
 }
@@ -90,8 +115,8 @@ std::string row_loader::errors() const
     std::ranges::stable_sort(sorted, {}, &record_fault::line);
     json made = json::array();
     for (const record_fault& fault : sorted) {
-        json one{{"line", fault.line}, {"message", std::string{pg::as_utf8(fault.what)}}, {"code", fault.sqlstate}};
-        one["column"] = fault.column.empty() ? json{} : json(fault.column);
+        json one{{"line", fault.line}, {"message", tellable(fault.what)}, {"code", fault.sqlstate}};
+        one["column"] = fault.column.empty() ? json{} : json(tellable(fault.column));
         made.push_back(std::move(one));
     }
     return made.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -130,11 +155,12 @@ void row_loader::keep_batch()
 
 void row_loader::take_record()
 {
+    pg::poll();
     ++counts_.received;
     record_fault fault;
     if (records_.fault() != nullptr) {
         fault = *records_.fault();
-    } else if (!is_text(records_.text())) {
+    } else if (!is_content_text(records_.text())) {
         check_text(fault);
     } else {
         scratch_.reset();
@@ -144,12 +170,6 @@ void row_loader::take_record()
         }
     }
     refuse(std::move(fault), static_cast<std::uint64_t>(counts_.received), records_.line(), records_.text());
-}
-
-bool row_loader::is_text(std::string_view text) const
-{
-    return pg::call(
-        [text] { return pg_verify_mbstr(GetDatabaseEncoding(), text.data(), static_cast<int>(text.size()), true); });
 }
 
 void row_loader::check_text(record_fault& fault) const
@@ -162,7 +182,7 @@ void row_loader::check_text(record_fault& fault) const
              {}};
     const auto& rules = records_.mapped().rules();
     for (std::size_t i = 0; i < rules.size(); ++i) {
-        if (!is_text(records_.values()[i].text)) {
+        if (!is_content_text(records_.values()[i].text)) {
             fault.column = rules[i].column;
             return;
         }
@@ -173,7 +193,7 @@ bool row_loader::convert(record_fault& fault)
 {
     const std::string_view record = computes_ ? records_.as_json(names_) : std::string_view{};
     if (auto wrong = input_.read(records_.values(), record, batch_)) {
-        fault = {std::move(wrong->reason), {}, std::move(wrong->sqlstate), records_.line(), std::move(wrong->column)};
+        fault = {in_utf8(wrong->reason), {}, std::move(wrong->sqlstate), records_.line(), in_utf8(wrong->column)};
         return false;
     }
     for (std::size_t i = 0; i < required_.size(); ++i) {
@@ -190,11 +210,11 @@ bool row_loader::convert(record_fault& fault)
             [&] { row = sink_->form(input_.values().data(), input_.nulls(), waiting_.memory(), why); });
     });
     if (wrong) {
-        fault = {wrong->message, wrong->detail, wrong->sqlstate, records_.line(), {}};
+        fault = {in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, records_.line(), {}};
         return false;
     }
     if (row == nullptr) {
-        fault = {why.message,
+        fault = {in_utf8(why.message),
                  {},
                  unpack_sql_state(why.sqlstate),
                  records_.line(),
@@ -251,12 +271,12 @@ void row_loader::write_and_isolate(int first, int last)
             return;
         }
         if (!is_about_a_row(wrong->sqlstate)) {
-            throw error(kept_sqlstate(wrong->sqlstate), wrong->message, wrong->detail);
+            throw error(kept_sqlstate(wrong->sqlstate), in_utf8(wrong->message), in_utf8(wrong->detail));
         }
         if (last - first == 1) {
             const waiting_rows::place& place = waiting_.at(first);
-            refuse({wrong->message, wrong->detail, wrong->sqlstate, place.line, {}}, place.ordinal, place.line,
-                   waiting_.text(first));
+            refuse({in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, place.line, {}}, place.ordinal,
+                   place.line, waiting_.text(first));
             return;
         }
         const int bad = at >= 0 ? first + at : first + (last - first) / 2;
@@ -280,7 +300,8 @@ void row_loader::refuse(record_fault fault, std::uint64_t ordinal, std::uint64_t
     if (job_.most_bad_rows && static_cast<std::uint64_t>(counts_.rejected) > *job_.most_bad_rows) {
         std::string told;
         for (const record_fault& each : first_faults_) {
-            told += (told.empty() ? "Line " : "; line ") + std::to_string(each.line) + ": " + each.what;
+            told += (told.empty() ? "Line " : "; line ") + std::to_string(each.line) + ": " +
+                    std::string{pg::as_utf8(each.what)};
         }
         throw error(file_sqlstate::bad_file_format,
                     source_ + " has more than " + std::to_string(*job_.most_bad_rows) + " lines that cannot be loaded",
@@ -296,10 +317,11 @@ void row_loader::stop(const record_fault& fault) const
 {
     std::string place = "It stands in line " + std::to_string(fault.line);
     if (!fault.column.empty()) {
-        place += ", column " + in_quotes(pg::from_utf8(fault.column));
+        place += ", column " + in_quotes(tellable(fault.column));
     }
     place += ", of " + source_ + '.';
-    throw error(kept_sqlstate(fault.sqlstate), fault.what, fault.detail.empty() ? place : fault.detail + ' ' + place,
+    throw error(kept_sqlstate(fault.sqlstate), tellable(fault.what),
+                fault.detail.empty() ? place : tellable(fault.detail) + ' ' + place,
                 "Say on_bad_row => 'reject' to load the other lines.");
 }
 
@@ -319,18 +341,18 @@ void row_loader::keep_rejected()
     for (const rejected& each : rejected_) {
         scratch_.reset();
         const pg::within_context within{scratch_.get()};
-        const bool is_clean = is_text(each.text);
-        Datum values[] = {
-            Int64GetDatum(job_.batch),
-            Int64GetDatum(static_cast<std::int64_t>(each.ordinal)),
-            Int64GetDatum(static_cast<std::int64_t>(each.line)),
-            text_datum(std::string{pg::from_utf8(each.fault.column)}),
-            text_datum(each.fault.detail.empty() ? each.fault.what : each.fault.what + ": " + each.fault.detail),
-            text_datum(each.fault.sqlstate),
-            text_datum(is_clean ? each.text : std::string{}),
-            text_datum(is_clean ? std::string{} : each.text)};
+        const std::optional<std::string> content =
+            is_content_text(each.text) ? content_of_server(each.text) : std::nullopt;
+        Datum values[] = {Int64GetDatum(job_.batch),
+                          Int64GetDatum(static_cast<std::int64_t>(each.ordinal)),
+                          Int64GetDatum(static_cast<std::int64_t>(each.line)),
+                          text_datum(pg::shown_text(each.fault.column)),
+                          text_datum(pg::shown_text(whole_text(each.fault))),
+                          text_datum(each.fault.sqlstate),
+                          text_datum(content.value_or(std::string{})),
+                          text_datum(content ? std::string{} : each.text)};
         const char nulls[] = {
-            ' ', ' ', ' ', each.fault.column.empty() ? 'n' : ' ', ' ', ' ', is_clean ? ' ' : 'n', is_clean ? 'n' : ' '};
+            ' ', ' ', ' ', each.fault.column.empty() ? 'n' : ' ', ' ', ' ', content ? ' ' : 'n', content ? 'n' : ' '};
         pg::call([&, this] { SPI_execute_plan(static_cast<SPIPlanPtr>(keep_plan_), values, nulls, false, 0); });
     }
     rejected_.clear();

@@ -22,8 +22,8 @@ class row_loader {
         std::int64_t rejected = 0;
     };
 
-    // All of them must outlive it. Rows are made for the table and go into it, or into another one that has its columns.
-    // `source` is what messages call the content. Needs an SPI session.
+    // All of them must outlive it. Rows are made for the table and go into it, or into another one that has its
+    // columns. `source` is what messages call the content. Needs an SPI session.
     row_loader(const load_job& job, Relation table, Relation into, load_records& records, std::string source,
                names_fn names);
 
@@ -43,12 +43,11 @@ class row_loader {
         std::string text;
     };
 
-    std::vector<int> attributes_in(Relation into) const;
+    std::vector<int> attributes_in(Relation table, Relation into) const;
     bool fill();
     void take_record();
     void keep_batch();
     bool convert(record_fault& fault);
-    bool is_text(std::string_view text) const;
     void check_text(record_fault& fault) const;
     void write();
     void write_and_isolate(int first, int last);

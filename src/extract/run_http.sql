@@ -100,9 +100,7 @@ BEGIN
         PERFORM etl._require_staged(definition, state.run_id);
         put := etl._put_stage(definition);
         UPDATE etl.run AS r
-        SET rows = put.inserted,
-            detail = r.detail || jsonb_build_object('inserted', put.inserted, 'deleted', put.deleted, 'ignored',
-                                                    (r.detail ->> 'ignored')::bigint + put.ignored)
+        SET rows = put.inserted, detail = r.detail || jsonb_build_object('replaced', to_jsonb(put))
         WHERE r.run_id = state.run_id;
     END IF;
     IF definition."cursor" IS NOT NULL THEN

@@ -63,8 +63,8 @@ class block_source : public byte_source {
     std::size_t at_ = 0;
 };
 
-// UTF-16 as UTF-8. What is no character (half of a surrogate pair, half of a unit at the end) becomes a byte 0xff, which
-// no text in UTF-8 has: so it is a fault of the line that it stands in.
+// UTF-16 as UTF-8. What is no character (half of a surrogate pair, half of a unit at the end) becomes a byte 0xff,
+// which no text in UTF-8 has: so it is a fault of the line that it stands in.
 class utf16_source final : public block_source {
   public:
     utf16_source(byte_source& from, byte_order order) : block_source{from}, order_{order} {}

@@ -13,6 +13,7 @@ extern "C" {
 #include <optimizer/optimizer.h>
 #include <parser/parse_relation.h>
 #include <rewrite/rewriteHandler.h>
+#include <tcop/utility.h>
 #include <utils/acl.h>
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
@@ -116,6 +117,8 @@ bool bulk_insert::suits(Relation table)
 bulk_insert::bulk_insert(Relation table, std::span<const int> given)
     : table_{table}, given_{given.data()}, given_count_{static_cast<int>(given.size())}
 {
+    PreventCommandIfReadOnly("INSERT");
+    PreventCommandIfParallelMode("INSERT");
     require_right(table, given);
     open();
     find_defaults();

@@ -1,8 +1,9 @@
-// Rows into a table as COPY writes them: many at a time and without a plan, with all that a row has to pass or is entered
-// into: defaults, generated columns, constraints and indexes.
+// Rows into a table as COPY writes them: many at a time and without a plan, with all that a row has to pass or is
+// entered into: defaults, generated columns, constraints and indexes.
 //
-// Forming a row and writing it are apart. A row that the table's NOT NULL or CHECK constraints refuse is told of without
-// an error; what only an index can refuse is an error of write(), which a subtransaction of the caller can take back.
+// Forming a row and writing it are apart. A row that the table's NOT NULL or CHECK constraints refuse is told of
+// without an error; what only an index can refuse is an error of write(), which a subtransaction of the caller can take
+// back.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -35,15 +36,15 @@ class bulk_insert {
     static bool suits(Relation table);
 
     // The table is open for writing. The rows give these attributes, by their numbers from 0; the others get their
-    // defaults. Refuses (42501) a role without the right to insert into them. The current memory context must outlive
-    // the object.
+    // defaults. Refuses (42501) a role without the right to insert into them, and (25006) a transaction that only
+    // reads. The current memory context must outlive the object.
     bulk_insert(Relation table, std::span<const int> given);
 
     // A row in a memory context, ready to be written; nullptr where the table refuses it.
     HeapTuple form(const Datum* values, const bool* nulls, MemoryContext into, refused_row& why);
 
-    // Rows that were formed, in their order. `at` is the number of the one that is at work, -1 where it cannot be told. What it opens it also
-    // closes, so that it may be called in a subtransaction which is rolled back.
+    // Rows that were formed, in their order. `at` is the number of the one that is at work, -1 where it cannot be told.
+    // What it opens it also closes, so that it may be called in a subtransaction which is rolled back.
     void write(HeapTuple* rows, int count, int& at);
 
     // The table stays open.

@@ -8,6 +8,7 @@
 
 #include "pg/boundary.hpp"
 
+#include <cstdint>
 #include <cstddef>
 #include <string>
 #include <vector>

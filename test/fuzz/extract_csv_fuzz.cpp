@@ -1,4 +1,5 @@
-// Any bytes as CSV: read as a plain parser reads them, whatever pieces they come in; and with small limits without harm.
+// Any bytes as CSV: read as a plain parser reads them, whatever pieces they come in; and with small limits without
+// harm.
 //
 // The first two bytes choose the dialect and the sizes.
 #include "../unit/csv_reference.hpp"

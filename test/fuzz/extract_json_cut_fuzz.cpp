@@ -1,5 +1,5 @@
-// Any bytes as an array of JSON and as lines of it: cut in the same way whatever pieces they come in, and the elements of
-// a document that is JSON are its elements.
+// Any bytes as an array of JSON and as lines of it: cut in the same way whatever pieces they come in, and the elements
+// of a document that is JSON are its elements.
 //
 // The first two bytes choose the sizes.
 #include "extract/json_cutter.hpp"

@@ -1,8 +1,8 @@
 // Archive files from strangers: whatever the bytes are, they are read within bounds or refused; and what the readers
 // have taken, the writers write such that it is read again.
 #include "core/compression.hpp"
-#include "retention/archive_parser.hpp"
 #include "core/file_path.hpp"
+#include "retention/archive_parser.hpp"
 #include "retention/archive_writer.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(78);
+SELECT plan(88);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -29,7 +29,7 @@ CREATE FUNCTION pg_temp.asked(resource text) RETURNS text LANGUAGE sql AS $$
     FROM jsonb_array_elements(pg_temp.control('/_log?path=' || resource)) WITH ORDINALITY AS l(e, n)
 $$;
 CREATE FUNCTION pg_temp.counts(name text) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT r.detail - '{chosen,new_fields,sqlstate,deleted}'::text[] FROM etl.runs AS r WHERE r.name = counts.name
+    SELECT r.detail - '{chosen,new_fields,sqlstate,replaced}'::text[] FROM etl.runs AS r WHERE r.name = counts.name
     ORDER BY run_id DESC LIMIT 1
 $$;
 
@@ -121,6 +121,19 @@ SELECT is((SELECT count(*) FROM odd), 43::bigint, 'skip leaves them out'),
        is((pg_temp.counts('odd') ->> 'dead')::int, 7, 'and counts them'),
        is_empty('SELECT * FROM etl.dead_letters', 'and keeps none');
 
+-- A record that was mended by the API meanwhile is not overwritten by what came before.
+CREATE TABLE mended (sale_id bigint PRIMARY KEY, purchased_at timestamptz, price numeric);
+SELECT etl.create_extract('mended', 'api', '/sales', 'mended', query => '{"n": 7, "bad": 7}', key_columns => '{sale_id}');
+CALL etl.run_extract('mended');
+SELECT pg_temp.put('sales', '{"sale_id": 7, "price": 77, "purchased_at": "2024-05-05T00:00:00Z"}');
+SELECT etl.alter_extract('mended', query => '{"n": 7}');
+CALL etl.run_extract('mended');
+SELECT etl.alter_extract('mended', mapping => '{"sale_id": "sale_id", "price": "price"}');
+SELECT is(ignored, 1::bigint, 'a dead letter loses against the row that came since')
+FROM etl.replay_dead_letters('mended');
+SELECT is(price, 77::numeric, 'which stays as it is') FROM mended WHERE sale_id = 7;
+SELECT pg_temp.control('/_reset');
+
 -- Cursor ----------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE event (event_id int PRIMARY KEY, name text, updated_at timestamptz);
@@ -164,7 +177,7 @@ INSERT INTO replaced VALUES (1, 1, 1), (1000000, 2, 3);
 SELECT etl.create_extract('replaced', 'api', '/sales', 'replaced', query => '{"n": 60, "size": 25}', write_mode => 'replace');
 CALL etl.run_extract('replaced');
 SELECT results_eq('SELECT count(*), max(sale_id) FROM replaced', $$VALUES (60::bigint, 60::bigint)$$, 'all rows are replaced');
-SELECT is(detail ->> 'deleted', '2', 'and counted') FROM etl.runs WHERE name = 'replaced' ORDER BY run_id DESC LIMIT 1;
+SELECT is(detail #>> '{replaced,deleted}', '2', 'and counted') FROM etl.runs WHERE name = 'replaced' ORDER BY run_id DESC LIMIT 1;
 SELECT etl.alter_extract('replaced', query => '{"n": 60, "size": 25, "fail_page": 2, "fail": "500"}');
 SELECT throws_ok(pg_temp.call($$etl.run_extract('replaced')$$), NULL, NULL, 'a run that fails');
 SELECT is(count(*), 60::bigint, 'replaces nothing') FROM replaced;
@@ -191,6 +204,16 @@ SELECT etl.reset_cursor('numbered');
 TRUNCATE numbered;
 SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": "name"}');
 SELECT is(inserted, 5::bigint, 'dead letters of what is replaced are added') FROM etl.replay_dead_letters('numbered');
+-- An API whose records move to the next page while they are read.
+CREATE TABLE moving (sale_id bigint PRIMARY KEY, event_id int);
+SELECT etl.create_extract('moving', 'api', '/sales', 'moving', query => '{"n": 30, "size": 10, "grow_front": 2}',
+                          key_columns => '{sale_id}', write_mode => 'replace', parallel => 1);
+CALL etl.run_extract('moving');
+SELECT is(count(*), count(DISTINCT sale_id), 'each key is put in place once') FROM moving;
+SELECT is(received, inserted + dead, 'all that was received is told'), ok(ignored > 0, 'and what lost')
+FROM (SELECT (c ->> 'received')::int AS received, (c ->> 'inserted')::int AS inserted, (c ->> 'dead')::int AS dead
+      FROM pg_temp.counts('moving') AS c) AS c,
+     (SELECT (detail #>> '{replaced,ignored}')::int AS ignored FROM etl.runs WHERE name = 'moving') AS r;
 SELECT is_empty($$SELECT FROM pg_class WHERE relname LIKE 'etl_stage%'$$, 'no staging table is left');
 
 -- Parents and children ----------------------------------------------------------------------------------------------------
@@ -216,6 +239,14 @@ CALL etl.run_extract('children');
 SELECT results_eq('SELECT event_id, count(*) FROM child GROUP BY 1 ORDER BY 1',
     $$SELECT g, ((7 * g) % 6)::bigint FROM generate_series(1, 12) AS g WHERE (7 * g) % 6 > 0 ORDER BY 1$$,
     'and the next run goes on with it');
+
+SELECT is(etl._fill_in_document('{"q": "{ sale {event_id} }", "v": ["{event_id}", "x{event_id}"]}', '{"event_id": 5}', true),
+          '{"q": "{ sale {event_id} }", "v": ["5", "x{event_id}"]}', 'in a body only whole strings are filled in');
+SELECT throws_ok($$SELECT etl._fill_in('/a/{b}/c', '{"b": ".."}', true)$$, '22023',
+                 '''..'' cannot be a part of a path: {b} in "/a/{b}/c"', 'a value cannot lead elsewhere');
+SELECT throws_ok($$SELECT etl.create_extract('c', 'api', '/events/{event_id}/sales', 'child', parent => 'few',
+    key_columns => '{sale_id}', "cursor" => '{"column": "sale_id", "param": "s"}')$$, '22023',
+    'an extract with a parent cannot have a cursor', 'one cursor cannot serve all parents');
 
 -- A table from samples, new fields, raw records ------------------------------------------------------------------------
 
@@ -255,6 +286,9 @@ SELECT is((SELECT count(*) FROM waiting WHERE state = 'active'), 1::bigint, 'whi
           'there is neither a snapshot nor a transaction id'),
        is_empty('SELECT * FROM pg_locks WHERE pid IN (SELECT pid FROM waiting) AND locktype = ''relation''',
                 'and no table is locked');
+SELECT throws_ok($$SELECT * FROM etl.replay_dead_letters('slow')$$, '55006', 'extract "slow" is being run',
+                 'what it loads is not replayed meanwhile'),
+       throws_ok($$SELECT etl.reset_cursor('slow')$$, '55006', 'extract "slow" is being run', 'nor is it set back');
 SELECT pg_cancel_backend(pid) FROM waiting;
 SELECT * FROM dblink_get_result('slow', false) AS t(x text);
 SELECT matches(dblink_error_message('slow'), 'canceled while a page was awaited', 'a cancel ends it');

@@ -23,7 +23,7 @@ CREATE FUNCTION shown(r etl._load_result) RETURNS text LANGUAGE sql AS $$
 $$;
 CREATE TABLE two (a int, b text);
 
--- Formats by name -------------------------------------------------------------------------------------------------------
+-- Formats by name -----------------------------------------------------------------------------------------------------
 
 SELECT put_file('deep/er/a.csv', E'a,b\n1,x\n');
 SELECT put_file('a.tsv', E'a\tb\n2,\tx,\n3\ty');
@@ -46,11 +46,14 @@ SELECT throws_ok(format('SELECT etl.load_file(''data'', ''two'', ''csv'', delimi
     'no delimiter: ' || v)
 FROM unnest(ARRAY['', '||', E'\n', '"', 'é']) AS v;
 
--- Compression -----------------------------------------------------------------------------------------------------------
+-- Compression ---------------------------------------------------------------------------------------------------------
 
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && { seq 1 100000 | sed "s/.*/&,x/; 1i a,b" | gzip > part1.gz; }';
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && seq 100001 100010 | sed "s/.*/&,y/" | gzip > part2.gz';
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && cat part1.gz part2.gz > both.csv.gz && head -c 1000 part1.gz > cut.csv.gz';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" &&
+    { seq 1 100000 | sed "s/.*/&,x/; 1i a,b" | gzip > part1.gz; }';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" &&
+    seq 100001 100010 | sed "s/.*/&,y/" | gzip > part2.gz';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && cat part1.gz part2.gz > both.csv.gz &&
+    head -c 1000 part1.gz > cut.csv.gz';
 CREATE TABLE many (LIKE two);
 SELECT is(shown(etl.load_file('both.csv.gz', 'many')), 'loaded 100010=100010+0+0+0+0', 'gzip, in parts');
 SELECT is((SELECT sum(a) FROM many), 100010 * 100011::bigint / 2, 'is read whole');
@@ -61,7 +64,7 @@ SELECT is((SELECT count(*) FROM many), 100010::bigint, 'leaves nothing');
 SELECT put_file('plain.csv.zst', E'a,b\n1,x\n');
 SELECT throws_ok('SELECT etl.load_file(''plain.csv.zst'', ''many'')', 'XX001', NULL, 'what is not compressed');
 
--- Again -----------------------------------------------------------------------------------------------------------------
+-- Again ---------------------------------------------------------------------------------------------------------------
 
 SELECT is(shown(etl.load_file('data', 'two', 'csv')), 'duplicate 0=0+0+0+0+0', 'the same file');
 SELECT put_file('copy.csv', E'a,b\n6,x\n');
@@ -69,12 +72,14 @@ SELECT is(shown(etl.load_file('copy.csv', 'two')), 'duplicate 0=0+0+0+0+0', 'the
 SELECT put_file('data', E'a,b\n7,x\n');
 SELECT is(shown(etl.load_file('data', 'two', 'csv')), 'loaded 1=1+0+0+0+0', 'another content of the same size');
 SELECT is(shown(etl.load_file('data', 'two', 'csv', force => true)), 'loaded 1=1+0+0+0+0', 'by force');
-SELECT results_eq('SELECT content_hash, bytes, received FROM etl.batches WHERE source = ''data'' ORDER BY batch_id DESC LIMIT 1',
+SELECT results_eq($$SELECT content_hash, bytes, received FROM etl.batches WHERE source = 'data'
+                     ORDER BY batch_id DESC LIMIT 1$$,
     $$VALUES (sha256(E'a,b\n7,x\n'), 8::bigint, 1::bigint)$$, 'the batch knows the content');
 
--- Places ----------------------------------------------------------------------------------------------------------------
+-- Places --------------------------------------------------------------------------------------------------------------
 
-COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && ln -s /etc/passwd link.csv && ln -s .. up && ln -s deep side && mkfifo pipe.csv';
+COPY (SELECT WHERE false) TO PROGRAM 'cd "$PWD/load_load_file" && ln -s /etc/passwd link.csv && ln -s .. up &&
+    ln -s deep side && mkfifo pipe.csv';
 SELECT throws_ok(format('SELECT etl.load_file(%L, ''two'', ''csv'')', v.path), v.sqlstate, NULL, v.path)
 FROM (VALUES
     ('/etc/passwd', '42501'), ('../load_load_file/data', '22023'), ('deep/../data', '22023'), ('./data', '22023'),
@@ -82,7 +87,7 @@ FROM (VALUES
     ('side/er/a.csv', '42809'), ('deep', '42809'), ('pipe.csv', '42809'), ('nothing.csv', '58P01'), ('data/x', '42809')
 ) AS v (path, sqlstate);
 
--- Rights ----------------------------------------------------------------------------------------------------------------
+-- Rights --------------------------------------------------------------------------------------------------------------
 
 CREATE ROLE load_file_role;
 GRANT INSERT ON two TO load_file_role;

@@ -14,19 +14,24 @@ CREATE VIEW latest AS SELECT * FROM etl.rejected_lines
 WHERE batch_id = (SELECT max(batch_id) FROM etl.batches);
 
 SELECT is(shown(etl.load_text(
-    E'{"id": 1, "name": "a\\u00e9\\n", "price": 1.50, "at": "2025-03-01T10:00:00Z", "tags": ["x", "y z"], "info": {"k": [1]}}\n'
-    '\r\n {"id": 12345678901234567, "price": 123456789012345678901234567890.12345, "other": 1}\r\n{"name": null, "id": "3"}',
+    E'{"id": 1, "name": "a\\u00e9\\n", "price": 1.50, "at": "2025-03-01T10:00:00Z", "tags": ["x", "y z"], '
+    '"info": {"k": [1]}}\n'
+    '\r\n {"id": 12345678901234567, "price": 123456789012345678901234567890.12345, "other": 1}\r\n'
+    '{"name": null, "id": "3"}',
     'event', 'ndjson')), 'loaded 3=3+0+0+0+0', 'lines');
 SELECT results_eq('SELECT id, name, price, at, tags, info, source FROM event ORDER BY n', $$VALUES
     (1::bigint, E'aé\n', 1.50, '2025-03-01 10:00+00'::timestamptz, '{x,"y z"}'::text[], '{"k": [1]}'::jsonb, 'file'),
     (12345678901234567, NULL, 123456789012345678901234567890.12345, NULL, NULL, NULL, 'file'),
     (3, NULL, NULL, NULL, NULL, NULL, 'file')$$, 'have their values, exactly, and defaults where there is none');
-SELECT is(shown(etl.load_text('[{"id": 10}, {"id": 11, "name": "]"}]', 'event', 'json')), 'loaded 2=2+0+0+0+0', 'an array');
-SELECT is(shown(etl.load_text('{"meta": {"data": []}, "data": {"items": [{"id": 20}, {"id": 21}], "next": null}}', 'event',
+SELECT is(shown(etl.load_text('[{"id": 10}, {"id": 11, "name": "]"}]', 'event', 'json')), 'loaded 2=2+0+0+0+0',
+    'an array');
+SELECT is(shown(etl.load_text('{"meta": {"data": []}, "data": {"items": [{"id": 20}, {"id": 21}], "next": null}}',
+    'event',
     'json', records_path => '/data/items')), 'loaded 2=2+0+0+0+0', 'an array within a document');
 SELECT is(shown(etl.load_text('[]', 'event', 'json')), 'loaded 0=0+0+0+0+0', 'an array without records');
 SELECT is(shown(etl.load_text('', 'event', 'ndjson')), 'loaded 0=0+0+0+0+0', 'no lines');
-SELECT is(shown(etl.load_text('[{"eventId": 30, "pay": {"amount": "7.5"}, "ts": 1740823200}, {"event_id": 31, "qty": 3}]',
+SELECT is(shown(etl.load_text(
+    '[{"eventId": 30, "pay": {"amount": "7.5"}, "ts": 1740823200}, {"event_id": 31, "qty": 3}]',
     'event', 'json', mapping => '{"id": "event_id|eventId", "at": {"from": "ts", "format": "epoch"},
     "price": {"from": "pay.amount", "sql": "(record->>''qty'')::numeric * 2"}, "source": {"default": "api"}}')),
     'loaded 2=2+0+0+0+0', 'a mapping');
@@ -34,13 +39,15 @@ SELECT results_eq('SELECT id, price, at, source FROM event WHERE id IN (30, 31) 
     (30::bigint, 7.5, '2025-03-01 10:00+00'::timestamptz, 'api'), (31, 6, NULL, 'api')$$, 'gives what it says');
 
 -- What is wrong.
-SELECT is(shown(etl.load_text(E'{"id": 40}\n{"id": 41\nnonsense\n{"id": "x"}\n{"id": 40}\n[42]\n{"id": 43, "name": "\\u0000"}\n'
+SELECT is(shown(etl.load_text(
+    E'{"id": 40}\n{"id": 41\nnonsense\n{"id": "x"}\n{"id": 40}\n[42]\n{"id": 43, "name": "\\u0000"}\n'
     '{"id": 44, "at": "soon"}\n{"id": 45}', 'event', 'ndjson')), 'loaded 9=2+0+0+0+7', 'every other line is loaded');
 SELECT results_eq('SELECT line, sqlstate FROM latest ORDER BY line', $$VALUES
     (2::bigint, '22P02'), (3, '22P02'), (4, '22P02'), (5, '23505'), (6, '2203C'), (7, '22P05'), (8, '22007')$$,
     'and it is told why not');
 SELECT is((SELECT content FROM latest WHERE line = 2), '{"id": 41', 'the text is kept');
-SELECT is(shown(etl.load_text(E'[{"id": 50},\n {"id": 51, "price": {}},\n {"id": truth},\n {"id": 53}]', 'event', 'json')),
+SELECT is(shown(etl.load_text(E'[{"id": 50},\n {"id": 51, "price": {}},\n {"id": truth},\n {"id": 53}]', 'event',
+    'json')),
     'loaded 4=2+0+0+0+2', 'within an array too');
 SELECT results_eq('SELECT line, content FROM latest ORDER BY line', $$VALUES
     (2::bigint, '{"id": 51, "price": {}}'), (3, '{"id": truth}')$$, 'where lines are those of the document');

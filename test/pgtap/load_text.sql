@@ -13,15 +13,17 @@ $$;
 CREATE VIEW latest AS SELECT * FROM etl.rejected_lines
 WHERE batch_id = (SELECT max(batch_id) FROM etl.batches);
 
--- Values ----------------------------------------------------------------------------------------------------------------
+-- Values --------------------------------------------------------------------------------------------------------------
 
 SELECT is(shown(etl.load_text(
-    E'id,name,price,tags,info\n1,a,1.5,"{x,""y z""}","{""k"": 1}"\r\n2,"b ""b"", c",,,\r3,"two\nlines",0,{},null', 'item')),
+    E'id,name,price,tags,info\n1,a,1.5,"{x,""y z""}","{""k"": 1}"\r\n2,"b ""b"", c",,,\r3,"two\nlines",0,{},null',
+    'item')),
     'loaded 3=3+0+0+0+0', 'line ends of every kind, quotes, quoted line ends');
 SELECT results_eq('SELECT id, name, price, tags, info::text, double_price FROM item ORDER BY id', $$VALUES
     (1, 'a', 1.50, '{x,"y z"}'::text[], '{"k": 1}', 3.00), (2, 'b "b", c', NULL, NULL, NULL, NULL),
     (3, E'two\nlines', 0.00, '{}', 'null', 0.00)$$, 'have the values that they mean');
-SELECT is((SELECT count(*) FROM item WHERE at = '2025-01-01 00:00+00'), 3::bigint, 'columns not given get their default');
+SELECT is((SELECT count(*) FROM item WHERE at = '2025-01-01 00:00+00'), 3::bigint,
+    'columns not given get their default');
 SELECT is(shown(etl.load_text(E'\uFEFF"id",name\n4,x\n', 'item')), 'loaded 1=1+0+0+0+0', 'a mark is passed over');
 SELECT is(shown(etl.load_text(E'id;name;price\n5;''a;b'';1', 'item', delimiter => ';', quote => '''')),
     'loaded 1=1+0+0+0+0', 'another dialect');
@@ -43,7 +45,7 @@ SELECT is(shown(etl.load_text('v' || E'\n"' || repeat('x""', 3500000) || '"', 'o
     'a value of 10 MB');
 SELECT is((SELECT v FROM one WHERE length(v) > 10) = repeat('x"', 3500000), true, 'is whole');
 
--- Headers ---------------------------------------------------------------------------------------------------------------
+-- Headers -------------------------------------------------------------------------------------------------------------
 
 SELECT is(shown(etl.load_text(E' ID ,Name\n11,x', 'item')), 'loaded 1=1+0+0+0+0', 'names go without case and blanks');
 SELECT throws_ok($$SELECT etl.load_text(E'id,nam\n1,x', 'item')$$, '42703',
@@ -76,9 +78,10 @@ SELECT throws_ok($$SELECT etl.load_text(E'k,w\n6,1', 'two', mapping => '{"a": "k
 SELECT is(shown(etl.load_text(E'id,name\n14,\n15,x', 'item', required => '{name}')), 'loaded 2=1+0+0+0+1',
     'a required value that is missing');
 
--- Lines that are wrong --------------------------------------------------------------------------------------------------
+-- Lines that are wrong ------------------------------------------------------------------------------------------------
 
-SELECT is(shown(etl.load_text(E'id,name,price\n20,a,1\n21,b\n22,c,1,\nx,d,1\n23,"e" e,1\n24,f,-1\n25,,1\n20,g,1\n26,h,1e99\n'
+SELECT is(shown(etl.load_text(
+    E'id,name,price\n20,a,1\n21,b\n22,c,1,\nx,d,1\n23,"e" e,1\n24,f,-1\n25,,1\n20,g,1\n26,h,1e99\n'
     '27,"i\n28,j,2\n', 'item')), 'loaded 11=2+0+0+0+9', 'every other line is loaded');
 SELECT results_eq('SELECT line, column_name, sqlstate, content FROM latest ORDER BY line', $$VALUES
     (3::bigint, NULL, '22P04', '21,b'), (4, NULL, '22P04', '22,c,1,'), (5, 'id', '22P02', 'x,d,1'),
@@ -100,7 +103,8 @@ SELECT throws_ok($$SELECT etl.load_text(E'id,name\n31,b\n30,a\n', 'item', on_bad
 SELECT throws_ok($$SELECT etl.load_text(E'id,name\n31,b\nx,a\ny,a\n', 'item', max_errors => 1)$$, '22P04',
     'the content has more than 1 lines that cannot be loaded', 'too many of them are one, too');
 SELECT is((SELECT count(*) FROM item WHERE id = 31), 0::bigint, 'which leaves nothing');
-SELECT is(shown(etl.load_text(E'id,name\n31,b\nx,a\n', 'item', max_errors => 1)), 'loaded 2=1+0+0+0+1', 'so many are not');
+SELECT is(shown(etl.load_text(E'id,name\n31,b\nx,a\n', 'item', max_errors => 1)), 'loaded 2=1+0+0+0+1',
+    'so many are not');
 INSERT INTO item (id, name) SELECT i, 'there' FROM generate_series(1000, 40000, 7) AS i;
 SELECT is(shown(etl.load_text((SELECT 'id,name' || string_agg(format(E'\n%s,new', i), '')
     FROM generate_series(1000, 40000) AS i), 'item')), 'loaded 39001=33429+0+0+0+5572', 'many keys that are taken');
@@ -108,13 +112,15 @@ SELECT is((SELECT count(*) FROM item WHERE id BETWEEN 1000 AND 40000), 39001::bi
 SELECT is((SELECT count(*) FROM latest WHERE content = format('%s,new', 1000 + 7 * (ordinal - 1) / 7)
            AND line = ordinal + 1 AND sqlstate = '23505'), 5572::bigint, 'and each line is the right one');
 
--- Encodings -------------------------------------------------------------------------------------------------------------
+-- Encodings -----------------------------------------------------------------------------------------------------------
 
 SELECT is(shown(etl.load_text('\x612c620a312ce42c0a322ce40a332c780a'::bytea, 'two')), 'loaded 3=1+0+0+0+2',
     'bytes that are no text cost their line');
 SELECT results_eq('SELECT line, column_name, sqlstate, content, raw FROM latest ORDER BY line', $$VALUES
-    (2::bigint, NULL, '22P04', NULL, '\x312ce42c'::bytea), (3, 'b', '22021', NULL, '\x322ce4')$$, 'which is kept as it is');
-SELECT is(shown(etl.load_text('\x612c620a372ce4fc0a'::bytea, 'two', encoding => 'LATIN1')), 'loaded 1=1+0+0+0+0', 'LATIN1');
+    (2::bigint, NULL, '22P04', NULL, '\x312ce42c'::bytea), (3, 'b', '22021', NULL,
+    '\x322ce4')$$, 'which is kept as it is');
+SELECT is(shown(etl.load_text('\x612c620a372ce4fc0a'::bytea, 'two', encoding => 'LATIN1')), 'loaded 1=1+0+0+0+0',
+    'LATIN1');
 SELECT is(shown(etl.load_text('\xfffe61002c0062000a0038002c0025213dd800de0a00'::bytea, 'two')), 'loaded 1=1+0+0+0+0',
     'UTF-16 by its mark');
 SELECT is(shown(etl.load_text('\x0061002c0062000a0039002c00e4000a'::bytea, 'two', encoding => 'UTF-16BE')),
@@ -125,11 +131,14 @@ SELECT is(shown(etl.load_text('\xfffe61002c0062000a00310033002c0000d80a003100340
     'loaded 2=1+0+0+0+1', 'half a surrogate pair');
 SELECT results_eq('SELECT a, b FROM two WHERE a >= 7 ORDER BY a', $$VALUES
     (7, 'äü'), (8, E'\u2125\U0001F600'), (9, 'ä'), (10, 'ソ'), (12, 'x'), (14, 'x')$$, 'are the same texts');
-SELECT is(shown(etl.load_text('\x612c620a31352c78007a0a31362c790a'::bytea, 'two')), 'loaded 2=1+0+0+0+1', 'a zero byte');
-SELECT throws_ok($$SELECT etl.load_text('\x61002c0062000a00'::bytea, 'two')$$, '22021', NULL, 'UTF-16 that nobody told of');
-SELECT throws_ok($$SELECT etl.load_text('a'::bytea, 'two', encoding => 'klingon')$$, '42704', NULL, 'an unknown encoding');
+SELECT is(shown(etl.load_text('\x612c620a31352c78007a0a31362c790a'::bytea, 'two')), 'loaded 2=1+0+0+0+1',
+    'a zero byte');
+SELECT throws_ok($$SELECT etl.load_text('\x61002c0062000a00'::bytea, 'two')$$, '22021', NULL,
+    'UTF-16 that nobody told of');
+SELECT throws_ok($$SELECT etl.load_text('a'::bytea, 'two', encoding => 'klingon')$$, '42704', NULL,
+    'an unknown encoding');
 
--- The same content ------------------------------------------------------------------------------------------------------
+-- The same content ----------------------------------------------------------------------------------------------------
 
 SELECT is(shown(etl.load_text(E'a,b\n100,x', 'two')), 'loaded 1=1+0+0+0+0', 'content that is new');
 SELECT is(shown(etl.load_text(E'a,b\n100,x', 'two')), 'duplicate 0=0+0+0+0+0', 'is loaded once');
@@ -142,7 +151,7 @@ SELECT is(shown(etl.load_text(E'a,b\n100,x', 'two')), 'loaded 1=1+0+0+0+0', 'a b
 CREATE TABLE other (LIKE two);
 SELECT is(shown(etl.load_text(E'a,b\n100,x', 'other')), 'loaded 1=1+0+0+0+0', 'another table is another matter');
 
--- Modes -----------------------------------------------------------------------------------------------------------------
+-- Modes ---------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE account (id int PRIMARY KEY, owner text DEFAULT 'nobody', amount numeric NOT NULL CHECK (amount < 1000));
 INSERT INTO account VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3);
@@ -160,7 +169,7 @@ SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'upsert')
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', key_columns => '{id}')$$, '22023', NULL, 'or have no meaning');
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'merge')$$, '22023', NULL, 'an unknown mode');
 
--- Tables of every kind --------------------------------------------------------------------------------------------------
+-- Tables of every kind ------------------------------------------------------------------------------------------------
 
 CREATE TABLE child (id int GENERATED ALWAYS AS IDENTITY, account int REFERENCES account, note text);
 CREATE TABLE part (id int, k text) PARTITION BY LIST (k);
@@ -184,7 +193,7 @@ SELECT is(shown(etl.load_text(E'id,k\n1,a\n2,b\n3,a', 'part')), 'loaded 3=2+0+0+
 SELECT is(shown(etl.load_text(E'a,b\n1,x\n2,hold\n3,no\n4,y', 'loud')), 'loaded 4=2+0+0+1+1', 'triggers');
 SELECT results_eq('SELECT a, b FROM loud ORDER BY a', $$VALUES (1, 'X'), (4, 'Y')$$, 'do what they do');
 
--- Rights ----------------------------------------------------------------------------------------------------------------
+-- Rights --------------------------------------------------------------------------------------------------------------
 
 CREATE ROLE load_text_role;
 CREATE TABLE guarded (a int, b text, c text DEFAULT 'c');

@@ -3,7 +3,8 @@
 SELECT plan(13);
 SET client_min_messages = warning;
 SET pg_etl.allowed_hosts = '127.0.0.1';
-SELECT format('CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url %L, retry_delay ''1ms'')', :'api') \gexec
+SELECT format('CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url %L, retry_delay ''1ms'')',
+    :'api') \gexec
 
 CREATE FUNCTION shown(r etl._load_result) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s %s=%s+%s+%s+%s+%s', r.status, r.received, r.inserted, r.updated, r.unchanged, r.ignored,
@@ -15,7 +16,8 @@ SELECT lives_ok($$SELECT etl.http_get('api', 'load_url/_reset')$$, 'the API answ
 SELECT is(shown(etl.load_file('load_url/events?n=10&format=ndjson&style=none', 'event', 'ndjson', server => 'api',
     mapping => '{"event_id": "event_id", "name": "name|title"}')), 'loaded 10=10+0+0+0+0', 'records in lines');
 SELECT is((SELECT sum(event_id) FROM event), 55::numeric, 'all of them');
-SELECT is(shown(etl.load_file(:'api' || '/load_url/events?n=20&style=none&records=data', 'event', 'json', server => 'api',
+SELECT is(shown(etl.load_file(:'api' || '/load_url/events?n=20&style=none&records=data', 'event', 'json',
+    server => 'api',
     records_path => '/data', mapping => '{"event_id": "event_id"}')), 'loaded 20=10+0+0+0+10', 'records in a document');
 SELECT is(shown(etl.load_file('load_url/events?n=10&format=ndjson&style=none', 'event', 'ndjson', server => 'api',
     mapping => '{"event_id": "event_id", "name": "name|title"}')), 'duplicate 0=0+0+0+0+0', 'the same answer again');
@@ -35,7 +37,8 @@ CREATE ROLE load_url_role;
 GRANT INSERT ON event TO load_url_role;
 GRANT USAGE ON FOREIGN SERVER api TO load_url_role;
 SET ROLE load_url_role;
-SELECT throws_ok($$SELECT * FROM etl._load('{"format": "csv", "server": "api"}', 'load_url/events', NULL, 'event', NULL)$$,
+SELECT throws_ok(
+    $$SELECT * FROM etl._load('{"format": "csv", "server": "api"}', 'load_url/events', NULL, 'event', NULL)$$,
     '42501', NULL, 'who may not load files loads none from a server');
 RESET ROLE;
 REVOKE ALL ON FOREIGN SERVER api FROM load_url_role;

@@ -65,8 +65,9 @@ is 'a load that is killed leaves all or nothing, and can be repeated' "$lost" ''
 
 sql -c 'TRUNCATE item' -c 'DELETE FROM etl.batch'
 is 'one that takes too long is canceled' \
-    "$(psql -X -q -A -t -c "SET statement_timeout = '50ms'" -c "SELECT status FROM etl.load_file('items.csv', 'item')" 2>&1 |
-        head -n 1)" 'ERROR:  canceling statement due to statement timeout'
+    "$(psql -X -q -A -t -c "SET statement_timeout = '50ms'" \
+        -c "SELECT status FROM etl.load_file('items.csv', 'item')" 2>&1 | head -n 1)" \
+    'ERROR:  canceling statement due to statement timeout'
 is 'and leaves nothing' "$(state item)" '0 0 0|'
 
 # --- large -----------------------------------------------------------------------------------------------------------
