@@ -184,7 +184,7 @@ $$;
 COMMENT ON FUNCTION etl._ingest_broken(etl.extract, name[], text) IS
     'Expression for the expectations of the source''s suite that a row breaks. Columns without a rule are NULL there.';
 
-CREATE FUNCTION etl._ingest_verdict_of(definition etl.extract, written name)
+CREATE FUNCTION etl._ingest_verdict_of(definition etl.extract, written name, nth name)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -194,17 +194,19 @@ AS $$
         WHEN definition.key_columns IS NULL
             THEN $sql$WHEN (SELECT count(*) FROM written) <> (SELECT count(*) FROM good) THEN 'held back'
                       ELSE 'inserted'$sql$
-        WHEN definition.write_mode = 'append'
-            THEN format($sql$WHEN w.%I THEN 'inserted' ELSE 'duplicate'$sql$, written)
-        ELSE format($sql$WHEN w.%1$I AND EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'updated'
-                         WHEN w.%1$I THEN 'inserted' ELSE 'duplicate'$sql$,
+        ELSE format($sql$WHEN w.%1$I AND %4$L AND EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'updated'
+                         WHEN w.%1$I THEN 'inserted'
+                         WHEN g.%5$I > 1 OR EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'duplicate'
+                         ELSE 'held back'$sql$,
                     written, definition.target,
-                    etl._same_key(etl._key_index(definition.target::regclass, definition.key_columns), 't', 'g'))
+                    etl._same_key(etl._key_index(definition.target::regclass, definition.key_columns), 't', 'g'),
+                    definition.write_mode = 'upsert', nth)
         END
 $$;
-COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name) IS
+COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name, name) IS
     'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command '
-    'has written (alias w).';
+    'has written (alias w), nth that of how many of the same key come before it. Held back: its key is not there, before '
+    'or by the command.';
 
 CREATE FUNCTION etl._ingest_columns(definition etl.extract, OUT names name[], OUT list text)
 LANGUAGE sql STABLE
@@ -288,7 +290,7 @@ AS $$
         CASE WHEN keys IS NOT NULL
              THEN format('LEFT JOIN written AS w ON g.%I = 1 AND %s', n.nth, etl._same_key(
                  etl._key_index(definition.target::regclass, definition.key_columns), 'w', 'g')) END, -- 16
-        etl._ingest_verdict_of(definition, n.written))                                               -- 17
+        etl._ingest_verdict_of(definition, n.written, n.nth))                                               -- 17
     FROM etl._ingest_columns(definition) AS c
     CROSS JOIN etl._column_list(definition.key_columns) AS keys
     CROSS JOIN (
@@ -332,7 +334,7 @@ BEGIN
         IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
-                MESSAGE = 'a trigger or a rule of the table held the row back';
+                MESSAGE = 'a trigger or a rule of the table held the row back, or changed its key';
         END IF;
         RETURN QUERY SELECT v.* FROM unnest(verdicts) AS v;
         RETURN;
@@ -537,9 +539,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    made CONSTANT etl._ingest_verdict[] := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
+    made etl._ingest_verdict[];
     counts etl._page_counts;
+    changes CONSTANT boolean := definition.write_mode = 'upsert';
 BEGIN
+    -- A letter is older than what has come since: the row that is there wins, and of letters the last.
+    definition.write_mode := 'append';
+    letters := ARRAY(SELECT l FROM unnest(letters) WITH ORDINALITY AS u(l, n) ORDER BY n DESC);
+    records := ARRAY(SELECT r FROM unnest(records) WITH ORDINALITY AS u(r, n) ORDER BY n DESC);
+    made := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
     UPDATE etl.dead_letter AS d
     SET attempts = d.attempts + 1, column_name = v.column_name, reason = v.reason, sqlstate = v.sqlstate
     FROM unnest(made) AS v
@@ -547,11 +555,14 @@ BEGIN
     DELETE FROM etl.dead_letter AS d USING unnest(made) AS v
     WHERE v.verdict <> 'rejected' AND d.dead_letter_id = letters[v.ordinal];
     SELECT count(*), count(*) FILTER (WHERE v.verdict = 'inserted'), count(*) FILTER (WHERE v.verdict = 'updated'),
-           count(*) FILTER (WHERE v.verdict = 'duplicate'), 0, count(*) FILTER (WHERE v.verdict = 'rejected')
+           count(*) FILTER (WHERE v.verdict = 'duplicate' AND NOT changes),
+           count(*) FILTER (WHERE v.verdict = 'duplicate' AND changes),
+           count(*) FILTER (WHERE v.verdict = 'rejected')
     INTO counts
     FROM unnest(made) AS v;
     RETURN counts;
 END
 $$;
 COMMENT ON FUNCTION etl._replay_ingest(etl.extract, bigint[], text[]) IS
-    'Takes the records of dead letters in again, and deletes those letters that could be loaded.';
+    'Takes the records of dead letters in again, and deletes those letters that could be loaded, or whose key is there: '
+    'what came since is newer.';
