@@ -71,16 +71,35 @@ COMMENT ON FUNCTION etl._as_stored(regclass, name, text) IS
     'Expression that makes of a value what the column would store, to be compared as the column''s values are. What '
     'is too long is refused, as in an assignment.';
 
+CREATE FUNCTION etl._key_collation(by_index oid, column_name name)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(attnum, compared_by)
+    JOIN pg_attribute AS col ON col.attrelid = i.indrelid AND col.attnum = k.attnum
+    JOIN pg_collation AS c ON c.oid = k.compared_by
+    JOIN pg_namespace AS n ON n.oid = c.collnamespace
+    WHERE i.indexrelid = by_index AND col.attname = column_name
+$$;
+COMMENT ON FUNCTION etl._key_collation(oid, name) IS
+    'The COLLATE by which an index compares a column; NULL where its type has none, or it is no key of the index.';
+
 CREATE FUNCTION etl._same_key(by_index oid, a text, b text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The operators of the index: the types of extensions have theirs in other schemas.
-    SELECT string_agg(format('%1$s.%3$I OPERATOR(%4$I.%5$s) %2$s.%3$I', a, b, col.attname, n.nspname, o.oprname),
+    SELECT string_agg(format('%1$s.%3$I OPERATOR(%4$I.%5$s) %2$s.%3$I%6$s', a, b, col.attname, n.nspname, o.oprname,
+                             CASE WHEN k.compared_by <> col.attcollation
+                                  THEN etl._key_collation(by_index, col.attname) END),
                       ' AND ' ORDER BY k.number)
     FROM pg_index AS i
-    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, number)
+    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
+        WITH ORDINALITY AS k(attnum, class, compared_by, number)
     JOIN pg_attribute AS col ON col.attrelid = i.indrelid AND col.attnum = k.attnum
     JOIN pg_opclass AS c ON c.oid = k.class
     JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype

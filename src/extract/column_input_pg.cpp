@@ -17,7 +17,6 @@ extern "C" {
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace etl {
 namespace {
@@ -192,7 +191,7 @@ std::optional<value_fault> column_input::read_text(std::string_view text, pg::so
         return fault;
     }
     value.isnull = false;
-    if (!is_domain_ && std::memchr(text.data(), '\0', text.size()) == nullptr) {
+    if (!is_domain_ && text.find('\0') == std::string_view::npos) {
         if (const auto made = pg::plain_value(base_type_, input_.modifier(), text)) {
             value.value = *made;
             return std::nullopt;

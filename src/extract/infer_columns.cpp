@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
+#include <unordered_map>
 
 #include "core/cpp_only.hpp"
 
@@ -27,53 +27,129 @@ constexpr std::size_t longest_name = 63;  // bytes, as PostgreSQL has it
 constexpr std::size_t most_examples = 3;
 constexpr std::size_t longest_example = 60;
 
-// Fields in the order in which they came.
-struct top_field {
-    std::string key;
-    std::vector<std::string> inner;
-    bool is_object = false; // in a sample
-    bool is_other = false;  // neither object nor null
+constexpr char too_many_columns[] = "54011";
 
-    bool is_flattened() const { return is_object && !is_other && !inner.empty() && inner.size() <= widest_object; }
+// Which of the fields of records there are, in the order in which they came, and what is known of each.
+template <class T>
+class in_order {
+  public:
+    std::size_t place_of(const std::string& key)
+    {
+        const auto [at, is_new] = places_.try_emplace(key, list_.size());
+        if (is_new) {
+            list_.emplace_back(key);
+        }
+        return at->second;
+    }
+    T& at(std::size_t place) { return list_[place]; }
+    const std::vector<T>& list() const noexcept { return list_; }
+    std::size_t size() const noexcept { return list_.size(); }
+
+  private:
+    std::vector<T> list_;
+    std::unordered_map<std::string, std::size_t> places_;
 };
 
-template <class T, class Projection>
-T& found_or_added(std::vector<T>& list, const std::string& key, Projection projection)
+struct top_field {
+    std::string key;
+    in_order<std::string> inner{}; // no more than make it a map
+    bool is_object = false;        // in a sample
+    bool is_other = false;         // neither object nor null
+
+    explicit top_field(std::string name) : key{std::move(name)} {}
+
+    bool is_flattened() const { return is_object && !is_other && inner.size() > 0 && inner.size() <= widest_object; }
+};
+
+using top_fields = in_order<top_field>;
+
+void require_few(std::size_t fields)
 {
-    const auto found = std::ranges::find(list, key, projection);
-    if (found != list.end()) {
-        return *found;
+    if (fields > most_inferred_columns) {
+        throw error(too_many_columns, "the samples have more than " + std::to_string(most_inferred_columns) + " fields",
+                    "A table has no more columns than that. An object with so many keys mostly is a map, whose keys "
+                    "are data.",
+                    "Give a mapping that reads some of the fields, or the whole record with the path \"$\"; an extract "
+                    "with new_fields => 'ignore' looks for no others.");
     }
-    list.emplace_back();
-    std::invoke(projection, list.back()) = key;
-    return list.back();
 }
 
-void note_fields(std::vector<top_field>& fields, const json& record)
-{
-    for (const auto& [key, value] : record.items()) {
-        top_field& field = found_or_added(fields, key, &top_field::key);
-        field.is_object = field.is_object || value.is_object();
-        field.is_other = field.is_other || (!value.is_object() && !value.is_null());
-        if (value.is_object()) {
-            for (const auto& [inner, inner_value] : value.items()) {
-                found_or_added(field.inner, inner, std::identity{});
-            }
-        }
+// Notes the fields of an object while it is read: no tree of it is made, in which a key is looked for among all others.
+class field_notes final : public json::json_sax_t {
+  public:
+    field_notes(top_fields& into, poll_fn poll) : fields_{into}, poll_{poll} {}
+
+    bool is_of_object() const noexcept { return is_of_object_; }
+
+    bool null() override { return true; }
+    bool boolean(bool) override { return other(); }
+    bool number_integer(json::number_integer_t) override { return other(); }
+    bool number_unsigned(json::number_unsigned_t) override { return other(); }
+    bool number_float(json::number_float_t, const json::string_t&) override { return other(); }
+    bool string(json::string_t&) override { return other(); }
+    bool binary(json::binary_t&) override { return other(); }
+    bool start_array(std::size_t) override
+    {
+        other();
+        ++depth_;
+        return true;
     }
-}
+    bool end_array() override
+    {
+        --depth_;
+        return true;
+    }
+    bool start_object(std::size_t) override
+    {
+        is_of_object_ = is_of_object_ || depth_ == 0;
+        if (depth_ == 1) {
+            top().is_object = true;
+        }
+        ++depth_;
+        return true;
+    }
+    bool end_object() override { return end_array(); }
+    bool key(json::string_t& key) override
+    {
+        poll_.tick();
+        if (depth_ == 1) {
+            top_ = fields_.place_of(key);
+            require_few(fields_.size());
+        } else if (depth_ == 2 && top().inner.size() <= widest_object) {
+            top().inner.place_of(key);
+        }
+        return is_of_object_;
+    }
+    bool parse_error(std::size_t, const std::string&, const json::exception&) override { return false; }
+
+  private:
+    top_field& top() { return fields_.at(top_); }
+    bool other()
+    {
+        if (depth_ == 1 && is_of_object_) {
+            top().is_other = true;
+        }
+        return true;
+    }
+
+    top_fields& fields_;
+    poller poll_;
+    std::size_t top_ = 0; // the field at which the reader is
+    int depth_ = 0;
+    bool is_of_object_ = false;
+};
 
 // Which fields there are: a parser that may forget digits is enough for that.
-std::vector<top_field> fields_of(std::span<const std::string_view> records)
+top_fields fields_of(std::span<const std::string_view> records, poll_fn poll)
 {
-    std::vector<top_field> fields;
+    top_fields fields;
     for (std::size_t i = 0; i < records.size(); ++i) {
-        const json record = json::parse(records[i], nullptr, false);
-        if (!record.is_object()) {
+        poll();
+        field_notes notes{fields, poll};
+        if (!json::sax_parse(records[i], &notes) || !notes.is_of_object()) {
             throw error(sqlstate::invalid_parameter_value, "sample " + std::to_string(i + 1) + " is not an object",
                         "Columns are made of the fields of objects.");
         }
-        note_fields(fields, record);
     }
     return fields;
 }
@@ -238,21 +314,24 @@ struct candidate {
 
 class inference {
   public:
-    explicit inference(std::span<const std::string_view> records) : records_{records} {}
+    inference(std::span<const std::string_view> records, poll_fn poll) : records_{records}, poll_{poll} {}
 
     inferred_columns run()
     {
-        for (const top_field& field : fields_of(records_)) {
+        const top_fields fields = fields_of(records_, poll_);
+        for (const top_field& field : fields.list()) {
             if (!field.is_flattened()) {
                 add({field.key});
                 continue;
             }
-            for (const std::string& inner : field.inner) {
+            for (const std::string& inner : field.inner.list()) {
                 add({field.key, inner});
             }
         }
+        require_few(candidates_.size());
         see_samples();
         for (const candidate& each : candidates_) {
+            poll_();
             place(each);
         }
         return std::move(made_);
@@ -279,6 +358,7 @@ class inference {
         tree.finish();
         record_reader reader{tree};
         for (const std::string_view record : records_) {
+            poll_();
             const auto values = reader.read(record);
             for (candidate& each : candidates_) {
                 each.see(values[static_cast<std::size_t>(tree.slot_of(each.node))]);
@@ -290,13 +370,13 @@ class inference {
     void place(const candidate& field)
     {
         const std::string name = sql_name(field.path);
-        const auto same = std::ranges::find(made_.columns, name, &inferred_column::name);
-        if (same == made_.columns.end()) {
+        const auto same = taken_.find(name);
+        if (same == taken_.end()) {
             add_column(field, name);
-        } else if (!taken_[name].overlaps(field)) {
-            merge(*same, field);
+        } else if (!same->second.overlaps(field)) {
+            merge(*std::ranges::find(made_.columns, name, &inferred_column::name), field);
         } else {
-            const std::string first = in_quotes(same->path);
+            const std::string first = in_quotes(std::ranges::find(made_.columns, name, &inferred_column::name)->path);
             add_column(field, free_name(name));
             made_.remarks.push_back("fields " + first + " and " + in_quotes(field.rule) + " would both be column " +
                                     in_quotes(name) + "; the second one is " + in_quotes(made_.columns.back().name));
@@ -336,6 +416,7 @@ class inference {
     }
 
     std::span<const std::string_view> records_;
+    poll_fn poll_;
     std::vector<candidate> candidates_;
     std::map<std::string, candidate> taken_; // by the names of columns
     inferred_columns made_;
@@ -405,12 +486,12 @@ std::string sql_name(std::span<const std::string> keys)
     return name.substr(0, end);
 }
 
-inferred_columns infer_columns(std::span<const std::string_view> records)
+inferred_columns infer_columns(std::span<const std::string_view> records, poll_fn poll)
 {
     if (records.empty()) {
         throw error(sqlstate::invalid_parameter_value, "no sample was given", {}, "Give some records, as JSON texts.");
     }
-    return inference{records}.run();
+    return inference{records, poll}.run();
 }
 
 } // namespace etl

@@ -6,6 +6,8 @@
 // of their own, one level down, unless it has very many.
 #pragma once
 
+#include "core/error.hpp"
+
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,8 +28,12 @@ struct inferred_columns {
     std::vector<std::string> remarks; // what a reader should look at
 };
 
-// Throws 22023 where there is no sample, or one is no object, and what record_reader::read() throws.
-inferred_columns infer_columns(std::span<const std::string_view> records);
+// More fields than these are no table.
+inline constexpr std::size_t most_inferred_columns = 1600; // as PostgreSQL has it
+
+// Throws 22023 where there is no sample, or one is no object, 54011 where the samples have fields for more columns than
+// a table can have, and what record_reader::read() throws.
+inferred_columns infer_columns(std::span<const std::string_view> records, poll_fn poll);
 
 // A key or keys as a name that needs no quotes, but where it is a word of SQL: eventId is event_id.
 std::string sql_name(std::span<const std::string> keys);

@@ -42,7 +42,7 @@ ETL_FUNCTION(etl_infer_columns, args)
         for (const std::string& record : records) {
             views.push_back(pg::as_utf8(record));
         }
-        const inferred_columns made = infer_columns(views);
+        const inferred_columns made = infer_columns(views, pg::poll);
         for (const std::string& remark : made.remarks) {
             pg::warn(of_server(remark), {}, "Look at the mapping before you use it.");
         }

@@ -1,4 +1,4 @@
--- A table for records of which only samples are known: etl.infer_table writes the statement that creates it, and
+-- A table for records of which only samples are known: etl.table_definition writes the statement that creates it, and
 -- etl.infer_mapping the mapping that fills it.
 
 CREATE FUNCTION etl._infer_columns(records text[])
@@ -9,7 +9,8 @@ AS 'MODULE_PATHNAME', 'etl_infer_columns';
 COMMENT ON FUNCTION etl._infer_columns(text[]) IS
     'Columns for records (JSON objects as texts) by samples, in the order of their fields: name, SQL type, path as a '
     'rule of a mapping has it, whether a sample lacks the field, and some values. A warning tells which fields share '
-    'a column, or got another name or none. 22023 where there is no sample, or one is no object.';
+    'a column, or got another name or none. 22023 where there is no sample, or one is no object; 54011 where the '
+    'fields are more than 1600 columns, the most that a table has.';
 
 CREATE FUNCTION etl.infer_mapping(records text[])
 RETURNS jsonb
@@ -19,10 +20,10 @@ AS $$
     SELECT jsonb_object_agg(c.name, c.path) FROM etl._infer_columns(records) AS c
 $$;
 COMMENT ON FUNCTION etl.infer_mapping(text[]) IS
-    'The mapping of records to the table of etl.infer_table: its columns and the paths of their fields. Argument: '
-    'some records, as JSON texts. 22023 where there is no sample, or one is no object.';
+    'The mapping of records to the table of etl.table_definition: its columns and the paths of their fields. Argument: '
+    'some records, as JSON texts. 22023 where there is no sample, or one is no object; 54011 more than 1600 fields.';
 
-CREATE FUNCTION etl.infer_table(target text, records text[], key_columns name[] DEFAULT NULL)
+CREATE FUNCTION etl.table_definition(target text, records text[], key_columns name[] DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -54,9 +55,10 @@ BEGIN
                   columns, E',\n    PRIMARY KEY (' || etl._column_list(key_columns) || ')');
 END
 $$;
-COMMENT ON FUNCTION etl.infer_table(text, text[], name[]) IS
+COMMENT ON FUNCTION etl.table_definition(text, text[], name[]) IS
     'The statement that creates a table for records. Arguments: target, the name of the table; records, some of them '
     'as JSON texts; key_columns, its primary key. A column has the narrowest type that holds every sample exactly, '
     'among bigint, numeric, boolean, uuid, date, timestamp, timestamptz, text and jsonb; a number in a string is '
     'text. Fields of an object are columns of their own, one level down. Nothing is created: run the statement when '
-    'you have read it. Errors: 22023 no sample, or one that is no object, 42703 a key that no field becomes.';
+    'you have read it. Errors: 22023 no sample, or one that is no object, 54011 more than 1600 fields, 42703 a key '
+    'that no field becomes.';

@@ -184,7 +184,7 @@ $$;
 COMMENT ON FUNCTION etl._ingest_broken(etl.extract, name[], text) IS
     'Expression for the expectations of the source''s suite that a row breaks. Columns without a rule are NULL there.';
 
-CREATE FUNCTION etl._ingest_verdict_of(definition etl.extract, written name)
+CREATE FUNCTION etl._ingest_verdict_of(definition etl.extract, written name, nth name)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -194,17 +194,53 @@ AS $$
         WHEN definition.key_columns IS NULL
             THEN $sql$WHEN (SELECT count(*) FROM written) <> (SELECT count(*) FROM good) THEN 'held back'
                       ELSE 'inserted'$sql$
-        WHEN definition.write_mode = 'append'
-            THEN format($sql$WHEN w.%I THEN 'inserted' ELSE 'duplicate'$sql$, written)
-        ELSE format($sql$WHEN w.%1$I AND EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'updated'
-                         WHEN w.%1$I THEN 'inserted' ELSE 'duplicate'$sql$,
+        ELSE format($sql$WHEN w.%1$I AND %4$L AND EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'updated'
+                         WHEN w.%1$I THEN 'inserted'
+                         WHEN g.%5$I > 1 OR EXISTS (SELECT FROM %2$s AS t WHERE %3$s) THEN 'duplicate'
+                         ELSE 'held back'$sql$,
                     written, definition.target,
-                    etl._same_key(etl._key_index(definition.target::regclass, definition.key_columns), 't', 'g'))
+                    etl._same_key(etl._key_index(definition.target::regclass, definition.key_columns), 't', 'g'),
+                    definition.write_mode = 'upsert', nth)
         END
 $$;
-COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name) IS
+COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name, name) IS
     'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command '
-    'has written (alias w).';
+    'has written (alias w), nth that of how many of the same key come before it. Held back: its key is not there, before '
+    'or by the command.';
+
+CREATE FUNCTION etl._ingest_columns(definition etl.extract, OUT names name[], OUT list text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Keys are compared as their index does it: by its collation 'a' and 'A' may be the same one.
+    SELECT array_agg(m.name ORDER BY m.number),
+           string_agg(format('%I %s%s', m.name, m.type, CASE WHEN m.name = ANY (definition.key_columns) THEN
+               etl._key_collation(etl._key_index(definition.target::regclass, definition.key_columns), m.name) END),
+               ', ' ORDER BY m.number)
+    FROM etl._mapped_columns(definition.target::regclass, definition.mapping)
+        WITH ORDINALITY AS m(name, type, expression, number)
+$$;
+COMMENT ON FUNCTION etl._ingest_columns(etl.extract) IS
+    'The columns that a source fills, and the list of them for etl._map_records.';
+
+CREATE FUNCTION etl._ingest_order(definition etl.extract, target regclass, records text[])
+RETURNS integer[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    places integer[];
+BEGIN
+    EXECUTE format('SELECT array_agg(%1$I ORDER BY %2$s%1$I)
+                    FROM etl._map_records($1, $2, $3) AS m(%1$I integer, %3$I jsonb, %4$s)',
+                   etl._free_name(target, 'ordinal'), etl._column_list(definition.key_columns) || ', ',
+                   etl._free_name(target, 'record'), (etl._ingest_columns(definition)).list)
+    INTO places USING records, target, definition.mapping;
+    RETURN places;
+END
+$$;
+COMMENT ON FUNCTION etl._ingest_order(etl.extract, regclass, text[]) IS
+    'The places of the records that map, in the order of their keys.';
 
 CREATE FUNCTION etl._ingest_command(definition etl.extract, held text)
 RETURNS text
@@ -254,13 +290,8 @@ AS $$
         CASE WHEN keys IS NOT NULL
              THEN format('LEFT JOIN written AS w ON g.%I = 1 AND %s', n.nth, etl._same_key(
                  etl._key_index(definition.target::regclass, definition.key_columns), 'w', 'g')) END, -- 16
-        etl._ingest_verdict_of(definition, n.written))                                               -- 17
-    FROM (
-        SELECT array_agg(m.name ORDER BY m.number),
-               string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.number)
-        FROM etl._mapped_columns(definition.target::regclass, definition.mapping)
-            WITH ORDINALITY AS m(name, type, expression, number)
-    ) AS c(names, list)
+        etl._ingest_verdict_of(definition, n.written, n.nth))                                               -- 17
+    FROM etl._ingest_columns(definition) AS c
     CROSS JOIN etl._column_list(definition.key_columns) AS keys
     CROSS JOIN (
         SELECT etl._free_name(t, 'broken'), etl._free_name(t, 'ordinal'), etl._free_name(t, 'written'),
@@ -284,7 +315,8 @@ COMMENT ON FUNCTION etl._ingest_change(etl.extract, regclass, text[], integer, i
 -- A call --------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._ingest_range(
-    definition etl.extract, target regclass, records text[], first integer, last integer, held text)
+    definition etl.extract, target regclass, records text[], first integer, last integer, held text,
+    is_sorted boolean DEFAULT false)
 RETURNS SETOF etl._ingest_verdict
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -295,13 +327,14 @@ DECLARE
     state text;
     message text;
     refused name;
+    places integer[];
 BEGIN
     BEGIN
         verdicts := etl._ingest_change(definition, target, records, first, last, held);
         IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
-                MESSAGE = 'a trigger or a rule of the table held the row back';
+                MESSAGE = 'a trigger or a rule of the table held the row back, or changed its key';
         END IF;
         RETURN QUERY SELECT v.* FROM unnest(verdicts) AS v;
         RETURN;
@@ -309,17 +342,43 @@ BEGIN
         WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
     END;
-    IF first < last THEN
-        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held) AS v;
+    IF first < last AND NOT is_sorted THEN
+        places := etl._ingest_order(definition, target, records);
         RETURN QUERY
-            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held) AS v;
+            SELECT places[v.ordinal], v.verdict, v.column_name, v.reason, v.sqlstate
+            FROM etl._ingest_range(definition, target,
+                                   ARRAY(SELECT records[p] FROM unnest(places) WITH ORDINALITY AS u(p, n) ORDER BY n),
+                                   1, cardinality(places), held, true) AS v;
+    ELSIF first < last THEN
+        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held, true) AS v;
+        RETURN QUERY
+            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held, true) AS v;
     ELSE
         RETURN QUERY SELECT first, 'rejected', nullif(refused, ''), message, state;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text) IS
-    'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused.';
+COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text, boolean) IS
+    'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused. '
+    'Halves are of the records in the order of their keys: all calls take their rows in this order, so that none waits '
+    'for one that waits for it.';
+
+CREATE FUNCTION etl._ingest_crosses(definition etl.extract, target regclass)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) > CASE WHEN definition.key_columns IS NULL THEN 0 ELSE 1 END
+    FROM pg_index AS i
+    WHERE i.indrelid = target AND (i.indisunique OR i.indisexclusion)
+      AND (i.indexprs IS NOT NULL OR EXISTS (
+          SELECT FROM pg_attribute AS a
+          WHERE a.attrelid = target AND a.attnum = ANY (i.indkey)
+            AND (definition.mapping IS NULL OR definition.mapping ? a.attname)))
+$$;
+COMMENT ON FUNCTION etl._ingest_crosses(etl.extract, regclass) IS
+    'Whether records are unique by more than their key: two calls that write in the order of their keys may then wait '
+    'for each other.';
 
 CREATE FUNCTION etl._ingest_records(definition etl.extract, records text[])
 RETURNS SETOF etl._ingest_verdict
@@ -329,6 +388,9 @@ AS $$
 DECLARE
     target CONSTANT regclass := definition.target::regclass;
     held text;
+    alone boolean := etl._ingest_crosses(definition, target);
+    attempts integer := 0;
+    verdicts etl._ingest_verdict[];
 BEGIN
     IF cardinality(records) = 0 THEN
         RETURN;
@@ -341,10 +403,29 @@ BEGIN
     RETURN QUERY
         SELECT r.ordinal, 'rejected', r.column_name, r.reason, r.sqlstate
         FROM etl._record_rejects(records, target, definition.mapping) AS r;
-    RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v;
+    LOOP
+        BEGIN
+            IF alone THEN
+                PERFORM pg_advisory_xact_lock('etl.ingestion'::regclass::oid::integer, target::oid::integer);
+            END IF;
+            verdicts := ARRAY(
+                SELECT v FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v);
+            EXIT;
+        EXCEPTION
+            WHEN deadlock_detected THEN -- nothing of this call is left, and the other one goes on
+                attempts := attempts + 1;
+                IF attempts = 5 THEN
+                    RAISE;
+                END IF;
+                alone := true;
+        END;
+    END LOOP;
+    RETURN QUERY SELECT v.* FROM unnest(verdicts) AS v;
 END
 $$;
-COMMENT ON FUNCTION etl._ingest_records(etl.extract, text[]) IS 'Writes records, and says of each what became of it.';
+COMMENT ON FUNCTION etl._ingest_records(etl.extract, text[]) IS
+    'Writes records, and says of each what became of it. Calls that may wait for each other write one after the other, '
+    'and one that a deadlock has ended begins again, up to five times.';
 
 CREATE FUNCTION etl._ingest(
     source text, records text[], OUT ingestion_id bigint, OUT accepted integer, OUT duplicates integer,
@@ -458,9 +539,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    made CONSTANT etl._ingest_verdict[] := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
+    made etl._ingest_verdict[];
     counts etl._page_counts;
+    changes CONSTANT boolean := definition.write_mode = 'upsert';
 BEGIN
+    -- A letter is older than what has come since: the row that is there wins, and of letters the last.
+    definition.write_mode := 'append';
+    letters := ARRAY(SELECT l FROM unnest(letters) WITH ORDINALITY AS u(l, n) ORDER BY n DESC);
+    records := ARRAY(SELECT r FROM unnest(records) WITH ORDINALITY AS u(r, n) ORDER BY n DESC);
+    made := ARRAY(SELECT v FROM etl._ingest_records(definition, records) AS v);
     UPDATE etl.dead_letter AS d
     SET attempts = d.attempts + 1, column_name = v.column_name, reason = v.reason, sqlstate = v.sqlstate
     FROM unnest(made) AS v
@@ -468,11 +555,14 @@ BEGIN
     DELETE FROM etl.dead_letter AS d USING unnest(made) AS v
     WHERE v.verdict <> 'rejected' AND d.dead_letter_id = letters[v.ordinal];
     SELECT count(*), count(*) FILTER (WHERE v.verdict = 'inserted'), count(*) FILTER (WHERE v.verdict = 'updated'),
-           count(*) FILTER (WHERE v.verdict = 'duplicate'), 0, count(*) FILTER (WHERE v.verdict = 'rejected')
+           count(*) FILTER (WHERE v.verdict = 'duplicate' AND NOT changes),
+           count(*) FILTER (WHERE v.verdict = 'duplicate' AND changes),
+           count(*) FILTER (WHERE v.verdict = 'rejected')
     INTO counts
     FROM unnest(made) AS v;
     RETURN counts;
 END
 $$;
 COMMENT ON FUNCTION etl._replay_ingest(etl.extract, bigint[], text[]) IS
-    'Takes the records of dead letters in again, and deletes those letters that could be loaded.';
+    'Takes the records of dead letters in again, and deletes those letters that could be loaded, or whose key is there: '
+    'what came since is newer.';

@@ -16,6 +16,7 @@ extern "C" {
 #include <algorithm>
 #include <array>
 #include <list>
+#include <memory>
 #include <string>
 
 namespace etl {
@@ -23,18 +24,22 @@ namespace {
 
 constexpr std::size_t most_kept = 32;
 
+// A trigger of the table may call etl.ingest too, and take the place of a command that runs: whoever is the last to use
+// a plan frees it.
+using kept_plan = std::shared_ptr<_SPI_plan>;
+
 struct kept_command {
     std::string key; // the source's definition, and the holds on its table
     Oid target;
     std::string sql;
-    SPIPlanPtr plan;
+    kept_plan plan;
     bool is_stale = false;
 };
 
-// The one used last is the first.
+// The one used last is the first. Never destroyed: when the process exits there is no server left to free plans.
 std::list<kept_command>& kept()
 {
-    static std::list<kept_command> commands;
+    static auto& commands = *new std::list<kept_command>;
     return commands;
 }
 
@@ -58,11 +63,6 @@ std::string_view bytes_of(Datum composite)
 {
     HeapTupleHeader row = DatumGetHeapTupleHeader(composite);
     return {reinterpret_cast<const char*>(row), HeapTupleHeaderGetDatumLength(row)};
-}
-
-void free_plan(SPIPlanPtr plan)
-{
-    pg::call([plan] { SPI_freeplan(plan); });
 }
 
 // Needs an SPI connection.
@@ -91,26 +91,24 @@ SPIPlanPtr make_plan(const char* sql)
     return plan;
 }
 
-const kept_command& command_for(std::string key, Oid target, Datum definition, Datum held, bool no_hold)
+kept_plan plan_for(const std::string& key, Oid target, Datum definition, Datum held, bool no_hold)
 {
     watch_changes();
     auto& commands = kept();
     const auto found = std::ranges::find(commands, key, &kept_command::key);
     if (found != commands.end() && !found->is_stale) {
         commands.splice(commands.begin(), commands, found);
-        return commands.front();
+        return found->plan;
     }
-    kept_command made{std::move(key), target, command_text(definition, held, no_hold), nullptr};
-    made.plan = pg::call([sql = made.sql.c_str()] { return make_plan(sql); });
-    if (found != commands.end()) {
-        free_plan(found->plan);
-        commands.erase(found);
-    } else if (commands.size() >= most_kept) {
-        free_plan(commands.back().plan);
+    kept_command made{key, target, command_text(definition, held, no_hold), nullptr};
+    made.plan = kept_plan{pg::call([sql = made.sql.c_str()] { return make_plan(sql); }), SPI_freeplan};
+    // Another call may have come in between.
+    std::erase_if(commands, [&key](const kept_command& each) { return each.key == key; });
+    if (commands.size() >= most_kept) {
         commands.pop_back();
     }
     commands.push_front(std::move(made));
-    return commands.front();
+    return commands.front().plan;
 }
 
 struct execution {
@@ -158,8 +156,8 @@ ETL_FUNCTION(etl_ingest_change, args)
         key += pg::call([&] { return pg::varlena_text(args.datum(5)); });
     }
     pg::call([] { SPI_connect(); });
-    const kept_command& command = command_for(std::move(key), target, definition, args.datum(5), no_hold);
-    what.plan = command.plan;
+    const kept_plan plan = plan_for(key, target, definition, args.datum(5), no_hold);
+    what.plan = plan.get();
     pg::call([&what] {
         execute(what);
         SPI_finish();

@@ -143,6 +143,19 @@ void require_columns(const json& document, std::span<const std::string> columns)
     }
 }
 
+// For messages.
+std::string mapped_fields(std::span<const column_rule> rules)
+{
+    constexpr std::size_t most = 10;
+    std::vector<std::string> fields;
+    for (const column_rule& rule : rules) {
+        fields.insert(fields.end(), rule.from.begin(), rule.from.end());
+    }
+    const bool has_more = fields.size() > most;
+    fields.resize(std::min(fields.size(), most));
+    return joined(fields) + (has_more ? ", …" : "");
+}
+
 } // namespace
 
 column_text column_rule::fallback() const noexcept
@@ -208,9 +221,35 @@ void mapping::number_slots()
     }
 }
 
+std::vector<mapped_path> paths_of_mapping(std::string_view document)
+{
+    std::vector<std::string> columns;
+    const json read = parse_json(document, "a mapping", deepest_document);
+    for (const auto& [column, rule] : read.items()) {
+        columns.push_back(column);
+    }
+    std::vector<mapped_path> made;
+    const mapping rules = mapping::parse(document, columns);
+    for (const column_rule& rule : rules.rules()) {
+        for (const std::string& path : rule.from) {
+            const field_path keys = parse_field_path(path);
+            made.push_back({rule.column, path, keys.empty() ? std::nullopt : std::optional{keys.front()}});
+        }
+    }
+    return made;
+}
+
+bool mapping::reads_record() const
+{
+    return std::ranges::any_of(rules_, [](const column_rule& rule) {
+        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
+        return !std::ranges::search(rule.sql, std::string_view{"record"}, {}, lower).empty();
+    });
+}
+
 record_mapper::record_mapper(const mapping& rules)
-    : rules_{&rules}, reader_{rules.paths()}, by_slot_(static_cast<std::size_t>(rules.paths().slots())),
-      values_(rules.rules().size())
+    : rules_{&rules}, takes_whole_{rules.reads_record()}, reader_{rules.paths()},
+      by_slot_(static_cast<std::size_t>(rules.paths().slots())), values_(rules.rules().size())
 {
 }
 
@@ -231,7 +270,27 @@ std::span<const column_text> record_mapper::choose(std::span<const column_text> 
 
 std::span<const column_text> record_mapper::map(std::string_view record)
 {
-    return choose(reader_.read(record));
+    const auto found = reader_.read(record);
+    require_some(found, record);
+    return choose(found);
+}
+
+// A row without a value of the record would hide that it is no record of the kind that was expected.
+void record_mapper::require_some(std::span<const column_text> found, std::string_view record) const
+{
+    const auto is_there = [](const column_text& value) { return value.is != column_text::kind::missing; };
+    const char first = record[record.find_first_not_of(" \t\r\n")];
+    const bool is_container = first == '{' || first == '[';
+    if ((std::ranges::any_of(found, is_there) && first != 'n') || (takes_whole_ && is_container)) {
+        return;
+    }
+    if (first != '{') {
+        throw bad_record("2203C", "the record is no JSON object", std::string{"It begins with "} + first + '.');
+    }
+    if (!found.empty()) {
+        throw bad_record("2203A", "the record has none of the fields that are mapped",
+                         "Mapped are " + mapped_fields(rules_->rules()) + '.');
+    }
 }
 
 void record_mapper::name_fields(std::span<const std::string> names)

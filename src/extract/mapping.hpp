@@ -43,6 +43,9 @@ class mapping {
     const std::vector<column_rule>& rules() const noexcept { return rules_; }
     const path_tree& paths() const noexcept { return paths_; }
 
+    // Whether an expression may take something out of the record itself.
+    bool reads_record() const;
+
   private:
     mapping() = default;
     void number_slots();
@@ -51,13 +54,24 @@ class mapping {
     path_tree paths_;
 };
 
+// A path of a rule as it was written, and the field of the record that it begins with.
+struct mapped_path {
+    std::string column;
+    std::string path;
+    std::optional<std::string> field; // none where the path is that of the whole record
+};
+
+// All of a document, whatever table it is for. Throws 22023 for a document that is no mapping.
+std::vector<mapped_path> paths_of_mapping(std::string_view document);
+
 class record_mapper {
   public:
     // The mapping must outlive it.
     explicit record_mapper(const mapping& rules);
 
     // The values for the columns, in the order of the rules; valid until the next call. Throws what
-    // record_reader::read() throws.
+    // record_reader::read() throws, and a bad_record where the record holds nothing that is mapped: 2203C where it is
+    // no object, 2203A where it is one. A field that is null is there.
     std::span<const column_text> map(std::string_view record);
 
     // For records that are lists of fields, as the lines of a CSV file: which name each field has.
@@ -66,8 +80,10 @@ class record_mapper {
 
   private:
     std::span<const column_text> choose(std::span<const column_text> found);
+    void require_some(std::span<const column_text> found, std::string_view record) const;
 
     const mapping* rules_;
+    bool takes_whole_; // of a record, besides its fields
     record_reader reader_;
     std::vector<int> field_of_slot_; // -1: no field has the name
     std::vector<column_text> by_slot_;

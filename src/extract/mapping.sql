@@ -23,6 +23,15 @@ COMMENT ON FUNCTION etl._mapped_columns(regclass, jsonb) IS
     'The columns that a mapping fills, in the order of the table, with their types, and what gives their values in a '
     'row of etl._map_page: the column itself, for rules with "sql" are applied there too.';
 
+CREATE FUNCTION etl._mapping_paths(mapping jsonb)
+RETURNS TABLE(column_name text, path text, field text)
+LANGUAGE C STRICT IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'etl_mapping_paths';
+COMMENT ON FUNCTION etl._mapping_paths(jsonb) IS
+    'The paths of a mapping: the column, the path as the rule has it, and the field of the record that it begins with '
+    '(NULL: it is the path of the whole record). 22023 a rule that is none.';
+
 CREATE FUNCTION etl._map_records(
     records text[], target regclass, mapping jsonb, first integer DEFAULT NULL, last integer DEFAULT NULL)
 RETURNS SETOF record

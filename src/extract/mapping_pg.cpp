@@ -143,6 +143,22 @@ ETL_FUNCTION(etl_mapped_columns, args)
     });
 }
 
+// etl._mapping_paths(mapping)
+ETL_FUNCTION(etl_mapping_paths, args)
+{
+    const auto document = document_in(args, 0);
+    pg::result_set rows{args};
+    return pg::with_errors_of_server([&] {
+        for (const mapped_path& each : paths_of_mapping(*document)) {
+            const auto text = [](const std::string& of) { return pg::make_text(std::string{pg::from_utf8(of)}); };
+            std::array<Datum, 3> values{text(each.column), text(each.path), each.field ? text(*each.field) : Datum{0}};
+            std::array nulls{false, false, !each.field};
+            rows.put(values, nulls);
+        }
+        return rows.finish();
+    });
+}
+
 // etl._map_records(records, target, mapping, first, last)
 ETL_FUNCTION(etl_map_records, args)
 {

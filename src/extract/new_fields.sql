@@ -6,12 +6,9 @@ RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- The first step of each path; with no mapping, fields have the names of columns.
+    -- With no mapping, fields have the names of columns.
     SELECT ARRAY(
-        SELECT (regexp_match(btrim(path), '^/?([^./]+)'))[1]
-        FROM jsonb_each(definition.mapping) AS r
-        CROSS JOIN LATERAL regexp_split_to_table(
-            CASE jsonb_typeof(r.value) WHEN 'string' THEN r.value #>> '{}' ELSE r.value ->> 'from' END, '\|') AS path
+        SELECT p.field FROM etl._mapping_paths(definition.mapping) AS p WHERE p.field IS NOT NULL
         UNION
         SELECT a.attname FROM pg_attribute AS a
         WHERE definition.mapping IS NULL AND a.attrelid = to_regclass(definition.target) AND a.attnum > 0
@@ -24,9 +21,11 @@ RETURNS text[]
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT r.record FROM etl._page_records(handle) AS r ORDER BY r.ordinal LIMIT 200)
+    SELECT ARRAY(SELECT r.record FROM etl._page_records(handle) AS r
+                 WHERE r.record ~ '^\s*\{' -- others have no fields, and are rejected
+                 ORDER BY r.ordinal LIMIT 200)
 $$;
-COMMENT ON FUNCTION etl._sample_records(integer) IS 'The first records of a page, from which types are inferred.';
+COMMENT ON FUNCTION etl._sample_records(integer) IS 'The first objects of a page, from which types are inferred.';
 
 CREATE FUNCTION etl._mapping_by_name(target regclass)
 RETURNS jsonb
@@ -49,11 +48,13 @@ DECLARE
 BEGIN
     fields := coalesce(before, '{}');
     FOR fresh IN
-        SELECT c.name, c.type, c.path FROM etl._infer_columns(etl._sample_records(handle)) AS c
-        WHERE (regexp_match(c.path, '^/?([^./]+)'))[1] <> ALL (known) AND NOT fields ? c.path
+        SELECT c.name, c.type, c.path FROM etl._infer_columns(nullif(etl._sample_records(handle), '{}')) AS c
+        WHERE NOT fields ? c.path
+          AND EXISTS (SELECT FROM etl._mapping_paths(jsonb_build_object(c.name, c.path)) AS p
+                      WHERE p.field <> ALL (known))
     LOOP
         fields := fields || jsonb_build_object(fresh.path, fresh.type);
-        IF definition.new_fields = 'add' THEN
+        IF definition.new_fields = 'add' AND (definition.mapping ? fresh.name) IS NOT TRUE THEN
             IF etl._column_type(definition.target, fresh.name) IS NULL THEN
                 EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', definition.target, fresh.name, fresh.type);
             END IF;

@@ -128,7 +128,7 @@ BEGIN
             MESSAGE = format('extract "%s" found no record to infer a table from', name),
             HINT = 'Create the table by hand, and give it with etl.alter_extract(…, target => …).';
     END IF;
-    command := etl.infer_table(wanted, samples, stored.key_columns);
+    command := etl.table_definition(wanted, samples, stored.key_columns);
     IF NOT dry_run THEN
         EXECUTE command;
         PERFORM etl.alter_extract(name, target => wanted::regclass,

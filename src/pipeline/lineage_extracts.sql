@@ -20,27 +20,26 @@ RETURNS TABLE (column_name text, field text, is_plain boolean)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH rule AS MATERIALIZED (
-        SELECT r.key AS column_name,
-               CASE jsonb_typeof(r.value) WHEN 'string' THEN jsonb_build_object('from', r.value) ELSE r.value END
-                   AS rule
-        FROM jsonb_each(coalesce((definition).mapping, (
-            SELECT jsonb_object_agg(a.attname, a.attname) FROM pg_attribute AS a
-            WHERE a.attrelid = _record_fields.target AND a.attnum > 0 AND NOT a.attisdropped
-              AND a.attgenerated = ''))) AS r
-    ), given AS MATERIALIZED (
-        SELECT r.column_name, btrim(f.field) AS field, r.rule - '{from,default,required}'::text[] = '{}' AS is_plain
-        FROM rule AS r CROSS JOIN LATERAL regexp_split_to_table(r.rule ->> 'from', '\|') AS f(field)
+    WITH given AS MATERIALIZED (
+        SELECT p.column_name, p.path AS field,
+               CASE jsonb_typeof(r.rule) WHEN 'object' THEN r.rule - '{from,default,required}'::text[] = '{}' ELSE true
+               END AS is_plain
+        FROM etl._mapping_paths((definition).mapping) AS p
+        CROSS JOIN LATERAL (SELECT (definition).mapping -> p.column_name) AS r(rule)
+        UNION ALL
+        SELECT a.attname, a.attname, true FROM pg_attribute AS a
+        WHERE (definition).mapping IS NULL AND a.attrelid = _record_fields.target AND a.attnum > 0
+          AND NOT a.attisdropped AND a.attgenerated = ''
     )
     SELECT g.* FROM given AS g
     UNION ALL
     SELECT r.column_name, g.field, false
-    FROM rule AS r
+    FROM jsonb_each((definition).mapping) AS r(column_name, rule)
     CROSS JOIN LATERAL etl._statement_lineage(
         format('SELECT (%s) FROM (SELECT t.*, NULL::jsonb AS record FROM %s AS t) AS r', r.rule ->> 'sql', target),
         'pg_catalog, pg_temp', (definition).owner) AS l
     JOIN given AS g ON g.column_name = l.column_name
-    WHERE r.rule ? 'sql' AND l.relation = _record_fields.target
+    WHERE jsonb_typeof(r.rule) = 'object' AND r.rule ? 'sql' AND l.relation = _record_fields.target
 $$;
 COMMENT ON FUNCTION etl._record_fields(etl.extract, regclass) IS
     'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it '

@@ -116,7 +116,7 @@ void infer(std::string_view record)
     const std::vector<std::string_view> samples{record, R"({"a": 1, "A": {"b": "2024-01-01"}})"};
     std::set<std::string> names;
     try {
-        for (const auto& column : etl::infer_columns(samples).columns) {
+        for (const auto& column : etl::infer_columns(samples, etl::never_poll).columns) {
             demand(!column.name.empty() && column.name.size() <= 63 && names.insert(column.name).second);
             std::string_view paths = column.path;
             for (std::size_t end = 0; end != std::string_view::npos; paths.remove_prefix(end + 1)) {

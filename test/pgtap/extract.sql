@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 \pset fieldsep '\n'
-SELECT plan(90);
+SELECT plan(91);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -264,6 +264,12 @@ SELECT is(count(*), 30::bigint, 'raw records are kept') FROM etl.raw_record WHER
 SELECT etl.alter_extract('inferred', new_fields => 'add');
 CALL etl.run_extract('inferred');
 SELECT results_eq('SELECT sale_id FROM inferred WHERE gift', 'VALUES (30::bigint)', 'or become columns');
+SELECT etl.alter_extract('inferred', new_fields => 'report',
+                         mapping => '{"sale_id": "$.sale_id", "gift": {"from": ["gifted", "gift"]}, "price": "/price"}');
+CALL etl.run_extract('inferred');
+SELECT ok(detail -> 'new_fields' ? 'event_id' AND NOT detail -> 'new_fields' ?| '{sale_id,gift,price}',
+          'whatever the form of a path, its field is known')
+FROM etl.runs WHERE name = 'inferred' ORDER BY run_id DESC LIMIT 1;
 
 CREATE TABLE widened (event_id int PRIMARY KEY);
 SELECT etl.create_extract('widened', 'api', '/events', 'widened', query => '{"n": 3}', key_columns => '{event_id}',

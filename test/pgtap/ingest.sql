@@ -1,6 +1,6 @@
 -- etl.ingest: every record gets one verdict, is in the table once, or is kept as a dead letter with the reason.
 BEGIN;
-SELECT plan(65);
+SELECT plan(72);
 
 CREATE FUNCTION verdicts(answer jsonb) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(v ->> 'verdict', ' ' ORDER BY n) FROM jsonb_array_elements(answer) WITH ORDINALITY AS a(v, n)$$;
@@ -44,7 +44,7 @@ SELECT is(told('sales',
 SELECT results_eq(
     'SELECT ordinal, column_name::text COLLATE "default", sqlstate, record FROM etl.dead_letters ORDER BY ordinal',
     $$VALUES (1::bigint, NULL, '23514', '{"id": 10, "price": -1}'), (2, 'at', '22007', '{"id": 11, "at": "today"}'),
-             (3, 'id', '23502', '{"price": 1}'), (5, 'id', '23502', '"x"'), (6, 'id', '23502', '7'),
+             (3, 'id', '23502', '{"price": 1}'), (5, NULL, '2203C', '"x"'), (6, NULL, '2203C', '7'),
              (7, 'id', '22003', '{"id": 1e30}')$$, 'are kept, as they came');
 SELECT is((SELECT DISTINCT origin FROM etl.dead_letters), (SELECT 'ingestion ' || max(ingestion_id)
           FROM etl.ingestions),
@@ -72,6 +72,35 @@ SELECT is((SELECT array_agg(attempts ORDER BY dead_letter_id) FROM etl.dead_lett
           'the others stay');
 SELECT etl.alter_extract('sales', mapping => '{"id": {"from": "id", "default": 99}, "price": "price"}');
 SELECT is((SELECT inserted FROM etl.replay_dead_letters('sales')), 2::bigint, 'a mended mapping'); -- 11, and 99 of many
+
+-- What has come since is newer than a letter; of two letters of one key the last counts.
+CREATE TABLE price (id int PRIMARY KEY, price int);
+SELECT etl.create_ingest('prices', 'price', key_columns => '{id}');
+SELECT is(told('prices', '[{"id": 1, "price": "a"}, {"id": 2, "price": "b"}, {"id": 2, "price": "c"}]'),
+          '0 0 3: rejected rejected rejected', 'letters');
+SELECT is(told('prices', '{"id": 1, "price": 5}'), '1 0 0: inserted', 'and a newer record');
+ALTER TABLE price ALTER price TYPE text;
+SELECT results_eq($$SELECT inserted, updated, ignored, dead FROM etl.replay_dead_letters('prices')$$,
+                  'VALUES (1::bigint, 0::bigint, 2::bigint, 0::bigint)', 'a letter is not loaded over it');
+SELECT results_eq('SELECT * FROM price ORDER BY id', $$VALUES (1, '5'), (2, 'c')$$, 'which stays');
+
+-- Triggers that keep a row out, or give it another key.
+CREATE TABLE turned (id int PRIMARY KEY, v text);
+CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.id := CASE new.v WHEN 'key' THEN new.id + 1000 ELSE new.id END;
+    RETURN CASE WHEN new.v = 'out' THEN NULL ELSE new END;
+END
+$$;
+CREATE TRIGGER turn BEFORE INSERT ON turned FOR EACH ROW EXECUTE FUNCTION turn();
+SELECT etl.create_ingest('turned', 'turned', key_columns => '{id}'),
+       etl.create_ingest('turned_once', 'turned', key_columns => '{id}', write_mode => 'append');
+SELECT is(told(s, format('[{"id": %s1, "v": "a"}, {"id": %1$s2, "v": "out"}, {"id": %1$s3, "v": "key"}, {"id": %1$s1, "v": "a"}]',
+                         n)),
+          CASE n WHEN 1 THEN '1 1 2: duplicate rejected rejected inserted' ELSE '1 1 2: inserted rejected rejected duplicate' END,
+          'what is not written under its key is rejected: ' || s)
+FROM (VALUES ('turned', 1), ('turned_once', 2)) AS v(s, n);
+SELECT results_eq('SELECT id FROM turned ORDER BY id', 'VALUES (11), (21)', 'and not in the table');
 
 -- Append, with a key and without.
 CREATE TABLE event (id int UNIQUE, kind text);
@@ -116,7 +145,7 @@ SELECT is(told('log', '[{"message": "a"}, {"message": "raise"}, {"message": "dro
           '2 0 2: inserted rejected rejected inserted', 'what a trigger refuses or holds back');
 SELECT is((SELECT array_agg(reason ORDER BY dead_letter_id DESC) FROM (
                SELECT * FROM etl.dead_letters WHERE extract = 'log' ORDER BY dead_letter_id DESC LIMIT 2) AS d),
-          '{"a trigger or a rule of the table held the row back","not this one"}', 'the reasons');
+          '{"a trigger or a rule of the table held the row back, or changed its key","not this one"}', 'the reasons');
 SELECT is(told('log', '[{"message": "nested"}, {}]'), '1 0 1: inserted rejected',
           'a trigger that takes records in itself');
 SELECT is((SELECT count(*) FROM etl.dead_letters WHERE extract = 'events' AND record = '{"id": "x"}'), 1::bigint,

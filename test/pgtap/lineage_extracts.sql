@@ -12,7 +12,7 @@ CREATE TABLE "Copied sale" (sale bigint PRIMARY KEY, total numeric, note text);
 SELECT etl.create_extract('events', 'bare', '', 'event', key_columns => '{event_id}'),
        etl.create_extract('sales', 'api', 'events/{event_id}/sales?all=1', 'sale', parent => 'events',
            key_columns => '{sale_id}',
-           mapping => '{"sale_id": "id | sale.id", "price": {"from": "price", "default": 0}, "quantity": "/n",
+           mapping => '{"sale_id": {"from": ["id", "$.sale.id"]}, "price": {"from": "price", "default": 0}, "quantity": "/n",
                         "at": {"from": "at", "format": "epoch"},
                         "total": {"from": "sum", "sql": "price * quantity + (record ->> ''fee'')::numeric"}}'),
        etl.create_extract('later', 'api', '/later'),
@@ -30,6 +30,7 @@ CREATE FUNCTION pg_temp.shown(name text) RETURNS SETOF text LANGUAGE sql AS $$
     ORDER BY s.line COLLATE "C"
 $$;
 SELECT results_eq($$SELECT pg_temp.shown('sales')$$, $$VALUES
+    ('outside https://api.example.com:8443/v2/events/{event_id}/sales $.sale.id -> sale sale_id IDENTITY'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales -> sale'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales /n -> sale quantity IDENTITY'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales /n -> sale total TRANSFORMATION'),
@@ -37,7 +38,6 @@ SELECT results_eq($$SELECT pg_temp.shown('sales')$$, $$VALUES
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales id -> sale sale_id IDENTITY'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales price -> sale price IDENTITY'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales price -> sale total TRANSFORMATION'),
-    ('outside https://api.example.com:8443/v2/events/{event_id}/sales sale.id -> sale sale_id IDENTITY'),
     ('outside https://api.example.com:8443/v2/events/{event_id}/sales sum -> sale total TRANSFORMATION'),
     ('write -> sale')$$, 'fields of an API go where the mapping says, computed ones from what they are computed of');
 SELECT results_eq($$SELECT pg_temp.shown('events')$$, $$VALUES
@@ -119,7 +119,7 @@ FROM event_of, (VALUES
     ('{outputs,0,name}', current_database() || '.public.sale'),
     ('{outputs,0,outputFacets,outputStatistics,rowCount}', '7'),
     ('{outputs,0,facets,columnLineage,fields,sale_id,inputFields,1,namespace}', 'https://api.example.com:8443'),
-    ('{outputs,0,facets,columnLineage,fields,sale_id,inputFields,1,field}', 'sale.id'),
+    ('{outputs,0,facets,columnLineage,fields,sale_id,inputFields,0,field}', '$.sale.id'),
     ('{outputs,0,facets,columnLineage,dataset}', '[]'),
     ('{run,facets,extractionError}', NULL)) AS t(path, wanted)
 WHERE name = 'sales';

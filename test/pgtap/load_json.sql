@@ -43,7 +43,7 @@ SELECT is(shown(etl.load_text(
     E'{"id": 40}\n{"id": 41\nnonsense\n{"id": "x"}\n{"id": 40}\n[42]\n{"id": 43, "name": "\\u0000"}\n'
     '{"id": 44, "at": "soon"}\n{"id": 45}', 'event', 'ndjson')), 'loaded 9=2+0+0+0+7', 'every other line is loaded');
 SELECT results_eq('SELECT line, sqlstate FROM latest ORDER BY line', $$VALUES
-    (2::bigint, '22P02'), (3, '22P02'), (4, '22P02'), (5, '23505'), (6, '22P02'), (7, '22P05'), (8, '22007')$$,
+    (2::bigint, '22P02'), (3, '22P02'), (4, '22P02'), (5, '23505'), (6, '2203C'), (7, '22P05'), (8, '22007')$$,
     'and it is told why not');
 SELECT is((SELECT content FROM latest WHERE line = 2), '{"id": 41', 'the text is kept');
 SELECT is(shown(etl.load_text(E'[{"id": 50},\n {"id": 51, "price": {}},\n {"id": truth},\n {"id": 53}]', 'event',

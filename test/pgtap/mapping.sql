@@ -1,7 +1,7 @@
 -- Records into the rows of a table by a mapping: what each kind of rule makes of each kind of value,
 -- and why a record is no row.
 BEGIN;
-SELECT plan(131);
+SELECT plan(138);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -213,7 +213,12 @@ SELECT is(length(mapped('{"note": "a"}', '{"a": "' || repeat('x', 10000000) || '
           'a field of 10 MB');
 SELECT cmp_ok(length(mapped('{"day": "a"}', '{"a": "' || repeat('x', 10000000) || '"}')), '<', 600,
               'a bad field of 10 MB does not fill the reason');
-SELECT is(mapped('{"note": "a"}', '[1]'), '{}', 'a record that is no object has no fields');
+SELECT is(mapped('{"note": "a"}', v), ': the record is no JSON object (It begins with ' || left(v, 1) || ')',
+          'a record that is no object: ' || v)
+FROM unnest('{1,"null",[],[1]}'::text[]) AS v;
+SELECT is(mapped('{"note": "a"}', '{"A": 1}'),
+          ': the record has none of the fields that are mapped (Mapped are a)', 'an object without a field of the mapping');
+SELECT is(mapped('{"note": "a"}', '{"a": null}'), '{}', 'a field that is null is one');
 
 -- One page, read in pieces; good rows and rejects.
 CREATE FUNCTION batch() RETURNS text[] LANGUAGE sql AS
@@ -269,6 +274,13 @@ SELECT is(outcome($$SELECT count(*) FROM etl._map_records(ARRAY['{"a": 1}'], 'pu
 SELECT is(outcome('SELECT count(*) FROM etl._page_rejects(0)'), '55000', 'another role''s rejects are its own');
 RESET ROLE;
 
+-- The paths of a mapping.
+SELECT results_eq(
+    $$SELECT * FROM etl._mapping_paths('{"a": "x|$.y.z|/p.q/r", "b": {"from": ["c|d", "$", "e.0"], "format": "epoch"},
+                                         "s": {"sql": "1"}, "t": "/~1~0"}')$$,
+    $$VALUES ('a', 'x', 'x'), ('a', '$.y.z', 'y'), ('a', '/p.q/r', 'p.q'), ('b', 'c|d', 'c|d'), ('b', '$', NULL),
+             ('b', 'e.0', 'e'), ('t', '/~1~0', '/~')$$, 'the paths of a mapping, and the fields that they begin with');
+
 -- Mappings that are none.
 SELECT throws_ok(format('SELECT etl._check_mapping(%L, %L)', 'sale', m), state, message, message)
 FROM (VALUES
@@ -297,7 +309,7 @@ SELECT throws_ok($$SELECT etl._check_mapping('pg_class_oid_index', NULL)$$, '428
                  'an index');
 
 -- Tables and mappings out of samples.
-SELECT is(etl.infer_table('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
+SELECT is(etl.table_definition('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
           '{event_id}'),
 E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    seat_row bigint,\n    PRIMARY KEY '
 '(event_id)\n);',
@@ -305,9 +317,14 @@ E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    se
 SELECT is(etl.infer_mapping(ARRAY['{"eventId": 1, "seat": {"row": 2}}']),
           '{"event_id": "eventId", "seat_row": "seat.row"}',
           'its mapping');
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['{"a": 1}'], '{b}')$$, '42703',
                  'no field of the samples becomes column b', 'a key that there is none of');
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['{}'])$$, '22023', 'the samples have no field', 'no field');
-SELECT throws_ok($$SELECT etl.infer_table('t', ARRAY['[]'])$$, '22023', 'sample 1 is not an object', 'no object');
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['{}'])$$, '22023', 'the samples have no field', 'no field');
+SET LOCAL statement_timeout = '10s';
+SELECT throws_ok($$SELECT etl.infer_mapping(ARRAY(SELECT json_object_agg('k' || i, i)::text
+                                                  FROM generate_series(1, 60000) AS i))$$, '54011',
+                 'the samples have more than 1600 fields', 'a map of 60000 keys');
+SET LOCAL statement_timeout = 0;
+SELECT throws_ok($$SELECT etl.table_definition('t', ARRAY['[]'])$$, '22023', 'sample 1 is not an object', 'no object');
 SELECT * FROM finish();
 ROLLBACK;

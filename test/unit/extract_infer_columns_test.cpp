@@ -14,7 +14,7 @@ using texts = std::vector<std::string>;
 etl::inferred_columns infer(const texts& records)
 {
     const std::vector<std::string_view> views{records.begin(), records.end()};
-    return etl::infer_columns(views);
+    return etl::infer_columns(views, etl::never_poll);
 }
 
 // name type path, and "?" where a sample has none.
@@ -127,6 +127,44 @@ TEST(infer_columns, refuses_what_is_no_object)
     EXPECT_THROW(infer({}), etl::error);
     EXPECT_THROW(infer({"[1]"}), etl::error);
     EXPECT_THROW(infer({"{"}), etl::error);
+}
+
+// An object of fields k1, k2, …, each with this value.
+std::string wide_object(int fields, const std::string& value)
+{
+    std::string made;
+    for (int i = 1; i <= fields; ++i) {
+        made += (made.empty() ? "{\"k" : ", \"k") + std::to_string(i) + "\": " + value;
+    }
+    return made + "}";
+}
+
+std::string state(const texts& records)
+{
+    try {
+        infer(records);
+        return "";
+    } catch (const etl::error& e) {
+        return std::string{e.sqlstate()} + " " + e.what();
+    }
+}
+
+TEST(infer_columns, more_fields_than_a_table_has_columns)
+{
+    const std::string refusal = "54011 the samples have more than 1600 fields";
+    EXPECT_EQ(infer({wide_object(1600, "1")}).columns.size(), 1600U);
+    EXPECT_EQ(state({wide_object(60000, "1")}), refusal);
+    EXPECT_EQ(state({R"({"a": 1})", wide_object(1600, "1")}), refusal);
+    EXPECT_EQ(state({wide_object(81, wide_object(20, "1"))}), refusal);
+    // The keys of a map are no fields.
+    EXPECT_EQ(columns({R"({"a": )" + wide_object(60000, "1") + "}"}), (texts{"a jsonb a"}));
+}
+
+TEST(infer_columns, can_be_cancelled)
+{
+    struct cancelled {};
+    const std::vector<std::string_view> records{R"({"a": 1})"};
+    EXPECT_THROW(etl::infer_columns(records, [] { throw cancelled{}; }), cancelled);
 }
 
 } // namespace

@@ -45,7 +45,7 @@ TEST(mapping, the_first_alternative_that_is_not_null)
     EXPECT_EQ(map(document, R"({"event_id": 1, "eventId": 2})"), (texts{"1"}));
     EXPECT_EQ(map(document, R"({"event_id": null, "eventId": 2})"), (texts{"2"}));
     EXPECT_EQ(map(document, R"({"event": {"id": 3}})"), (texts{"3"}));
-    EXPECT_EQ(map(document, R"({"event": 3})"), (texts{"missing"}));
+    EXPECT_EQ(map(document, R"({"event": 3, "eventId": null})"), (texts{"missing"}));
 }
 
 TEST(mapping, paths_in_an_array_are_not_parted)
@@ -57,10 +57,41 @@ TEST(mapping, defaults_keep_their_digits)
 {
     const std::string document = R"({"price": {"from": "p", "default": 12345678901234567890.10},
                                      "note": {"default": "a\"b"}, "id": {"from": "i", "default": null}})";
-    EXPECT_EQ(map(document, "{}"), (texts{"missing", "12345678901234567890.10", R"("a\"b")"}));
+    EXPECT_EQ(map(document, R"({"i": null})"), (texts{"missing", "12345678901234567890.10", R"("a\"b")"}));
     EXPECT_EQ(map(document, R"({"p": null})").at(1), "12345678901234567890.10");
     EXPECT_EQ(map(document, R"({"p": 0})").at(1), "0");
     EXPECT_EQ(map(document, R"({"p": ""})").at(1), "\"\"");
+}
+
+TEST(mapping, records_that_hold_nothing_that_is_mapped)
+{
+    const auto state = [](const std::string& document, const std::string& record) -> std::string {
+        try {
+            map(document, record);
+            return "";
+        } catch (const etl::bad_record& e) {
+            return std::string{e.sqlstate()} + " " + e.what() + ": " + e.detail();
+        }
+    };
+    const std::string fields = R"({"id": "a|b", "note": {"from": "c.d", "default": "x"}})";
+    for (const std::string record : {"1", " null ", "\"x\"", "[]", "[{\"a\": 1}]", "true"}) {
+        EXPECT_EQ(state(fields, record).substr(0, 35), "2203C the record is no JSON object:") << record;
+    }
+    const std::string none = "2203A the record has none of the fields that are mapped: Mapped are a, b, c.d.";
+    EXPECT_EQ(state(fields, "{}"), none);
+    EXPECT_EQ(state(fields, R"({"A": 1, "c": {"e": 2}, "x": [1]})"), none);
+    EXPECT_EQ(state(fields, R"({"c": {"d": null}})"), "");
+    // Places in arrays, and the whole record; a mapping without a path wants an object.
+    EXPECT_EQ(state(R"({"id": "1"})", "[1, 2]"), "");
+    EXPECT_EQ(state(R"({"id": "1"})", "[1]").substr(0, 5), "2203C");
+    EXPECT_EQ(state(R"({"note": "$"})", "1"), "");
+    EXPECT_EQ(state(R"({"note": "$"})", "null").substr(0, 5), "2203C");
+    EXPECT_EQ(state(R"({"note": {"default": 1}})", "{}"), "");
+    EXPECT_EQ(state(R"({"note": {"default": 1}})", "1").substr(0, 5), "2203C");
+    // An expression may read the record, and nothing else does.
+    EXPECT_EQ(state(R"({"id": "a", "note": {"sql": "RECORD ->> 'z'"}})", R"({"z": 1})"), "");
+    EXPECT_EQ(state(R"({"id": "a", "note": {"sql": "id + 1"}})", R"({"z": 1})").substr(0, 5), "2203A");
+    EXPECT_EQ(state(R"({"id": "a", "note": {"sql": "record ->> 0"}})", "7").substr(0, 5), "2203C");
 }
 
 TEST(mapping, by_equal_names)
