@@ -243,10 +243,10 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('table "%s" has rows, of blocks that may yet be replaced, that extract "%s" would not '
                              'know any more', job.target, job.name),
-            DETAIL = 'They are of events or contracts that are taken away, and would stay when the chain replaces their '
-                     'blocks.',
-            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes them; alter the extract after it, and its next '
-                          'run loads what it still reads of these blocks anew.', job.name, first);
+            DETAIL = 'They are of events or contracts that are taken away, and would stay when the chain replaces '
+                     'their blocks.',
+            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes them; alter the extract after it, and its '
+                          'next run loads what it still reads of these blocks anew.', job.name, first);
     END IF;
 END
 $$;

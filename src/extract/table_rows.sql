@@ -149,7 +149,8 @@ BEGIN
         is_open := is_last AND etl._table_may_repeat(copy, upto);
         -- Of rows with the highest value more may come. Those that are appended are left until they are complete.
         counts := etl._table_load(copy, etl._table_query(copy, concat_ws(' AND ', lower, etl._table_above(
-            copy, CASE WHEN is_open AND copy.write_mode = 'append' THEN '<' ELSE '<=' END, last_one))) || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
+            copy, CASE WHEN is_open AND copy.write_mode = 'append' THEN '<' ELSE '<=' END, last_one)))
+            || format(' ORDER BY %I.%I', etl._table_alias(copy), copy.cursor_column));
         moved := etl._table_moved_mark(copy, mark, detail, last_one, is_open);
         mark := moved.moved;
         detail := detail || jsonb_build_object('position', last_one, 'open_at', CASE WHEN moved.moved_open

@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(58);
+SELECT plan(59);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -208,16 +208,31 @@ SELECT lives_ok(pg_temp.narrow(), 'and the others taken away');
 CALL etl.run_extract('moved');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 CALL etl.run_extract('moved');
-SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number) JOIN etl.extract AS e USING (extract_id)
-                  WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
+SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number)
+                  JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
 
 -- Deeper than the confirmations ---------------------------------------------------------------------------------------
 
+CREATE FUNCTION pg_temp.hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE command;
+    RETURN 'nothing was raised';
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+        RETURN hint;
+END
+$$;
 SELECT pg_temp.make('shallow', ', confirmations => 3');
 CALL etl.run_extract('shallow');
 SELECT state -> 'next_block' AS next FROM etl.extracts WHERE extract = 'shallow' \gset
 SELECT pg_temp.rpc('test_reorg', 20, 22);
 SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed');
+SELECT is(pg_temp.hint_of(pg_temp.call('etl.run_extract(''shallow'')')), format(
+              'SELECT etl.reset_evm_extract(''shallow'', %s); deletes the rows from there on, and the next run loads them '
+              'anew. It fails again if that is not deep enough.', :next - 4 - 64), 'and the hint goes far back');
 SELECT ok(etl.reset_evm_extract('shallow', :next - 5) >= 0, 'set back, but not to the fork');
 SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed again');
 SELECT etl.reset_evm_extract('shallow', :next - 25) AS deleted \gset

@@ -1,5 +1,5 @@
--- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew or
--- keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
+-- Marks of copies that would be wrong silently: numbers that are taken before their INSERT, sequences that begin anew
+-- or keep numbers, times that are coarser than their type. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
 SELECT plan(24);
 SET client_min_messages = error;
@@ -30,8 +30,8 @@ SELECT n AS number FROM dblink('late', $$SELECT nextval(pg_get_serial_sequence('
 INSERT INTO item (note) VALUES ('quick');
 CALL etl.run_extract('item_log');
 CALL etl.run_extract('item_copy');
-SELECT is(dblink_exec('late', format('INSERT INTO item VALUES (%s, ''late'')', :number)) || dblink_exec('late', 'COMMIT')
-          || dblink_disconnect('late'), 'INSERT 0 1COMMITOK', 'late');
+SELECT is(dblink_exec('late', format('INSERT INTO item VALUES (%s, ''late'')', :number))
+          || dblink_exec('late', 'COMMIT') || dblink_disconnect('late'), 'INSERT 0 1COMMITOK', 'late');
 CALL etl.run_extract('item_log');
 CALL etl.run_extract('item_copy');
 SELECT results_eq('SELECT id, note FROM item_log ORDER BY id', 'SELECT id, note FROM item ORDER BY id', 'is appended');
@@ -87,7 +87,8 @@ UPDATE etl.extract_state AS s SET detail = jsonb_set(s.detail, '{sequence}', s.d
                                                      || '{"file": 1, "database": 1}')
 FROM etl.extract AS e WHERE e.extract_id = s.extract_id AND e.name = 'item_copy';
 CALL etl.run_extract('item_copy');
-SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'succeeded', 'a dump in another database goes on');
+SELECT is((SELECT status FROM etl.runs ORDER BY run_id DESC LIMIT 1), 'succeeded',
+          'a dump in another database goes on');
 ALTER TABLE item ALTER id SET CACHE 20;
 SELECT is(etl.reset_cursor('item_copy', '4'), '4', 'at the mark');
 SELECT pg_temp.failing('item_copy') AS done \gset
@@ -99,7 +100,8 @@ CREATE TABLE event (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT date_tru
 CREATE INDEX ON event (at);
 CREATE TABLE event_log (LIKE event);
 CREATE TABLE event_copy (LIKE event INCLUDING INDEXES);
-SELECT etl.create_table_extract('event_log', 'event', 'event_log', cursor_column => 'at', write_mode => 'append') AS one,
+SELECT etl.create_table_extract('event_log', 'event', 'event_log', cursor_column => 'at',
+                                write_mode => 'append') AS one,
        etl.create_table_extract('event_copy', 'event', 'event_copy', cursor_column => 'at') AS other \gset
 INSERT INTO event VALUES (1, '2025-01-01 10:00'), (2, '2025-01-01 10:00:01');
 CALL etl.run_extract('event_copy');
@@ -113,7 +115,8 @@ CALL etl.run_extract('event_log');
 CALL etl.run_extract('event_log');
 SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM event_log), '1 2 3 4', 'appended once they are complete');
 CALL etl.run_extract('event_log');
-SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '0', 'a fine time is appended once');
+SELECT is((SELECT detail ->> 'received' FROM etl.runs ORDER BY run_id DESC LIMIT 1), '0',
+          'a fine time is appended once');
 CALL etl.run_extract('event_copy');
 INSERT INTO event SELECT 5, max(at) FROM event;
 CALL etl.run_extract('event_copy');
