@@ -65,7 +65,13 @@ BEGIN
             HINT = 'Records are told apart by their keys. Add the rule.';
     END IF;
     IF suite IS NOT NULL THEN
-        PERFORM etl._enforceable(target, suite, etl._suite_document(suite), 'info', NULL);
+        IF etl._enforceable(target, suite, etl._suite_document(suite), 'info', NULL) = 0 THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('suite "%s" has no expectation that a single row can break', suite),
+                HINT = 'Records are judged one by one. etl.validate(target, suite) looks at all rows.';
+        END IF;
+        PERFORM etl._tell_left_out(target, etl._suite_document(suite));
     END IF;
 END
 $$;
@@ -114,7 +120,8 @@ source: its name, 1 to 63 bytes, among those of extracts. target: the table. map
 column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a
 row; it needs a unique index. Without a key every record is a new row.
 write_mode: append leaves rows alone that are there; upsert (the default with a key) changes them where the record
-differs. suite: a stored suite; a record whose row breaks a row-level expectation of it is rejected. on_bad_row: what
+differs. suite: a stored suite; a record whose row breaks a row-level expectation of it is rejected. A notice
+names expectations on all rows, which are left out. on_bad_row: what
 cannot be loaded goes to etl.dead_letters (dead_letter), fails the call (error) or is only told (skip).
 etl.alter_extract changes a source, etl.drop_extract drops it.
 Errors: 42710 name taken, 42501 missing privilege, 22023 an argument that cannot be, 42703 no such column, 42P10 no
@@ -126,8 +133,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored CONSTANT etl.extract := etl._extract(name);
+    stored etl.extract;
 BEGIN
+    IF NOT EXISTS (SELECT FROM etl.extract AS e WHERE e.name = _ingest_source.name) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = CASE WHEN name IS NULL THEN 'no source was given' ELSE format('source "%s" does not exist', name) END,
+            HINT = 'SELECT extract FROM etl.extracts WHERE kind = ''ingest''; lists them, SELECT etl.create_ingest(…); makes '
+                || 'one.';
+    END IF;
+    stored := etl._extract(name);
     IF stored.kind <> 'ingest' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
@@ -205,8 +220,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._ingest_verdict_of(etl.extract, name, name) IS
     'The branches of a CASE for the verdict of a good record (alias g); written is the column of what the command '
-    'has written (alias w), nth that of how many of the same key come before it. Held back: its key is not there, before '
-    'or by the command.';
+    'has written (alias w), nth that of how many of the same key come before it. Held back: its key is not there, '
+    'before or by the command.';
 
 CREATE FUNCTION etl._ingest_columns(definition etl.extract, OUT names name[], OUT list text)
 LANGUAGE sql STABLE
@@ -564,5 +579,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._replay_ingest(etl.extract, bigint[], text[]) IS
-    'Takes the records of dead letters in again, and deletes those letters that could be loaded, or whose key is there: '
-    'what came since is newer.';
+    'Takes the records of dead letters in again, and deletes those letters that could be loaded, or whose key is '
+    'there: what came since is newer.';

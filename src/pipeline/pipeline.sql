@@ -10,8 +10,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'read_only_sql_transaction',
             MESSAGE = CASE WHEN pg_is_in_recovery()
-                           THEN 'the server is a standby, and no pipeline is changed or run here'
-                           ELSE 'the transaction is read-only, and no pipeline is changed or run in it' END,
+                           THEN 'the server is a standby, and nothing is changed or run here'
+                           ELSE 'the transaction is read-only, and nothing is changed or run in it' END,
             HINT = CASE WHEN pg_is_in_recovery() THEN 'Call it on the primary; here the views show what it does.'
                         ELSE 'Begin one with BEGIN READ WRITE.' END;
     END IF;

@@ -264,8 +264,8 @@ SELECT is(count(*), 30::bigint, 'raw records are kept') FROM etl.raw_record WHER
 SELECT etl.alter_extract('inferred', new_fields => 'add');
 CALL etl.run_extract('inferred');
 SELECT results_eq('SELECT sale_id FROM inferred WHERE gift', 'VALUES (30::bigint)', 'or become columns');
-SELECT etl.alter_extract('inferred', new_fields => 'report',
-                         mapping => '{"sale_id": "$.sale_id", "gift": {"from": ["gifted", "gift"]}, "price": "/price"}');
+SELECT etl.alter_extract('inferred', new_fields => 'report', mapping => '{
+    "sale_id": "$.sale_id", "gift": {"from": ["gifted", "gift"]}, "price": "/price"}');
 CALL etl.run_extract('inferred');
 SELECT ok(detail -> 'new_fields' ? 'event_id' AND NOT detail -> 'new_fields' ?| '{sale_id,gift,price}',
           'whatever the form of a path, its field is known')

@@ -1,6 +1,6 @@
 -- etl.ingest: every record gets one verdict, is in the table once, or is kept as a dead letter with the reason.
 BEGIN;
-SELECT plan(72);
+SELECT plan(73);
 
 CREATE FUNCTION verdicts(answer jsonb) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(v ->> 'verdict', ' ' ORDER BY n) FROM jsonb_array_elements(answer) WITH ORDINALITY AS a(v, n)$$;
@@ -95,9 +95,10 @@ $$;
 CREATE TRIGGER turn BEFORE INSERT ON turned FOR EACH ROW EXECUTE FUNCTION turn();
 SELECT etl.create_ingest('turned', 'turned', key_columns => '{id}'),
        etl.create_ingest('turned_once', 'turned', key_columns => '{id}', write_mode => 'append');
-SELECT is(told(s, format('[{"id": %s1, "v": "a"}, {"id": %1$s2, "v": "out"}, {"id": %1$s3, "v": "key"}, {"id": %1$s1, "v": "a"}]',
-                         n)),
-          CASE n WHEN 1 THEN '1 1 2: duplicate rejected rejected inserted' ELSE '1 1 2: inserted rejected rejected duplicate' END,
+SELECT is(told(s, format('[{"id": %s1, "v": "a"}, {"id": %1$s2, "v": "out"}, {"id": %1$s3, "v": "key"},
+                           {"id": %1$s1, "v": "a"}]', n)),
+          CASE n WHEN 1 THEN '1 1 2: duplicate rejected rejected inserted'
+                 ELSE '1 1 2: inserted rejected rejected duplicate' END,
           'what is not written under its key is rejected: ' || s)
 FROM (VALUES ('turned', 1), ('turned_once', 2)) AS v(s, n);
 SELECT results_eq('SELECT id FROM turned ORDER BY id', 'VALUES (11), (21)', 'and not in the table');
@@ -182,6 +183,11 @@ SELECT is(told('bare',
           '1 0 2: rejected inserted rejected', 'a suite and a trigger, without a key');
 SELECT is((SELECT count(*) FROM bare), 1::bigint, 'one row');
 
+SELECT etl.load_suite('{"expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "price"}}]}',
+                      'all_rows');
+SELECT throws_ok($$SELECT etl.create_ingest('unique', 'bare', suite => 'all_rows')$$, '22023',
+                 'suite "all_rows" has no expectation that a single row can break', 'a suite that judges no record');
+
 -- What becomes of bad records is for the source to say.
 SELECT etl.alter_extract('judged', on_bad_row => 'skip');
 SELECT is(told('judged', '{"id": 3, "price": 0}'), '0 0 1: rejected', 'skip');
@@ -207,7 +213,7 @@ SELECT is((SELECT accepted FROM etl.ingest('events', '[{"id": 73}, {"id": 74}]':
 SELECT throws_ok($$SELECT etl.ingest('events', NULL::jsonb[])$$, '22004', 'no records were given', 'no records');
 
 -- Errors.
-SELECT throws_ok($$SELECT etl.ingest('nope', '{}'::text)$$, '42704', 'extract "nope" does not exist', 'no such source');
+SELECT throws_ok($$SELECT etl.ingest('nope', '{}'::text)$$, '42704', 'source "nope" does not exist', 'no such source');
 SELECT throws_ok($$SELECT etl.create_ingest('x', 'log', key_columns => '{message}')$$, '42P10', NULL,
           'a key that is not unique');
 SELECT throws_ok($$SELECT etl.create_ingest('x', 'sale', write_mode => 'replace')$$, '22023', NULL,

@@ -42,7 +42,8 @@ SELECT is(array_agg(DISTINCT sqlstate), '{23505}', 'with the reason') FROM etl.d
 -- One that is written in parts, because of a bad record, and has no order any more.
 SELECT pg_temp.send('a', 'plains', '[{"id": 5}, {"id": 9}, {"id": 1}, {"id": 0}]'), pg_sleep(0.5);
 SELECT pg_temp.send('b', 'plains', '[{"id": 1}, {"id": 5}]');
-SELECT matches(pg_temp.answer('a'), '^(inserted|duplicate) inserted (inserted|duplicate) rejected$', 'a deadlock ends no call');
+SELECT matches(pg_temp.answer('a'), '^(inserted|duplicate) inserted (inserted|duplicate) rejected$',
+               'a deadlock ends no call');
 SELECT matches(pg_temp.answer('b'), '^(inserted|duplicate) (inserted|duplicate)$', 'neither of them');
 SELECT is(array_agg(id ORDER BY id), '{1,5,9}', 'and all rows are there') FROM plain;
 

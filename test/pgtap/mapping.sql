@@ -217,7 +217,8 @@ SELECT is(mapped('{"note": "a"}', v), ': the record is no JSON object (It begins
           'a record that is no object: ' || v)
 FROM unnest('{1,"null",[],[1]}'::text[]) AS v;
 SELECT is(mapped('{"note": "a"}', '{"A": 1}'),
-          ': the record has none of the fields that are mapped (Mapped are a)', 'an object without a field of the mapping');
+          ': the record has none of the fields that are mapped (Mapped are a)',
+          'an object without a field of the mapping');
 SELECT is(mapped('{"note": "a"}', '{"a": null}'), '{}', 'a field that is null is one');
 
 -- One page, read in pieces; good rows and rejects.
@@ -309,8 +310,8 @@ SELECT throws_ok($$SELECT etl._check_mapping('pg_class_oid_index', NULL)$$, '428
                  'an index');
 
 -- Tables and mappings out of samples.
-SELECT is(etl.table_definition('public.fresh', ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'],
-          '{event_id}'),
+SELECT is(etl.table_definition('public.fresh',
+                               ARRAY['{"eventId": 1, "at": "2024-01-01T00:00:00Z", "seat": {"row": 2}}'], '{event_id}'),
 E'CREATE TABLE public.fresh (\n    event_id bigint,\n    at timestamptz,\n    seat_row bigint,\n    PRIMARY KEY '
 '(event_id)\n);',
           'a table');

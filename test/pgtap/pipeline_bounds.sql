@@ -53,7 +53,7 @@ SELECT is(split_part(etl.pipeline_graph('p'), E'\n', 1), 'pipeline "p": 1 step',
 -- Where nothing is written --------------------------------------------------------------------------------------------
 
 SET TRANSACTION READ ONLY;
-SELECT throws_ok(call, '25006', 'the transaction is read-only, and no pipeline is changed or run in it', call)
+SELECT throws_ok(call, '25006', 'the transaction is read-only, and nothing is changed or run in it', call)
 FROM unnest(ARRAY[$$SELECT etl.start_pipeline('p')$$, $$SELECT etl.create_pipeline('x')$$,
                   $$SELECT etl.add_step('p', 'x', 'SELECT 1')$$]) AS call;
 SELECT * FROM finish();

@@ -192,7 +192,7 @@ done
 refused=$(sql -h "$standby" -c "CALL etl.run_pipeline('stopped', '2025-02-01')" 2>&1 | sed -n 's/^ERROR: *//p' || true)
 [ "$refused" != 'etl.run_pipeline writes, and the session is read-only' ] || refused=
 started=$(sql -h "$standby" -c "SELECT etl.start_pipeline('stopped', '2025-02-01')" 2>&1 | sed -n 's/^ERROR: *//p' || true)
-[ "$started" = 'the server is a standby, and no pipeline is changed or run here' ] || refused+=$started
+[ "$started" = 'the server is a standby, and nothing is changed or run here' ] || refused+=$started
 result $((kills + 7)) 'a standby executes nothing' "$refused"
 cluster_down "$dir" immediate
 wait "$client" || true
