@@ -37,6 +37,7 @@ FIRST_TIME = 1_700_000_000
 ACCOUNTS = [bytes([0xA0 + i]) * 20 for i in range(8)]
 TOKENS = [bytes([0x10 + i]) * 20 for i in range(4)]
 STRANGER = b"\x77" * 20
+NOBODY = b"\x99" * 20  # has no logs in any block
 
 
 # ---- the ABI, as far as the chain's events need it
@@ -287,7 +288,7 @@ class Node:
             return logs
         last = logs[-1] if logs else None
         changes = {"removed": {"removed": True}, "other_hash": {"blockHash": _hex(b"\xdd" * 32)},
-                   "before": {"blockNumber": "0x0"}, "other_address": {"address": _hex(STRANGER)},
+                   "before": {"blockNumber": "0x0"}, "other_address": {"address": _hex(NOBODY)},
                    "other_event": {"topics": [_hex(_topic("Noise(uint256)"))]}}
         if kind == "null":
             return None
