@@ -50,4 +50,5 @@ COMMENT ON FUNCTION etl.export_config(text[]) IS
     'which there are objects): json_schemas, suites, feature_views, rollups, enforcements, refresh_policies, '
     'partition_policies, policies (of retention), history_views, immutable_tables, extracts, table_extracts, '
     'evm_extracts, ingests, pipelines. Not in it are rows, states, cursors, runs, archives and legal holds, '
-    'servers and user mappings, who owns what, and whether something is paused. It holds what was written into definitions, passwords included. Errors: 22023 an unknown kind.';
+    'servers and user mappings, who owns what, and whether something is paused. It holds what was written into '
+    'definitions, passwords included. Errors: 22023 an unknown kind.';

@@ -274,7 +274,7 @@ BEGIN
     PERFORM etl._lock_holds();
     held := etl._held_condition(relation, 't');
     IF held IS NOT NULL AND etl._locked_value(
-           format('SELECT EXISTS (SELECT FROM %s AS t WHERE (%s) AND %s)', relation, condition, held), NULL::boolean) THEN
+           format('SELECT EXISTS (SELECT FROM %s AS t WHERE (%s) AND %s)', relation, condition, held), false) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rows of table "%s" are under a legal hold and cannot be replaced', relation),

@@ -159,5 +159,5 @@ COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
 $$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
-Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, 55006 it is being run, and those of a value
-that the column's type refuses.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, 55006 it is being
+run, and those of a value that the column's type refuses.$$;

@@ -15,8 +15,8 @@ SELECT d.dead_letter_id,
        d.owner
 FROM etl.dead_letter AS d;
 COMMENT ON VIEW etl.dead_letters IS
-    'One row for each record that could not be loaded: where it came from (origin: the page, file or ingestion, and its '
-    'place in there), the record as it came, the column and the reason, and how often it was tried again.';
+    'One row for each record that could not be loaded: where it came from (origin: the page, file or ingestion, and '
+    'its place in there), the record as it came, the column and the reason, and how often it was tried again.';
 GRANT SELECT ON etl.dead_letters TO PUBLIC;
 
 CREATE FUNCTION etl._replay_batch(definition etl.extract, after bigint, up_to bigint, batch integer,
@@ -33,7 +33,8 @@ BEGIN
            max(d.dead_letter_id)
     INTO letters, records, last
     FROM (
-        SELECT n.*, sum(octet_length(n.record)) OVER (ORDER BY n.dead_letter_id) AS bytes, row_number() OVER () AS number
+        SELECT n.*, sum(octet_length(n.record)) OVER (ORDER BY n.dead_letter_id) AS bytes,
+               row_number() OVER () AS number
         FROM (
             SELECT * FROM etl.dead_letter AS w
             WHERE w.owner = current_user AND w.extract = (_replay_batch.definition).name AND w.record IS NOT NULL

@@ -113,8 +113,8 @@ BEGIN
     PERFORM etl._require_one_of(wanted.new_fields, '{ignore,report,add}', 'new_fields');
     PERFORM etl._require_flag(wanted.keep_raw, 'keep_raw');
     INSERT INTO etl.extract (
-        name, kind, source, target, mapping, key_columns, "cursor", write_mode, on_bad_row, new_fields, keep_raw, parent,
-        schedule, description)
+        name, kind, source, target, mapping, key_columns, "cursor", write_mode, on_bad_row, new_fields, keep_raw,
+        parent, schedule, description)
     VALUES (
         wanted.name, wanted.kind, wanted.source, wanted.target, wanted.mapping, wanted.key_columns, wanted."cursor",
         wanted.write_mode, wanted.on_bad_row, wanted.new_fields, wanted.keep_raw, wanted.parent,
@@ -292,7 +292,8 @@ DECLARE
         'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
         'parent', parent, 'schedule', btrim(schedule), 'description', description));
     of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
-        'server', server, 'path', path, 'method', upper(method), 'records_path', records_path, 'paginate', paginate, 'query', query, 'headers', headers,
+        'server', server, 'path', path, 'method', upper(method), 'records_path', records_path,
+        'paginate', paginate, 'query', query, 'headers', headers,
         'body', body, 'max_pages', max_pages, 'parallel', parallel));
     changed etl.extract;
 BEGIN

@@ -13,8 +13,8 @@ AS $$
         SELECT m[1] FROM regexp_matches(definition.source ->> 'body', '"\{([A-Za-z_][A-Za-z0-9_$]*)\}"', 'g') AS m)
 $$;
 COMMENT ON FUNCTION etl._placeholders(etl.extract) IS
-    'The names in braces in the path and query of an extract, and strings of its body that are nothing else: columns of '
-    'the parent''s table, or cursor.';
+    'The names in braces in the path and query of an extract, and strings of its body that are nothing else: columns '
+    'of the parent''s table, or cursor.';
 
 CREATE FUNCTION etl._require_http_server(server text)
 RETURNS void
@@ -95,7 +95,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('the cursor %s', problem),
-            HINT = 'Say for example cursor => ''{"column": "updated_at", "param": "updated_since", "lag": "5 minutes"}''.';
+            HINT = 'Say for example '
+                   'cursor => ''{"column": "updated_at", "param": "updated_since", "lag": "5 minutes"}''.';
     END IF;
     IF definition.target IS NOT NULL THEN
         PERFORM etl._cursor_value(definition, document ->> 'start');
@@ -104,7 +105,8 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'undefined_column',
-                MESSAGE = format('the cursor follows column "%s", which the mapping does not fill', document ->> 'column'),
+                MESSAGE = format('the cursor follows column "%s", which the mapping does not fill',
+                                 document ->> 'column'),
                 HINT = 'Give the column a rule in the mapping.';
         END IF;
     END IF;
@@ -144,7 +146,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('extract "%s" has no %s', parent.name,
                              CASE WHEN parent.target IS NULL THEN 'table' ELSE 'key_columns' END),
-            DETAIL = 'The requests are made for one row of the parent''s table after the other, in the order of its key.',
+            DETAIL = 'The requests are made for one row of its table after the other, in the order of its key.',
             HINT = format('SELECT etl.alter_extract(%L, …) gives it one.', parent.name);
     END IF;
     SELECT a.attname INTO unknown FROM pg_attribute AS a

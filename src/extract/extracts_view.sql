@@ -40,6 +40,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS r ON true;
 COMMENT ON VIEW etl.extracts IS
-    'One row for each extract: where it reads and writes, its status (running; paused; unfinished: the next run goes on '
-    'at position, of parent_key; new; idle), its cursor, what became of its last run, and how many dead letters it has.';
+    'One row for each extract: where it reads and writes, its status (running; paused; unfinished: the next run goes '
+    'on at position, of parent_key; new; idle), its cursor, what became of its last run, and how many dead letters it '
+    'has.';
 GRANT SELECT ON etl.extracts TO PUBLIC;

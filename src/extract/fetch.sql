@@ -11,17 +11,17 @@ LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'etl_fetch';
 COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) IS
     'All records of an API, in order, over all of its pages; each page is handed on before the next one is read. '
-    'server, path, query, headers: as of etl.http_get. method: GET or POST, which it is where there is a body; body: JSON. '
-    'Whatever the method, the request is taken for one that reads, and is tried again. records_path: where the records '
-    'are in a page: auto, a JSON pointer (/data/items), a JSONPath ($.data.items[*]), or ndjson for one record a line. '
-    'paginate: how the pages follow each other: {"type": "auto" | "none" | "page" | "offset" | "cursor" | "next" | '
-    '"link" | "has_more", …}; docs/fetch.md has the options of each type, and what ends its pages. What auto has '
-    'chosen is told by a NOTICE. max_pages: more are an error. parallel: requests side by side where pages are asked '
-    'for by number or offset (default: the server''s option). 08P01 a page that is cut, is no JSON or has no records '
-    'at that place, contradicts itself, a total or the page before, repeats one, or does not say whether there is '
-    'more; 22P05 \u0000 in a record; 42501 a link to another origin; 53400 more pages than max_pages; 54000 a page '
-    'that nests deeper than 256 levels; and the errors of etl.http_get. Each tells the page and its position. Not for '
-    'PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
+    'server, path, query, headers: as of etl.http_get. method: GET or POST, which it is where there is a body; body: '
+    'JSON. Whatever the method, the request is taken for one that reads, and is tried again. records_path: where the '
+    'records are in a page: auto, a JSON pointer (/data/items), a JSONPath ($.data.items[*]), or ndjson for one '
+    'record a line. paginate: how the pages follow each other: {"type": "auto" | "none" | "page" | "offset" | '
+    '"cursor" | "next" | "link" | "has_more", …}; docs/fetch.md has the options of each type, and what ends its '
+    'pages. What auto has chosen is told by a NOTICE. max_pages: more are an error. parallel: requests side by side '
+    'where pages are asked for by number or offset (default: the server''s option). 08P01 a page that is cut, is no '
+    'JSON or has no records at that place, contradicts itself, a total or the page before, repeats one, or does not '
+    'say whether there is more; 22P05 \u0000 in a record; 42501 a link to another origin; 53400 more pages than '
+    'max_pages; 54000 a page that nests deeper than 256 levels; and the errors of etl.http_get. Each tells the page '
+    'and its position. Not for PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
 REVOKE EXECUTE ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) FROM PUBLIC;
 
 CREATE FUNCTION etl._check_paging(records_path text, paginate jsonb)

@@ -138,7 +138,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM etl.extract AS e WHERE e.name = _ingest_source.name) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
-            MESSAGE = CASE WHEN name IS NULL THEN 'no source was given' ELSE format('source "%s" does not exist', name) END,
+            MESSAGE = CASE WHEN name IS NULL THEN 'no source was given'
+                           ELSE format('source "%s" does not exist', name) END,
             HINT = 'SELECT extract FROM etl.extracts WHERE kind = ''ingest''; lists them, SELECT etl.create_ingest(…); makes '
                 || 'one.';
     END IF;

@@ -240,8 +240,8 @@ AS $$
       AND (b.rejected < b.received OR b.received = 0)
 $$;
 COMMENT ON FUNCTION etl._batch_of_content(regclass, bytea) IS
-    'The last batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none. One of '
-    'which every line was rejected is none.';
+    'The last batch in which the current role has loaded a content, by its SHA-256, into a table; NULL for none. One '
+    'of which every line was rejected is none.';
 
 CREATE FUNCTION etl._known_content(job jsonb, source text, content bytea, target regclass, write_mode text)
 RETURNS bigint

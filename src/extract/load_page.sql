@@ -51,8 +51,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('INSERT INTO %s (%s) %s%s',
                   coalesce(etl._stage_name(definition), definition.target),
-                  etl._column_list(ARRAY(SELECT m.name
-                                         FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m)),
+                  etl._column_list(ARRAY(
+                      SELECT m.name FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m)),
                   query,
                   CASE WHEN definition.write_mode = 'append' AND definition.key_columns IS NOT NULL
                        THEN format(' ON CONFLICT (%s) DO NOTHING', etl._column_list(definition.key_columns)) END)
@@ -63,8 +63,8 @@ COMMENT ON FUNCTION etl._append_command(etl.extract, text) IS
 -- They take longer to make than a small page to load, and stay the same for all pages of a handle, but for holds.
 CREATE TYPE etl._page_commands AS (held text, query text, store text, again text);
 COMMENT ON TYPE etl._page_commands IS
-    'What loads the rows of a query: the holds on the target that the commands obey, the query, the command, and that of '
-    'the later rounds of an upsert.';
+    'What loads the rows of a query: the holds on the target that the commands obey, the query, the command, and that '
+    'of the later rounds of an upsert.';
 
 CREATE FUNCTION etl._page_commands(page etl._page_load, first integer, last integer)
 RETURNS etl._page_commands
@@ -205,5 +205,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._load_records(etl._page_load, integer, etl._page_commands) IS
-    'Loads all records of a page, and says what became of each of them. commands: those of all its records, if they are '
-    'made already.';
+    'Loads all records of a page, and says what became of each of them. commands: those of all its records, if they '
+    'are made already.';

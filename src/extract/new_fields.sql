@@ -34,7 +34,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_object_agg(c.name, c.name) FROM etl._mapped_columns(target, NULL) AS c
 $$;
-COMMENT ON FUNCTION etl._mapping_by_name(regclass) IS 'The mapping that no mapping stands for: each column by its name.';
+COMMENT ON FUNCTION etl._mapping_by_name(regclass) IS
+    'The mapping that no mapping stands for: each column by its name.';
 
 CREATE FUNCTION etl._new_fields(
     INOUT definition etl.extract, run bigint, handle integer, OUT fields jsonb)
@@ -73,5 +74,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._new_fields(etl.extract, bigint, integer) IS
-    'The fields of a page that the extract does not read, with their types, beside those that the run has fields before; '
-    'where it wants them added they are columns afterwards.';
+    'The fields of a page that the extract does not read, with their types, beside those that the run has fields '
+    'before; where it wants them added they are columns afterwards.';

@@ -47,8 +47,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._fill_in(text, jsonb, boolean) IS
-    'A text with {names} in it replaced by their values, which are encoded where it is a path (22023: nothing, . and .. '
-    'cannot be a part of one).';
+    'A text with {names} in it replaced by their values, which are encoded where it is a path (22023: nothing, . and '
+    '.. cannot be a part of one).';
 
 CREATE FUNCTION etl._fill_in_document(document jsonb, "values" jsonb, is_body boolean)
 RETURNS jsonb
@@ -69,8 +69,8 @@ AS $$
     END
 $$;
 COMMENT ON FUNCTION etl._fill_in_document(jsonb, jsonb, boolean) IS
-    'A JSON document with {names} in its strings replaced by their values; of a body only strings that are nothing else, '
-    'for a text of GraphQL has braces of its own.';
+    'A JSON document with {names} in its strings replaced by their values; of a body only strings that are nothing '
+    'else, for a text of GraphQL has braces of its own.';
 
 CREATE FUNCTION etl._open_extract(definition etl.extract, state etl.extract_state, parent jsonb)
 RETURNS integer
@@ -91,8 +91,9 @@ BEGIN
         END IF;
     END IF;
     RETURN etl._open_pages(
-        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true), etl._fill_in_document(query, given, false),
-        source -> 'headers', source ->> 'method', etl._fill_in_document(source -> 'body', given, true), source ->> 'records_path',
+        (source ->> 'server')::name, etl._fill_in(source ->> 'path', given, true),
+        etl._fill_in_document(query, given, false), source -> 'headers', source ->> 'method',
+        etl._fill_in_document(source -> 'body', given, true), source ->> 'records_path',
         source -> 'paginate', state."position", (source ->> 'max_pages')::integer, (source ->> 'parallel')::integer);
 END
 $$;

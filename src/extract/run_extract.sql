@@ -68,7 +68,8 @@ BEGIN
             MESSAGE = format('extract "%s" failed: %s', definition.name, failure ->> 'message'),
             DETAIL = coalesce(nullif(failure ->> 'detail', ''), 'What was loaded before it stays loaded.'),
             HINT = coalesce(nullif(failure ->> 'hint', ''), format(
-                'CALL etl.run_extract(%L); goes on where it stopped; etl.extracts shows where that is.', definition.name));
+                'CALL etl.run_extract(%L); goes on where it stopped; etl.extracts shows where that is.',
+                definition.name));
     END IF;
     SELECT (r.detail ->> 'dead')::bigint INTO dead FROM etl.run AS r WHERE r.run_id = run;
     IF dead > 0 THEN
@@ -104,8 +105,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('extract "%s" has no table yet', name),
-            HINT = format('SELECT etl.infer_table(%1$L); makes one from samples, SELECT etl.alter_extract(%1$L, target => '
-                          '…) names one.', name);
+            HINT = format('SELECT etl.infer_table(%1$L); makes one from samples, '
+                          'SELECT etl.alter_extract(%1$L, target => …) names one.', name);
     ELSIF to_regclass(stored.target) IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table',
@@ -162,10 +163,11 @@ transaction of its own; so it cannot be called inside a transaction block (2D000
 cancel, a crash) is gone on with by the next one, at the page after the last that was loaded.
 name: an extract of the current role. restart: an unfinished run is given up, and this one begins with the first page;
 the cursor stays where it is.
-Each run adds a row to etl.runs (kind definition), whose detail has pages, received, inserted, updated, unchanged, ignored
+Each run adds a row to etl.runs (kind extract), whose detail has pages, received, inserted, updated, unchanged, ignored
 (it lost against a newer row, or another one of its page; or a trigger held it back) and dead: received is the sum of the
 others. Where rows are replaced, inserted are those that this run has staged, and replaced tells what was put in place in
-the end: inserted, deleted, and ignored (a later row has the same key). Nothing is advanced by a page that cannot be trusted: etl.fetch tells which errors there are.
+the end: inserted, deleted, and ignored (a later row has the same key). Nothing is advanced by a page that cannot be
+trusted: etl.fetch tells which errors there are.
 Errors: 42704 no such extract, 42501 another role's, 55P03 another session runs it, 55000 it has no table yet; what
 stopped it is raised at the end under its own SQLSTATE: 08000 and kin for connections, 08P01 for answers that are none,
 28000 for credentials, 53400 for limits.$$;

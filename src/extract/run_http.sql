@@ -16,7 +16,8 @@ DECLARE
     state etl.extract_state;
 BEGIN
     SELECT s.* INTO STRICT state FROM etl.extract_state AS s WHERE s.extract_id = definition.extract_id FOR UPDATE;
-    IF state.is_finished OR etl._stage_name(definition) IS NOT NULL AND to_regclass(etl._stage_name(definition)) IS NULL THEN
+    IF state.is_finished
+       OR etl._stage_name(definition) IS NOT NULL AND to_regclass(etl._stage_name(definition)) IS NULL THEN
         state."position" := NULL;
         state.parent_key := NULL;
         state.seen := NULL;
@@ -134,8 +135,9 @@ BEGIN
     page.rejects := format('etl._page_rejects(%s)', handle);
     page.records := format('etl._page_records(%s)', handle);
     IF definition.write_mode = 'upsert' THEN
-        page.upsert := etl._check_load(etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
-                                       (definition."cursor" ->> 'column')::name, false);
+        page.upsert := etl._check_load(
+            etl._range_query(page, 1, 1), definition.target::regclass, definition.key_columns, 'last',
+            (definition."cursor" ->> 'column')::name, false);
     END IF;
     RETURN page;
 END
@@ -238,8 +240,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._next_request(etl.extract, etl.extract_state) IS
-    'Begins with the pages of an extract, or of the next row of its parent; no handle: that was the last, and the run is '
-    'finished.';
+    'Begins with the pages of an extract, or of the next row of its parent; no handle: that was the last, and the run '
+    'is finished.';
 
 -- Each of these returns what went wrong and does not raise it, so that the run can be recorded as failed.
 CREATE FUNCTION etl._try_next_request(
@@ -328,7 +330,8 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT NOT EXISTS (SELECT FROM etl.extract AS e
-                       WHERE e.extract_id = definition.extract_id AND e.owner = definition.owner AND e.paused_at IS NULL)
+                       WHERE e.extract_id = definition.extract_id AND e.owner = definition.owner
+                         AND e.paused_at IS NULL)
 $$;
 COMMENT ON FUNCTION etl._is_extract_paused(etl.extract) IS 'Whether an extract was paused, or dropped, meanwhile.';
 

@@ -51,9 +51,11 @@ AS $$
                             etl._column_list(definition.key_columns), given, etl._stage_name(definition))
                 ELSE format('SELECT %s FROM %s', given, etl._stage_name(definition)) END
     FROM (SELECT etl._column_list(ARRAY(
-              SELECT m.name FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m))) AS c(given)
+              SELECT m.name FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m)))
+        AS c(given)
 $$;
-COMMENT ON FUNCTION etl._staged_rows(etl.extract) IS 'The query of the rows in a staging table that go into the target.';
+COMMENT ON FUNCTION etl._staged_rows(etl.extract) IS
+    'The query of the rows in a staging table that go into the target.';
 
 CREATE FUNCTION etl._put_stage(definition etl.extract, OUT inserted bigint, OUT deleted bigint, OUT ignored bigint)
 LANGUAGE plpgsql VOLATILE

@@ -13,7 +13,8 @@ BEGIN
         IF found IS NULL THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('the table of extract "%s", the parent of "%s", is empty', definition.parent, definition.name),
+                MESSAGE = format('the table of extract "%s", the parent of "%s", is empty', definition.parent,
+                                 definition.name),
                 HINT = format('CALL etl.run_extract(%L); first.', definition.parent);
         END IF;
     END IF;
@@ -140,7 +141,7 @@ $$;
 COMMENT ON FUNCTION etl.infer_table(text, text, integer, boolean, name) IS
 $$Creates the table of an extract from samples, and gives it to the extract with a mapping: a column for each field,
 of the narrowest type that takes all values seen. The key is its primary key.
-table_name: with its schema; NULL: that of the definition, in schema (the first of the search_path). pages: how many pages
+table_name: with its schema; NULL: that of the extract, in schema (the first of the search_path). pages: how many pages
 are read for samples. dry_run: returns the command only.
 Returns the CREATE TABLE. Errors: 55000 the extract has a table, 02000 no record, 42P07 the table exists, and those of
 etl.test_extract.$$;

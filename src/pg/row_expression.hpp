@@ -8,8 +8,8 @@
 
 #include "pg/boundary.hpp"
 
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -311,14 +311,14 @@ END
 $$;
 COMMENT ON FUNCTION etl.lineage(regclass, name, text, integer) IS
     'Where the data of a relation comes from or goes to, through the steps of all pipelines, rollups, feature views, '
-    'extracts from tables and retention policies that the current role sees (a superuser: all), and the '
-    'views, materialized views, generated columns and partitions of the database. From the definitions as they are now: nothing is run, and '
-    'nothing needs to have been. Arguments: relation; column (default: all of the relation); direction, upstream, '
-    'downstream or both; depth, the most edges in a row (default: all). One row for each edge on a way: way '
-    '(upstream, downstream), distance in edges from the start (1: it touches the start), what goes where (a NULL '
-    'from_column: the rows of the relation, whatever their values; a NULL to_column: it decides which rows there '
-    'are), through what (kind: step, rollup, retention, extract, features, view, matview, generated, partition; '
-    'via: its name, of a step pipeline.step), and type and subtype as OpenLineage''s facet columnLineage has them: DIRECT (IDENTITY, '
-    'TRANSFORMATION, AGGREGATION), INDIRECT (JOIN, FILTER, GROUP_BY, SORT, WINDOW, CONDITIONAL); NULL where only rows '
-    'are read. What a step hides shows in etl.step_lineage (opaque, error). Errors: 22023 no relation, unknown '
-    'direction, depth below 1; 42P01 a relation that is gone; 42703 no such column.';
+    'extracts from tables and retention policies that the current role sees (a superuser: all), and the views, '
+    'materialized views, generated columns and partitions of the database. From the definitions as they are now: '
+    'nothing is run, and nothing needs to have been. Arguments: relation; column (default: all of the relation); '
+    'direction, upstream, downstream or both; depth, the most edges in a row (default: all). One row for each edge on '
+    'a way: way (upstream, downstream), distance in edges from the start (1: it touches the start), what goes where '
+    '(a NULL from_column: the rows of the relation, whatever their values; a NULL to_column: it decides which rows '
+    'there are), through what (kind: step, rollup, retention, extract, features, view, matview, generated, partition; '
+    'via: its name, of a step pipeline.step), and type and subtype as OpenLineage''s facet columnLineage has them: '
+    'DIRECT (IDENTITY, TRANSFORMATION, AGGREGATION), INDIRECT (JOIN, FILTER, GROUP_BY, SORT, WINDOW, CONDITIONAL); '
+    'NULL where only rows are read. What a step hides shows in etl.step_lineage (opaque, error). Errors: 22023 no '
+    'relation, unknown direction, depth below 1; 42P01 a relation that is gone; 42703 no such column.';

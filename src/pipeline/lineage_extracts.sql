@@ -43,8 +43,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._record_fields(etl.extract, regclass) IS
     'From which fields of a record the columns of its target come, each as the mapping writes it, and whether as it '
-    'is. A computed column comes from the fields of the columns that its expression names; what that takes out of record '
-    'itself is not followed.';
+    'is. A computed column comes from the fields of the columns that its expression names; what that takes out of '
+    'record itself is not followed.';
 
 CREATE FUNCTION etl._outside_lineage(definition etl.extract)
 RETURNS SETOF etl._lineage_row

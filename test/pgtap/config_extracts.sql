@@ -17,10 +17,12 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
     SELECT etl.create_extract('events', 'api', '/events', 'shop.event', key_columns => '{event_id}',
                "cursor" => '{"column": "updated_at", "param": "since", "lag": "5 minutes"}', keep_raw => true),
            etl.create_extract('all of them', 'api', '/events/{event_id}/sales', 'shop.sale', parent => 'events',
-               mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
+               mapping => '{"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"},
+                            "quantity": "n",
                             "price": {"from": "price", "default": null}}',
                key_columns => '{sale_id}', write_mode => 'append', on_bad_row => 'skip', method => 'post',
-               paginate => '{"type": "page", "size": 50, "size_param": "per_page"}', query => '{"n": 10}', headers => '{"Accept": "a/b"}',
+               paginate => '{"type": "page", "size": 50, "size_param": "per_page"}', query => '{"n": 10}',
+               headers => '{"Accept": "a/b"}',
                body => '{"after": null, "n": [1, null]}', max_pages => 7, parallel => 2, description => 'Sales'),
            etl.create_extract('later', 'api', '/later', records_path => NULL, paginate => NULL);
     SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', cursor_column => 'at'),
@@ -39,7 +41,8 @@ SELECT is(config -> 'extracts', $${
     "mapping": {"sale_id": "id|saleId", "total": {"from": "total", "sql": "price * quantity"}, "quantity": "n",
                 "price": {"from": "price", "default": null}},
     "key_columns": ["sale_id"], "write_mode": "append", "on_bad_row": "skip", "method": "POST",
-    "paginate": {"type": "page", "size": 50, "size_param": "per_page"}, "query": {"n": 10}, "headers": {"Accept": "a/b"},
+    "paginate": {"type": "page", "size": 50, "size_param": "per_page"}, "query": {"n": 10},
+    "headers": {"Accept": "a/b"},
     "body": {"after": null, "n": [1, null]}, "max_pages": 7, "parallel": 2, "description": "Sales"},
   "later": {"server": "api", "path": "/later"}
 }$$, 'extracts without their defaults') FROM document;
@@ -141,7 +144,8 @@ SELECT etl.drop_extract('and on'), pg_temp.change('{}', NULL);
 -- Replaced -----------------------------------------------------------------------------------------------------------
 
 SELECT matches(pg_temp.change('{extracts,later,server}', '"other"'),
-               '^change later: server: api -> other / SELECT etl.alter_extract', 'the server of an extract is changed in place');
+               '^change later: server: api -> other / SELECT etl.alter_extract',
+               'the server of an extract is changed in place');
 SELECT pg_temp.change('{}', NULL);
 SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,copy,key_columns}', '["sale_id", "event_id"]')$$, '55000',
                  'table_extracts.copy: key_columns cannot be changed in place');
@@ -228,7 +232,8 @@ FROM (VALUES
     ('{"server": "nowhere", "path": "/x"}', '42704', 'extracts.x: server "nowhere" does not exist'),
     ('{"server": "api", "path": "/x/{id}", "parent": "nobody"}', '42704',
      'extracts.x: extract "nobody" does not exist'),
-    ('{"server": "api", "path": "/x", "max_pages": "many"}', '22023', 'extracts.x.max_pages: "many" is not a JSON number'))
+    ('{"server": "api", "path": "/x", "max_pages": "many"}', '22023',
+     'extracts.x.max_pages: "many" is not a JSON number'))
     AS t(d, state, message);
 SELECT throws_ok($$SELECT etl.apply_config('{"table_extracts": {"x": {"source": "shop.sale", "target": "shop.nowhere",
                                                                   "cursor_column": "at"}}}')$$,

@@ -44,7 +44,8 @@ CREATE TABLE sale (
     total_amount numeric(12,2),
     purchased_at timestamptz
 );
-SELECT etl.create_extract('sales', 'api', '/sales', 'sale', query => '{"n": 250, "size": 100}', write_mode => 'append', parallel => 1,
+SELECT etl.create_extract('sales', 'api', '/sales', 'sale', query => '{"n": 250, "size": 100}',
+    write_mode => 'append', parallel => 1,
     mapping => '{"sale_id": "sale_id", "event": "eventId|event_id", "buyer": "buyer.name", "price": "price",
                  "quantity": "quantity", "purchased_at": "purchased_at",
                  "total_amount": {"from": "total_amount", "sql": "quantity * price"}}');
@@ -52,7 +53,8 @@ CALL etl.run_extract('sales');
 SELECT is(pg_temp.counts('sales'), '{"pages": 3, "received": 250, "inserted": 250, "updated": 0, "unchanged": 0,
     "ignored": 0, "dead": 0}', 'all records of three pages are loaded');
 SELECT results_eq('SELECT count(*), min(sale_id), max(sale_id), count(total_amount) FROM sale',
-                  $$VALUES (250::bigint, 1::bigint, 250::bigint, 250::bigint)$$, 'each of them once, none without a total');
+                  $$VALUES (250::bigint, 1::bigint, 250::bigint, 250::bigint)$$,
+                      'each of them once, none without a total');
 SELECT is(s, ROW(1, 42, 'Hugo', 96.96, 2, 193.92, '2024-03-01 00:00:37+00'::timestamptz)::sale, 'with its values')
 FROM sale AS s WHERE sale_id = 1;
 SELECT is(count(*), 0::bigint, 'a total that was not sent is computed')
@@ -123,7 +125,8 @@ SELECT is((SELECT count(*) FROM odd), 43::bigint, 'skip leaves them out'),
 
 -- A record that was mended by the API meanwhile is not overwritten by what came before.
 CREATE TABLE mended (sale_id bigint PRIMARY KEY, purchased_at timestamptz, price numeric);
-SELECT etl.create_extract('mended', 'api', '/sales', 'mended', query => '{"n": 7, "bad": 7}', key_columns => '{sale_id}');
+SELECT etl.create_extract('mended', 'api', '/sales', 'mended', query => '{"n": 7, "bad": 7}',
+    key_columns => '{sale_id}');
 CALL etl.run_extract('mended');
 SELECT pg_temp.put('sales', '{"sale_id": 7, "price": 77, "purchased_at": "2024-05-05T00:00:00Z"}');
 SELECT etl.alter_extract('mended', query => '{"n": 7}');
@@ -137,18 +140,22 @@ SELECT pg_temp.control('/_reset');
 -- Cursor ----------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE event (event_id int PRIMARY KEY, name text, updated_at timestamptz);
-SELECT etl.create_extract('events', 'api', '/events', 'event', query => '{"n": 30, "size": 10}', key_columns => '{event_id}',
+SELECT etl.create_extract('events', 'api', '/events', 'event', query => '{"n": 30, "size": 10}',
+    key_columns => '{event_id}',
     "cursor" => '{"column": "updated_at", "param": "updated_since", "lag": "3 minutes", "start": "2024-03-01 00:11"}');
 CALL etl.run_extract('events');
 SELECT is(min(event_id), 8, 'the first run begins at start less the lag') FROM event;
-SELECT is("cursor", '2024-03-01 00:30:00+00', 'the cursor is the highest value') FROM etl.extracts WHERE extract = 'events';
+SELECT is("cursor", '2024-03-01 00:30:00+00', 'the cursor is the highest value') FROM etl.extracts WHERE extract
+    = 'events';
 SELECT pg_temp.control('/_reset');
 SELECT pg_temp.put('events', '[{"event_id": 31, "name": "late", "updated_at": "2024-03-01T00:28:00Z"},
                                {"event_id": 32, "name": "far ahead", "updated_at": "2999-01-01T00:00:00Z"}]');
 CALL etl.run_extract('events');
-SELECT is(pg_temp.counts('events') - 'pages', '{"received": 6, "inserted": 2, "updated": 0, "unchanged": 4, "ignored": 0,
+SELECT is(pg_temp.counts('events') - 'pages',
+    '{"received": 6, "inserted": 2, "updated": 0, "unchanged": 4, "ignored": 0,
     "dead": 0}', 'the next one takes what is new, with the lag');
-SELECT ok("cursor"::timestamptz BETWEEN now() - interval '1 minute' AND now(), 'a moment in the future does not hide what follows')
+SELECT ok("cursor"::timestamptz BETWEEN now() - interval '1 minute' AND now(),
+    'a moment in the future does not hide what follows')
 FROM etl.extracts WHERE extract = 'events';
 SELECT is(etl.reset_cursor('events', '2024-03-01 00:20') IS NOT NULL, true, 'a cursor can be set back');
 SELECT is("cursor", '2024-03-01 00:20:00+00', 'it was') FROM etl.extracts WHERE extract = 'events';
@@ -174,10 +181,13 @@ SELECT is(status, 'idle', 'then it is finished') FROM etl.extracts WHERE extract
 
 CREATE TABLE replaced (sale_id bigint, event_id int, price numeric);
 INSERT INTO replaced VALUES (1, 1, 1), (1000000, 2, 3);
-SELECT etl.create_extract('replaced', 'api', '/sales', 'replaced', query => '{"n": 60, "size": 25}', write_mode => 'replace');
+SELECT etl.create_extract('replaced', 'api', '/sales', 'replaced', query => '{"n": 60, "size": 25}',
+    write_mode => 'replace');
 CALL etl.run_extract('replaced');
-SELECT results_eq('SELECT count(*), max(sale_id) FROM replaced', $$VALUES (60::bigint, 60::bigint)$$, 'all rows are replaced');
-SELECT is(detail #>> '{replaced,deleted}', '2', 'and counted') FROM etl.runs WHERE name = 'replaced' ORDER BY run_id DESC LIMIT 1;
+SELECT results_eq('SELECT count(*), max(sale_id) FROM replaced', $$VALUES (60::bigint, 60::bigint)$$,
+    'all rows are replaced');
+SELECT is(detail #>> '{replaced,deleted}', '2', 'and counted') FROM etl.runs WHERE name
+    = 'replaced' ORDER BY run_id DESC LIMIT 1;
 SELECT etl.alter_extract('replaced', query => '{"n": 60, "size": 25, "fail_page": 2, "fail": "500"}');
 SELECT throws_ok(pg_temp.call($$etl.run_extract('replaced')$$), NULL, NULL, 'a run that fails');
 SELECT is(count(*), 60::bigint, 'replaces nothing') FROM replaced;
@@ -198,7 +208,8 @@ SELECT etl.create_extract('numbered', 'api', '/events', 'numbered', query => '{"
 CALL etl.run_extract('numbered');
 SELECT is(count(*), 5::bigint, 'a table that numbers its rows is replaced as well') FROM numbered;
 SELECT etl.alter_extract('numbered', mapping => '{"event_id": "event_id", "name": {"sql": "''x''"}}');
-SELECT throws_ok(pg_temp.call($$etl.run_extract('numbered')$$), '22000', NULL, 'but not by nothing, when there were records');
+SELECT throws_ok(pg_temp.call($$etl.run_extract('numbered')$$), '22000', NULL,
+    'but not by nothing, when there were records');
 SELECT is(count(*), 5::bigint, 'its rows stay') FROM numbered;
 SELECT etl.reset_cursor('numbered');
 TRUNCATE numbered;
@@ -240,7 +251,8 @@ SELECT results_eq('SELECT event_id, count(*) FROM child GROUP BY 1 ORDER BY 1',
     $$SELECT g, ((7 * g) % 6)::bigint FROM generate_series(1, 12) AS g WHERE (7 * g) % 6 > 0 ORDER BY 1$$,
     'and the next run goes on with it');
 
-SELECT is(etl._fill_in_document('{"q": "{ sale {event_id} }", "v": ["{event_id}", "x{event_id}"]}', '{"event_id": 5}', true),
+SELECT is(etl._fill_in_document('{"q": "{ sale {event_id} }", "v": ["{event_id}", "x{event_id}"]}', '{"event_id": 5}',
+    true),
           '{"q": "{ sale {event_id} }", "v": ["5", "x{event_id}"]}', 'in a body only whole strings are filled in');
 SELECT throws_ok($$SELECT etl._fill_in('/a/{b}/c', '{"b": ".."}', true)$$, '22023',
                  '''..'' cannot be a part of a path: {b} in "/a/{b}/c"', 'a value cannot lead elsewhere');
@@ -252,7 +264,8 @@ SELECT throws_ok($$SELECT etl.create_extract('c', 'api', '/events/{event_id}/sal
 
 SELECT etl.create_extract('inferred', 'api', '/sales', query => '{"n": 30, "size": 10}', key_columns => '{sale_id}');
 SELECT throws_ok(pg_temp.call($$etl.run_extract('inferred')$$), '55000', NULL, 'without a table it is not run');
-SELECT matches(etl.infer_table('inferred', dry_run => true), 'CREATE TABLE public.inferred \(', 'a dry run tells the table');
+SELECT matches(etl.infer_table('inferred', dry_run => true), 'CREATE TABLE public.inferred \(',
+    'a dry run tells the table');
 SELECT etl.infer_table('inferred');
 SELECT col_type_is('inferred', 'sale_id', 'bigint', 'with types'), col_is_pk('inferred', 'sale_id', 'and its key');
 SELECT etl.alter_extract('inferred', keep_raw => true, new_fields => 'report');

@@ -209,7 +209,8 @@ CALL etl.run_extract('moved');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 CALL etl.run_extract('moved');
 SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number)
-                  JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$, 'no row is left over');
+                  JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$,
+    'no row is left over');
 
 -- Deeper than the confirmations ---------------------------------------------------------------------------------------
 

@@ -34,14 +34,16 @@ $$;
 -- From an API --------------------------------------------------------------------------------------------------------
 
 CREATE TABLE sale (sale_id bigint PRIMARY KEY, price numeric);
-SELECT etl.create_extract('sales', 'api', '/sales', 'sale', key_columns => '{sale_id}', query => '{"n": 10}') \g /dev/null
+SELECT etl.create_extract('sales', 'api', '/sales', 'sale', key_columns => '{sale_id}',
+    query => '{"n": 10}') \g /dev/null
 SELECT is(pg_temp.run('sales'), NULL, 'rows are loaded');
 SELECT etl.add_legal_hold('of 3', 'sale', 'sale_id = 3', 'a case') \g /dev/null
 CREATE TABLE before AS TABLE sale;
 SELECT pg_temp.put('[{"sale_id": 3, "price": 1000}, {"sale_id": 4, "price": 1000}]') \g /dev/null
 SELECT is(pg_temp.run('sales'), NULL, 'an upsert of a row that is held');
 SELECT is(pg_temp.counts('sales'), 'received 10, updated 1, unchanged 8, ignored 1', 'ignores it, and counts it');
-SELECT results_eq('SELECT * FROM sale EXCEPT TABLE before', 'VALUES (4::bigint, 1000::numeric)', 'the others are changed');
+SELECT results_eq('SELECT * FROM sale EXCEPT TABLE before', 'VALUES (4::bigint, 1000::numeric)',
+    'the others are changed');
 SELECT etl.alter_extract('sales', write_mode => 'append') \g /dev/null
 SELECT is(pg_temp.run('sales'), NULL, 'so it is in an append');
 SELECT is(pg_temp.counts('sales'), 'received 10, unchanged 10', 'which changes no row at all');

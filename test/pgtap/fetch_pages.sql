@@ -130,7 +130,8 @@ SELECT throws_ok(format('SELECT count(*) FROM etl.fetch(''api'', ''fetch/sales''
 FROM (VALUES
     ('paginate => ''{"type": "pages"}''', '22023'), ('paginate => ''{"type": "page", "at": "/x"}''', '22023'),
     ('paginate => ''[]''', '22023'), ('records_path => ''data''', '22023'), ('max_pages => 0', '22023'),
-    ('parallel => -1', '22023'), ('method => ''DELETE''', '22023'), ('method => ''get''', '22023'), ('query => ''[]''', '22023'),
+    ('parallel => -1', '22023'), ('method => ''DELETE''', '22023'), ('method => ''get''', '22023'),
+        ('query => ''[]''', '22023'),
     ('query => ''{"size": 10}'', max_pages => 3', '53400')) AS v(arguments, state);
 SELECT throws_ok('SELECT etl.fetch(NULL)', '22004', NULL, 'no server');
 SELECT throws_ok('SELECT etl.fetch(''nowhere'')', '42704', NULL, 'an unknown server');
@@ -214,8 +215,10 @@ BEGIN
 END $$;
 SELECT pg_temp.open('{"n": 1000, "size": 1000}') AS handle \gset
 CALL etl._await_page(:handle, NULL) \gset
-SELECT is(count(*), 1000::bigint, 'a page lasts as long as it is read') FROM etl._map_page(:handle, 'mapped', jsonb_build_object('sale_id', 'sale_id', 'note',
-    jsonb_build_object('sql', format('public.close_within(%s)', :handle)))) AS p(ordinal integer, record jsonb, sale_id bigint, note text);
+SELECT is(count(*), 1000::bigint, 'a page lasts as long as it is read') FROM etl._map_page(:handle, 'mapped',
+    jsonb_build_object('sale_id', 'sale_id', 'note',
+    jsonb_build_object('sql', format('public.close_within(%s)', :handle)))) AS p(ordinal integer, record jsonb,
+        sale_id bigint, note text);
 SELECT throws_ok(format('SELECT etl._close_pages(%s)', :handle), '22023', NULL, 'and is closed then');
 
 -- From each position that was told, the rest comes.

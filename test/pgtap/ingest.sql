@@ -183,7 +183,8 @@ SELECT is(told('bare',
           '1 0 2: rejected inserted rejected', 'a suite and a trigger, without a key');
 SELECT is((SELECT count(*) FROM bare), 1::bigint, 'one row');
 
-SELECT etl.load_suite('{"expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "price"}}]}',
+SELECT etl.load_suite('{"expectations": [{"type": "expect_column_values_to_be_unique",
+                                          "kwargs": {"column": "price"}}]}',
                       'all_rows');
 SELECT throws_ok($$SELECT etl.create_ingest('unique', 'bare', suite => 'all_rows')$$, '22023',
                  'suite "all_rows" has no expectation that a single row can break', 'a suite that judges no record');

@@ -57,7 +57,8 @@ FROM unnest(ARRAY[' ', '{"id": 1}', '[{"id": 60}', '[{"id": 60}, ', '[{"id": 60}
 SELECT throws_ok(format('SELECT etl.load_text(%L, ''event'', ''json'', records_path => ''/a/b'')', v), '22P04', NULL,
     'a document that is none: ' || v)
 FROM unnest(ARRAY['{"a": {"b": [{"id": 61}]}, "c": }', '{"c": tru, "a": {"b": [{"id": 61}]}}',
-                  '{"a": {"b": [{"id": 61}]}', '{"a": {"b": [{"id": 61}], "b": []}}', '{"a": {"b": [{"id": 61}]}, "a": {"b": []}}',
+                  '{"a": {"b": [{"id": 61}]}', '{"a": {"b": [{"id": 61}], "b": []}}',
+                      '{"a": {"b": [{"id": 61}]}, "a": {"b": []}}',
                   '{"a": {"b": [{"id": 61}]}, "c": [1}]}']) AS v;
 CREATE TABLE free (a int);
 SELECT is(shown(etl.load_text('[1, null, "x", [], {"zz": 1}, {"a": 2}]', 'free', 'json')), 'loaded 6=1+0+0+0+5',

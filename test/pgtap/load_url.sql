@@ -23,7 +23,8 @@ SELECT is(shown(etl.load_file('load_url/events?n=10&format=ndjson&style=none', '
     mapping => '{"event_id": "event_id", "name": "name|title"}')), 'duplicate 0=0+0+0+0+0', 'the same answer again');
 SELECT is((SELECT count(*) FROM etl.batches), 2::bigint, 'is no other batch');
 SELECT is((etl.load_file('load_url/events?n=10&format=ndjson&style=none', 'event', 'ndjson', server => 'api',
-    force => true, mapping => '{"event_id": "event_id", "name": "name|title"}')).status, 'loaded', 'unless it is by force');
+    force => true, mapping => '{"event_id": "event_id", "name": "name|title"}')).status, 'loaded',
+        'unless it is by force');
 SELECT is((SELECT count(*) FROM etl.batches), 3::bigint, 'then it is one');
 SELECT results_eq('SELECT source FROM etl.batches ORDER BY batch_id LIMIT 1', $$VALUES ('load_url/events')$$,
     'what a URL asks is not kept');

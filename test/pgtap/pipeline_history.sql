@@ -82,11 +82,13 @@ SELECT is(pg_temp.left_of('p'), '150 succeeded, 140 failed, 120 skipped',
 -- Of all kinds but retention and partitions, which the ledger names
 DELETE FROM etl.run;
 SELECT pg_temp.run(k, 'x', 'succeeded', d)
-FROM unnest('{pipeline,extract,refresh,rollup,features,retention,partitions}'::text[]) AS k, unnest('{120,110}'::int[]) AS d
+FROM unnest('{pipeline,extract,refresh,rollup,features,retention,partitions}'::text[]) AS k, unnest('{120,110}'::int[])
+  AS d
 \g /dev/null
 CALL etl.prune_history();
 SELECT results_eq('SELECT kind, count(*) FROM etl.run GROUP BY kind ORDER BY kind',
-                  $$VALUES ('extract', 1::bigint), ('features', 1), ('partitions', 2), ('pipeline', 1), ('refresh', 1), ('retention',
+                  $$VALUES ('extract', 1::bigint), ('features', 1), ('partitions', 2), ('pipeline', 1), ('refresh', 1),
+                           ('retention',
                       2), ('rollup', 1)$$,
                   'the record of retention is kept whole');
 DELETE FROM etl.run;
@@ -100,11 +102,14 @@ DELETE FROM etl.run;
 SELECT pg_temp.run('extract', 'sales', s, d)
 FROM (VALUES ('succeeded', 160), ('succeeded', 150), ('failed', 140), ('cancelled', 130), ('failed', 120)) AS v(s, d)
 \g /dev/null
-SELECT pg_temp.run('extract', 'events', 'succeeded', 150), pg_temp.run('extract', 'events', 'running', NULL) \g /dev/null
+SELECT pg_temp.run('extract', 'events', 'succeeded', 150), pg_temp.run('extract', 'events', 'running',
+    NULL) \g /dev/null
 INSERT INTO etl.dead_letter (extract, run_id, record, reason) SELECT r.name, r.run_id, '{}', 'x' FROM etl.run AS r;
-INSERT INTO etl.raw_record (extract, run_id, page, ordinal, record) SELECT r.name, r.run_id, 1, 1, '{}' FROM etl.run AS r;
+INSERT INTO etl.raw_record (extract, run_id, page, ordinal, record) SELECT r.name, r.run_id, 1, 1, '{}' FROM etl.run
+    AS r;
 CALL etl.prune_history();
-SELECT is(pg_temp.left_of('sales'), '150 succeeded, 120 failed', 'the last run of an extract and the last good one stay');
+SELECT is(pg_temp.left_of('sales'), '150 succeeded, 120 failed',
+    'the last run of an extract and the last good one stay');
 SELECT is(pg_temp.left_of('events'), '150 succeeded, 200 running', 'and one that is under way');
 SELECT is((SELECT count(*) FROM etl.dead_letter) + (SELECT count(*) FROM etl.raw_record), 14::bigint,
           'dead letters and raw records stay');

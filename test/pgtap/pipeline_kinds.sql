@@ -255,11 +255,13 @@ SELECT results_eq($$SELECT step, attempt, status FROM etl.step_run AS s JOIN etl
                   $$VALUES ('fetch', 2, 'succeeded'), ('count', 1, 'succeeded')$$,
                   'a step that extracts is tried again where a server refuses');
 SELECT is(count(*), 250::bigint, 'and loads each record once') FROM fetched;
-SELECT results_eq($$SELECT status, left(detail ->> 'sqlstate', 2), detail -> 'pages' FROM etl.runs WHERE kind = 'extract'
+SELECT results_eq($$SELECT status, left(detail ->> 'sqlstate', 2), detail -> 'pages' FROM etl.runs
+                    WHERE kind = 'extract'
                     ORDER BY run_id$$,
                   $$VALUES ('failed', '08', '1'::jsonb), ('succeeded', NULL, '2')$$, 'in two runs of the extract');
 SELECT etl.alter_extract('it''s new', query => '{"n": 250, "size": 100}', max_pages => 2) \g /dev/null
-SELECT is(pg_temp.failure($$SELECT pg_temp.run('''2025-05-02 00:00+00''')$$), '53400 pipeline "fetches" failed at step "fetch"',
+SELECT is(pg_temp.failure($$SELECT pg_temp.run('''2025-05-02 00:00+00''')$$),
+    '53400 pipeline "fetches" failed at step "fetch"',
           'what is more than a limit allows');
 SELECT is(attempt, 1, 'is not tried again') FROM etl.step_run AS s JOIN etl.pipeline_run USING (run_id)
 WHERE logical_time = '2025-05-02 00:00+00' AND step = 'fetch';
