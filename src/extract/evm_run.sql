@@ -151,8 +151,8 @@ BEGIN
             MESSAGE = format('the chain was reorganised deeper than block %s, which was taken as final', numbers[1]),
             DETAIL = format('The extract takes blocks as final by its confirmations (%s).',
                             coalesce(job.source ->> 'confirmations', 'what the node says is finalized')),
-            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes the rows from there on, and the next run loads '
-                          'them anew. It fails again if that is not deep enough.', job.name,
+            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes the rows from there on, and the next run '
+                          'loads them anew. It fails again if that is not deep enough.', job.name,
                           greatest(numbers[1] - greatest((job.source ->> 'confirmations')::bigint, 64),
                                    (job.source -> 'start_block')::bigint));
     END IF;

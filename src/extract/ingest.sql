@@ -140,7 +140,7 @@ BEGIN
             ERRCODE = 'undefined_object',
             MESSAGE = CASE WHEN name IS NULL THEN 'no source was given'
                            ELSE format('source "%s" does not exist', name) END,
-            HINT = 'SELECT extract FROM etl.extracts WHERE kind = ''ingest''; lists them, SELECT etl.create_ingest(…); makes '
+            HINT = 'SELECT extract FROM etl.extracts WHERE kind = ''ingest''; lists them, etl.create_ingest(…) makes '
                 || 'one.';
     END IF;
     stored := etl._extract(name);

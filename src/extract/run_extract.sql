@@ -164,10 +164,10 @@ cancel, a crash) is gone on with by the next one, at the page after the last tha
 name: an extract of the current role. restart: an unfinished run is given up, and this one begins with the first page;
 the cursor stays where it is.
 Each run adds a row to etl.runs (kind extract), whose detail has pages, received, inserted, updated, unchanged, ignored
-(it lost against a newer row, or another one of its page; or a trigger held it back) and dead: received is the sum of the
-others. Where rows are replaced, inserted are those that this run has staged, and replaced tells what was put in place in
-the end: inserted, deleted, and ignored (a later row has the same key). Nothing is advanced by a page that cannot be
-trusted: etl.fetch tells which errors there are.
+(it lost against a newer row, or another one of its page; or a trigger held it back) and dead: received is the sum of
+the others. Where rows are replaced, inserted are those that this run has staged, and replaced tells what was put in
+place in the end: inserted, deleted, and ignored (a later row has the same key). Nothing is advanced by a page that
+cannot be trusted: etl.fetch tells which errors there are.
 Errors: 42704 no such extract, 42501 another role's, 55P03 another session runs it, 55000 it has no table yet; what
 stopped it is raised at the end under its own SQLSTATE: 08000 and kin for connections, 08P01 for answers that are none,
 28000 for credentials, 53400 for limits.$$;

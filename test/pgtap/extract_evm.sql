@@ -209,7 +209,8 @@ CALL etl.run_extract('moved');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 CALL etl.run_extract('moved');
 SELECT is_empty($$SELECT FROM moved JOIN etl.evm_block AS b USING (block_number)
-                  JOIN etl.extract AS e USING (extract_id) WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$,
+                  JOIN etl.extract AS e USING (extract_id)
+                  WHERE e.name = 'moved' AND b.block_hash <> moved.block_hash$$,
     'no row is left over');
 
 -- Deeper than the confirmations ---------------------------------------------------------------------------------------
@@ -232,8 +233,8 @@ SELECT state -> 'next_block' AS next FROM etl.extracts WHERE extract = 'shallow'
 SELECT pg_temp.rpc('test_reorg', 20, 22);
 SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed');
 SELECT is(pg_temp.hint_of(pg_temp.call('etl.run_extract(''shallow'')')), format(
-              'SELECT etl.reset_evm_extract(''shallow'', %s); deletes the rows from there on, and the next run loads them '
-              'anew. It fails again if that is not deep enough.', :next - 4 - 64), 'and the hint goes far back');
+              'SELECT etl.reset_evm_extract(''shallow'', %s); deletes the rows from there on, and the next run loads '
+              'them anew. It fails again if that is not deep enough.', :next - 4 - 64), 'and the hint goes far back');
 SELECT ok(etl.reset_evm_extract('shallow', :next - 5) >= 0, 'set back, but not to the fork');
 SELECT throws_like(pg_temp.call('etl.run_extract(''shallow'')'), '%deeper than block %', 'it is noticed again');
 SELECT etl.reset_evm_extract('shallow', :next - 25) AS deleted \gset
