@@ -91,8 +91,7 @@ class field_notes final : public json::json_sax_t {
     bool start_array(std::size_t) override
     {
         other();
-        ++depth_;
-        return true;
+        return depth_++ > 0; // an array of objects is none
     }
     bool end_array() override
     {

@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "$0")/kill.sh"
 rounds=${ROUNDS:-25}
 kills=${KILLS:-8}
-seed=${SEED:-$$}
+seed=${SEED:-12}
 RANDOM=$seed
 dir=$(cluster_tmpdir)
 api=$(mktemp -d)
