@@ -87,8 +87,8 @@ void try_rules(const etl::mapping& rules, std::string_view record)
     try {
         const auto values = mapper.map(record);
         found.assign(values.begin(), values.end());
-    } catch (const etl::error&) {
-        is_json = false;
+    } catch (const etl::error& e) {
+        is_json = std::string_view{e.sqlstate()}.starts_with("2203"); // which holds nothing that is mapped
     }
     if (!is_comparable(record)) {
         return;
