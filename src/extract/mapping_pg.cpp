@@ -169,8 +169,8 @@ ETL_FUNCTION(etl_map_records, args)
     pg::listed_columns(args, "etl._map_records", list_of_columns);
     pg::result_set rows{args};
     return pg::with_errors_of_server([&] {
-        const mapped_rows& mapped = mapped_texts(array, records, target, document);
-        mapped.put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
+        const mapped_rows* mapped = &mapped_texts(array, records, target, document);
+        mapped->put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
         return rows.finish();
     });
 }
@@ -186,9 +186,9 @@ ETL_FUNCTION(etl_map_page, args)
     return pg::with_errors_of_server([&] {
         const auto from = current_page(handle);
         const auto& records = from->contents.records;
-        const mapped_rows& mapped = mapped_rows::of({handle, from->number, {}, target, owned(document)}, records.size(),
-                                                    [&records](std::size_t i) { return records[i]; });
-        mapped.put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
+        const mapped_rows* mapped = &mapped_rows::of({handle, from->number, {}, target, owned(document)},
+                                                     records.size(), [&records](std::size_t i) { return records[i]; });
+        mapped->put(rows, bound_in(args, 3, 1), bound_in(args, 4, std::numeric_limits<int>::max()));
         return rows.finish();
     });
 }
