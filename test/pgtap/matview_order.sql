@@ -90,7 +90,9 @@ DELETE FROM sale WHERE price = 0;
 DROP MATERIALIZED VIEW above, fragile;
 CREATE TABLE fragile (x int);
 CALL etl.refresh_matviews();
-SELECT matches(pg_read_file('../log'), 'WARNING:  "public.fragile", for which there is a refresh policy, is a table',
+-- Other databases of the cluster write other encodings into it.
+SELECT matches(encode(pg_read_binary_file('../log'), 'escape'),
+               'WARNING:  "public.fragile", for which there is a refresh policy, is a table',
                'is not passed over in silence');
 
 -- Another role --------------------------------------------------------------------------------------------------------

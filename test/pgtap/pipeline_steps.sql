@@ -92,7 +92,7 @@ SELECT is(pg_temp.failure(format('SELECT etl.add_step(''p'', ''a'', ''SELECT 1''
           c.arguments)
 FROM (VALUES
     ('kind => ''python''', '22023 kind cannot be ''python'''),
-    ('kind => ''extract''', '22023 kind cannot be ''extract'''),
+    ('kind => ''load''', '22023 kind cannot be ''load'''),
     ('kind => NULL', '22023 kind cannot be NULL'),
     ('run_if => ''always''', '22023 run_if cannot be ''always'''),
     ('run_if => NULL', '22023 run_if cannot be NULL'),
