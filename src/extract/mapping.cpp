@@ -242,8 +242,9 @@ std::vector<mapped_path> paths_of_mapping(std::string_view document)
 bool mapping::reads_record() const
 {
     return std::ranges::any_of(rules_, [](const column_rule& rule) {
-        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
-        return !std::ranges::search(rule.sql, std::string_view{"record"}, {}, lower).empty();
+        constexpr std::string_view record = "record";
+        const auto same = [](char c, char of_record) { return (c | 32) == of_record; };
+        return std::search(rule.sql.begin(), rule.sql.end(), record.begin(), record.end(), same) != rule.sql.end();
     });
 }
 
