@@ -64,16 +64,13 @@ CREATE TABLE done (n int GENERATED ALWAYS AS IDENTITY, what text, pid int DEFAUL
 
 SELECT set_eq($$SELECT state
     FROM unnest('{08000,08001,08006,08P01,28000,40001,40P01,40002,53200,53300,53400,55P03,55000,57P01,57P02,57P03,57P04,
-                 57014,                 58030,
-                                  23505,22012,42601,XX000,P0001}'::text[]) AS state
-                WHERE etl._is_transient(state)$$,
+                  57014,58030,23505,22012,42601,XX000,P0001}'::text[]) AS state
+    WHERE etl._is_transient(state)$$,
               $$VALUES ('08000'), ('08001'), ('08006'), ('08P01'), ('40001'), ('40P01'), ('53200'), ('53300'),
-                       ('55P03'), ('57P01'),                       ('57P02'),
-              ('57P03'),
-                       ('57P04'), ('58030')$$, 'errors that may go away by themselves');
+                       ('55P03'), ('57P01'), ('57P02'), ('57P03'), ('57P04'), ('58030')$$, 'errors that may go away by themselves');
 SELECT results_eq($$SELECT etl._is_retried(state, list) FROM (VALUES ('40001', NULL::text[]), ('40001', '{}'),
-                           ('23505', '{23505}'), ('23505', '{23}'), ('23505', '{22,23}'), ('40001',
-                           '{23}')) AS v(state, list)$$,
+                           ('23505', '{23505}'), ('23505', '{23}'), ('23505', '{22,23}'),
+                           ('40001', '{23}')) AS v(state, list)$$,
                   'VALUES (true), (false), (true), (true), (true), (false)', 'a list takes the place of these');
 SELECT set_eq($$SELECT (etl._retry_delay(s) = expected OR jitter > 0
     AND etl._retry_delay(s) BETWEEN expected * (1 - jitter) AND expected)
