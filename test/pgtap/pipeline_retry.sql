@@ -67,7 +67,8 @@ SELECT set_eq($$SELECT state
                   57014,58030,23505,22012,42601,XX000,P0001}'::text[]) AS state
     WHERE etl._is_transient(state)$$,
               $$VALUES ('08000'), ('08001'), ('08006'), ('08P01'), ('40001'), ('40P01'), ('53200'), ('53300'),
-                       ('55P03'), ('57P01'), ('57P02'), ('57P03'), ('57P04'), ('58030')$$, 'errors that may go away by themselves');
+                       ('55P03'), ('57P01'), ('57P02'), ('57P03'), ('57P04'), ('58030')$$,
+              'errors that may go away by themselves');
 SELECT results_eq($$SELECT etl._is_retried(state, list) FROM (VALUES ('40001', NULL::text[]), ('40001', '{}'),
                            ('23505', '{23505}'), ('23505', '{23}'), ('23505', '{22,23}'),
                            ('40001', '{23}')) AS v(state, list)$$,
