@@ -3,6 +3,7 @@
 #include "extract/http_error.hpp"
 #include "extract/http_request_checks.hpp"
 #include "extract/oauth_token.hpp"
+#include "extract/page_url.hpp"
 
 #include "core/text.hpp"
 
@@ -383,6 +384,9 @@ bool http_client::machinery::follow_redirect(http_exchange& exchange, const http
     }
     try {
         http_url next = exchange.url.resolve(*to);
+        if (const auto* secret = std::get_if<query_secret>(&settings_.credentials)) {
+            next = http_url{without_param(next.text(), secret->name)}; // the server may have kept it; it is added again
+        }
         require_origin(next);
         count_redirect(++exchange.redirects, exchange.request, redacted(next.shown()));
         change_method(exchange.request, response.status);

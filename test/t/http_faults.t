@@ -231,6 +231,10 @@ like 'a procedure that asks is not for PUBLIC' "$(psql -X -q -c 'SET ROLE nobody
 is 'a redirect is an answer' "$(get api 'redirect/events?n=1&redirect=same' | cut -d ' ' -f 1)" 302
 server follows "http://localhost:$port" "redirects 'same_origin'"
 is '… or followed' "$(get follows 'redirect/events?n=1&style=none&redirect=same' | cut -d ' ' -f 1)" 200
+server keyed "http://localhost:$port" "redirects 'same_origin'"
+sql -c "CREATE USER MAPPING FOR postgres SERVER keyed OPTIONS (api_key 'k', api_key_query 'api_key')"
+is '… with a key in the query that is sent once' \
+    "$(get keyed 'redirect/events?n=1&style=none&redirect=same' | cut -d ' ' -f 1)" 200
 like '… not to another origin' "$(get follows 'redirect/events?redirect=other')" '42501: redirect of http://localhost:*/events: URL "*" is not of the server'"'"'s origin'
 like '… not for ever' "$(get follows 'redirect/events?redirect=loop')" '08P01: redirect of *: GET is redirected more than 10 times'
 redirected() { # redirected TO SQLSTATE
