@@ -9,6 +9,7 @@
 #include "extract/json_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -461,6 +462,13 @@ void append_word(const std::string& key, std::string& name)
     }
 }
 
+// Columns that every table has. No other may have their names.
+bool is_system_column(const std::string& name)
+{
+    constexpr std::array<std::string_view, 6> names{"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"};
+    return std::ranges::find(names, name) != names.end();
+}
+
 } // namespace
 
 std::string sql_name(std::span<const std::string> keys)
@@ -475,7 +483,7 @@ std::string sql_name(std::span<const std::string> keys)
     if (name.empty()) {
         return "field";
     }
-    if (name[0] >= '0' && name[0] <= '9') {
+    if ((name[0] >= '0' && name[0] <= '9') || is_system_column(name)) {
         name.insert(0, "_");
     }
     std::size_t end = std::min(name.size(), longest_name);

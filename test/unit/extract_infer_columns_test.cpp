@@ -76,6 +76,8 @@ TEST(infer_columns, objects_are_flattened_one_level)
 TEST(infer_columns, names)
 {
     const auto name = [](const texts& keys) { return etl::sql_name(keys); };
+    EXPECT_EQ(name({"ctid"}), "_ctid");
+    EXPECT_EQ(name({"tableoid"}), "_tableoid");
     EXPECT_EQ(name({"eventId"}), "event_id");
     EXPECT_EQ(name({"userID"}), "user_id");
     EXPECT_EQ(name({"HTTPStatus"}), "http_status");
