@@ -366,6 +366,11 @@ BEGIN
                                                etl._relation_kind(copy.source), copy.source),
             'Who writes the tables below it, and when, cannot be told.',
             'Copy these tables, or use method => ''full''.');
+    ELSIF copy.method = 'cursor' AND copy.cursor_column IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'method cursor needs a cursor_column',
+            HINT = 'Name a column that grows, or use method => ''xmin'' or ''full''.';
     ELSIF copy.method <> 'cursor' AND num_nonnulls(copy.cursor_column, copy.lag) > 0 THEN
         PERFORM etl._table_refuse(format('method %s has neither cursor_column nor lag', copy.method), NULL,
                                   'Leave them out, or use method => ''cursor''.');

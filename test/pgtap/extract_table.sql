@@ -67,7 +67,7 @@ SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'id', wait => '
                        'wait must be between "00:00:00" and "1 day", not "-00:00:01"', 'a negative wait');
 SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'id', deletes => NULL$$, '22023',
                        'deletes must not be NULL', 'deletes');
-SELECT pg_temp.refuses($$'x', 'sale', 'target'$$, '22023', 'no column of table "public.sale" was given',
+SELECT pg_temp.refuses($$'x', 'sale', 'target'$$, '22023', 'method cursor needs a cursor_column',
                        'no cursor_column');
 SELECT pg_temp.refuses($$'x', 'sale', 'target', cursor_column => 'ids'$$, '42703',
                        'column "ids" of table "public.sale" does not exist', 'an unknown cursor_column');
