@@ -2,7 +2,8 @@
 --
 -- A call is one statement and one transaction. Each record is mapped, judged by a suite where there is one, and written
 -- once by its key; what cannot be loaded is kept as a dead letter, and every record gets a verdict. All records are
--- written by one command (ingest_command.sql); where a constraint or a trigger refuses that, the halves are tried, down to the record.
+-- written by one command (ingest_command.sql); where a constraint or a trigger refuses that, the halves are tried, down
+-- to the record.
 
 CREATE TABLE etl.ingestion (
     ingestion_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
