@@ -69,6 +69,7 @@ CREATE TABLE source (id int PRIMARY KEY, price numeric);
 INSERT INTO source SELECT n, n FROM generate_series(1, 5) AS n;
 CREATE TABLE copied (LIKE source INCLUDING ALL);
 SELECT etl.create_table_extract('copy', 'source', 'copied', method => 'xmin', deletes => true) \g /dev/null
+\i test/older_transactions.sql
 SELECT is(pg_temp.run('copy'), NULL, 'a table is copied');
 SELECT etl.add_legal_hold('of 1 and 2', 'copied', 'id < 3', 'a case') \g /dev/null
 UPDATE source SET price = 10 WHERE id IN (1, 3);

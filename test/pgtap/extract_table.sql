@@ -242,6 +242,7 @@ SELECT matches(pg_temp.last_run('received'), 'table "public.sale" has rows whose
 
 TRUNCATE target;
 SELECT is(etl.create_table_extract('xmin', 'sale', 'target', 'xmin', deletes => true, batch_rows => 1), 'xmin', 'xmin');
+\i test/older_transactions.sql
 CALL etl.run_extract('xmin');
 SELECT ok(pg_temp.same('sale', 'target'), 'the first copy');
 CALL etl.run_extract('xmin');
@@ -272,6 +273,7 @@ SELECT pg_temp.set_mark(NULL, '{"server": 1}') AS done \gset
 CALL etl.run_extract('xmin');
 SELECT is(pg_temp.last_run('received', 'unchanged'), 'received 21, unchanged 21', 'another server: all is read');
 SELECT pg_temp.set_mark('9000000000', NULL) AS done \gset
+\i test/older_transactions.sql
 CALL etl.run_extract('xmin');
 SELECT is(pg_temp.last_run('received', 'unchanged'), 'received 21, unchanged 21', 'a mark of the future: all is read');
 CALL etl.run_extract('xmin');

@@ -97,6 +97,7 @@ SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 250, 
 CALL etl.run_extract('once');
 SELECT is(pg_temp.last_run('received', 'inserted', 'waits_for'), 'received 250, inserted 250, waits_for 0',
           'appended: the first copy');
+\i test/older_transactions.sql
 CALL etl.run_extract('by_xid');
 SELECT is(pg_temp.last_run('received', 'inserted', 'compared'), 'received 250, inserted 250, compared 250',
           'xmin: the first copy');
