@@ -26,7 +26,7 @@ test_that() { # test_that WHAT PROBLEM
     result $((number += 1)) "$1" "$2"
 }
 
-chain="$base/rpc?lie=&behind=0&latency=0" # beside the faults
+chain="$base/rpc?lie=&behind=0&latency=0&busy=0" # beside the faults
 
 rpc() { # rpc METHOD ARGUMENTS
     curl -sS -f "$chain" -d "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"$1\", \"params\": [$2]}" > /dev/null
@@ -224,6 +224,18 @@ problem=$(run)
 test_that 'another chain is refused' "$(grep -q 'node of chain 5, not of chain 1' <<< "$problem" || echo "$problem")"
 set_node
 run > /dev/null
+# A chain without bloom filters, of which nothing tells that logs are missing but the node itself.
+rpc test_mine 10
+sql -c "SELECT define('blind')" > /dev/null
+set_node "blooms=0&lie=missing&lie_block=$(($(head_of_chain) - 1))"
+rpc test_reorg '5, 9'
+problem=
+[[ $(run blind) =~ 'were left out' ]] || problem='it was not found out'
+set_node 'blooms=0'
+problem+=$(run blind)$(run)
+test_that 'logs that are missing without a bloom filter' "$problem$(difference)"
+set_node
+sql -c "SELECT etl.drop_extract('blind')" > /dev/null
 
 # 6. nodes that are not in step
 rpc test_mine 30
