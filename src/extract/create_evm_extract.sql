@@ -194,7 +194,8 @@ the head wait for a later run.
 max_range: blocks asked for at once; halved after each error, and it grows again. max_logs: where an answer has so many
 logs it is taken as cut off, and half of the range is asked for. batch_size: calls in one request, 1 for nodes that take
 no batches. block_times: where logs come without the time of their block, its header is asked for. retry_pause: what a
-node says that contradicts itself is asked for again after this time, twice and four times of it, and then is an error.
+node says that contradicts itself, and what it refuses of one block, is asked for again after this time, twice and four
+times of it, and then is an error.
 on_bad_row: a log that cannot be decoded becomes a dead letter (dead_letter), ends the run (error) or is only counted
 (skip). schedule: five fields of cron, for pg_cron. if_not_exists: one that exists is left as it is.
 Errors: 42710 name taken, 42704 no such server, 42809 it is of another wrapper, 42501 missing privilege, 42602 target
