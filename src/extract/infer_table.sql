@@ -21,7 +21,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl.infer_mapping(text[]) IS
     'The mapping of records to the table of etl.table_definition: its columns and the paths of their fields. Argument: '
-    'some records, as JSON texts. 22023 where there is no sample, or one is no object; 54011 more than 1600 fields.';
+    'some records, as JSON texts. NULL where none has a field. 22023 where there is no sample, or one is no object; '
+    '54011 more than 1600 fields.';
 
 CREATE FUNCTION etl.table_definition(target text, records text[], key_columns name[] DEFAULT NULL)
 RETURNS text
