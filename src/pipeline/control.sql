@@ -247,6 +247,34 @@ $$;
 COMMENT ON FUNCTION etl._require_fresh_looks(bigint) IS
     'Checks that a loop sees what other sessions commit meanwhile, and holds nobody up (25001).';
 
+CREATE FUNCTION etl._require_not_in_the_way(run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held_up CONSTANT text := (
+        SELECT s.step FROM etl.step_run AS s
+        WHERE s.run_id = _require_not_in_the_way.run_id AND s.status = 'running'
+          AND pg_backend_pid() = ANY (pg_blocking_pids(s.worker_pid))
+        ORDER BY s.position LIMIT 1);
+BEGIN
+    IF held_up IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'deadlock_detected',
+            MESSAGE = format('etl.wait_run cannot wait for run %s: its step "%s" waits for this transaction to end',
+                             run_id, held_up),
+            DETAIL = 'A step needs a lock that this transaction holds, or is of a kind that waits for all older '
+                     'transactions, as CREATE INDEX CONCURRENTLY. The run goes on now.',
+            HINT = format('SELECT status FROM etl.pipeline_runs WHERE run_id = %s; from time to time tells when it has '
+                          'ended.', run_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_not_in_the_way(bigint) IS
+    'Checks that no step of a run waits for the transaction that waits for the run (40P01). PostgreSQL does not see '
+    'that circle.';
+
 CREATE FUNCTION etl.wait_run(run_id bigint, timeout interval DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -271,6 +299,7 @@ BEGIN
         END IF;
         PERFORM pg_sleep(least(rest, extract(epoch FROM gives_up_at - clock_timestamp())));
         rest := least(rest * 1.5, 0.25);
+        PERFORM etl._require_not_in_the_way(run_id);
         SELECT r.status INTO status FROM etl.run AS r WHERE r.run_id = wait_run.run_id;
     END LOOP;
     IF status IS NULL THEN
@@ -283,4 +312,5 @@ COMMENT ON FUNCTION etl.wait_run(bigint, interval) IS
 $$Waits until a run of a pipeline has ended, and returns its status: succeeded, failed, cancelled or skipped. timeout:
 how long at most; then a notice tells so, and the status is queued or running. Without it, it waits for as long as it
 takes. Errors: 42704 no such run, or it was deleted meanwhile; 22023 bad timeout; 25001 the run has not ended, and the
-transaction could not see it end (REPEATABLE READ) or has changed something itself.$$;
+transaction could not see it end (REPEATABLE READ) or has changed something itself; 40P01 a step of the run waits for
+the transaction of this call, as CREATE INDEX CONCURRENTLY does.$$;
