@@ -178,14 +178,64 @@ COMMENT ON FUNCTION etl._reset_steps(bigint, text) IS
     'Makes steps of a run wait again: those that have not succeeded, but for those that from_step left out, and the '
     'given step with all that need it.';
 
+CREATE FUNCTION etl._settle_interval(run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    run etl.pipeline_run;
+    next record;
+BEGIN
+    SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = _settle_interval.run_id;
+    IF run.trigger = 'schedule' AND (SELECT r.status FROM etl.run AS r WHERE r.run_id = run.run_id) = 'skipped' THEN
+        UPDATE etl.pipeline_run AS u SET interval_start = etl._interval_start(p, u.logical_time, u.trigger)
+        FROM etl.pipeline AS p
+        WHERE u.run_id = run.run_id AND p.pipeline_id = u.pipeline_id AND p.owner = u.owner
+        RETURNING u.* INTO run;
+    END IF;
+    SELECT u.run_id, u.logical_time, u.interval_start INTO next
+    FROM etl.pipeline AS p
+    JOIN etl.pipeline_run AS u USING (pipeline_id, owner)
+    JOIN etl.run AS r USING (run_id)
+    WHERE p.pipeline_id = run.pipeline_id AND p.owner = run.owner AND u.logical_time > run.logical_time
+      AND CASE
+              WHEN run.trigger = 'schedule' THEN u.trigger = 'schedule' AND r.status <> 'skipped'
+              -- Such an interval is found when its run begins.
+              WHEN run.trigger <> 'backfill' AND p.schedule IS NULL THEN
+                  u.trigger <> 'backfill' AND r.status <> 'queued'
+                  AND EXISTS (SELECT FROM etl.step_run AS s WHERE s.run_id = u.run_id)
+              ELSE false
+          END
+    ORDER BY u.logical_time
+    LIMIT 1;
+    IF next.run_id IS NOT NULL AND run.interval_start IS DISTINCT FROM run.interval_end
+       AND coalesce(next.interval_start, '-infinity') <= coalesce(run.interval_start, '-infinity') THEN
+        UPDATE etl.pipeline_run AS u SET interval_start = u.interval_end WHERE u.run_id = _settle_interval.run_id;
+        RAISE NOTICE USING
+            MESSAGE = format('the interval of run %s is empty now: that of run %s for %s has it too', run_id,
+                             next.run_id, next.logical_time),
+            DETAIL = 'What happened in it is not to be taken twice.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._settle_interval(bigint) IS
+    'Before a run is tried again: what of its interval runs before it or the one after it have taken, because this one '
+    'had not been run, is theirs; a notice says so where nothing is left. The caller has locked the pipeline''s row.';
+
 CREATE FUNCTION etl.retry_run(run_id bigint, from_step text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    run etl.run := etl._own_run(run_id);
+    run etl.run;
 BEGIN
+    PERFORM etl._seen_run(run_id), etl._require_writable();
+    -- Before the run's row, as by whoever queues runs.
+    PERFORM FROM etl.pipeline AS p WHERE p.pipeline_id = (
+        SELECT u.pipeline_id FROM etl.pipeline_run AS u WHERE u.run_id = retry_run.run_id) FOR NO KEY UPDATE;
+    run := etl._own_run(run_id);
     IF run.status IN ('queued', 'running') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_in_use',
@@ -199,7 +249,7 @@ BEGIN
                 SELECT s.step FROM etl.step_run AS s WHERE s.run_id = run.run_id ORDER BY s.position LIMIT 1));
         RETURN run_id;
     END IF;
-    PERFORM etl._reset_steps(run_id, from_step);
+    PERFORM etl._settle_interval(run_id), etl._reset_steps(run_id, from_step);
     UPDATE etl.run AS r
     SET status = 'queued', started_at = NULL, finished_at = NULL, rows = NULL, error = NULL, detail = '{}'
     WHERE r.run_id = retry_run.run_id;
@@ -217,7 +267,9 @@ $$Queues a run that failed, was cancelled or was skipped again, and returns its 
 takes it when the transaction commits. Its steps that succeeded are not executed again, all others are, from their first
 attempt. from_step: this step and all that need it, directly or by way of others, are executed again also where they
 succeeded. The run keeps the steps, the logical time and the params that it began with; a change of the pipeline is for
-its next runs. A run that succeeded is left as it is, with a notice, where from_step is not given.
+its next runs. A run that succeeded is left as it is, with a notice, where from_step is not given. Where a later run has
+taken the interval of one that was skipped, or of one of a pipeline without schedule that failed, that interval becomes
+empty, with a notice: etl.interval_start() is etl.interval_end() then.
 Errors: 42704 no such run or step, 42501 another role's, 55006 the run has not ended.$$;
 
 -- Waiting ------------------------------------------------------------------------------------------------------------
