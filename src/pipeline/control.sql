@@ -47,6 +47,8 @@ DECLARE
 BEGIN
     SELECT o.* INTO opened FROM etl._open_run(pipeline, logical_time, 'start', from_step, params) AS o;
     IF opened.status IN ('queued', 'running') THEN
+        UPDATE etl.pipeline_run AS u SET queued_at = clock_timestamp() -- asked for also while the pipeline is paused
+        WHERE u.run_id = opened.run_id AND opened.status = 'queued' AND u.queued_at <= pipeline.paused_at;
         PERFORM etl._wake_runner(r) FROM etl.run AS r WHERE r.run_id = opened.run_id;
         IF is_known THEN
             RAISE NOTICE USING
