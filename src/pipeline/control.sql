@@ -15,6 +15,9 @@ BEGIN
     FROM etl.run AS r
     WHERE r.run_id = _own_run.run_id
     FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM etl._seen_run(run_id); -- raises: it was deleted meanwhile
+    END IF;
     PERFORM etl._require_owner(own.owner, format('run %s of pipeline "%s"', run_id, own.name), or_superuser);
     RETURN own;
 END
@@ -191,7 +194,8 @@ DECLARE
 BEGIN
     SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = _settle_interval.run_id;
     IF run.trigger = 'schedule' AND (SELECT r.status FROM etl.run AS r WHERE r.run_id = run.run_id) = 'skipped' THEN
-        UPDATE etl.pipeline_run AS u SET interval_start = etl._interval_start(p, u.logical_time, u.trigger)
+        UPDATE etl.pipeline_run AS u
+        SET interval_start = greatest(u.interval_start, etl._interval_start(p, u.logical_time, u.trigger))
         FROM etl.pipeline AS p
         WHERE u.run_id = run.run_id AND p.pipeline_id = u.pipeline_id AND p.owner = u.owner
         RETURNING u.* INTO run;
