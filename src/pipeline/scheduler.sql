@@ -82,7 +82,8 @@ DECLARE
     ticks_already CONSTANT boolean := etl._is_ticking();
     job bigint;
 BEGIN
-    PERFORM etl._require_keep(keep_runs, 'keep_runs'), etl._require_keep(keep_job_details, 'keep_job_details');
+    PERFORM etl._require_writable(), etl._require_keep(keep_runs, 'keep_runs'),
+            etl._require_keep(keep_job_details, 'keep_job_details');
     IF is_here OR NOT ticks_already THEN
         PERFORM etl._require_local_cron();
         IF NOT (SELECT j.is_active FROM etl._tick_job(current_user) AS j) THEN
@@ -245,7 +246,7 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE x.status = 'running' AND NOT x.is_lost) AS running,
            count(*) FILTER (WHERE x.is_lost) AS lost
     FROM (
-        SELECT u.status, u.status = 'running'
+        SELECT u.status, u.status = 'running' AND NOT pg_catalog.pg_is_in_recovery()
                          AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(u.run_id)) IS NULL
         FROM etl.run AS u
         WHERE u.kind = 'pipeline' AND u.status IN ('queued', 'running') AND (w.for_all OR u.owner = s.owner)
