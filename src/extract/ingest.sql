@@ -15,12 +15,13 @@ CREATE TABLE etl.ingestion (
     ingested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     owner name NOT NULL DEFAULT current_user
 );
+CREATE INDEX ingestion_ingested_idx ON etl.ingestion (owner, ingested_at);
 COMMENT ON TABLE etl.ingestion IS
     'Calls of etl.ingest and what became of their records; a role sees its own. Read them in etl.ingestions.';
 COMMENT ON SEQUENCE etl.ingestion_ingestion_id_seq IS 'Numbers of ingestions.';
 ALTER TABLE etl.ingestion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ingestion_owner ON etl.ingestion USING (owner = current_user);
-GRANT SELECT, INSERT, DELETE ON etl.ingestion TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.ingestion TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion', '');
 GRANT SELECT ON SEQUENCE etl.ingestion_ingestion_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion_ingestion_id_seq', '');
@@ -31,7 +32,8 @@ FROM etl.ingestion AS i;
 COMMENT ON VIEW etl.ingestions IS
     'One row for each call of etl.ingest: how many records it brought (received), and how many of them were written '
     '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with '
-    'the origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
+    'the origin ''ingestion N''). They are kept for 30 days, or as long as etl.start_scheduler said '
+    '(keep_ingestions), where something calls etl.tick or etl.prune_history.';
 GRANT SELECT ON etl.ingestions TO PUBLIC;
 
 CREATE TYPE etl._ingest_verdict AS (
