@@ -21,8 +21,8 @@ $$;
 -- A batch of that content that was loaded so many days ago
 CREATE FUNCTION pg_temp.batch(target text, content text, days int, received int DEFAULT 1, rejected int DEFAULT 0)
 RETURNS bigint LANGUAGE sql AS $$
-    INSERT INTO etl.batch (source, target, format, write_mode, status, content_hash, is_again, bytes, received, inserted,
-                           rejected, started_at, finished_at)
+    INSERT INTO etl.batch (source, target, format, write_mode, status, content_hash, is_again, bytes, received,
+                           inserted, rejected, started_at, finished_at)
     VALUES ('x', target, 'csv', 'append', 'loaded', sha256(content::bytea),
             EXISTS (SELECT FROM etl.batch AS b
                     WHERE b.target = batch.target AND b.content_hash = sha256(content::bytea)),
@@ -116,14 +116,16 @@ SELECT is(pg_temp.batches('public.v'), '50', 'one without lines is, each table h
 -- Rejected lines go with their batch, however many they are.
 DELETE FROM etl.batch;
 INSERT INTO etl.rejected_line (batch_id, ordinal, line, reason, sqlstate, content)
-SELECT b, n, n + 1, 'x', '22000', 'x' FROM pg_temp.batch('public.u', 'a', 50, 25000, 24000) AS b, generate_series(1, 24000) AS n;
+SELECT b, n, n + 1, 'x', '22000', 'x'
+FROM pg_temp.batch('public.u', 'a', 50, 25000, 24000) AS b, generate_series(1, 24000) AS n;
 INSERT INTO etl.rejected_line (batch_id, ordinal, line, reason, sqlstate, content)
-SELECT b, n, n + 1, 'x', '22000', 'x' FROM pg_temp.batch('public.u', 'b', 40, 5, 3) AS b, generate_series(1, 3) AS n;
+SELECT b, n, n + 1, 'x', '22000', 'x'
+FROM pg_temp.batch('public.u', 'b', 40, 5, 3) AS b, generate_series(1, 3) AS n;
 CALL etl.prune_history(dry_run => true);
 SELECT is(count(*), 24003::bigint, 'a dry run leaves all of them') FROM etl.rejected_lines;
 CALL etl.prune_history();
-SELECT results_eq('SELECT count(*), min(line), max(line) FROM etl.rejected_lines', 'VALUES (3::bigint, 2::bigint, 4::bigint)',
-                  'the lines of the batch that stays are there');
+SELECT results_eq('SELECT count(*), min(line), max(line) FROM etl.rejected_lines',
+                  'VALUES (3::bigint, 2::bigint, 4::bigint)', 'the lines of the batch that stays are there');
 SELECT is(pg_temp.batches('public.u'), '40', 'the other one is gone');
 
 -- Many at a time, many at one moment, and what is locked --------------------------------------------------------------
@@ -194,7 +196,8 @@ UPDATE etl.scheduler SET keep_ingestions = '200 days', keep_dead_letters = '200 
 INSERT INTO etl.scheduler (owner, keep_ingestions) VALUES ('etl_tap_received_ann', '10 days');
 CREATE FUNCTION pg_temp.of(owner name) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s | %s',
-        (SELECT string_agg(received::text, ' ' ORDER BY ingestion_id) FROM etl.ingestion AS i WHERE i.owner = "of".owner),
+        (SELECT string_agg(received::text, ' ' ORDER BY ingestion_id) FROM etl.ingestion AS i
+         WHERE i.owner = "of".owner),
         (SELECT string_agg(ordinal::text, ' ' ORDER BY dead_letter_id) FROM etl.dead_letter AS d
          WHERE d.owner = "of".owner))
 $$;

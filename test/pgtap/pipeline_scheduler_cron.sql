@@ -65,7 +65,8 @@ SELECT etl.start_scheduler(keep_job_details => '4 days') \g /dev/null
 SELECT results_eq('SELECT keep_runs, keep_job_details FROM etl.scheduler_status',
                   $$VALUES (interval '30 days', interval '4 days')$$, 'what is not given stays');
 SELECT throws_ok(format('SELECT etl.start_scheduler(%s => ''0'')', a), '22023', NULL, a || ' of nothing')
-FROM unnest('{keep_runs,keep_job_details,keep_ingestions,keep_batches,keep_raw_records,keep_dead_letters}'::text[]) AS a;
+FROM unnest('{keep_runs,keep_job_details,keep_ingestions,keep_batches,keep_raw_records,keep_dead_letters}'::text[])
+    AS a;
 SELECT results_eq('SELECT keep_ingestions, keep_batches, keep_raw_records, keep_dead_letters FROM etl.scheduler_status',
                   $$VALUES (interval '30 days', NULL::interval, NULL::interval, NULL::interval)$$,
                   'of what was received only the record of calls goes when nothing is said');
