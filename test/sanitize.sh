@@ -35,7 +35,7 @@ ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:log
     UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$work/reports/undefined PG_ETL_PRELOAD=$preload \
     test/run.sh "${in_server[@]}" || failed=1
 if [ -n "$(ls "$work/reports")" ]; then
-    tail -n 60 "$work"/reports/*
+    head -n 60 "$work"/reports/*
     failed=1
 fi
 exit "$failed"
