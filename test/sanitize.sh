@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Memory errors and undefined behaviour (make sanitize): the core's tests and the replay of the fuzz targets, then the
-# extension inside a server, all under AddressSanitizer and UndefinedBehaviorSanitizer. The first error ends a process,
-# and what is reported of any of them, also in clusters that a test makes for itself and throws away, is shown at the end.
+# extension inside a server, all under AddressSanitizer and UndefinedBehaviorSanitizer. The first error ends a process;
+# what is reported of any of them, also in a cluster that a test makes for itself and throws away, is shown at the end.
 #
 #   test/sanitize.sh [stage …]       stages as of test/run.sh (core regress pgtap isolation when none is named)
 #
