@@ -33,7 +33,8 @@ $(pgxs_targets):
 	@major=$$($(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/') && mkdir -p "$(BUILD)/pg$$major" && \
 	    $(MAKE) --no-print-directory -C "$(BUILD)/pg$$major" -f $(top)/Makefile $@
 
-demo lint sanitize fuzz packages reference: ; @test/$@.sh
+demo lint fuzz packages reference: ; @test/$@.sh
+sanitize:  ; @test/sanitize.sh $(TESTS)
 test:      ; @test/run.sh $(TESTS)
 bench:     ; @test/bench/run.sh $(BENCHES)
 format:    ; @test/lint.sh --fix

@@ -3,6 +3,7 @@
 #
 #   test/run.sh [stage …]       stages: core regress pgtap isolation tap demo (all of them when none is named)
 #
+# ONLY='extract* load*' restricts the stages of the server to tests with such names.
 # PG_CONFIG chooses the server version. The exit status says whether everything passed; the last lines are the
 # runners' own summaries.
 set -euo pipefail
@@ -82,13 +83,28 @@ demo() {
     ROWS=5000 PG_ETL_DEMO=$work/demo test/demo.sh && PG_ETL_DEMO=$work/demo test/demo.sh stop
 }
 
+# Those of the tests that ONLY names.
+chosen() {
+    local test name pattern
+    local -a patterns
+    read -ra patterns <<< "${ONLY:-*}"
+    for test in "$@"; do
+        name=${test##*/}
+        for pattern in "${patterns[@]}"; do
+            # shellcheck disable=SC2053
+            [[ ${name%.*} != $pattern ]] || { echo "$test"; break; }
+        done
+    done
+}
+
 # run_files STAGE LABEL SUMMARY-PATTERN NAME…: the runner of the stage over its tests, when it has any.
 run_files() {
     local stage=$1 label=$2 pattern=$3
-    shift 3
+    local -a tests
     wanted "$stage" || return 0
-    [ $# -gt 0 ] || { step_skip "$label" 'no files'; return 0; }
-    step "$label ($#)" "$stage" "$@" || true
+    mapfile -t tests < <(chosen "${@:4}")
+    [ "${#tests[@]}" -gt 0 ] || { step_skip "$label" 'no files'; return 0; }
+    step "$label (${#tests[@]})" "$stage" "${tests[@]}" || true
     summary "$label" "$pattern"
 }
 

@@ -45,16 +45,31 @@ CREATE TABLE told_copy (LIKE told INCLUDING INDEXES);
 SELECT etl.create_table_extract('told_log', 'told', 'told_log', "cursor" => '{"column": "at"}', write_mode => 'append',
                                 wait => '0') AS one,
        etl.create_table_extract('told_copy', 'told', 'told_copy', '{"column": "at"}', wait => '0') AS other \gset
-SELECT dblink_connect('message', pg_temp.here()) AS one, dblink_send_query('message', $$
-    BEGIN; INSERT INTO told VALUES (1); SELECT pg_sleep(0.5); COMMIT;
-    BEGIN; INSERT INTO told VALUES (2); SELECT pg_sleep(1); COMMIT$$) AS two, pg_sleep(0.2) AS three \gset
+-- Each of them stays open until this session lets go of its lock.
+CREATE PROCEDURE pg_temp.wait_until_open(which int) LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+                      WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objid = which
+                        AND NOT l.granted) LOOP
+        ASSERT clock_timestamp() < now() + interval '1 minute', format('transaction %s was not begun', which);
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END
+$$;
+SELECT pg_advisory_lock(1) AS one, pg_advisory_lock(2) AS two, dblink_connect('message', pg_temp.here()) AS three,
+       dblink_send_query('message', $$
+    BEGIN; INSERT INTO told VALUES (1); SELECT pg_advisory_xact_lock(1); COMMIT;
+    BEGIN; INSERT INTO told VALUES (2); SELECT pg_advisory_xact_lock(2); COMMIT$$) AS four \gset
+CALL pg_temp.wait_until_open(1);
 INSERT INTO told VALUES (3);
 CALL etl.run_extract('told_log');
 CALL etl.run_extract('told_copy');
-SELECT pg_sleep(0.6) AS done \gset
+SELECT pg_advisory_unlock(1) AS done \gset
+CALL pg_temp.wait_until_open(2);
 SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM told), '1 3', 'the second one is open');
 CALL etl.run_extract('told_log');
 CALL etl.run_extract('told_copy');
+SELECT pg_advisory_unlock(2) AS done \gset
 SELECT count(*) AS results FROM dblink_get_result('message', false) AS t(result text) \gset
 SELECT dblink_disconnect('message') AS done, pg_sleep(0.2) AS also \gset
 CALL etl.run_extract('told_log');

@@ -32,7 +32,15 @@ END
 $$;
 
 -- Two that have the same values in another order.
-SELECT pg_temp.send('a', 'members', '[{"id": 1, "mail": "x"}, {"id": 2, "mail": "y"}]'), pg_sleep(0.1);
+SELECT pg_temp.send('a', 'members', '[{"id": 1, "mail": "x"}, {"id": 2, "mail": "y"}]');
+DO $$
+BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep') LOOP
+        ASSERT clock_timestamp() < now() + interval '1 minute', 'the first of two has not come to its trigger';
+        PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+    END LOOP;
+END
+$$;
 SELECT pg_temp.send('b', 'members', '[{"id": 3, "mail": "y"}, {"id": 4, "mail": "x"}]');
 SELECT is(pg_temp.answer('a'), 'inserted inserted', 'the first of two has its rows');
 SELECT is(pg_temp.answer('b'), 'rejected rejected', 'the second one is told that there are such');

@@ -55,7 +55,7 @@ for host in localhost 127.0.0.1; do
 done > "$dir/.netrc"
 echo secret-of-file > "$dir/secret"
 [ "$(id -u)" != 0 ] || chown postgres: "$dir/.netrc" "$dir/secret"
-export PG_ETL_PRELOAD=$dir/resolver.so${PG_ETL_PRELOAD:+:$PG_ETL_PRELOAD}
+export PG_ETL_PRELOAD=${PG_ETL_PRELOAD:+$PG_ETL_PRELOAD:}$dir/resolver.so # the sanitizers must be the first
 cluster_start "$dir" -o log_min_messages=debug1 \
     -o pg_etl.allowed_hosts='localhost, 127.0.0.1, *.test'
 unset http_proxy https_proxy all_proxy no_proxy HTTPS_PROXY ALL_PROXY
