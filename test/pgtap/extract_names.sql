@@ -72,7 +72,8 @@ SELECT is(pg_temp.extract_refusal($$'item', method => 'PUT'$$),
 SELECT is(pg_temp.extract_refusal($$'item', key_columns => '{id}', "cursor" => '{"column": "id", "param": "since",
                                                                                "lag": "1 hour"}'$$),
           '22P02 the cursor does not fit column "id": invalid input syntax for type numeric: "1 hour" / start is a '
-          'value of the column, lag an interval for moments and dates, and a number for numbers.', 'a lag of another type');
+          'value of the column, lag an interval for moments and dates, and a number for numbers.',
+          'a lag of another type');
 SELECT matches(pg_temp.extract_refusal($$'item', key_columns => '{id}', "cursor" => '{"column": "at", "param": "since",
                                                                                     "start": "soon"}'$$),
                '^22007 the cursor does not fit column "at": .*"soon"', 'a start that is none');
@@ -179,7 +180,7 @@ SELECT matches(pg_temp.refusal($$SELECT etl.alter_table_extract('lagging', '{"co
 
 -- Logs ----------------------------------------------------------------------------------------------------------------
 
-SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{NULL}', '{T(address a)}', 0, 'public.log')$$),
+SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{NULL}', '{T(uint a)}', 0, 'public.log')$$),
           '22023 addresses must not hold NULL / Give addresses => ''{}'' for the logs of all contracts.',
           'no contract is not all of them');
 SELECT etl.create_evm_extract('logs', 'api', 1, '{}', '{T(address a)}', 0, 'public.log');
