@@ -250,7 +250,7 @@ BEGIN
         WHERE d.dead_letter_id = letter.dead_letter_id;
         RETURN NULL;
     END IF;
-    headers := ARRAY(SELECT ROW(b.block_number, b.block_hash, NULL, b.block_time, NULL)::etl._evm_header
+    headers := ARRAY(SELECT ROW(b.block_number, b.block_hash, NULL, b.block_time, NULL, NULL)::etl._evm_header
                      FROM etl.evm_block AS b
                      WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_hash = log.block_hash);
     inserted := etl._locked_command(etl._evm_insert(job), (job.source -> 'chain_id')::bigint, ARRAY[log], headers);

@@ -15,12 +15,13 @@ CREATE TABLE etl.ingestion (
     ingested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     owner name NOT NULL DEFAULT current_user
 );
+CREATE INDEX ingestion_ingested_idx ON etl.ingestion (owner, ingested_at);
 COMMENT ON TABLE etl.ingestion IS
     'Calls of etl.ingest and what became of their records; a role sees its own. Read them in etl.ingestions.';
 COMMENT ON SEQUENCE etl.ingestion_ingestion_id_seq IS 'Numbers of ingestions.';
 ALTER TABLE etl.ingestion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ingestion_owner ON etl.ingestion USING (owner = current_user);
-GRANT SELECT, INSERT, DELETE ON etl.ingestion TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.ingestion TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion', '');
 GRANT SELECT ON SEQUENCE etl.ingestion_ingestion_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion_ingestion_id_seq', '');
@@ -31,7 +32,8 @@ FROM etl.ingestion AS i;
 COMMENT ON VIEW etl.ingestions IS
     'One row for each call of etl.ingest: how many records it brought (received), and how many of them were written '
     '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with '
-    'the origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
+    'the origin ''ingestion N''). They are kept for 30 days, or as long as etl.start_scheduler said '
+    '(keep_ingestions), where something calls etl.tick or etl.prune_history.';
 GRANT SELECT ON etl.ingestions TO PUBLIC;
 
 CREATE TYPE etl._ingest_verdict AS (
@@ -157,14 +159,14 @@ COMMENT ON FUNCTION etl._ingest_source(text) IS
 -- A call --------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._ingest_range(
-    definition etl.extract, target regclass, records text[], first integer, last integer, held text,
-    is_sorted boolean DEFAULT false)
+    definition etl.extract, target regclass, records text[], held text, is_sorted boolean DEFAULT false)
 RETURNS SETOF etl._ingest_verdict
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    middle CONSTANT integer := (first + last) / 2;
+    last CONSTANT integer := cardinality(records);
+    middle CONSTANT integer := last / 2;
     verdicts etl._ingest_verdict[];
     state text;
     message text;
@@ -172,7 +174,7 @@ DECLARE
     places integer[];
 BEGIN
     BEGIN
-        verdicts := etl._ingest_change(definition, target, records, first, last, held);
+        verdicts := etl._ingest_change(definition, target, records, 1, last, held);
         IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
@@ -184,23 +186,24 @@ BEGIN
         WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
     END;
-    IF first < last AND NOT is_sorted THEN
+    IF last > 1 AND NOT is_sorted THEN
         places := etl._ingest_order(definition, target, records);
         RETURN QUERY
             SELECT places[v.ordinal], v.verdict, v.column_name, v.reason, v.sqlstate
             FROM etl._ingest_range(definition, target,
                                    ARRAY(SELECT records[p] FROM unnest(places) WITH ORDINALITY AS u(p, n) ORDER BY n),
-                                   1, cardinality(places), held, true) AS v;
-    ELSIF first < last THEN
-        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held, true) AS v;
+                                   held, true) AS v;
+    ELSIF last > 1 THEN
+        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records[:middle], held, true) AS v;
         RETURN QUERY
-            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held, true) AS v;
+            SELECT middle + v.ordinal, v.verdict, v.column_name, v.reason, v.sqlstate
+            FROM etl._ingest_range(definition, target, records[middle + 1:], held, true) AS v;
     ELSE
-        RETURN QUERY SELECT first, 'rejected', nullif(refused, ''), message, state;
+        RETURN QUERY SELECT 1, 'rejected', nullif(refused, ''), message, state;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text, boolean) IS
+COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], text, boolean) IS
     'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused. '
     'Halves are of the records in the order of their keys: all calls take their rows in this order, so that none waits '
     'for one that waits for it.';
@@ -251,7 +254,7 @@ BEGIN
                 PERFORM pg_advisory_xact_lock('etl.ingestion'::regclass::oid::integer, target::oid::integer);
             END IF;
             verdicts := ARRAY(
-                SELECT v FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v);
+                SELECT v FROM etl._ingest_range(definition, target, records, held) AS v);
             EXIT;
         EXCEPTION
             WHEN deadlock_detected THEN -- nothing of this call is left, and the other one goes on

@@ -264,7 +264,7 @@ BEGIN
         -- A file is read twice only where it may be one that was loaded before.
         SELECT FROM etl.batch AS b
         WHERE b.owner = current_user AND b.target = relation AND b.status = 'loaded'
-          AND CASE WHEN size IS NULL THEN b.source = _known_content.source ELSE b.bytes = size END)
+          AND (b.bytes = size OR size IS NULL AND b.source = _known_content.source))
     THEN
         known := etl._batch_of_content(target, etl._file_hash(source, job));
     END IF;
