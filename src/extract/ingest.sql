@@ -166,7 +166,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     last CONSTANT integer := cardinality(records);
-    middle CONSTANT integer := last / 2;
+    middle CONSTANT integer := (last + 1) / 2;
     verdicts etl._ingest_verdict[];
     state text;
     message text;
