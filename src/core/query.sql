@@ -173,7 +173,12 @@ AS $$
 DECLARE
     parts text[];
 BEGIN
-    parts := parse_ident(new_table);
+    BEGIN
+        parts := parse_ident(new_table);
+    EXCEPTION
+        WHEN invalid_parameter_value THEN
+            NULL; -- no name at all
+    END;
     IF cardinality(parts) IS DISTINCT FROM 2 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_name',

@@ -110,14 +110,13 @@ END
 $$;
 COMMENT ON FUNCTION etl.create_ingest(text, regclass, jsonb, name[], text, text, text, text, boolean) IS
 $$Defines a source for etl.ingest: which records go into which table.
-name: 1 to 63 bytes, unique in the database, also among extracts. target: the table. mapping: an object with a rule for
-each column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a
-row; it needs a unique index. Without a key every record is a new row.
-write_mode: append leaves rows alone that are there; upsert (the default with a key) changes them where the record
-differs. suite: a stored suite; a record whose row breaks a row-level expectation of it is rejected. A notice
-names expectations on all rows, which are left out. on_bad_row: what
-cannot be loaded goes to etl.dead_letters (dead_letter), fails the call (error) or is only told (skip).
-etl.alter_ingest changes a source, etl.drop_extract drops it.
+name: 1 to 63 bytes, unique in the database, also among extracts. target: the table. mapping: an object with a rule
+for each column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what
+identifies a row; it needs a unique index. Without a key every record is a new row. write_mode: append leaves rows
+alone that are there; upsert (the default with a key) changes them where the record differs. suite: a stored suite; a
+record whose row breaks a row-level expectation of it is rejected. A notice names expectations on all rows, which are
+left out. on_bad_row: what cannot be loaded goes to etl.dead_letters (dead_letter), fails the call (error) or is only
+told (skip). etl.alter_ingest changes a source, etl.drop_extract drops it.
 Errors: 42710 name taken, 42501 missing privilege, 22023 an argument that cannot be, 42703 no such column, 42P10 no
 unique index on the key, 42704 no such suite, 42804 an expectation that does not fit its column.$$;
 
@@ -167,7 +166,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     last CONSTANT integer := cardinality(records);
-    middle CONSTANT integer := last / 2;
+    middle CONSTANT integer := (last + 1) / 2;
     verdicts etl._ingest_verdict[];
     state text;
     message text;

@@ -400,6 +400,8 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('the name of file "%s" does not tell its format', path),
             HINT = 'Say format => ''csv'', ''json'' or ''ndjson''.';
+    ELSIF server IS NOT NULL THEN
+        PERFORM etl._require_http_server(server);
     END IF;
     RETURN etl._run_load(
         etl._load_job(coalesce(format, said.format), said.compression, mapping, required, encoding,

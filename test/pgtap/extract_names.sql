@@ -1,7 +1,7 @@
 -- The functions of extracts as one family: how they are named and called, what they refuse, and the way out that an
 -- error names. No request is made. No transaction around the file: a copy commits.
 CREATE EXTENSION dblink;
-SELECT plan(66);
+SELECT plan(68);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -72,7 +72,8 @@ SELECT is(pg_temp.extract_refusal($$'item', method => 'PUT'$$),
 SELECT is(pg_temp.extract_refusal($$'item', key_columns => '{id}', "cursor" => '{"column": "id", "param": "since",
                                                                                "lag": "1 hour"}'$$),
           '22P02 the cursor does not fit column "id": invalid input syntax for type numeric: "1 hour" / start is a '
-          'value of the column, lag an interval for moments and dates, and a number for numbers.', 'a lag of another type');
+          'value of the column, lag an interval for moments and dates, and a number for numbers.',
+          'a lag of another type');
 SELECT matches(pg_temp.extract_refusal($$'item', key_columns => '{id}', "cursor" => '{"column": "at", "param": "since",
                                                                                     "start": "soon"}'$$),
                '^22007 the cursor does not fit column "at": .*"soon"', 'a start that is none');
@@ -177,11 +178,20 @@ SELECT is("cursor", '{"column": "id", "lag": 20}', 'a lag can be longer') FROM e
 SELECT matches(pg_temp.refusal($$SELECT etl.alter_table_extract('lagging', '{"column": "id", "lag": "x"}')$$),
                '^22023 lag "x" is no span of type bigint', 'and must be one');
 
+-- Files -----------------------------------------------------------------------------------------------------------
+
+SELECT is(pg_temp.refusal($$SELECT etl.load_file('/a.csv', 'lagging', server => 'nobody')$$),
+          '42704 server "nobody" does not exist / CREATE SERVER nobody FOREIGN DATA WRAPPER etl_http OPTIONS (base_url '
+          '''https://...'');', 'no server to load from');
+
 -- Logs ----------------------------------------------------------------------------------------------------------------
 
-SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{NULL}', '{T(address a)}', 0, 'public.log')$$),
+SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{NULL}', '{T(uint a)}', 0, 'public.log')$$),
           '22023 addresses must not hold NULL / Give addresses => ''{}'' for the logs of all contracts.',
           'no contract is not all of them');
+SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{}', '{T(uint a)}', 0, 'a b')$$),
+          '42602 target must be a name with its schema, not ''a b'' / Say for example target => ''public.orders_clean''.',
+          'a name that is none');
 SELECT etl.create_evm_extract('logs', 'api', 1, '{}', '{T(address a)}', 0, 'public.log');
 SELECT etl.alter_evm_extract('logs', on_bad_row => 'skip', description => 'Logs', path => '/rpc', head_lag => 2,
                              retry_pause => '1.5 s', reset => '{confirmations}');
