@@ -113,8 +113,8 @@ bool is_left_to_us(pg::arguments args)
 
 void check_paging(pg::arguments args, int at)
 {
-    record_path::parse(text_argument(args, at, "auto"));
-    paginate_options::parse(document_argument(args, at + 1, "paginate"));
+    check_together(record_path::parse(text_argument(args, at, "auto")),
+                   paginate_options::parse(document_argument(args, at + 1, "paginate")));
 }
 
 connection_pages::connection_pages(std::string server) : server_{std::move(server)}

@@ -24,17 +24,22 @@ double seconds_since(std::chrono::steady_clock::time_point from)
 
 } // namespace
 
+void check_together(const record_path& records, const paginate_options& paginate)
+{
+    if (paginate.missing_is_empty && records.is != record_path::kind::told) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "paginate of \"missing_is_empty\" needs to be told where the records are otherwise", {},
+                    "For example records_path => '/data/items'.");
+    }
+}
+
 page_stream::page_stream(page_client& client, page_plan plan, poll_fn poll)
     : client_{client}, plan_{std::move(plan)}, format_{plan_.records, plan_.limits, false},
       pagination_{plan_.paginate, plan_.first, plan_.hidden}, poll_{poll}, next_{plan_.from}
 {
     format_.records.null_is_empty = plan_.paginate.null_is_empty;
     format_.records.missing_is_empty = plan_.paginate.missing_is_empty;
-    if (plan_.paginate.missing_is_empty && plan_.records.is != record_path::kind::told) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "paginate of \"missing_is_empty\" needs to be told where the records are otherwise", {},
-                    "For example records_path => '/data/items'.");
-    }
+    check_together(plan_.records, plan_.paginate);
     pagination_.check_position(plan_.from);
     ask(plan_.from);
 }
