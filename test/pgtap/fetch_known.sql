@@ -71,7 +71,7 @@ FROM (VALUES
     ('hubspot', NULL, '%{"type": "cursor", "at": "/paging/next/after", "param": "after", "end": "missing"}%'),
     ('google', NULL, '%{"type": "cursor", "at": "/nextPageToken", "param": "nextPageToken", %'),
     ('hal', NULL, '%{"type": "next", "at": "/_links/next/href", "end": "missing"}%'),
-    ('asana', NULL, '%/next_page: {"offset"%Tell the place within it, for example %'),
+    ('asana', NULL, '%neither a number nor a text at /next_page%Tell the place within it, for example %'),
     ('stripe', NULL, '%answers with status 400%unknown parameter page%How the pages follow each other was found out%'),
     ('notion', '{}', '%answers with status 400%unknown parameter cursor%cursors in "cursor", told at /next_cursor%'),
     ('spring', NULL, '%nothing says what number it has%"start": 0%')) AS v(api, body, pattern);
