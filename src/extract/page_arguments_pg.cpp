@@ -114,8 +114,8 @@ bool is_left_to_us(pg::arguments args)
 
 void check_paging(pg::arguments args, int at)
 {
-    record_path::parse(text_argument(args, at, "auto"));
-    paginate_options::parse(document_argument(args, at + 1, "paginate"));
+    check_together(record_path::parse(text_argument(args, at, "auto")),
+                   paginate_options::parse(document_argument(args, at + 1, "paginate")));
     query_argument(args, at + 2);
     for (const http_header& each : headers_argument(args, at + 3)) {
         check_header(each);

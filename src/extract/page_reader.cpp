@@ -104,7 +104,7 @@ class page_walk {
     {
         made_.envelope = value("", 0);
         if (!scanner_.at_end()) {
-            scanner_.fail("the end of the document");
+            fail_behind_end();
         }
         if (is_told() && format_.records.missing_is_empty) {
             add_missing();
@@ -255,6 +255,17 @@ class page_walk {
         const std::size_t from = scanner_.position();
         if (!scanner_.at_end() && body_.substr(from, scanner_.position() - from).find('\n') == std::string_view::npos) {
             scanner_.fail("the end of the line");
+        }
+    }
+
+    [[noreturn]] void fail_behind_end()
+    {
+        try {
+            scanner_.fail("the end of the document");
+        } catch (const error& e) {
+            const bool is_line = body_[scanner_.position()] == '{';
+            throw error(e.sqlstate(), e.what(), e.detail(),
+                        is_line ? "If each line is a record, say so: records_path => 'ndjson'." : e.hint());
         }
     }
 

@@ -24,17 +24,22 @@ double seconds_since(std::chrono::steady_clock::time_point from)
 
 } // namespace
 
+void check_together(const record_path& records, const paginate_options& paginate)
+{
+    if (paginate.missing_is_empty && records.is != record_path::kind::told) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "paginate of \"missing_is_empty\" needs to be told where the records are otherwise", {},
+                    "For example records_path => '/data/items'.");
+    }
+}
+
 page_stream::page_stream(page_client& client, page_plan plan, poll_fn poll)
     : client_{client}, plan_{std::move(plan)}, format_{plan_.records, plan_.limits, false},
       pagination_{plan_.paginate, plan_.first, plan_.hidden}, poll_{poll}, next_{plan_.from}
 {
     format_.records.null_is_empty = plan_.paginate.null_is_empty;
     format_.records.missing_is_empty = plan_.paginate.missing_is_empty;
-    if (plan_.paginate.missing_is_empty && plan_.records.is != record_path::kind::told) {
-        throw error(sqlstate::invalid_parameter_value,
-                    "paginate of \"missing_is_empty\" needs to be told where the records are otherwise", {},
-                    "For example records_path => '/data/items'.");
-    }
+    check_together(plan_.records, plan_.paginate);
     pagination_.check_position(plan_.from);
     ask(plan_.from);
 }
@@ -96,16 +101,18 @@ void page_stream::rethrow_with_place(const error& e, const request& from) const
         detail.pop_back();
     }
     detail += (detail.empty() ? "" : " ") + std::string{"Position: "} + client_.redacted(from.at.shown()) + '.';
+    const bool is_of_page = std::string_view{e.sqlstate()} == http_sqlstate::protocol_violation;
+    const std::string hint = e.hint().empty() && is_of_page ? hint_of_choice() : e.hint();
     throw error(e.sqlstate(),
                 "page " + std::to_string(number_ + 1) + (what.find(url) == std::string::npos ? " of " + url : "") +
                     ": " + what,
-                std::move(detail), client_.redacted(e.hint().empty() ? hint_of_choice() : e.hint()));
+                std::move(detail), client_.redacted(hint));
 }
 
-// Where something fails after the user has left the choice to us, it may have been the wrong one.
+// Where the user has left the choice to us, and already the second page is refused, it may have been the wrong one.
 std::string page_stream::hint_of_choice() const
 {
-    if (plan_.paginate.kind != page_kind::automatic || !pagination_.has_chosen()) {
+    if (plan_.paginate.kind != page_kind::automatic || !pagination_.has_chosen() || number_ > 1) {
         return {};
     }
     return "How the pages follow each other was found out from the first one: " + pagination_.chosen() +

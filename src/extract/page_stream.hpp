@@ -60,6 +60,9 @@ struct page {                // NOLINT(bugprone-exception-escape): a json that i
     double seconds = 0;     // that were waited for it
 };
 
+// Throws 22023 for a paginate that has no sense with this place of the records.
+void check_together(const record_path& records, const paginate_options& paginate);
+
 class page_stream {
   public:
     // Starts the first request. The client must live longer.

@@ -50,15 +50,6 @@ http_url follow(const http_url& from, const std::string& link)
     }
 }
 
-// A server behind a proxy that ends TLS often writes http:// into its links. What is followed is the path, on the origin
-// that is asked anyway.
-bool is_same_server(const http_url& from, const http_url& link)
-{
-    const bool same_port = link.port() == from.port() || (link.port() == 80 && from.port() == 443);
-    return link.origin() == from.origin() ||
-           (from.is_tls() && !link.is_tls() && link.host() == from.host() && same_port);
-}
-
 std::string counted(std::int64_t number)
 {
     return std::to_string(number);
@@ -381,7 +372,7 @@ page_position pagination::position_of(const json& token, const progress& page) c
     }
     const http_url from{page.url};
     const http_url link = follow(from, token.get<std::string>());
-    if (!is_same_server(from, link)) {
+    if (link.origin() != from.origin()) {
         throw error(http_sqlstate::insufficient_privilege,
                     "its link to the next page leads to another origin, " + link.origin(),
                     "It came from " + from.origin() + ".",
@@ -401,7 +392,7 @@ json pagination::read_token(const progress& page, votes& say)
             return *links.next;
         }
         if (!links.has_any && !links.has_self && options_.end != page_end::missing && !page.at.is_first()) {
-            refuse("it has no Link header of pages, which the page before it had", {},
+            refuse("it has no Link header, which the page before it had", {},
                    "If that is how the last page looks, say so: paginate => '{\"type\": \"link\", \"end\": "
                    "\"missing\"}'.");
         }

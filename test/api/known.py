@@ -244,7 +244,7 @@ APIS = {answer.__name__: answer for answer in TAKEN}
 
 
 def reply(request):
-    name = request.path.partition("/known/")[2].partition("/")[0]
+    name = request.path.split("/")[3]
     asked, status, headers = Asked(request), 200, []
     try:
         strange = sorted((set(asked.params) | set(asked.body)) - {"n"} - set(TAKEN[APIS[name]].split()))

@@ -3,7 +3,7 @@
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
 SET client_min_messages = warning;
-SELECT plan(142);
+SELECT plan(145);
 
 ALTER DATABASE :"DBNAME" SET pg_etl.allowed_hosts = '127.0.0.1';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -85,6 +85,9 @@ FROM (VALUES
      '08P01 page 11 of %it is empty%Position: {"page":11,"records":100}.'),
     ('style=has_more&has_more_lies=false', '{}', '08P01 page 2 of %total (/total) is 100%/has_more is false%'),
     ('style=next_page&repeat_page=3', '{}', '08P01 page 4 of %same records as a page before it%'),
+    ('style=links.next&link=other', '{"type": "next", "at": "/links/next"}',
+     '42501 page 1 of %leads to another origin%It came from http://127.0.0.1:%'),
+    ('style=bare&error200=1&fail_page=3', '{}', '08P01 page 3 of %it is an object, where the array of the records%'),
     ('style=bare&repeat_page=1', '{}', '08P01 page 2 of %same records as a page before it%'),
     ('style=next_cursor&repeat_token=1', '{}', '08P01 page 2 of %that was read before%'),
     ('style=links.next&repeat_token=1', '{}', '08P01 page 2 of %same records as a page before it%'),
@@ -157,6 +160,8 @@ SELECT lives_ok($$SELECT etl._check_paging('/data', '{"type": "link"}', '{"a": [
                          etl._check_paging(NULL, NULL, NULL, NULL, NULL)$$, 'paging');
 SELECT throws_ok($$SELECT etl._check_paging('/data', '{"type": "lnk"}', NULL, NULL, NULL)$$, '22023', NULL,
     'paging that is none');
+SELECT throws_ok($$SELECT etl._check_paging('auto', '{"missing_is_empty": true}', NULL, NULL, NULL)$$, '22023', NULL,
+    'both together');
 SELECT throws_ok($$SELECT etl._check_paging('data', NULL, NULL, NULL, NULL)$$, '22023', NULL, 'a path that is none');
 
 -- ---- handles -------------------------------------------------------------------------------------------------------

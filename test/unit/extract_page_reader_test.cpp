@@ -166,6 +166,16 @@ TEST(page_reader, refuses_what_is_no_page)
     }
 }
 
+TEST(page_reader, tells_what_lines_need)
+{
+    try {
+        read("{\"a\":1}\n{\"a\":2}\n");
+        FAIL();
+    } catch (const etl::error& e) {
+        EXPECT_EQ(e.hint(), "If each line is a record, say so: records_path => 'ndjson'.");
+    }
+}
+
 TEST(page_reader, reads_lines)
 {
     const auto page = read("{\"a\":1}\n\n{\"a\":2}\r\n[3]", "ndjson");
