@@ -29,12 +29,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT w.run_id, w.owner, row_number() OVER (PARTITION BY w.owner ORDER BY w.run_id)
     FROM (
-        SELECT r.run_id, r.owner, r.status, u AS run,
-               row_number() OVER (PARTITION BY r.owner, u.pipeline_id ORDER BY r.status DESC, u.logical_time) AS place
-        FROM etl.run AS r
-        JOIN etl.pipeline_run AS u USING (run_id)
-        WHERE r.kind = 'pipeline' AND r.status IN ('queued', 'running')
-          AND (r.status = 'queued' OR etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL)
+        SELECT r.run_id, r.owner, r.status, r.run,
+               row_number() OVER (PARTITION BY r.owner, r.pipeline_id ORDER BY r.status DESC, r.logical_time) AS place
+        FROM etl._open_run AS r
+        WHERE r.status = 'queued' OR etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL
     ) AS w
     JOIN pg_roles AS o ON o.rolname = w.owner
     WHERE w.place <= greatest((w.run).parallel, 1) AND (w.status = 'running' OR etl._is_startable(w.run))
@@ -275,9 +273,10 @@ $$;
 COMMENT ON PROCEDURE etl.tick(timestamptz, interval) IS
 $$Looks at the schedules of the current role's pipelines (a superuser: of all roles'), queues the runs whose time has
 come, and starts background workers that execute them; runs whose session was lost are gone on with. When no worker can
-be had, the call itself executes the current role's queue. Once in an hour it prunes the record of runs, as
-etl.prune_history does. pg_cron calls it every minute (etl.start_scheduler), and so may any other clock: two ticks at
-once share the work, and a time is run once however many there are. On a standby it does nothing and says so.
+be had, the call itself executes the current role's queue. Once in an hour it prunes the record of runs and of what was
+received, as etl.prune_history does. pg_cron calls it every minute (etl.start_scheduler), and so may any other clock:
+two ticks at once share the work, and a time is run once however many there are. On a standby it does nothing and says
+so.
 moment: what is due then (default: now). Another one than now is for tests and for looking ahead: all until then is run.
 stay: within this time (at most an hour; default 55 s) it waits for what becomes due, and with nothing that does it
 returns at once; this is how schedules finer than a minute are kept. A call for another moment than now does not wait.
