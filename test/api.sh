@@ -51,7 +51,7 @@ api_use() {
 api_stop() {
     local pid
     pid=$(cat "$1/api.pid" 2> /dev/null) || return 0
-    [[ $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) != *api/server.py* ]] || kill "$pid"
+    [[ $(tr '\0' ' ' 2> /dev/null < "/proc/$pid/cmdline") != *api/server.py* ]] || kill "$pid"
     rm -f "$1"/api.{pid,port,env,log,ca.pem}
 }
 

@@ -210,7 +210,8 @@ bool row_loader::convert(record_fault& fault)
             [&] { row = sink_->form(input_.values().data(), input_.nulls(), waiting_.memory(), why); });
     });
     if (wrong) {
-        fault = {in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, records_.line(), {}};
+        fault = {in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, records_.line(),
+                 in_utf8(wrong->column)};
         return false;
     }
     if (row == nullptr) {
@@ -275,8 +276,9 @@ void row_loader::write_and_isolate(int first, int last)
         }
         if (last - first == 1) {
             const waiting_rows::place& place = waiting_.at(first);
-            refuse({in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, place.line, {}}, place.ordinal,
-                   place.line, waiting_.text(first));
+            refuse(
+                {in_utf8(wrong->message), in_utf8(wrong->detail), wrong->sqlstate, place.line, in_utf8(wrong->column)},
+                place.ordinal, place.line, waiting_.text(first));
             return;
         }
         const int bad = at >= 0 ? first + at : first + (last - first) / 2;

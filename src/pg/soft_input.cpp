@@ -43,7 +43,7 @@ value_fault soft_batch::fault_raised()
     if (raised.sqlstate == insufficient_privilege) {
         throw error("42501", std::move(raised.message), std::move(raised.detail));
     }
-    return {std::move(raised.sqlstate), std::move(raised.message), std::move(raised.detail)};
+    return {std::move(raised.sqlstate), std::move(raised.message), std::move(raised.detail), std::move(raised.column)};
 }
 
 value_input::value_input(Oid type, std::int32_t modifier) : type_{type}, modifier_{modifier}

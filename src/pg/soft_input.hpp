@@ -16,6 +16,7 @@ struct value_fault {
     std::string sqlstate;
     std::string message;
     std::string detail;
+    std::string column{}; // empty where it is about none
 };
 
 // Pieces of PostgreSQL that may refuse a value. They run in one subtransaction, which is begun with the first of them,

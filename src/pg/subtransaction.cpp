@@ -60,7 +60,7 @@ caught_error subtransaction::roll_back()
         call([raised] { ReThrowError(raised); });
     }
     return {raised->message == nullptr ? "" : raised->message, raised->detail == nullptr ? "" : raised->detail,
-            unpack_sql_state(raised->sqlerrcode)};
+            unpack_sql_state(raised->sqlerrcode), raised->column_name == nullptr ? "" : raised->column_name};
 }
 
 } // namespace etl::pg

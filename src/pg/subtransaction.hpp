@@ -16,6 +16,7 @@ struct caught_error {
     std::string message;
     std::string detail;
     std::string sqlstate;
+    std::string column{}; // empty where it is about none
 };
 
 // Begun with the object. Exactly one of its functions ends it; where neither is called, the transaction's abort does.
