@@ -49,22 +49,21 @@ RETURNS TABLE(name text, rank integer)
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE step AS MATERIALIZED (
-        SELECT s.key AS name FROM jsonb_each(steps) AS s
-    ), edge AS MATERIALIZED (
-        SELECT DISTINCT s.key AS name, n.needed
-        FROM jsonb_each(steps) AS s CROSS JOIN LATERAL jsonb_array_elements_text(s.value -> 'depends_on') AS n(needed)
-        WHERE steps ? n.needed
-    ), placed(name, rank) AS (
-        SELECT s.name, 0 FROM step AS s WHERE NOT EXISTS (SELECT FROM edge AS e WHERE e.name = s.name)
-        UNION
-        SELECT e.name, p.rank + 1 FROM placed AS p JOIN edge AS e ON e.needed = p.name
-        WHERE p.rank < (SELECT count(*) FROM step)
-    )
-    SELECT s.name, max(p.rank) FROM step AS s LEFT JOIN placed AS p USING (name) GROUP BY s.name
+    SELECT l.name, l.rank
+    FROM (SELECT array_agg(k.name) AS names FROM jsonb_object_keys(steps) AS k(name)) AS s
+    CROSS JOIN (
+        SELECT coalesce(array_agg(d.name), '{}') AS names, coalesce(array_agg(d.needed), '{}') AS needed
+        FROM (
+            SELECT DISTINCT m.key AS name, n.needed
+            FROM jsonb_each(steps) AS m
+            CROSS JOIN LATERAL jsonb_array_elements_text(m.value -> 'depends_on') AS n(needed)
+            WHERE steps ? n.needed
+        ) AS d
+    ) AS e
+    CROSS JOIN LATERAL unnest(s.names, etl._step_levels(s.names, e.names, e.needed)) AS l(name, rank)
 $$;
 COMMENT ON FUNCTION etl._config_step_order(jsonb) IS
-    'How many steps come one after the other before each of these; NULL, or as many as there are, in a circle.';
+    'How many steps come one after the other before each of these; -1 for one that is in a circle or needs one that is.';
 
 CREATE FUNCTION etl._config_refuse_circle(steps jsonb, path text)
 RETURNS void
@@ -74,8 +73,7 @@ AS $$
 DECLARE
     circle CONSTANT text := (
         SELECT string_agg(to_json(o.name)::text, ', ' ORDER BY o.name COLLATE "C")
-        FROM etl._config_step_order(steps) AS o
-        WHERE o.rank IS NULL OR o.rank >= (SELECT count(*) FROM jsonb_object_keys(steps)));
+        FROM etl._config_step_order(steps) AS o WHERE o.rank < 0);
 BEGIN
     IF circle IS NOT NULL THEN
         PERFORM etl._config_refuse(path, 'steps need each other in a circle', 'They are among ' || circle || '.',

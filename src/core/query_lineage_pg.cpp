@@ -212,14 +212,15 @@ bool hands_on(const Node* node)
 
 // Queries -------------------------------------------------------------------------------------------------------------
 
-// An output column of a set operation is that of each branch.
+// An output column of a set operation is that of each branch, but for what EXCEPT takes away.
 void trace_branches(walk& to, const Node* operation, AttrNumber output, const scope* at)
 {
     check_stack_depth();
     if (IsA(operation, SetOperationStmt)) {
         const auto* both = reinterpret_cast<const SetOperationStmt*>(operation);
         trace_branches(to, both->larg, output, at);
-        trace_branches(to, both->rarg, output, at);
+        by_way(to, both->op == SETOP_EXCEPT ? how::filter : to.by,
+               [&] { trace_branches(to, both->rarg, output, at); });
         return;
     }
     const auto* branch = castNode(RangeTblRef, const_cast<Node*>(operation));

@@ -15,6 +15,9 @@ BEGIN
     FROM etl.run AS r
     WHERE r.run_id = _own_run.run_id
     FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM etl._seen_run(run_id); -- raises: it was deleted meanwhile
+    END IF;
     PERFORM etl._require_owner(own.owner, format('run %s of pipeline "%s"', run_id, own.name), or_superuser);
     RETURN own;
 END
@@ -47,6 +50,8 @@ DECLARE
 BEGIN
     SELECT o.* INTO opened FROM etl._open_run(pipeline, logical_time, 'start', from_step, params) AS o;
     IF opened.status IN ('queued', 'running') THEN
+        UPDATE etl.pipeline_run AS u SET queued_at = clock_timestamp() -- asked for also while the pipeline is paused
+        WHERE u.run_id = opened.run_id AND opened.status = 'queued' AND u.queued_at <= pipeline.paused_at;
         PERFORM etl._wake_runner(r) FROM etl.run AS r WHERE r.run_id = opened.run_id;
         IF is_known THEN
             RAISE NOTICE USING
@@ -178,14 +183,65 @@ COMMENT ON FUNCTION etl._reset_steps(bigint, text) IS
     'Makes steps of a run wait again: those that have not succeeded, but for those that from_step left out, and the '
     'given step with all that need it.';
 
+CREATE FUNCTION etl._settle_interval(run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    run etl.pipeline_run;
+    next record;
+BEGIN
+    SELECT u.* INTO run FROM etl.pipeline_run AS u WHERE u.run_id = _settle_interval.run_id;
+    IF run.trigger = 'schedule' AND (SELECT r.status FROM etl.run AS r WHERE r.run_id = run.run_id) = 'skipped' THEN
+        UPDATE etl.pipeline_run AS u
+        SET interval_start = greatest(u.interval_start, etl._interval_start(p, u.logical_time, u.trigger))
+        FROM etl.pipeline AS p
+        WHERE u.run_id = run.run_id AND p.pipeline_id = u.pipeline_id AND p.owner = u.owner
+        RETURNING u.* INTO run;
+    END IF;
+    SELECT u.run_id, u.logical_time, u.interval_start INTO next
+    FROM etl.pipeline AS p
+    JOIN etl.pipeline_run AS u USING (pipeline_id, owner)
+    JOIN etl.run AS r USING (run_id)
+    WHERE p.pipeline_id = run.pipeline_id AND p.owner = run.owner AND u.logical_time > run.logical_time
+      AND CASE
+              WHEN run.trigger = 'schedule' THEN u.trigger = 'schedule' AND r.status <> 'skipped'
+              -- Such an interval is found when its run begins.
+              WHEN run.trigger <> 'backfill' AND p.schedule IS NULL THEN
+                  u.trigger <> 'backfill' AND r.status <> 'queued'
+                  AND EXISTS (SELECT FROM etl.step_run AS s WHERE s.run_id = u.run_id)
+              ELSE false
+          END
+    ORDER BY u.logical_time
+    LIMIT 1;
+    IF next.run_id IS NOT NULL AND run.interval_start IS DISTINCT FROM run.interval_end
+       AND coalesce(next.interval_start, '-infinity') <= coalesce(run.interval_start, '-infinity') THEN
+        UPDATE etl.pipeline_run AS u SET interval_start = u.interval_end WHERE u.run_id = _settle_interval.run_id;
+        RAISE NOTICE USING
+            MESSAGE = format('the interval of run %s is empty now: that of run %s for %s has it too', run_id,
+                             next.run_id, next.logical_time),
+            DETAIL = 'What happened in it is not to be taken twice.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._settle_interval(bigint) IS
+    'Before a run is tried again: what of its interval runs before it or the one after it have taken, because this one '
+    'had not been run, is theirs; a notice says so where nothing is left. The caller has locked the pipeline''s row.';
+
 CREATE FUNCTION etl.retry_run(run_id bigint, from_step text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    run etl.run := etl._own_run(run_id);
+    run etl.run;
 BEGIN
+    PERFORM etl._seen_run(run_id), etl._require_writable();
+    -- Before the run's row, as by whoever queues runs.
+    PERFORM FROM etl.pipeline AS p WHERE p.pipeline_id = (
+        SELECT u.pipeline_id FROM etl.pipeline_run AS u WHERE u.run_id = retry_run.run_id) FOR NO KEY UPDATE;
+    run := etl._own_run(run_id);
     IF run.status IN ('queued', 'running') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_in_use',
@@ -199,7 +255,7 @@ BEGIN
                 SELECT s.step FROM etl.step_run AS s WHERE s.run_id = run.run_id ORDER BY s.position LIMIT 1));
         RETURN run_id;
     END IF;
-    PERFORM etl._reset_steps(run_id, from_step);
+    PERFORM etl._settle_interval(run_id), etl._reset_steps(run_id, from_step);
     UPDATE etl.run AS r
     SET status = 'queued', started_at = NULL, finished_at = NULL, rows = NULL, error = NULL, detail = '{}'
     WHERE r.run_id = retry_run.run_id;
@@ -217,7 +273,9 @@ $$Queues a run that failed, was cancelled or was skipped again, and returns its 
 takes it when the transaction commits. Its steps that succeeded are not executed again, all others are, from their first
 attempt. from_step: this step and all that need it, directly or by way of others, are executed again also where they
 succeeded. The run keeps the steps, the logical time and the params that it began with; a change of the pipeline is for
-its next runs. A run that succeeded is left as it is, with a notice, where from_step is not given.
+its next runs. A run that succeeded is left as it is, with a notice, where from_step is not given. Where a later run has
+taken the interval of one that was skipped, or of one of a pipeline without schedule that failed, that interval becomes
+empty, with a notice: etl.interval_start() is etl.interval_end() then.
 Errors: 42704 no such run or step, 42501 another role's, 55006 the run has not ended.$$;
 
 -- Waiting ------------------------------------------------------------------------------------------------------------
@@ -247,6 +305,34 @@ $$;
 COMMENT ON FUNCTION etl._require_fresh_looks(bigint) IS
     'Checks that a loop sees what other sessions commit meanwhile, and holds nobody up (25001).';
 
+CREATE FUNCTION etl._require_not_in_the_way(run_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held_up CONSTANT text := (
+        SELECT s.step FROM etl.step_run AS s
+        WHERE s.run_id = _require_not_in_the_way.run_id AND s.status = 'running'
+          AND pg_backend_pid() = ANY (pg_blocking_pids(s.worker_pid))
+        ORDER BY s.position LIMIT 1);
+BEGIN
+    IF held_up IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'deadlock_detected',
+            MESSAGE = format('etl.wait_run cannot wait for run %s: its step "%s" waits for this transaction to end',
+                             run_id, held_up),
+            DETAIL = 'A step needs a lock that this transaction holds, or is of a kind that waits for all older '
+                     'transactions, as CREATE INDEX CONCURRENTLY. The run goes on now.',
+            HINT = format('SELECT status FROM etl.pipeline_runs WHERE run_id = %s; from time to time tells when it has '
+                          'ended.', run_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_not_in_the_way(bigint) IS
+    'Checks that no step of a run waits for the transaction that waits for the run (40P01). PostgreSQL does not see '
+    'that circle.';
+
 CREATE FUNCTION etl.wait_run(run_id bigint, timeout interval DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -271,6 +357,7 @@ BEGIN
         END IF;
         PERFORM pg_sleep(least(rest, extract(epoch FROM gives_up_at - clock_timestamp())));
         rest := least(rest * 1.5, 0.25);
+        PERFORM etl._require_not_in_the_way(run_id);
         SELECT r.status INTO status FROM etl.run AS r WHERE r.run_id = wait_run.run_id;
     END LOOP;
     IF status IS NULL THEN
@@ -283,4 +370,5 @@ COMMENT ON FUNCTION etl.wait_run(bigint, interval) IS
 $$Waits until a run of a pipeline has ended, and returns its status: succeeded, failed, cancelled or skipped. timeout:
 how long at most; then a notice tells so, and the status is queued or running. Without it, it waits for as long as it
 takes. Errors: 42704 no such run, or it was deleted meanwhile; 22023 bad timeout; 25001 the run has not ended, and the
-transaction could not see it end (REPEATABLE READ) or has changed something itself.$$;
+transaction could not see it end (REPEATABLE READ) or has changed something itself; 40P01 a step of the run waits for
+the transaction of this call, as CREATE INDEX CONCURRENTLY does.$$;

@@ -345,13 +345,20 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('pipeline "%s" is paused already', name);
         RETURN;
     END IF;
-    UPDATE etl.pipeline AS p SET paused_at = now() WHERE p.pipeline_id = stored.pipeline_id;
+    UPDATE etl.pipeline AS p
+    SET paused_at = greatest(now(), ( -- runs that wait were queued before it
+            SELECT max(u.queued_at)
+            FROM etl.pipeline_run AS u
+            JOIN etl.run AS r USING (run_id)
+            WHERE r.kind = 'pipeline' AND r.name = p.name AND r.status = 'queued' AND u.pipeline_id = p.pipeline_id
+              AND u.owner = p.owner))
+    WHERE p.pipeline_id = stored.pipeline_id;
 END
 $$;
 COMMENT ON FUNCTION etl.pause_pipeline(text) IS
-    'Keeps a pipeline from being run by its schedule until etl.resume_pipeline; a run that is under way goes on, and '
-    'calls run it as before. A superuser may pause another role''s. Errors: 42704 no such pipeline, 42501 another '
-    'role''s.';
+    'Keeps a pipeline from being run by its schedule until etl.resume_pipeline, also for times that wait in the queue; a '
+    'run that is under way goes on, and calls run it as before, those of etl.start_pipeline and etl.retry_run too. A '
+    'superuser may pause another role''s. Errors: 42704 no such pipeline, 42501 another role''s.';
 
 CREATE FUNCTION etl.resume_pipeline(name text)
 RETURNS void

@@ -64,7 +64,8 @@ SELECT p.name AS pipeline,
        CASE
            WHEN p.problem IS NOT NULL THEN p.problem
            WHEN d.steps = '{}' THEN 'it has no steps'
-           WHEN a.running IS NOT NULL AND etl._executor(a.running, (
+           -- A standby does not see the sessions of the primary.
+           WHEN a.running IS NOT NULL AND NOT pg_catalog.pg_is_in_recovery() AND etl._executor(a.running, (
                SELECT q.executor_pid FROM etl.pipeline_run AS q WHERE q.run_id = a.running)) IS NULL THEN
                format('the session that executed run %s is gone, and none has gone on with it yet', a.running)
            WHEN a.queued > 0 AND a.running IS NULL AND etl._worker_obstacle(p.owner) IS NOT NULL THEN
@@ -171,7 +172,7 @@ COMMENT ON VIEW etl.pipeline_runs IS
 $$One row for each run of a pipeline: its logical time and interval, what asked for it (trigger: call, start, schedule,
 backfill), its status (queued, running, succeeded, failed, cancelled, skipped), how many of its steps have ended, and
 the error of the first step that failed. executor_pid: the session that executes it; where a running run has none, that
-session is gone, and the next tick, runner or call goes on with it. backfill_id: the first run of its backfill.$$;
+session is gone, and the next tick, runner or call goes on with it (a standby does not know it). backfill_id: the first run of its backfill.$$;
 GRANT SELECT ON etl.pipeline_runs TO PUBLIC;
 
 CREATE FUNCTION etl._seen_run(run_id bigint)

@@ -113,6 +113,17 @@ COMMENT ON FUNCTION etl._enqueue_run(etl.pipeline, timestamptz, text, jsonb, tex
     'caller has locked the pipeline''s row. trigger: call, start, schedule or backfill. interval_start: NULL takes '
     'that of etl._interval_start. backfill_id: the first run of the backfill, NULL for the first.';
 
+CREATE VIEW etl._open_run WITH (security_invoker = true) AS
+SELECT r.run_id, r.owner, r.status, u.pipeline_id, u.logical_time, u AS run
+FROM etl.run AS r
+JOIN etl.pipeline_run AS u USING (run_id)
+LEFT JOIN etl.pipeline AS p ON p.pipeline_id = u.pipeline_id AND p.owner = u.owner
+WHERE r.kind = 'pipeline' AND r.status IN ('queued', 'running')
+  AND (r.status = 'running' OR u.trigger <> 'schedule' OR p.paused_at IS NULL OR p.paused_at < u.queued_at);
+COMMENT ON VIEW etl._open_run IS
+    'Runs that are under way, or wait in the queue and do not rest because their pipeline was paused since.';
+GRANT SELECT ON etl._open_run TO PUBLIC;
+
 -- Taking runs --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._lock_id(id bigint)
@@ -224,14 +235,11 @@ DECLARE
 BEGIN
     -- One row for each pipeline: of its runs, lost ones come before queued ones, and then the earliest logical time.
     FOR candidate IN
-        SELECT DISTINCT ON (u.pipeline_id) u.pipeline_id, u.run_id
-        FROM etl.run AS r
-        JOIN etl.pipeline_run AS u USING (run_id)
-        WHERE r.kind = 'pipeline' AND r.owner = current_user
-          AND (r.status = 'queued'
-               OR r.status = 'running'
-                  AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL)
-        ORDER BY u.pipeline_id, r.status DESC, u.logical_time
+        SELECT DISTINCT ON (o.pipeline_id) o.pipeline_id, o.run_id
+        FROM etl._open_run AS o
+        WHERE o.owner = current_user
+          AND (o.status = 'queued' OR etl._run_lock_holder('etl.pipeline_run', etl._lock_id(o.run_id)) IS NULL)
+        ORDER BY o.pipeline_id, o.status DESC, o.logical_time
     LOOP
         PERFORM FROM etl.pipeline AS p WHERE p.pipeline_id = candidate.pipeline_id FOR NO KEY UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND AND EXISTS (SELECT FROM etl.pipeline AS p WHERE p.pipeline_id = candidate.pipeline_id);
@@ -253,11 +261,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM (
-            SELECT DISTINCT ON (u.pipeline_id) u AS next
-            FROM etl.run AS r
-            JOIN etl.pipeline_run AS u USING (run_id)
-            WHERE r.kind = 'pipeline' AND r.owner = current_user AND r.status = 'queued'
-            ORDER BY u.pipeline_id, u.logical_time
+            SELECT DISTINCT ON (o.pipeline_id) o.run AS next
+            FROM etl._open_run AS o
+            WHERE o.owner = current_user AND o.status = 'queued'
+            ORDER BY o.pipeline_id, o.logical_time
         ) AS q
         WHERE etl._is_startable(q.next)
     )

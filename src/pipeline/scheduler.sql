@@ -85,7 +85,8 @@ DECLARE
     ticks_already CONSTANT boolean := etl._is_ticking();
     job bigint;
 BEGIN
-    PERFORM etl._require_keep(keep_runs, 'keep_runs'),
+    PERFORM etl._require_writable(),
+            etl._require_keep(keep_runs, 'keep_runs'),
             etl._require_keep(keep_job_details, 'keep_job_details'),
             etl._require_keep(keep_ingestions, 'keep_ingestions'),
             etl._require_keep(keep_batches, 'keep_batches'),
@@ -264,7 +265,7 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE x.status = 'running' AND NOT x.is_lost) AS running,
            count(*) FILTER (WHERE x.is_lost) AS lost
     FROM (
-        SELECT u.status, u.status = 'running'
+        SELECT u.status, u.status = 'running' AND NOT pg_catalog.pg_is_in_recovery()
                          AND etl._run_lock_holder('etl.pipeline_run', etl._lock_id(u.run_id)) IS NULL
         FROM etl.run AS u
         WHERE u.kind = 'pipeline' AND u.status IN ('queued', 'running') AND (w.for_all OR u.owner = s.owner)

@@ -29,12 +29,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT w.run_id, w.owner, row_number() OVER (PARTITION BY w.owner ORDER BY w.run_id)
     FROM (
-        SELECT r.run_id, r.owner, r.status, u AS run,
-               row_number() OVER (PARTITION BY r.owner, u.pipeline_id ORDER BY r.status DESC, u.logical_time) AS place
-        FROM etl.run AS r
-        JOIN etl.pipeline_run AS u USING (run_id)
-        WHERE r.kind = 'pipeline' AND r.status IN ('queued', 'running')
-          AND (r.status = 'queued' OR etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL)
+        SELECT r.run_id, r.owner, r.status, r.run,
+               row_number() OVER (PARTITION BY r.owner, r.pipeline_id ORDER BY r.status DESC, r.logical_time) AS place
+        FROM etl._open_run AS r
+        WHERE r.status = 'queued' OR etl._run_lock_holder('etl.pipeline_run', etl._lock_id(r.run_id)) IS NULL
     ) AS w
     JOIN pg_roles AS o ON o.rolname = w.owner
     WHERE w.place <= greatest((w.run).parallel, 1) AND (w.status = 'running' OR etl._is_startable(w.run))

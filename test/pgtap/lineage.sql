@@ -1,7 +1,7 @@
 -- What statements read and write, column by column: known answers for each shape of a statement, what is opaque, what
 -- cannot be analysed, who may ask, and that nothing is run.
 BEGIN;
-SELECT plan(109);
+SELECT plan(110);
 SET client_min_messages = warning;
 
 CREATE TABLE sale (id int, wallet text, event int, price numeric, unused text, at timestamptz);
@@ -89,6 +89,11 @@ SELECT is(lineage(sql), wanted, left(sql, 70)) FROM (VALUES
      'pair.*<event.* pair.*<event.id:GROUP_BY pair.*<event.venue:GROUP_BY pair.*<sale.* '
      'pair.*<sale.event:GROUP_BY pair.*<sale.id:GROUP_BY pair.a<event.venue:IDENTITY pair.a<sale.id:IDENTITY '
      'pair.b<event.id:IDENTITY pair.b<sale.event:IDENTITY'),
+    ('INSERT INTO pair SELECT id, event FROM sale EXCEPT (SELECT venue, id FROM event UNION ALL SELECT b, a FROM pair)',
+     'pair.*<event.* pair.*<event.id:GROUP_BY pair.*<event.venue:GROUP_BY pair.*<pair.* pair.*<pair.a:GROUP_BY '
+     'pair.*<pair.b:GROUP_BY pair.*<sale.* pair.*<sale.event:GROUP_BY pair.*<sale.id:GROUP_BY '
+     'pair.a<event.venue:FILTER pair.a<pair.b:FILTER pair.a<sale.id:IDENTITY pair.b<event.id:FILTER '
+     'pair.b<pair.a:FILTER pair.b<sale.event:IDENTITY'),
     ('INSERT INTO pair SELECT id, event FROM sale UNION ALL SELECT venue, id FROM event ORDER BY 1',
      'pair.*<event.* pair.*<event.venue:SORT pair.*<sale.* pair.*<sale.id:SORT pair.a<event.venue:IDENTITY '
      'pair.a<sale.id:IDENTITY pair.b<event.id:IDENTITY pair.b<sale.event:IDENTITY'),

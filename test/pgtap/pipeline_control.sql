@@ -1,7 +1,7 @@
 -- Starting, cancelling, retrying runs, and waiting for them. No transaction around the file, because runs commit. Other
 -- sessions come by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(64);
+SELECT plan(68);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -218,6 +218,34 @@ SELECT throws_ok(format('SELECT etl.wait_run(%s)', :queued), '25001',
                  'etl.wait_run cannot wait in a transaction of isolation level repeatable read', 'or would see no end');
 ROLLBACK;
 SELECT is(pg_temp.fails(format('SELECT etl.wait_run(%s, ''-1 s'')', :queued)), '22023', 'no time');
+SELECT etl._enqueue_run(p, '2025-02-02', 'call') AS doomed FROM etl.pipeline AS p WHERE name = 'f' \gset
+SELECT dblink_exec('blocker', 'BEGIN'), dblink_exec('blocker', 'DELETE FROM etl.run WHERE run_id = ' || :doomed),
+       dblink_send_query('caller', format('SELECT etl.cancel_run(%s)', :doomed)),
+       pg_temp.becomes($$SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT etl.cancel_run(%'
+                         AND wait_event_type = 'Lock'$$), dblink_exec('blocker', 'COMMIT') \g /dev/null
+SELECT * FROM dblink_get_result('caller', false) AS r(is_cancelled boolean) \g /dev/null
+SELECT is(split_part(dblink_error_message('caller'), E'\n', 1),
+          format('ERROR:  run %s of a pipeline does not exist', :doomed), 'one that is deleted meanwhile');
+SELECT * FROM dblink_get_result('caller', false) AS r(is_cancelled boolean) \g /dev/null
+-- What waits for whoever waits for it.
+SELECT etl.create_pipeline('index') \g /dev/null
+SELECT etl.add_step('index', 'concurrently', 'CREATE INDEX CONCURRENTLY ON public.done (step)', 'toplevel') \g /dev/null
+SELECT etl.start_pipeline('index', '2025-01-01') AS index \gset
+SELECT throws_like(format('SELECT etl.wait_run(%s, ''30 s'')', :index),
+                   'etl.wait_run cannot wait for run % its step "concurrently" waits for this transaction to end',
+                   'a step that waits for older transactions to end');
+SELECT ok(pg_temp.becomes(format($$SELECT status = 'succeeded' FROM etl.pipeline_runs WHERE run_id = %s$$, :index)),
+          'goes on when the wait is over');
+BEGIN;
+SELECT FROM public.gate \g /dev/null
+SELECT dblink_connect('starter', pg_temp.other()),
+       dblink_exec('starter', $$DO 'BEGIN PERFORM etl.create_pipeline(''empty''), etl.add_step(''empty'', ''s'',
+                   ''TRUNCATE public.gate''), etl.start_pipeline(''empty'', ''2025-01-01''); END'$$) \g /dev/null
+SELECT throws_like(format('SELECT etl.wait_run(%s, ''30 s'')', run_id),
+                   'etl.wait_run cannot wait for run % its step "s" waits for this transaction to end',
+                   'or for a lock of this one')
+FROM etl.pipeline_runs WHERE pipeline = 'empty';
+ROLLBACK;
 CREATE ROLE regress_pipeline_control SUPERUSER;
 SET ROLE regress_pipeline_control;
 SELECT is(pg_temp.fails(format('SELECT etl.cancel_run(%s)', :queued))

@@ -1,7 +1,7 @@
 -- Which stretch of time a run is for: consecutive runs leave nothing out and take nothing twice, whatever becomes of the
 -- schedule and however runs wait for each other; and times whose record was pruned are not run again. No transaction
 -- around the file, because runs commit.
-SELECT plan(24);
+SELECT plan(32);
 SET timezone = 'UTC';
 SET client_min_messages = error;
 SET pg_etl.use_workers = off;
@@ -62,6 +62,62 @@ SELECT is(right(pg_temp.intervals('daily'), 11), '07 03-09 05', 'not by another 
 CALL etl.backfill('daily', '2025-01-07 12:00', '2025-01-08 12:00', every => '6 hours');
 CALL etl.tick('2025-01-10 06:00');
 SELECT is(right(pg_temp.intervals('daily'), 11), '09 05-10 05', 'a backfill changes nothing of that');
+
+-- Runs that are tried again -------------------------------------------------------------------------------------------
+
+CREATE TABLE taken (pipeline text, period tstzrange);
+CREATE FUNCTION pg_temp.taken(name text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(to_char(lower(t.period), 'DD HH24') || '-' || to_char(upper(t.period), 'DD HH24'), ', '
+                      ORDER BY t.period)
+    FROM taken AS t WHERE t.pipeline = name AND NOT isempty(t.period)
+$$;
+CREATE FUNCTION pg_temp.take(name text) RETURNS void LANGUAGE sql AS $$
+    SELECT etl.alter_step(name, 's', format('INSERT INTO public.taken VALUES (%L, tstzrange(etl.interval_start(), '
+                                            'etl.interval_end()))', name))
+$$;
+SELECT pg_temp.define('again', '@hourly', '2025-01-01 01:00'), pg_temp.take('again') \g /dev/null
+CALL etl.tick('2025-01-01 01:00');
+SELECT etl.start_pipeline('again', '2024-06-01') \g /dev/null
+SELECT etl._queue_due('2025-01-01 02:00', 0), etl._queue_due('2025-01-01 03:00', 0) \g /dev/null
+SELECT is(string_agg(status, ', ' ORDER BY logical_time), 'queued, succeeded, skipped, skipped',
+          'times that come while a run waits are skipped')
+FROM etl.pipeline_runs WHERE pipeline = 'again';
+CALL etl._run_queue();
+CALL etl.tick('2025-01-01 04:00');
+SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'again' AND status = 'skipped' \g /dev/null
+CALL etl._run_queue();
+SELECT is(count(*), 5::bigint, 'they can be run all the same')
+FROM etl.pipeline_runs WHERE pipeline = 'again' AND status = 'succeeded';
+SELECT is(pg_temp.taken('again'), '31 23-01 00, 01 00-01 01, 01 01-01 04',
+          'and leave what happened in their intervals to the run that has it already');
+SELECT etl.retry_run(run_id, 's') FROM etl.pipeline_runs WHERE pipeline = 'again' AND logical_time = '2025-01-01 04:00'
+\g /dev/null
+CALL etl._run_queue();
+SELECT is(pg_temp.taken('again'), '31 23-01 00, 01 00-01 01, 01 01-01 04, 01 01-01 04', 'which keeps it');
+
+SELECT etl.start_pipeline('again', '2024-06-02') \g /dev/null
+SELECT etl._queue_due('2025-01-01 05:00', 0), etl._queue_due('2025-01-01 06:00', 0) \g /dev/null
+CALL etl._run_queue();
+SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'again' AND status = 'skipped'
+ORDER BY logical_time \g /dev/null
+CALL etl._run_queue();
+SELECT is(right(pg_temp.taken('again'), 24), '01 04-01 05, 01 05-01 06', 'those of several that were skipped meet');
+
+SELECT etl.create_pipeline('mended', max_parallel => 1), etl.add_step('mended', 's', 'SELECT 1'),
+       pg_temp.take('mended') \g /dev/null
+CALL etl.run_pipeline('mended', '2025-01-01');
+SELECT etl.alter_step('mended', 's', "check" => 'etl.logical_time() <> ''2025-01-02''') \g /dev/null
+BEGIN;
+SELECT etl.start_pipeline('mended', t) FROM unnest('{2025-01-02,2025-01-03}'::timestamptz[]) AS t \g /dev/null
+COMMIT;
+CALL etl._run_queue();
+SELECT is(pg_temp.intervals('mended'), '01 00-02 00, 01 00-03 00',
+          'without a schedule the run after one that failed takes its interval');
+UPDATE etl.step_run SET "check" = NULL;
+SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'mended' AND status = 'failed' \g /dev/null
+CALL etl._run_queue();
+SELECT is(pg_temp.intervals('mended'), '02 00-02 00, 01 00-03 00', 'and keeps it');
+SELECT is(pg_temp.taken('mended'), '01 00-03 00', 'so that nothing is taken twice');
 
 -- Without a schedule --------------------------------------------------------------------------------------------------
 

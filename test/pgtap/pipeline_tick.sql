@@ -2,7 +2,7 @@
 -- what comes within a minute, keeps roles apart, and leaves a heartbeat. No transaction around the file, because it
 -- commits. Other sessions come by dblink.
 CREATE EXTENSION dblink;
-SELECT plan(54);
+SELECT plan(58);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 
@@ -96,6 +96,29 @@ SELECT results_eq('SELECT name, status FROM etl.run WHERE as_of = ''2025-01-01 0
                       'one that fails stops no other, nor the tick');
 RESET pg_etl.use_workers;
 SELECT etl.drop_pipeline('fails') \g /dev/null
+
+-- Pausing ------------------------------------------------------------------------------------------------------------
+
+SET pg_etl.use_workers = off;
+SELECT pg_temp.define('resting', '0 * * * *', '2025-01-01 01:00', 'SELECT 1') \g /dev/null
+UPDATE etl.pipeline SET catchup = 'all', overlap = 'queue' WHERE name = 'resting';
+CREATE FUNCTION pg_temp.resting() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(r.status, ', ' ORDER BY r.as_of) FROM etl.run AS r WHERE r.name = 'resting'
+$$;
+SELECT etl._queue_due('2025-01-01 03:00', 0), etl.pause_pipeline('resting') \g /dev/null
+CALL etl.tick('2025-01-01 03:00');
+SELECT is(pg_temp.resting(), 'queued, queued, queued', 'runs that wait rest with their pipeline');
+CALL etl.run_pipeline('resting', '2025-01-01 02:00');
+SELECT is(pg_temp.resting(), 'queued, succeeded, queued', 'but for one that is called');
+SELECT etl.start_pipeline('resting', '2025-01-01 03:00'),
+       etl.retry_run((SELECT run_id FROM etl.run WHERE name = 'resting' AND status = 'succeeded'), 's') \g /dev/null
+CALL etl.tick('2025-01-01 03:00');
+SELECT is(pg_temp.resting(), 'queued, succeeded, succeeded', 'started, or to be tried again');
+SELECT etl.resume_pipeline('resting') \g /dev/null
+CALL etl.tick('2025-01-01 03:00');
+SELECT is(pg_temp.resting(), 'succeeded, succeeded, succeeded', 'and go on with it');
+RESET pg_etl.use_workers;
+SELECT etl.drop_pipeline('resting') \g /dev/null
 
 -- Staying ------------------------------------------------------------------------------------------------------------
 

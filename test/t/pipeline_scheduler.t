@@ -63,7 +63,7 @@ drain() {
     done
 }
 
-echo 1..5
+echo 1..6
 now=0 kills=0
 for ((round = 1; round <= rounds; round++)); do
     now=$((now + RANDOM % 40))
@@ -104,15 +104,27 @@ result 2 'a tick on a standby does nothing and says so' \
     "$([[ $said == 'NOTICE:  the server is a standby, and no schedule is looked at'* ]] || echo "$said")"
 result 3 'the status can be read there' \
     "$(PGHOST=$standby sql -c 'SELECT owner FROM etl.scheduler_status' 2>&1 | grep -v '^postgres$' || true)"
+sql -c "SELECT etl.create_pipeline('held'), etl.add_step('held', 's', 'SELECT pg_sleep(600)')" > /dev/null
+sql -c "CALL etl.run_pipeline('held')" > /dev/null 2>&1 &
+holder=$!
+until [ "$(PGHOST=$standby sql -c "SELECT state FROM etl.pipelines WHERE pipeline = 'held'")" = running ]; do
+    sleep 0.1
+done
+result 4 'a run that is under way on the primary is not taken for lost there' "$(PGHOST=$standby sql -c "
+    SELECT p.problem, s.lost FROM etl.pipelines AS p, etl.scheduler_status AS s
+    WHERE p.pipeline = 'held' AND (s.lost > 0 OR p.problem IS NOT NULL)")"
+sql -c "SELECT etl.cancel_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'held'" > /dev/null
+wait "$holder" || true
+sql -c "SELECT etl.drop_pipeline('held'); DELETE FROM etl.run WHERE name = 'held'" > /dev/null
 cluster_down "$dir" immediate
 cluster_as_server "$standby" "$bindir/pg_ctl" -D "$standby/data" -w -s promote
 export PGHOST=$standby
 wait_for_server
 sql -c "CALL etl.tick('$later')" > /dev/null
 drain "$later"
-result 4 'the first tick after its promotion catches up' \
+result 5 'the first tick after its promotion catches up' \
     "$(sql -c "SELECT string_agg(d, '; ') FROM differences('$later') AS d")"
-result 5 'with the missed times in their order' "$(sql -c "
+result 6 'with the missed times in their order' "$(sql -c "
     SELECT string_agg(format('%s: %s', name, as_of), '; ') FROM (
         SELECT r.name, r.as_of, lag(r.as_of) OVER (PARTITION BY r.name ORDER BY r.run_id) AS before
         FROM etl.run AS r) AS o
