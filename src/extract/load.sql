@@ -138,6 +138,7 @@ DECLARE
         SELECT string_agg(format('s.%1$I = t.%1$I', k), ' AND ') FROM unnest(keys) AS k));
 BEGIN
     EXECUTE format('ANALYZE %s', stage);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     PERFORM etl._require_unheld(target, arrived);
     deleted := etl._locked_command(format('DELETE FROM %s AS t WHERE %s', target, arrived));
     inserted := etl._locked_command(format('INSERT INTO %s (%s) SELECT %s FROM %s', target, list, list, stage));
@@ -168,6 +169,8 @@ BEGIN
     counts.unchanged := 0;
     SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
     IF write_mode = 'replace' THEN
+        -- Rows that another session is adding would not be seen, and stay.
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
         PERFORM etl._require_unheld(target);
         counts.deleted := etl._locked_command(format(
             'DELETE FROM %s %s', CASE etl._relation_kind(target) WHEN 'table' THEN 'ONLY' ELSE '' END, target));
@@ -429,8 +432,8 @@ COMMENT ON FUNCTION etl.load_file(
     'error ends the load with the first one. max_errors: how many bad lines are allowed. server: the content is the '
     'answer of a server of the wrapper etl_http to this path (or URL of its origin), which is held in memory. Errors: '
     'those of etl.http_get; 42501 a role without EXECUTE on this function, a path outside or no right to insert; 55000 '
-    'no directory is set; 58P01 no such file; 42809 a link or no regular file; 22P04 what is not written as it should '
-    'be, or has too many bad lines; 42703 and 42701 columns of '
+    'no directory is set, or the file is written while it is read; 58P01 no such file; 42809 a link or no regular file; 22P04 what is not written as it should '
+    'be (an archive or a workbook is no text), or has too many bad lines; 42703 and 42701 columns of '
     'header and table that do not fit; XX001 damaged compressed data; 22023 arguments; the error of the line with '
     'on_bad_row error.';
 REVOKE EXECUTE ON FUNCTION etl.load_file(
