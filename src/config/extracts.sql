@@ -52,8 +52,8 @@ BEGIN
     RETURN etl._config_adopted(kind, name, said, '{}', '{target}')
         || CASE WHEN said ? 'schedule' THEN jsonb_build_object('schedule', btrim(definition ->> 'schedule'))
                 ELSE '{}' END
-        || jsonb_build_object('method', upper(said ->> 'method'),
-                              'write_mode', coalesce(said ->> 'write_mode', etl._config_write_mode(said)));
+        || CASE WHEN said ? 'method' THEN jsonb_build_object('method', upper(said ->> 'method')) ELSE '{}' END
+        || jsonb_build_object('write_mode', coalesce(said ->> 'write_mode', etl._config_write_mode(said)));
 END
 $$;
 COMMENT ON FUNCTION etl._config_extracts_definition(etl._config_kind, text, jsonb, text) IS
@@ -78,8 +78,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT e.name, to_jsonb(e) || e.source || jsonb_build_object(
-               'source', e.source -> 'relation', 'columns', e.mapping, 'cursor_column', e."cursor" -> 'column',
-               'lag', e."cursor" -> 'lag')
+               'source', e.source -> 'relation', 'columns', e.mapping)
     FROM etl.extract AS e WHERE e.owner = current_user AND e.kind = 'table'
 $$;
 COMMENT ON FUNCTION etl._config_table_extracts_export() IS 'The copies of tables of the current role.';
@@ -90,7 +89,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT etl._config_adopted(kind, name, etl._config_definition(kind, name, definition, path),
-                               '{source,target,method,cursor_column}', '{columns,key_columns,horizon}')
+                               '{source,target,method,cursor}', '{columns,key_columns,horizon}')
 $$;
 COMMENT ON FUNCTION etl._config_table_extracts_definition(etl._config_kind, text, jsonb, text) IS
     'A written copy of a table. Its columns, its key and its horizon are chosen when it is made, where it names none, '
@@ -174,18 +173,3 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl._config_ingests_short(etl._config_kind, jsonb) IS
     'A source of etl.ingest without its defaults.';
-
-CREATE FUNCTION etl._config_ingests_calls(kind etl._config_kind, name text, stored jsonb, wanted jsonb)
-RETURNS text[]
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF stored IS NOT NULL THEN
-        kind.named_by := 'name'; -- what changes and drops it takes any extract
-    END IF;
-    RETURN etl._config_calls(kind, name, stored, wanted);
-END
-$$;
-COMMENT ON FUNCTION etl._config_ingests_calls(etl._config_kind, text, jsonb, jsonb) IS
-    'The statement that makes, changes or drops a source of etl.ingest.';

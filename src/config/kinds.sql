@@ -127,12 +127,12 @@ AS $$
          'relation', true, '{}', '{}', '{}', '{}'),
         ('extracts', 'etl.create_extract', 'etl.alter_extract', 'etl.drop_extract',
          'name', false, '{}', '{}', '{}', '{}'),
-        ('table_extracts', 'etl.create_table_extract', 'etl.alter_extract', 'etl.drop_extract',
-         'name', false, '{}', '{}', '{}', '{target,key_columns,write_mode}'),
-        ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_extract', 'etl.drop_extract',
-         'name', false, '{"confirmations": null}', '{}', '{}', '{target,server,path}'),
-        ('ingests', 'etl.create_ingest', 'etl.alter_extract', 'etl.drop_extract',
-         'source', false, '{}', '{}', '{}', '{}'),
+        ('table_extracts', 'etl.create_table_extract', 'etl.alter_table_extract', 'etl.drop_extract',
+         'name', false, '{}', '{}', '{}', '{cursor}'),
+        ('evm_extracts', 'etl.create_evm_extract', 'etl.alter_evm_extract', 'etl.drop_extract',
+         'name', false, '{"confirmations": null}', '{}', '{}', '{}'),
+        ('ingests', 'etl.create_ingest', 'etl.alter_ingest', 'etl.drop_extract',
+         'name', false, '{}', '{}', '{}', '{}'),
         ('pipelines', 'etl.create_pipeline', 'etl.alter_pipeline', 'etl.drop_pipeline',
          'name', false, '{"overlap": "skip", "steps": {}}', '{}', '{steps}', '{}')
     ) AS k(name, makes, changes, drops, named_by, is_relation, own, once, also, fixed)

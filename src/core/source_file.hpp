@@ -4,12 +4,15 @@
 #include "core/byte_stream.hpp"
 #include "core/file_folder.hpp"
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
 namespace etl {
 
-// Errors name the file and what the system says, with the SQLSTATE of their kind.
+// Errors name the file and what the system says, with the SQLSTATE of their kind. One that somebody writes meanwhile is
+// refused at its end (55000): what was read of it was never there as a whole.
 class source_file final : public byte_source {
   public:
     source_file(const file_path& path, poll_fn poll);
@@ -17,7 +20,7 @@ class source_file final : public byte_source {
     std::size_t read(std::span<char> to) override;
 
     // When it was opened.
-    std::uint64_t size() const noexcept { return size_; }
+    std::uint64_t size() const noexcept { return static_cast<std::uint64_t>(opened_.st_size); }
 
     // Begins anew with its first byte.
     void rewind();
@@ -26,11 +29,14 @@ class source_file final : public byte_source {
     void forget_cached() const noexcept;
 
   private:
+    struct stat look() const;
+    void require_unchanged() const;
+
     const file_kind* kind_;
     std::string path_;
     poll_fn poll_;
     file_descriptor file_;
-    std::uint64_t size_ = 0;
+    struct stat opened_ = {};
 };
 
 } // namespace etl

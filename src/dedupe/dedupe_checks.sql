@@ -42,8 +42,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('no key column given for table "%s"', relation),
-            DETAIL = 'Rows are duplicates of each other when they agree in every key column.',
-            HINT = 'Name one column or more, none of them NULL: keys => ARRAY[''column'', …].';
+            DETAIL = 'Rows are the same when they agree in every key column.',
+            HINT = 'Name one column or more, none of them NULL, as in ARRAY[''column'', …].';
     ELSIF array_ndims(keys) > 1 OR cardinality(keys) > most_keys THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -51,7 +51,7 @@ BEGIN
                 THEN format('keys must be a list of columns, not an array of %s dimensions', array_ndims(keys))
                 ELSE format('%s key columns given for table "%s", the most are %s', cardinality(keys), relation,
                             most_keys) END,
-            HINT = 'Say keys => ARRAY[''column'', …]. For more columns add a generated one that joins them.';
+            HINT = 'Say ARRAY[''column'', …]. For more columns add a generated one that joins them.';
     END IF;
     FOREACH key IN ARRAY keys LOOP
         IF key = ANY (seen) THEN

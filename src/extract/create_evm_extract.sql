@@ -43,6 +43,11 @@ BEGIN
             MESSAGE = CASE WHEN array_position(events, NULL) IS NULL THEN 'no events were given'
                            ELSE 'events must not hold NULL' END,
             HINT = 'Give events => ARRAY[''event Transfer(address indexed from, address indexed to, uint256 value)''].';
+    ELSIF array_position(addresses, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'addresses must not hold NULL',
+            HINT = 'Give addresses => ''{}'' for the logs of all contracts.';
     ELSIF EXISTS (SELECT FROM etl.evm_events(events) AS e WHERE e.topic0 IS NULL) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'feature_not_supported',
@@ -94,7 +99,7 @@ AS $$
 DECLARE
     missing text;
 BEGIN
-    PERFORM etl._require_table(job.target::regclass, '{SELECT,INSERT,DELETE}');
+    PERFORM etl._require_extract_target(job.target::regclass, '{SELECT,INSERT,DELETE}');
     SELECT string_agg(format('ADD COLUMN %I %s', c.name, c.type), ', ' ORDER BY c.n) INTO missing
     FROM (
         SELECT s.name, s.type, s.n
@@ -213,101 +218,13 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
             MESSAGE = format('extract "%s" is of kind %s, not of logs', name, stored.kind),
-            HINT = 'SELECT extract, kind FROM etl.extracts; lists all.';
+            HINT = format('SELECT etl.reset_cursor(%L); sets it back.', name);
     END IF;
     RETURN stored;
 END
 $$;
 COMMENT ON FUNCTION etl._require_evm_extract(text) IS
     'The current role''s extract of that name, which is one of logs (42704, 42501, 42809).';
-
-CREATE FUNCTION etl._evm_require_no_orphans(job etl.extract, changed jsonb)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    hashes text[];
-    first bigint;
-BEGIN
-    SELECT array_agg(b.block_hash) INTO hashes
-    FROM etl.evm_block AS b
-    JOIN etl.extract_state AS s USING (extract_id)
-    WHERE b.extract_id = job.extract_id AND b.owner = current_user
-      AND b.block_number > coalesce((s.detail -> 'final')::bigint, -1);
-    first := etl._locked_value(format(
-        'SELECT min(t.block_number) FROM %s AS t WHERE t.block_hash = ANY (%L::text[]) AND %s AND NOT (%s)',
-        job.target, hashes, etl._evm_own_rows(job.source), etl._evm_own_rows(changed)), NULL::bigint);
-    IF first IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('table "%s" has rows, of blocks that may yet be replaced, that extract "%s" would not '
-                             'know any more', job.target, job.name),
-            DETAIL = 'They are of events or contracts that are taken away, and would stay when the chain replaces '
-                     'their blocks.',
-            HINT = format('SELECT etl.reset_evm_extract(%L, %s); deletes them; alter the extract after it, and its '
-                          'next run loads what it still reads of these blocks anew.', job.name, first);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._evm_require_no_orphans(etl.extract, jsonb) IS
-    'Raises (55000) where the table has rows of blocks that may be replaced which would not be the extract''s own by a '
-    'changed source.';
-
-CREATE FUNCTION etl.alter_evm_extract(
-    name text,
-    addresses text[] DEFAULT NULL,
-    events text[] DEFAULT NULL,
-    server name DEFAULT NULL,
-    path text DEFAULT NULL,
-    confirmations integer DEFAULT NULL,
-    max_range integer DEFAULT NULL,
-    max_logs integer DEFAULT NULL,
-    batch_size integer DEFAULT NULL,
-    head_lag integer DEFAULT NULL,
-    block_times boolean DEFAULT NULL,
-    retry_pause interval DEFAULT NULL
-)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    changed etl.extract := etl._require_evm_extract(name);
-    before CONSTANT etl.extract := changed;
-    old CONSTANT jsonb := changed.source;
-    is_other boolean;
-BEGIN
-    PERFORM etl._require_writable(), etl._require_http_server(coalesce(server, old ->> 'server'));
-    changed.source := etl._evm_source(
-        coalesce(server, old ->> 'server'), coalesce(path, old ->> 'path'), (old -> 'chain_id')::bigint,
-        coalesce(addresses, etl._evm_addresses(old)), coalesce(events, etl._evm_declarations(old)),
-        (old -> 'start_block')::bigint, coalesce(confirmations, (old ->> 'confirmations')::integer),
-        coalesce(head_lag, (old -> 'head_lag')::integer), coalesce(max_range, (old -> 'max_range')::integer),
-        coalesce(max_logs, (old -> 'max_logs')::integer), coalesce(batch_size, (old -> 'batch_size')::integer),
-        coalesce(block_times, (old -> 'block_times')::boolean),
-        coalesce(retry_pause, make_interval(secs => (old -> 'retry_pause')::double precision)));
-    PERFORM etl._evm_check_target(changed);
-    is_other := etl._evm_own_rows(changed.source) <> etl._evm_own_rows(old);
-    IF is_other THEN
-        PERFORM etl._lock_extract(before), etl._evm_require_no_orphans(before, changed.source);
-    END IF;
-    UPDATE etl.extract AS e SET source = changed.source WHERE e.extract_id = changed.extract_id;
-    IF is_other THEN
-        PERFORM etl._unlock_run('etl.extract', changed.extract_id);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl.alter_evm_extract(
-    text, text[], text[], name, text, integer, integer, integer, integer, integer, boolean, interval) IS
-$$Changes an extract of logs, from its next run on. Arguments as in etl.create_evm_extract; NULL leaves each as it is.
-The table must have the columns of new events (the error tells the ALTER TABLE). Blocks that were loaded are not read
-again for new events or contracts: etl.reset_evm_extract sets the extract back. Events and contracts can only be taken
-away when the table has no rows of theirs of blocks that may yet be replaced. etl.alter_extract changes schedule,
-description and on_bad_row.
-Errors: 42704 no such extract or server, 42501 another role's, 42809 of another kind, 22023 an argument that cannot be,
-42703 and 42P10 the table lacks columns or the unique index, 55000 it has such rows, 55006 other events or contracts
-while it is being run.$$;
 
 CREATE FUNCTION etl._evm_replay_letter(job etl.extract, letter etl.dead_letter)
 RETURNS boolean
@@ -333,7 +250,7 @@ BEGIN
         WHERE d.dead_letter_id = letter.dead_letter_id;
         RETURN NULL;
     END IF;
-    headers := ARRAY(SELECT ROW(b.block_number, b.block_hash, NULL, b.block_time, NULL)::etl._evm_header
+    headers := ARRAY(SELECT ROW(b.block_number, b.block_hash, NULL, b.block_time, NULL, NULL)::etl._evm_header
                      FROM etl.evm_block AS b
                      WHERE b.extract_id = job.extract_id AND b.owner = current_user AND b.block_hash = log.block_hash);
     inserted := etl._locked_command(etl._evm_insert(job), (job.source -> 'chain_id')::bigint, ARRAY[log], headers);
@@ -421,13 +338,7 @@ DECLARE
     held text;
     deleted bigint;
 BEGIN
-    PERFORM etl._require_writable();
-    IF NOT etl._lock_run('etl.extract', stored.extract_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_in_use',
-            MESSAGE = format('extract "%s" is being run', name),
-            HINT = 'Wait for it to end, or cancel the session that runs it.';
-    END IF;
+    PERFORM etl._require_writable(), etl._require_extract_table(stored), etl._lock_extract(stored);
     first := greatest(coalesce(from_block, 0), start);
     IF first < (SELECT (s.detail -> 'next_block')::bigint FROM etl.extract_state AS s
                 WHERE s.extract_id = stored.extract_id) THEN
@@ -459,4 +370,5 @@ etl.run_extract cannot: a reorganisation deeper than the confirmations. Rows und
 from_block: NULL: the extract's start_block; one that was not reached yet changes nothing. The next run goes on after
 the last block before it whose hash is known, kept or from a row; where the chain has replaced that too, it fails again,
 and from_block must be a lower one.
-Errors: 42704 no such extract, 42501 another role's, 42809 of another kind, 55006 it is being run.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 of another kind, 42P01 its table is gone, 55006 it is being
+run.$$;

@@ -48,16 +48,13 @@ $$;
 COMMENT ON FUNCTION etl._table_primary_key(regclass) IS
     'The columns of a table''s primary key; NULL where it has none.';
 
-CREATE FUNCTION etl._table_require_settings(
-    name text, wait interval, batch_rows integer, deletes boolean, if_not_exists boolean)
+CREATE FUNCTION etl._table_require_settings(wait interval, batch_rows integer, deletes boolean)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_name(name, 'name'), etl._require_flag(deletes, 'deletes'),
-            etl._require_flag(if_not_exists, 'if_not_exists'),
-            etl._retention_duration(wait, 'wait', '0', '1 day');
+    PERFORM etl._require_flag(deletes, 'deletes'), etl._retention_duration(wait, 'wait', '0', '1 day');
     IF batch_rows IS NULL OR batch_rows NOT BETWEEN 1 AND 10000000 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -66,23 +63,43 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._table_require_settings(text, interval, integer, boolean, boolean) IS
-    'Checks the arguments of etl.create_table_extract that need no table (22023).';
+COMMENT ON FUNCTION etl._table_require_settings(interval, integer, boolean) IS
+    'Checks settings of a copy that need no table (22023).';
+
+CREATE FUNCTION etl._table_require_cursor_document("cursor" jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF "cursor" IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM etl._require_keys_of("cursor", '{column,lag}', 'cursor');
+    IF "cursor" ->> 'column' IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the cursor lacks "column", the column of the source that it follows',
+            HINT = 'Say for example cursor => ''{"column": "updated_at"}''.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._table_require_cursor_document(jsonb) IS
+    'Checks the members of the cursor of a copy (22023).';
 
 CREATE FUNCTION etl.create_table_extract(
     name text,
     source regclass,
     target regclass,
+    "cursor" jsonb DEFAULT NULL,
     method text DEFAULT 'cursor',
-    cursor_column name DEFAULT NULL,
-    key_columns text[] DEFAULT NULL,
+    key_columns name[] DEFAULT NULL,
     write_mode text DEFAULT 'upsert',
     deletes boolean DEFAULT false,
     filter text DEFAULT NULL,
     columns jsonb DEFAULT NULL,
     horizon text DEFAULT 'auto',
     wait interval DEFAULT '5 s',
-    lag text DEFAULT NULL,
     transactions regclass DEFAULT NULL,
     xid_column name DEFAULT NULL,
     batch_rows integer DEFAULT 50000,
@@ -90,7 +107,7 @@ CREATE FUNCTION etl.create_table_extract(
     description text DEFAULT NULL,
     if_not_exists boolean DEFAULT false
 )
-RETURNS text
+RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET intervalstyle = 'postgres'
@@ -99,15 +116,16 @@ DECLARE
     made etl.extract;
     copy etl._table_copy;
 BEGIN
-    PERFORM etl._table_require_settings(name, wait, batch_rows, deletes, if_not_exists),
+    PERFORM etl._require_name(name, 'name'), etl._require_flag(if_not_exists, 'if_not_exists'),
+            etl._table_require_settings(wait, batch_rows, deletes), etl._table_require_cursor_document("cursor"),
             etl._table_require_source(source), etl._require_table(target, '{}');
     made.name := name;
     made.kind := 'table';
     made.target := etl._relation_name(target);
     made.mapping := coalesce(columns, etl._table_equal_columns(source, target));
-    made.key_columns := coalesce(key_columns::name[], CASE WHEN write_mode <> 'append' OR deletes
-                                                           THEN etl._table_primary_key(target) END);
-    made."cursor" := nullif(jsonb_strip_nulls(jsonb_build_object('column', cursor_column, 'lag', lag)), '{}');
+    made.key_columns := coalesce(key_columns, CASE WHEN write_mode <> 'append' OR deletes
+                                                   THEN etl._table_primary_key(target) END);
+    made."cursor" := jsonb_strip_nulls("cursor");
     made.write_mode := write_mode;
     made.on_bad_row := 'error';
     made.new_fields := 'ignore';
@@ -125,17 +143,20 @@ BEGIN
     END IF;
     PERFORM etl._store_extract(made, if_not_exists);
     PERFORM etl._table_warn(copy);
-    RETURN name;
 END
 $$;
 COMMENT ON FUNCTION etl.create_table_extract(
-    text, regclass, regclass, text, name, text[], text, boolean, text, jsonb, text, interval, text, regclass, name,
-    integer, text, text, boolean) IS
-$$Defines an incremental copy of a table into another one, and returns its name; CALL etl.run_extract(name) copies what
-is new, in batches, each a transaction in which rows and mark are written together.
+    text, regclass, regclass, jsonb, text, name[], text, boolean, text, jsonb, text, interval, regclass, name, integer,
+    text, text, boolean) IS
+$$Defines an incremental copy of a table into another one. CALL etl.run_extract(name) copies what is new, in batches,
+each a transaction in which rows and mark are written together.
+name: 1 to 63 bytes, unique in the database.
 source: a table, partitioned or foreign table; with method full also a view. target: an ordinary or partitioned table.
-method: cursor reads the rows above a mark in the order of cursor_column, a column of whole numbers, numeric, date or
-timestamp that increases with each insert and, where updates are to be seen, each update. xmin reads the rows that were
+cursor: an object with column (of the source, which increases with each insert and, where updates are to be seen, each
+update: whole numbers, numeric, date or timestamp) and lag (an interval, or a number for columns of numbers: each run
+reads again what is less than this below the mark; what is committed later than the lag is lost). A lag is the only
+horizon of foreign tables unless transactions names a foreign table over etl.open_transactions of their server.
+method: cursor reads the rows above a mark in the order of the cursor's column. xmin reads the rows that were
 written since the oldest transaction that was running when the last copy began, whatever is in them, and so all of the
 table. full reads and loads everything.
 key_columns: columns of the target by which a row is known, with a unique index (default: its primary key). write_mode:
@@ -147,15 +168,13 @@ no subqueries and no volatile functions, which would let rows pass that a copy h
 column of the target to a column of the source or an SQL expression over its columns (default: columns of equal names,
 as they are when the extract is defined).
 horizon: which transactions may commit rows below the mark: transactions, all that are open in the database (now() is
-when a transaction began, and nextval() may be called before the INSERT), lag, see there, writers, those that have
+when a transaction began, and nextval() may be called before the INSERT), lag, see cursor, writers, those that have
 locked the table: enough only if each value is taken by the INSERT or UPDATE itself and no program calls nextval()
 before it, as many do that map objects; auto means lag where one is given, and else transactions. wait: how long a run
 waits for them to end. Then append leaves their rows and what is above for the next run; upsert copies what it sees,
 does not move the mark past what is safe, and reads from there again in the next run.
-lag: an interval, or a number for columns of numbers; each run reads again what is less than this below the mark. It is
-the only horizon of foreign tables unless transactions names a foreign table over etl.open_transactions of their server;
-what is committed later than the lag is lost. xid_column: for method xmin over a foreign table, its column that has
-xmin::text::bigint of the rows there.
+transactions: of a foreign table, one over etl.open_transactions of its server. xid_column: for method xmin over a
+foreign table, its column that has xmin::text::bigint of the rows there.
 batch_rows: about how many rows a transaction copies. schedule: when pg_cron runs it. if_not_exists: an extract of that
 name stays as it is, with a warning where it differs.
 Errors: 42710 the name is taken, 0A000 what the method cannot promise, 22023 a bad argument, 42703 no such column, 42804

@@ -31,7 +31,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',
             MESSAGE = format('table "%s" has no column "%s", which the cursor follows', place, column_name),
-            HINT = format('SELECT etl.alter_extract(%L, "cursor" => …) names another one.', definition.name);
+            HINT = 'Name one that it has, as in cursor => ''{"column": "updated_at", …}''.';
     ELSIF found::text NOT IN ('timestamp with time zone', 'timestamp without time zone', 'date', 'integer', 'bigint',
                               'smallint', 'numeric', 'text', 'uuid') THEN
         RAISE EXCEPTION USING
@@ -136,11 +136,19 @@ BEGIN
             ERRCODE = 'wrong_object_type',
             MESSAGE = format('extract "%s" is one of logs', name),
             HINT = format('SELECT etl.reset_evm_extract(%L, from_block => …); sets it back to a block.', name);
+    ELSIF stored.kind = 'ingest' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('"%s" waits for records and has no cursor', name),
+            HINT = 'What was ingested can be sent again: rows are known by their keys.';
     ELSIF value IS NOT NULL AND stored."cursor" IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('extract "%s" has no cursor', name),
-            HINT = format('SELECT etl.alter_extract(%L, "cursor" => …) gives it one.', name);
+            HINT = CASE stored.kind WHEN 'http'
+                   THEN format('SELECT etl.alter_extract(%L, "cursor" => …) gives it one.', name)
+                   ELSE format('SELECT etl.reset_cursor(%L); without a value lets the next run read everything.', name)
+                   END;
     ELSIF value IS NOT NULL THEN
         value := etl._later_cursor(stored, value, NULL);
     END IF;
@@ -159,5 +167,5 @@ COMMENT ON FUNCTION etl.reset_cursor(text, text) IS
 $$Sets the cursor of an extract, so that its next run asks from there on, and returns what it was. An unfinished run is
 given up, also that of an extract without a cursor; rows that were loaded stay. value: as the cursor's column has it,
 NULL: where the extract began.
-Errors: 42704 no such extract, 42501 another role's, 42809 one of logs, 55000 it has no cursor, 55006 it is being
-run, and those of a value that the column's type refuses.$$;
+Errors: 42704 no such extract, 42501 another role's, 42809 one of logs or a source of etl.ingest, 55000 it has no
+cursor, 55006 it is being run, and those of a value that the column's type refuses.$$;

@@ -119,13 +119,7 @@ DECLARE
     total etl._page_counts := (0, 0, 0, 0, 0, 0);
     last bigint := 0;
 BEGIN
-    PERFORM etl._require_writable();
-    IF to_regclass(stored.target) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
-            HINT = format('SELECT etl.alter_extract(%L, target => …) names another one.', name);
-    END IF;
+    PERFORM etl._require_writable(), etl._require_extract_table(stored);
     PERFORM etl._lock_extract(stored);
     IF stored.kind = 'evm' THEN
         total := etl._evm_replay(stored);

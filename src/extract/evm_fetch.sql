@@ -4,7 +4,7 @@
 -- answer comes together with headers, in one request where the node takes batches: of the last block of a final range,
 -- of every block of a range that may yet be replaced. Each header must be there, have the one before as its parent, and
 -- the hash of each log's block. Where the bloom filter of a header says that there may be logs and none came, the
--- block is asked for once more by its hash.
+-- block is asked for once more by its hash; likewise one with transactions, where no header has a bloom filter.
 --
 -- What cannot be right has SQLSTATE ETLIN until it has been tried again.
 
@@ -64,6 +64,7 @@ BEGIN
             MESSAGE = format('answer to eth_getBlockByNumber is no header of block %s', number),
             DETAIL = format('It is %s.', left(answer::text, 500));
     END IF;
+    header.has_transactions := coalesce(answer -> 'transactions' <> '[]', true);
     IF header.bloom ~ '^0x0*$' THEN
         header.bloom := NULL; -- the chain has no blooms, or the block no logs
     END IF;
@@ -245,7 +246,7 @@ BEGIN
             MESSAGE = format('blocks %s to %s have %s logs or more', piece.from_block, piece.to_block,
                              source ->> 'max_logs'),
             DETAIL = 'A node may leave out the logs beyond a number without saying so.',
-            HINT = 'Create the extract with max_logs above what the node gives in one answer.';
+            HINT = 'SELECT etl.alter_evm_extract(…, max_logs => …); sets it above what the node gives in one answer.';
     END IF;
     PERFORM etl._evm_require_chain(piece), etl._evm_require_known_blocks(source, piece);
     RETURN piece;
@@ -263,12 +264,18 @@ AS $$
         SELECT h
         FROM unnest(piece.headers) AS h
         WHERE NOT piece.is_final
-          AND etl._evm_may_hold(h.bloom, etl._evm_addresses(source), etl._evm_topics(source))
+          AND CASE
+                  WHEN h.bloom IS NOT NULL
+                  THEN etl._evm_may_hold(h.bloom, etl._evm_addresses(source), etl._evm_topics(source))
+                  ELSE h.has_transactions -- no log at all, unless the chain has no blooms
+                       AND NOT EXISTS (SELECT FROM unnest(piece.headers) AS b WHERE b.bloom IS NOT NULL)
+              END
           AND NOT EXISTS (SELECT FROM unnest(piece.logs) AS l WHERE l.block_number = h.number)
         ORDER BY h.number)
 $$;
 COMMENT ON FUNCTION etl._evm_doubts(jsonb, etl._evm_piece) IS
-    'Blocks of a range that may yet be replaced which by their bloom filter may have logs, and of which none came.';
+    'Blocks of a range that may yet be replaced which by their bloom filter, or by their transactions where the chain '
+    'seems to have no bloom filters, may have logs, and of which none came.';
 
 CREATE FUNCTION etl._evm_doubt_calls(source jsonb, doubts etl._evm_header[])
 RETURNS jsonb

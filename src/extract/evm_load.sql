@@ -54,8 +54,8 @@ BEGIN
                 MESSAGE = format('log %s of block %s cannot be decoded: %s', bad.log_index, bad.block_number,
                                  bad.reason),
                 DETAIL = format('Log: %s', left(bad.record, 500)),
-                HINT = format('SELECT etl.alter_extract(%L, on_bad_row => ''dead_letter''); lets such logs become dead '
-                              'letters.', job.name);
+                HINT = format('SELECT etl.alter_evm_extract(%L, on_bad_row => ''dead_letter''); lets such logs become '
+                              'dead letters.', job.name);
         ELSIF job.on_bad_row = 'dead_letter' THEN
             INSERT INTO etl.dead_letter (extract, run_id, origin, ordinal, record, reason, sqlstate)
             SELECT job.name, run, bad.block_hash, bad.log_index, bad.record, bad.reason, '22P03'

@@ -39,18 +39,30 @@ END
 $$;
 COMMENT ON FUNCTION etl._evm_refuse(text, text, text, text) IS 'Raises an error.';
 
+CREATE FUNCTION etl._evm_complaint(answer jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(answer -> 'error' ->> 'message', answer ->> 'error') $$;
+COMMENT ON FUNCTION etl._evm_complaint(jsonb) IS
+    'What an answer says went wrong, NULL: nothing. Some proxies write a text where an object should be.';
+
 CREATE FUNCTION etl._evm_result(call jsonb, answer jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    is_final CONSTANT boolean := call #>> '{1,0}' = 'finalized';
 BEGIN
-    IF answer -> 'error' <> 'null' THEN
+    IF answer -> 'error' <> 'null' OR is_final AND answer -> 'result' = 'null' THEN
         PERFORM etl._evm_refuse(
             'HV000', format('the node refused %s: %s', call ->> 0,
-                            coalesce(answer -> 'error' ->> 'message', 'no message')),
+                            coalesce(etl._evm_complaint(answer), 'it knows no such block')),
             format('It was asked for %s, and answered with code %s.', left(call ->> 1, 500),
-                   coalesce(answer -> 'error' ->> 'code', 'NULL')), NULL);
+                   coalesce(answer -> 'error' ->> 'code', 'NULL')),
+            CASE WHEN is_final THEN 'SELECT etl.alter_evm_extract(…, confirmations => 64); takes blocks as final by '
+                                    'how deep they are, where the node does not know which are.' END);
     ELSIF NOT answer ? 'result' THEN
         PERFORM etl._evm_refuse('08P01', format('answer to %s has neither result nor error', call ->> 0),
                                 format('It is %s.', left(answer::text, 500)), NULL);
@@ -68,6 +80,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     document jsonb;
+    is_one boolean;
     results jsonb;
     answered integer;
 BEGIN
@@ -78,17 +91,23 @@ BEGIN
             PERFORM etl._evm_refuse('08P01', 'the answer of the node is no JSON',
                                     format('It begins with %s.', quote_literal(left(answer, 200))), NULL);
     END;
-    IF in_batch AND jsonb_typeof(document) = 'object' AND document ? 'error' THEN
+    is_one := jsonb_typeof(document) <> 'array';
+    document := CASE WHEN is_one THEN jsonb_build_array(document) ELSE document END;
+    IF jsonb_array_length(document) = 1 AND document -> 0 -> 'error' <> 'null'
+       AND (in_batch AND is_one OR document -> 0 ->> 'id' IS NULL) THEN
         PERFORM etl._evm_refuse(
-            'HV000', format('the node refused %s calls in one request: %s', size, document -> 'error' ->> 'message'),
-            NULL, 'Create the extract with a smaller batch_size; 1 sends each call by itself.');
+            'HV000', format('the node refused %s: %s',
+                            CASE size WHEN 1 THEN calls -> first ->> 0 ELSE size || ' calls in one request' END,
+                            etl._evm_complaint(document -> 0)),
+            NULL,
+            CASE WHEN in_batch THEN 'SELECT etl.alter_evm_extract(…, batch_size => …); sends fewer calls at once; 1 '
+                                    'sends each by itself.' END);
     END IF;
-    document := CASE jsonb_typeof(document) WHEN 'array' THEN document ELSE jsonb_build_array(document) END;
-    SELECT jsonb_agg(etl._evm_result(calls -> (a -> 'id')::integer, a) ORDER BY (a -> 'id')::integer),
-           count(DISTINCT (a -> 'id')::integer)
+    SELECT jsonb_agg(etl._evm_result(calls -> (a ->> 'id')::integer, a) ORDER BY (a ->> 'id')::integer),
+           count(DISTINCT (a ->> 'id')::integer)
     INTO results, answered
     FROM jsonb_array_elements(document) AS a
-    WHERE a -> 'id' IN (SELECT to_jsonb(first + n) FROM generate_series(0, size - 1) AS n);
+    WHERE a ->> 'id' IN (SELECT (first + n)::text FROM generate_series(0, size - 1) AS n); -- some write texts
     IF answered IS DISTINCT FROM size OR jsonb_array_length(document) <> size THEN
         PERFORM etl._evm_refuse('08P01', format('the node answered %s of %s calls', answered, size),
                                 format('It begins with %s.', quote_literal(left(answer, 200))), NULL);

@@ -6,7 +6,8 @@
 -- fetched and loaded, each in a transaction of its own, up to the head that was found.
 --
 -- Ranges are halved after each error, and grow again by an eighth with each that succeeds. What a node says that cannot
--- be right is asked for again from the beginning, after a pause; nodes behind one address are often out of step.
+-- be right, and what it refuses although it is one block, is asked for again from the beginning, after a pause: nodes
+-- behind one address are often out of step, and many refuse in this way what is too much for a second.
 
 CREATE FUNCTION etl._evm_begin(job etl.extract, run bigint)
 RETURNS etl._evm_state
@@ -145,7 +146,9 @@ BEGIN
     JOIN etl.evm_block AS b ON b.extract_id = job.extract_id AND b.owner = current_user AND b.block_number = t.number
     WHERE b.block_hash = (etl._evm_header(results -> (t.n - 1)::integer, t.number)).hash;
     state.tip := (etl._evm_kept_block(job)).block_number;
-    IF state.fork IS NULL THEN
+    IF state.fork IS NULL AND numbers[1] = (job.source -> 'start_block')::bigint THEN
+        state.fork := numbers[1] - 1; -- no block before it was loaded
+    ELSIF state.fork IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the chain was reorganised deeper than block %s, which was taken as final', numbers[1]),
@@ -351,7 +354,7 @@ BEGIN
             CALL etl._evm_collect(job, state, pieces, failure);
         END IF;
         IF failure IS NOT NULL THEN
-            EXIT WHEN failure ->> 'sqlstate' <> 'ETLIN' OR tries >= 3;
+            EXIT WHEN NOT failure ->> 'sqlstate' IN ('ETLIN', 'HV000') OR tries >= 3;
             failure := NULL;
             tries := tries + 1;
             must_look := true;

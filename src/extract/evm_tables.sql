@@ -32,7 +32,8 @@ CREATE TYPE etl._evm_log AS (
 );
 COMMENT ON TYPE etl._evm_log IS 'A log, read and decoded.';
 
-CREATE TYPE etl._evm_header AS (number bigint, hash text, parent text, "time" timestamptz, bloom text);
+CREATE TYPE etl._evm_header AS (
+    number bigint, hash text, parent text, "time" timestamptz, bloom text, has_transactions boolean);
 COMMENT ON TYPE etl._evm_header IS 'What matters of the header of a block.';
 
 CREATE TYPE etl._evm_state AS (

@@ -1,4 +1,4 @@
--- Extracts: how they are defined, changed, paused and dropped. run_extract.sql carries them out.
+-- Extracts: how they are defined, paused and dropped. alter_extract.sql changes them, run_extract.sql carries them out.
 
 CREATE FUNCTION etl._extract(name text, or_superuser boolean DEFAULT false)
 RETURNS etl.extract
@@ -23,6 +23,44 @@ $$;
 COMMENT ON FUNCTION etl._extract(text, boolean) IS
     'The current role''s extract of that name (42704 when there is none, 42501 when it is another role''s and the '
     'caller no superuser for whom or_superuser makes an exception).';
+
+CREATE FUNCTION etl._altering(kind text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE kind WHEN 'http' THEN 'etl.alter_extract' WHEN 'ingest' THEN 'etl.alter_ingest'
+                     ELSE format('etl.alter_%s_extract', kind) END
+$$;
+COMMENT ON FUNCTION etl._altering(text) IS 'The function that changes extracts of a kind.';
+
+CREATE FUNCTION etl._require_extract_table(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF definition.target IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('extract "%s" has no table yet', definition.name),
+            HINT = format('SELECT etl.infer_table(%1$L); makes one from samples, '
+                          'SELECT etl.alter_extract(%1$L, target => …) names one.', definition.name);
+    ELSIF to_regclass(definition.target) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('table "%s" of extract "%s" does not exist', definition.target, definition.name),
+            DETAIL = 'It was dropped or renamed after the extract had been defined.',
+            HINT = CASE WHEN definition.kind IN ('http', 'ingest')
+                        THEN format('SELECT %s(%L, target => …) names another one.', etl._altering(definition.kind),
+                                    definition.name)
+                        ELSE format('Give it that name again, or SELECT etl.drop_extract(%L); and define it anew.',
+                                    definition.name) END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_extract_table(etl.extract) IS
+    'Raises where an extract has no table yet (55000), or has it no more (42P01).';
 
 CREATE FUNCTION etl._lock_extract(definition etl.extract)
 RETURNS void
@@ -78,8 +116,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = format('extract "%s" already exists', wanted.name),
-            HINT = format('Change it with etl.alter_extract(%1$L, …), or call etl.drop_extract(%1$L) first.',
-                          wanted.name);
+            HINT = format('Change it with %1$s(%2$L, …), or call etl.drop_extract(%2$L) first.',
+                          etl._altering(stored.kind), wanted.name);
     END IF;
     SELECT string_agg(w.key, ', ' ORDER BY w.key) INTO differing
     FROM jsonb_each(to_jsonb(wanted) - '{extract_id,paused_at,created_at,owner}'::text[]) AS w
@@ -88,7 +126,7 @@ BEGIN
         RAISE WARNING USING
             MESSAGE = format('extract "%s" already exists and was not changed', wanted.name),
             DETAIL = format('It differs from the definition that was given now in: %s.', differing),
-            HINT = format('Change it with etl.alter_extract(%L, …).', wanted.name);
+            HINT = format('Change it with %s(%L, …).', etl._altering(stored.kind), wanted.name);
     ELSE
         RAISE NOTICE USING MESSAGE = format('extract "%s" already exists, skipping', wanted.name);
     END IF;
@@ -97,6 +135,21 @@ $$;
 COMMENT ON FUNCTION etl._tell_extract_exists(etl.extract, boolean) IS
     'Says that there is an extract of that name: as an error (42710), or where it may exist as a notice, or as a '
     'warning that lists what is different.';
+
+CREATE FUNCTION etl._require_choices(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_one_of(definition.write_mode, '{append,upsert,replace,delete_insert}', 'write_mode'),
+            etl._require_one_of(definition.on_bad_row, '{dead_letter,error,skip}', 'on_bad_row'),
+            etl._require_one_of(definition.new_fields, '{ignore,report,add}', 'new_fields'),
+            etl._require_flag(definition.keep_raw, 'keep_raw');
+END
+$$;
+COMMENT ON FUNCTION etl._require_choices(etl.extract) IS
+    'Checks what is one of a few words in an extract of any kind (22023).';
 
 CREATE FUNCTION etl._store_extract(wanted etl.extract, if_not_exists boolean)
 RETURNS void
@@ -108,10 +161,7 @@ DECLARE
 BEGIN
     PERFORM etl._require_writable(), etl._require_flag(if_not_exists, 'if_not_exists');
     PERFORM etl._require_name(wanted.name, 'name');
-    PERFORM etl._require_one_of(wanted.write_mode, '{append,upsert,replace,delete_insert}', 'write_mode');
-    PERFORM etl._require_one_of(wanted.on_bad_row, '{dead_letter,error,skip}', 'on_bad_row');
-    PERFORM etl._require_one_of(wanted.new_fields, '{ignore,report,add}', 'new_fields');
-    PERFORM etl._require_flag(wanted.keep_raw, 'keep_raw');
+    PERFORM etl._require_choices(wanted);
     INSERT INTO etl.extract (
         name, kind, source, target, mapping, key_columns, "cursor", write_mode, on_bad_row, new_fields, keep_raw,
         parent, schedule, description)
@@ -172,6 +222,10 @@ BEGIN
     IF headers IS NOT NULL THEN
         PERFORM etl._require_object(headers, 'headers');
     END IF;
+    IF method IS NOT NULL THEN
+        PERFORM etl._require_one_of(upper(method), '{GET,POST}', 'method');
+    END IF;
+    PERFORM etl._check_paging(records_path, paginate, query, headers, parallel);
     RETURN etl._without_nulls(jsonb_build_object(
         'server', server, 'path', path, 'query', query, 'headers', headers, 'method', upper(method), 'body', body,
         'records_path', records_path, 'paginate', paginate, 'max_pages', max_pages, 'parallel', parallel));
@@ -197,7 +251,7 @@ CREATE FUNCTION etl.create_extract(
     keep_raw boolean DEFAULT false,
     query jsonb DEFAULT NULL,
     headers jsonb DEFAULT NULL,
-    method text DEFAULT 'GET',
+    method text DEFAULT NULL,
     body jsonb DEFAULT NULL,
     max_pages integer DEFAULT 10000,
     parallel integer DEFAULT NULL,
@@ -236,10 +290,9 @@ COMMENT ON FUNCTION etl.create_extract(
     jsonb, integer, integer, text, text, boolean) IS
 $$Defines an extract: which records of an HTTP API go into which table. CALL etl.run_extract(name) carries it out.
 name: 1 to 63 bytes, unique in the database. server: a foreign server of etl_http. path: below its base_url; {column}
-stands for a column of the parent's table, {cursor} for the cursor. query, headers: JSON objects that are sent along
-(secrets belong into a user mapping). method: GET or POST, which sends body. In query they may stand as well, and in
-body as whole strings. records_path, paginate, max_pages,
-parallel: as in etl.fetch.
+stands for a column of the parent's table, {cursor} for the cursor; in query they may stand as well, and in body as
+whole strings. query, headers: JSON objects that are sent along (secrets belong into a user mapping). body: JSON.
+method: GET or POST, which it is where there is a body. records_path, paginate, max_pages, parallel: as in etl.fetch.
 target: the table; NULL until etl.infer_table makes one. mapping: an object with a rule for each column, as
 docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a row; append
 and upsert need a unique index on it.
@@ -255,131 +308,6 @@ parent: an extract whose rows this one makes its requests for. on_bad_row: what 
 schedule: five fields of cron, for pg_cron. if_not_exists: one that exists is left as it is.
 Errors: 42710 name taken, 42704 no such server or parent, 42501 missing privilege, 22023 an argument that cannot be,
 42703 no such column, 42P10 no unique index on the key.$$;
-
-CREATE FUNCTION etl.alter_extract(
-    name text,
-    target regclass DEFAULT NULL,
-    server name DEFAULT NULL,
-    path text DEFAULT NULL,
-    records_path text DEFAULT NULL,
-    paginate jsonb DEFAULT NULL,
-    mapping jsonb DEFAULT NULL,
-    key_columns name[] DEFAULT NULL,
-    "cursor" jsonb DEFAULT NULL,
-    write_mode text DEFAULT NULL,
-    parent text DEFAULT NULL,
-    on_bad_row text DEFAULT NULL,
-    new_fields text DEFAULT NULL,
-    keep_raw boolean DEFAULT NULL,
-    query jsonb DEFAULT NULL,
-    headers jsonb DEFAULT NULL,
-    method text DEFAULT NULL,
-    body jsonb DEFAULT NULL,
-    max_pages integer DEFAULT NULL,
-    parallel integer DEFAULT NULL,
-    schedule text DEFAULT NULL,
-    description text DEFAULT NULL,
-    reset text[] DEFAULT '{}'
-)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    stored CONSTANT etl.extract := etl._extract(name);
-    given CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
-        'target', etl._relation_name(target), 'mapping', mapping, 'key_columns', key_columns, 'cursor', "cursor",
-        'write_mode', write_mode, 'on_bad_row', on_bad_row, 'new_fields', new_fields, 'keep_raw', keep_raw,
-        'parent', parent, 'schedule', btrim(schedule), 'description', description));
-    of_source CONSTANT jsonb := etl._without_nulls(jsonb_build_object(
-        'server', server, 'path', path, 'method', upper(method), 'records_path', records_path,
-        'paginate', paginate, 'query', query, 'headers', headers,
-        'body', body, 'max_pages', max_pages, 'parallel', parallel));
-    changed etl.extract;
-BEGIN
-    IF stored.kind <> 'http' THEN
-        PERFORM etl._require_common_changes(stored, given || jsonb_object(reset, reset), of_source);
-    END IF;
-    PERFORM etl._require_reset(
-        reset, '{mapping,key_columns,cursor,parent,query,headers,body,parallel,schedule,description}',
-        ARRAY(SELECT jsonb_object_keys(given || of_source)));
-    changed := jsonb_populate_record(stored, (to_jsonb(stored) || given) - reset
-        || (SELECT coalesce(jsonb_object_agg(r, NULL), '{}') FROM unnest(reset) AS r)
-        || jsonb_build_object('source', (stored.source || of_source) - reset));
-    IF stored.kind = 'http' THEN
-        PERFORM etl._check_http_extract(changed);
-    ELSIF stored.kind = 'ingest' THEN
-        PERFORM etl._check_ingest(changed);
-    END IF;
-    PERFORM etl._require_one_of(changed.write_mode, '{append,upsert,replace,delete_insert}', 'write_mode'),
-            etl._require_one_of(changed.on_bad_row, '{dead_letter,error,skip}', 'on_bad_row'),
-            etl._require_one_of(changed.new_fields, '{ignore,report,add}', 'new_fields');
-    PERFORM etl._require_not_staged(stored, changed);
-    UPDATE etl.extract AS e
-    SET source = changed.source, target = changed.target, mapping = changed.mapping, key_columns = changed.key_columns,
-        "cursor" = changed."cursor", write_mode = changed.write_mode, on_bad_row = changed.on_bad_row,
-        new_fields = changed.new_fields, keep_raw = changed.keep_raw, parent = changed.parent,
-        schedule = changed.schedule, description = changed.description
-    WHERE e.extract_id = stored.extract_id;
-    IF changed.schedule IS DISTINCT FROM stored.schedule THEN
-        PERFORM etl._extract_schedule(changed);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl.alter_extract(
-    text, regclass, name, text, text, jsonb, jsonb, name[], jsonb, text, text, text, text, boolean, jsonb, jsonb, text,
-    jsonb, integer, integer, text, text, text[]) IS
-$$Changes an extract, from its next run on. Arguments as in etl.create_extract; NULL leaves each as it is. reset: names
-of those to take away: mapping, key_columns, cursor, parent, query, headers, body, parallel, schedule, description. An
-unfinished run goes on where it was; CALL etl.run_extract(name, restart => true) begins anew.
-Errors: 42704 no such extract, 42501 another role's, 22023 an argument that cannot be, or that extracts of this kind do
-not have, 55000 another target or write mode while rows wait in the staging table.$$;
-
-CREATE FUNCTION etl._require_common_changes(stored etl.extract, given jsonb, of_source jsonb)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    unknown text;
-BEGIN
-    SELECT k INTO unknown
-    FROM jsonb_object_keys((given - CASE stored.kind
-        WHEN 'ingest' THEN '{target,mapping,key_columns,write_mode,description,on_bad_row}'
-        ELSE '{schedule,description,on_bad_row}' END::text[]) || of_source) AS k
-    LIMIT 1;
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s of extract "%s" cannot be changed', unknown, stored.name),
-            DETAIL = format('It is of kind %s.', stored.kind),
-            HINT = format('Call etl.drop_extract(%L), and create it anew.', stored.name);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._require_common_changes(etl.extract, jsonb, jsonb) IS
-    'Checks that only what its kind has is changed of an extract that is not of kind http (22023).';
-
-CREATE FUNCTION etl._require_not_staged(stored etl.extract, changed etl.extract)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF etl._stage_name(stored) IS NOT NULL AND to_regclass(etl._stage_name(stored)) IS NOT NULL
-       AND (stored.target, stored.write_mode, stored.mapping)
-           IS DISTINCT FROM (changed.target, changed.write_mode, changed.mapping) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('a run of extract "%s" is unfinished', stored.name),
-            DETAIL = format('Its rows wait in table "%s" for those that are to come.', etl._stage_name(stored)),
-            HINT = format('CALL etl.run_extract(%1$L); finishes it, SELECT etl.reset_cursor(%1$L); gives it up.',
-                          stored.name);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION etl._require_not_staged(etl.extract, etl.extract) IS
-    'Checks that rows which wait in a staging table still fit the extract that is changed (55000).';
 
 CREATE FUNCTION etl._set_extract_paused(name text, paused boolean)
 RETURNS void

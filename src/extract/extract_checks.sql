@@ -51,6 +51,31 @@ $$;
 COMMENT ON FUNCTION etl._require_http_server(text) IS
     'Checks that a server of etl_http has that name (42704, 42809) and that the role may use it (42501).';
 
+CREATE FUNCTION etl._require_cursor_values(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    document CONSTANT jsonb := definition."cursor";
+    reason text;
+BEGIN
+    PERFORM etl._cursor_value(definition, document ->> 'start');
+EXCEPTION
+    WHEN invalid_text_representation OR invalid_datetime_format OR datetime_field_overflow
+        OR numeric_value_out_of_range THEN
+        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+        RAISE EXCEPTION USING
+            ERRCODE = SQLSTATE,
+            MESSAGE = format('the cursor does not fit column "%s": %s', document ->> 'column', reason),
+            DETAIL = format('Its start is %s, its lag %s.', coalesce(document ->> 'start', 'none'),
+                            coalesce(document ->> 'lag', 'none')),
+            HINT = 'start is a value of the column, lag an interval for moments and dates, and a number for numbers.';
+END
+$$;
+COMMENT ON FUNCTION etl._require_cursor_values(etl.extract) IS
+    'Checks that the start and the lag of a cursor fit its column (22007, 22008, 22P02, 22003; 22023).';
+
 CREATE FUNCTION etl._require_cursor(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -99,7 +124,7 @@ BEGIN
                    'cursor => ''{"column": "updated_at", "param": "updated_since", "lag": "5 minutes"}''.';
     END IF;
     IF definition.target IS NOT NULL THEN
-        PERFORM etl._cursor_value(definition, document ->> 'start');
+        PERFORM etl._require_cursor_values(definition);
         PERFORM FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS c
         WHERE c.name = document ->> 'column';
         IF NOT FOUND THEN
@@ -147,7 +172,7 @@ BEGIN
             MESSAGE = format('extract "%s" has no %s', parent.name,
                              CASE WHEN parent.target IS NULL THEN 'table' ELSE 'key_columns' END),
             DETAIL = 'The requests are made for one row of its table after the other, in the order of its key.',
-            HINT = format('SELECT etl.alter_extract(%L, …) gives it one.', parent.name);
+            HINT = format('SELECT %s(%L, …) gives it one.', etl._altering(parent.kind), parent.name);
     END IF;
     SELECT a.attname INTO unknown FROM pg_attribute AS a
     WHERE a.attrelid = parent.target::regclass AND a.attname = ANY (parent.key_columns) AND NOT a.attnotnull LIMIT 1;
@@ -174,11 +199,26 @@ $$;
 COMMENT ON FUNCTION etl._require_parent(etl.extract) IS
     'Checks that the rows of the parent''s table can be asked for: 22023, 42704, 42703, 55000.';
 
+CREATE FUNCTION etl._require_extract_target(target regclass, privileges text[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl._require_table(target, privileges), etl._require_permanent(target), etl._require_users_table(target);
+END
+$$;
+COMMENT ON FUNCTION etl._require_extract_target(regclass, text[]) IS
+    'Checks that a table can be what extracts write: there (22023), a table and not one of a session or of pg_etl '
+    '(42809), with these privileges (42501).';
+
 CREATE FUNCTION etl._require_extract_keys(definition etl.extract)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    unmapped text;
 BEGIN
     IF definition.key_columns IS NULL THEN
         IF definition.write_mode IN ('upsert', 'delete_insert') THEN
@@ -193,10 +233,19 @@ BEGIN
     IF definition.write_mode IN ('append', 'upsert') THEN
         PERFORM etl._key_index(definition.target::regclass, definition.key_columns);
     END IF;
+    SELECT string_agg(quote_ident(k), ', ') INTO unmapped FROM unnest(definition.key_columns) AS k
+    WHERE k NOT IN (SELECT m.name FROM etl._mapped_columns(definition.target::regclass, definition.mapping) AS m);
+    IF unmapped IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = format('the mapping has no rule for key column %s', unmapped),
+            DETAIL = 'Without a mapping all columns are filled but those that are GENERATED ALWAYS.',
+            HINT = 'Records are told apart by their keys. Add the rule, or name other key_columns.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl._require_extract_keys(etl.extract) IS
-    'Checks that the key is there where the write mode needs it (22023), and is unique (42P10).';
+    'Checks that the key is there where the write mode needs it (22023), is unique (42P10), and is filled (42703).';
 
 CREATE FUNCTION etl._check_http_extract(definition etl.extract)
 RETURNS void
@@ -205,10 +254,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM etl._require_http_server(definition.source ->> 'server');
-    PERFORM etl._check_paging(definition.source ->> 'records_path', definition.source -> 'paginate');
-    PERFORM etl._require_one_of(definition.source ->> 'method', '{GET,POST}', 'method');
     IF definition.target IS NOT NULL THEN
-        PERFORM etl._require_table(definition.target::regclass, CASE definition.write_mode
+        PERFORM etl._require_extract_target(definition.target::regclass, CASE definition.write_mode
             WHEN 'append' THEN '{INSERT}' WHEN 'upsert' THEN '{SELECT,INSERT,UPDATE}'
             ELSE '{SELECT,INSERT,DELETE}' END::text[]);
         PERFORM etl._check_mapping(definition.target::regclass, definition.mapping);

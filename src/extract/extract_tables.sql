@@ -72,6 +72,7 @@ CREATE TABLE etl.dead_letter (
     owner name NOT NULL DEFAULT current_user
 );
 CREATE INDEX dead_letter_extract_idx ON etl.dead_letter (owner, extract, dead_letter_id);
+CREATE INDEX dead_letter_arrived_idx ON etl.dead_letter (owner, arrived_at);
 COMMENT ON TABLE etl.dead_letter IS
     'Records that could not be loaded, with the reason; a role sees its own. Read them in etl.dead_letters.';
 COMMENT ON SEQUENCE etl.dead_letter_dead_letter_id_seq IS 'Numbers of dead letters.';
@@ -92,8 +93,10 @@ CREATE TABLE etl.raw_record (
     owner name NOT NULL DEFAULT current_user,
     PRIMARY KEY (run_id, page, ordinal)
 );
+CREATE INDEX raw_record_arrived_idx ON etl.raw_record (owner, arrived_at);
 COMMENT ON TABLE etl.raw_record IS
-    'Records as they came, of extracts with keep_raw. They are yours to read and to delete.';
+    'Records as they came, of extracts with keep_raw. They are yours to read and to delete, and stay unless '
+    'etl.start_scheduler is given keep_raw_records.';
 ALTER TABLE etl.raw_record ENABLE ROW LEVEL SECURITY;
 CREATE POLICY raw_record_owner ON etl.raw_record USING (owner = current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.raw_record TO PUBLIC;

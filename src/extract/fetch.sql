@@ -24,11 +24,12 @@ COMMENT ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb
     'and its position. Not for PUBLIC: GRANT EXECUTE ON FUNCTION etl.fetch TO the roles that may.';
 REVOKE EXECUTE ON FUNCTION etl.fetch(name, text, jsonb, jsonb, text, jsonb, text, jsonb, integer, integer) FROM PUBLIC;
 
-CREATE FUNCTION etl._check_paging(records_path text, paginate jsonb)
+CREATE FUNCTION etl._check_paging(
+    records_path text, paginate jsonb, query jsonb, headers jsonb, parallel integer)
 RETURNS void
 LANGUAGE C IMMUTABLE
 AS 'MODULE_PATHNAME', 'etl_check_paging';
-COMMENT ON FUNCTION etl._check_paging(text, jsonb) IS
+COMMENT ON FUNCTION etl._check_paging(text, jsonb, jsonb, jsonb, integer) IS
     'Checks that etl.fetch takes these arguments (22023), without asking a server.';
 
 CREATE FUNCTION etl._open_pages(

@@ -66,8 +66,7 @@ std::vector<std::string> names_by_columns(std::vector<std::string> header, std::
         return std::ranges::find(columns, name) == columns.end();
     });
     if (!unknown.empty()) {
-        throw error(sqlstate::undefined_column,
-                    "the header has columns that the table does not have: " + joined(unknown),
+        throw error(sqlstate::undefined_column, "the header has columns that cannot be loaded: " + joined(unknown),
                     "Columns that can be loaded are " + joined(columns) + '.',
                     "Say what goes where, as in mapping => '{\"id\": \"Id|ID\"}'; columns that no rule names are left "
                     "out.");

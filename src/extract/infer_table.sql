@@ -21,7 +21,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION etl.infer_mapping(text[]) IS
     'The mapping of records to the table of etl.table_definition: its columns and the paths of their fields. Argument: '
-    'some records, as JSON texts. 22023 where there is no sample, or one is no object; 54011 more than 1600 fields.';
+    'some records, as JSON texts. NULL where none has a field. 22023 where there is no sample, or one is no object; '
+    '54011 more than 1600 fields.';
 
 CREATE FUNCTION etl.table_definition(target text, records text[], key_columns name[] DEFAULT NULL)
 RETURNS text
@@ -29,11 +30,17 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    place text[] := parse_ident(target);
+    place CONSTANT text[] := parse_ident(target);
     names text[];
     columns text;
     missing text;
 BEGIN
+    IF place IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'no table was given',
+            HINT = 'Give a name for the table, as in ''public.orders''.';
+    END IF;
     SELECT array_agg(c.name), string_agg(format('    %I %s', c.name, c.type), E',\n' ORDER BY c.number)
     INTO names, columns
     FROM etl._infer_columns(records) WITH ORDINALITY AS c(name, type, path, nullable, examples, number);
@@ -43,7 +50,8 @@ BEGIN
             MESSAGE = 'the samples have no field',
             HINT = 'Give records that have fields.';
     END IF;
-    SELECT string_agg(quote_ident(k), ', ') INTO missing FROM unnest(key_columns) AS k WHERE k <> ALL (names);
+    SELECT string_agg(coalesce(quote_ident(k), 'NULL'), ', ') INTO missing FROM unnest(key_columns) AS k
+    WHERE (k = ANY (names)) IS NOT TRUE;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',

@@ -15,12 +15,13 @@ CREATE TABLE etl.ingestion (
     ingested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     owner name NOT NULL DEFAULT current_user
 );
+CREATE INDEX ingestion_ingested_idx ON etl.ingestion (owner, ingested_at);
 COMMENT ON TABLE etl.ingestion IS
     'Calls of etl.ingest and what became of their records; a role sees its own. Read them in etl.ingestions.';
 COMMENT ON SEQUENCE etl.ingestion_ingestion_id_seq IS 'Numbers of ingestions.';
 ALTER TABLE etl.ingestion ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ingestion_owner ON etl.ingestion USING (owner = current_user);
-GRANT SELECT, INSERT, DELETE ON etl.ingestion TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.ingestion TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion', '');
 GRANT SELECT ON SEQUENCE etl.ingestion_ingestion_id_seq TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('etl.ingestion_ingestion_id_seq', '');
@@ -31,7 +32,8 @@ FROM etl.ingestion AS i;
 COMMENT ON VIEW etl.ingestions IS
     'One row for each call of etl.ingest: how many records it brought (received), and how many of them were written '
     '(accepted), were there already (duplicates) or could not be loaded (rejected; they are in etl.dead_letters with '
-    'the origin ''ingestion N''). Old rows are yours to delete from etl.ingestion.';
+    'the origin ''ingestion N''). They are kept for 30 days, or as long as etl.start_scheduler said '
+    '(keep_ingestions), where something calls etl.tick or etl.prune_history.';
 GRANT SELECT ON etl.ingestions TO PUBLIC;
 
 CREATE TYPE etl._ingest_verdict AS (
@@ -50,21 +52,12 @@ AS $$
 DECLARE
     target CONSTANT regclass := definition.target::regclass;
     suite CONSTANT text := definition.source ->> 'suite';
-    unmapped text;
 BEGIN
     PERFORM etl._require_one_of(definition.write_mode, '{append,upsert}', 'write_mode'),
-            etl._require_table(target, CASE definition.write_mode WHEN 'append' THEN '{INSERT}'
-                                                                  ELSE '{SELECT,INSERT,UPDATE}' END::text[]),
+            etl._require_extract_target(target, CASE definition.write_mode WHEN 'append' THEN '{INSERT}'
+                                                                           ELSE '{SELECT,INSERT,UPDATE}' END::text[]),
             etl._check_mapping(target, definition.mapping),
             etl._require_extract_keys(definition);
-    SELECT string_agg(quote_ident(k), ', ') INTO unmapped FROM unnest(definition.key_columns) AS k
-    WHERE k NOT IN (SELECT m.name FROM etl._mapped_columns(target, definition.mapping) AS m);
-    IF unmapped IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_column',
-            MESSAGE = format('the mapping has no rule for key column %s', unmapped),
-            HINT = 'Records are told apart by their keys. Add the rule.';
-    END IF;
     IF suite IS NOT NULL THEN
         IF etl._enforceable(target, suite, etl._suite_document(suite), 'info', NULL) = 0 THEN
             RAISE EXCEPTION USING
@@ -80,7 +73,7 @@ COMMENT ON FUNCTION etl._check_ingest(etl.extract) IS
     'Checks what a source of etl.ingest says: its table, mapping, key, write mode and suite.';
 
 CREATE FUNCTION etl.create_ingest(
-    source text,
+    name text,
     target regclass,
     mapping jsonb DEFAULT NULL,
     key_columns name[] DEFAULT NULL,
@@ -97,7 +90,7 @@ AS $$
 DECLARE
     wanted etl.extract;
 BEGIN
-    wanted.name := source;
+    wanted.name := name;
     wanted.kind := 'ingest';
     wanted.source := jsonb_strip_nulls(jsonb_build_object('suite', suite));
     wanted.target := etl._relation_name(target);
@@ -117,14 +110,14 @@ END
 $$;
 COMMENT ON FUNCTION etl.create_ingest(text, regclass, jsonb, name[], text, text, text, text, boolean) IS
 $$Defines a source for etl.ingest: which records go into which table.
-source: its name, 1 to 63 bytes, among those of extracts. target: the table. mapping: an object with a rule for each
-column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a
+name: 1 to 63 bytes, unique in the database, also among extracts. target: the table. mapping: an object with a rule for
+each column, as docs/mapping.md tells; NULL: fields go into the columns of the same names. key_columns: what identifies a
 row; it needs a unique index. Without a key every record is a new row.
 write_mode: append leaves rows alone that are there; upsert (the default with a key) changes them where the record
 differs. suite: a stored suite; a record whose row breaks a row-level expectation of it is rejected. A notice
 names expectations on all rows, which are left out. on_bad_row: what
 cannot be loaded goes to etl.dead_letters (dead_letter), fails the call (error) or is only told (skip).
-etl.alter_extract changes a source, etl.drop_extract drops it.
+etl.alter_ingest changes a source, etl.drop_extract drops it.
 Errors: 42710 name taken, 42501 missing privilege, 22023 an argument that cannot be, 42703 no such column, 42P10 no
 unique index on the key, 42704 no such suite, 42804 an expectation that does not fit its column.$$;
 
@@ -156,24 +149,25 @@ BEGIN
             MESSAGE = format('source "%s" is paused', name),
             HINT = format('SELECT etl.resume_extract(%L);', name);
     END IF;
+    PERFORM etl._require_extract_table(stored);
     RETURN stored;
 END
 $$;
 COMMENT ON FUNCTION etl._ingest_source(text) IS
     'The current role''s source of that name: 42704 no such one, 42501 another role''s, 42809 an extract, 55000 '
-    'paused.';
+    'paused, 42P01 without its table.';
 
 -- A call --------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._ingest_range(
-    definition etl.extract, target regclass, records text[], first integer, last integer, held text,
-    is_sorted boolean DEFAULT false)
+    definition etl.extract, target regclass, records text[], held text, is_sorted boolean DEFAULT false)
 RETURNS SETOF etl._ingest_verdict
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    middle CONSTANT integer := (first + last) / 2;
+    last CONSTANT integer := cardinality(records);
+    middle CONSTANT integer := last / 2;
     verdicts etl._ingest_verdict[];
     state text;
     message text;
@@ -181,7 +175,7 @@ DECLARE
     places integer[];
 BEGIN
     BEGIN
-        verdicts := etl._ingest_change(definition, target, records, first, last, held);
+        verdicts := etl._ingest_change(definition, target, records, 1, last, held);
         IF EXISTS (SELECT FROM unnest(verdicts) AS v WHERE v.verdict = 'held back') THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'raise_exception',
@@ -193,23 +187,24 @@ BEGIN
         WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, refused = COLUMN_NAME;
     END;
-    IF first < last AND NOT is_sorted THEN
+    IF last > 1 AND NOT is_sorted THEN
         places := etl._ingest_order(definition, target, records);
         RETURN QUERY
             SELECT places[v.ordinal], v.verdict, v.column_name, v.reason, v.sqlstate
             FROM etl._ingest_range(definition, target,
                                    ARRAY(SELECT records[p] FROM unnest(places) WITH ORDINALITY AS u(p, n) ORDER BY n),
-                                   1, cardinality(places), held, true) AS v;
-    ELSIF first < last THEN
-        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records, first, middle, held, true) AS v;
+                                   held, true) AS v;
+    ELSIF last > 1 THEN
+        RETURN QUERY SELECT v.* FROM etl._ingest_range(definition, target, records[:middle], held, true) AS v;
         RETURN QUERY
-            SELECT v.* FROM etl._ingest_range(definition, target, records, middle + 1, last, held, true) AS v;
+            SELECT middle + v.ordinal, v.verdict, v.column_name, v.reason, v.sqlstate
+            FROM etl._ingest_range(definition, target, records[middle + 1:], held, true) AS v;
     ELSE
-        RETURN QUERY SELECT first, 'rejected', nullif(refused, ''), message, state;
+        RETURN QUERY SELECT 1, 'rejected', nullif(refused, ''), message, state;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], integer, integer, text, boolean) IS
+COMMENT ON FUNCTION etl._ingest_range(etl.extract, regclass, text[], text, boolean) IS
     'Writes records that map; where the data of one fail the command, the halves, down to the record that is refused. '
     'Halves are of the records in the order of their keys: all calls take their rows in this order, so that none waits '
     'for one that waits for it.';
@@ -260,7 +255,7 @@ BEGIN
                 PERFORM pg_advisory_xact_lock('etl.ingestion'::regclass::oid::integer, target::oid::integer);
             END IF;
             verdicts := ARRAY(
-                SELECT v FROM etl._ingest_range(definition, target, records, 1, cardinality(records), held) AS v);
+                SELECT v FROM etl._ingest_range(definition, target, records, held) AS v);
             EXIT;
         EXCEPTION
             WHEN deadlock_detected THEN -- nothing of this call is left, and the other one goes on

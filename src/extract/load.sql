@@ -93,7 +93,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('key_columns have no meaning where rows are to %s', write_mode),
-            HINT = 'Say write_mode => ''upsert'' or ''delete_insert'', or leave them out.';
+            HINT = 'Say write_mode => ''upsert'' or ''delete_insert'', or leave key_columns out.';
     END IF;
 END
 $$;
@@ -264,7 +264,7 @@ BEGIN
         -- A file is read twice only where it may be one that was loaded before.
         SELECT FROM etl.batch AS b
         WHERE b.owner = current_user AND b.target = relation AND b.status = 'loaded'
-          AND CASE WHEN size IS NULL THEN b.source = _known_content.source ELSE b.bytes = size END)
+          AND (b.bytes = size OR size IS NULL AND b.source = _known_content.source))
     THEN
         known := etl._batch_of_content(target, etl._file_hash(source, job));
     END IF;
@@ -305,6 +305,7 @@ DECLARE
 BEGIN
     PERFORM etl._require_flag(force, 'force');
     PERFORM etl._require_load_job(job);
+    write_mode := coalesce(write_mode, CASE WHEN key_columns IS NULL THEN 'append' ELSE 'upsert' END);
     PERFORM etl._check_load_target(target, write_mode, key_columns);
     known := etl._known_content(job, source, content, target, write_mode);
     IF known IS NULL OR force THEN
@@ -370,7 +371,7 @@ COMMENT ON FUNCTION etl._load_job(
 
 CREATE FUNCTION etl.load_file(
     path text, target regclass, format text DEFAULT NULL, mapping jsonb DEFAULT NULL, key_columns name[] DEFAULT NULL,
-    write_mode text DEFAULT 'append', required name[] DEFAULT NULL, encoding text DEFAULT NULL,
+    write_mode text DEFAULT NULL, required name[] DEFAULT NULL, encoding text DEFAULT NULL,
     delimiter text DEFAULT NULL, quote text DEFAULT '"', escape text DEFAULT NULL, "null" text DEFAULT '',
     header text DEFAULT 'true', records_path text DEFAULT NULL, on_bad_row text DEFAULT 'reject',
     max_errors bigint DEFAULT NULL, force boolean DEFAULT false, server name DEFAULT NULL)
@@ -417,7 +418,8 @@ COMMENT ON FUNCTION etl.load_file(
     'followed; .gz and .zst are decompressed. format: csv, json (an array of records) or ndjson; by default what the '
     'name says. mapping: as of etl.create_extract, the names of the header (or numbers from 1 without one) to columns; '
     'NULL takes columns by equal names. write_mode: append; replace (deletes all rows before); by key_columns upsert '
-    '(as etl.load_deduplicated) or delete_insert. required: columns that must be there and have a value in each line. '
+    '(the default with them, as etl.load_deduplicated) or delete_insert. required: columns that must be there and have '
+    'a value in each line. '
     'encoding: UTF8 by default, with a mark also UTF16. Of CSV: delimiter, quote (empty: none), escape (the quote by '
     'default), null (the text without quotes that is NULL), header (true; false: values go by their order; match: the '
     'header must be the columns of the table in their order). records_path: JSON pointer of the array. on_bad_row: '
@@ -438,7 +440,7 @@ GRANT EXECUTE ON FUNCTION etl.load_file(
 
 CREATE FUNCTION etl.load_text(
     content bytea, target regclass, format text DEFAULT 'csv', mapping jsonb DEFAULT NULL,
-    key_columns name[] DEFAULT NULL, write_mode text DEFAULT 'append', required name[] DEFAULT NULL,
+    key_columns name[] DEFAULT NULL, write_mode text DEFAULT NULL, required name[] DEFAULT NULL,
     encoding text DEFAULT NULL, delimiter text DEFAULT ',', quote text DEFAULT '"', escape text DEFAULT NULL,
     "null" text DEFAULT '', header text DEFAULT 'true', records_path text DEFAULT NULL,
     on_bad_row text DEFAULT 'reject', max_errors bigint DEFAULT NULL, force boolean DEFAULT false,
@@ -468,7 +470,7 @@ COMMENT ON FUNCTION etl.load_text(
 
 CREATE FUNCTION etl.load_text(
     content text, target regclass, format text DEFAULT 'csv', mapping jsonb DEFAULT NULL,
-    key_columns name[] DEFAULT NULL, write_mode text DEFAULT 'append', required name[] DEFAULT NULL,
+    key_columns name[] DEFAULT NULL, write_mode text DEFAULT NULL, required name[] DEFAULT NULL,
     delimiter text DEFAULT ',', quote text DEFAULT '"', escape text DEFAULT NULL, "null" text DEFAULT '',
     header text DEFAULT 'true', records_path text DEFAULT NULL, on_bad_row text DEFAULT 'reject',
     max_errors bigint DEFAULT NULL, force boolean DEFAULT false, source text DEFAULT 'text')

@@ -126,9 +126,9 @@ BEGIN
                 ERRCODE = sqlstate,
                 MESSAGE = format('record %s of %s cannot be loaded: %s', ordinal, page.origin, reason),
                 DETAIL = format('Record: %s', left(record, 500)),
-                HINT = format('Mend the mapping with etl.alter_extract(%1$L, mapping => …), or let such records become '
-                              'dead letters with etl.alter_extract(%1$L, on_bad_row => ''dead_letter'').',
-                              (page.definition).name);
+                HINT = format('Mend the mapping with %1$s(%2$L, mapping => …), or let such records become dead '
+                              'letters with %1$s(%2$L, on_bad_row => ''dead_letter'').',
+                              etl._altering((page.definition).kind), (page.definition).name);
         WHEN 'dead_letter' THEN
             INSERT INTO etl.dead_letter (extract, run_id, origin, ordinal, record, column_name, reason, sqlstate)
             VALUES ((page.definition).name, page.run_id, page.origin, ordinal, record, column_name, reason, sqlstate);

@@ -179,6 +179,7 @@ void load_source::decode(const content_format& format)
 {
     named_encoding encoding = find_encoding(format.encoding);
     auto peeked = std::make_unique<peeked_source>(*last_);
+    require_no_archive(peeked->begin());
     const encoding_mark mark = encoding_mark::at_begin_of(peeked->begin());
     const bool may_be_utf16 = encoding.is_utf16 || format.encoding.empty();
     if (mark.utf16 && may_be_utf16 && encoding.order.value_or(*mark.utf16) == *mark.utf16) {

@@ -28,11 +28,17 @@ CREATE TABLE etl.batch (
         status = 'loading' OR received = inserted + updated + unchanged + ignored + rejected)
 );
 -- Two sessions that load the same content into the same table: the second waits here for the first.
-CREATE UNIQUE INDEX batch_content_idx ON etl.batch (owner, target, content_hash)
-    WHERE status = 'loaded' AND NOT is_again AND (rejected < received OR received = 0);
+CREATE UNIQUE INDEX batch_content_idx
+    ON etl.batch (owner, target, content_hash, (CASE WHEN is_again THEN batch_id ELSE 0 END))
+    WHERE status = 'loaded' AND (rejected < received OR received = 0);
+CREATE INDEX batch_target_idx ON etl.batch (owner, target, batch_id) WHERE status = 'loaded';
+CREATE INDEX batch_bytes_idx ON etl.batch (bytes);
+CREATE INDEX batch_source_idx ON etl.batch USING hash (source); -- which may be of any length
+CREATE INDEX batch_finished_idx ON etl.batch (owner, finished_at);
 COMMENT ON TABLE etl.batch IS
     'Loads of files and texts, one row each; a role sees its own. Read them in etl.batches. A batch may be deleted, '
-    'with its rejected lines; the same content can be loaded again then.';
+    'with its rejected lines; the same content can be loaded again then. They stay unless etl.start_scheduler is given '
+    'keep_batches.';
 COMMENT ON SEQUENCE etl.batch_batch_id_seq IS 'Numbers of batches.';
 ALTER TABLE etl.batch ENABLE ROW LEVEL SECURITY;
 CREATE POLICY batch_owner ON etl.batch USING (owner = current_user);

@@ -2,6 +2,7 @@
 
 #include "extract/connection_pg.hpp"
 #include "extract/http_arguments_pg.hpp"
+#include "extract/http_request_checks.hpp"
 #include "extract/page_url.hpp"
 
 #include "core/text.hpp"
@@ -115,6 +116,11 @@ void check_paging(pg::arguments args, int at)
 {
     record_path::parse(text_argument(args, at, "auto"));
     paginate_options::parse(document_argument(args, at + 1, "paginate"));
+    query_argument(args, at + 2);
+    for (const http_header& each : headers_argument(args, at + 3)) {
+        check_header(each);
+    }
+    number_argument(args, at + 4, "parallel", most_requests, 1);
 }
 
 connection_pages::connection_pages(std::string server) : server_{std::move(server)}

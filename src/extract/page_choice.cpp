@@ -3,10 +3,16 @@
 #include "core/text.hpp"
 #include "extract/http_error.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "core/cpp_only.hpp"
 
 namespace etl {
 namespace {
+
+constexpr std::size_t longest_name = 60; // of a member that is shown
+constexpr int deepest_clue = 4;
 
 struct found_word {
     told_at at;
@@ -122,14 +128,71 @@ bool is_bare(const page_contents& contents)
     return contents.records_at.empty();
 }
 
-[[noreturn]] void refuse_silence()
+// Something beside the records whose name speaks of a next page.
+struct clue {
+    std::string at; // as paginate takes it
+    std::string param;
+    bool is_link;
+};
+
+bool speaks_of_next(std::string_view name)
 {
+    constexpr std::string_view words[] = {"next", "cursor", "continu", "token", "after", "bookmark", "marker"};
+    std::string small{name};
+    std::transform(small.begin(), small.end(), small.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return small.size() <= longest_name && std::any_of(std::begin(words), std::end(words), [&small](auto each) {
+               return small.find(each) != std::string::npos;
+           });
+}
+
+void add_clues(const json& value, const std::string& pointer, bool is_named, int depth, std::vector<clue>& found)
+{
+    if (value.is_object() && depth < deepest_clue) {
+        for (const auto& [key, each] : value.items()) {
+            add_clues(each, below(pointer, key), is_named || speaks_of_next(key), depth + 1, found);
+        }
+    } else if (is_named && value.is_string() && !value.get_ref<const std::string&>().empty()) {
+        const bool is_link = read_next_word(value, pointer).what == next_word::is::link;
+        found.push_back({pointer, pointer.substr(pointer.rfind('/') + 1), is_link});
+    }
+}
+
+// Links first: what they ask for is whole.
+std::vector<clue> clues_of(const page_answer& answer)
+{
+    std::vector<clue> found;
+    add_clues(answer.contents.envelope, "", false, 0, found);
+    for (const auto& header : answer.headers) {
+        if (speaks_of_next(header.name) && !header.value.empty()) {
+            found.push_back({"header:" + header.name, header.name, false});
+        }
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.is_link && !b.is_link; });
+    return found;
+}
+
+std::string hint_by(const clue& from)
+{
+    const std::string kind = from.is_link ? "next" : "cursor";
+    const std::string param = from.is_link ? "" : "\"param\": " + json(from.param).dump() + ", ";
+    return "It has " + in_quotes(from.at) +
+           ". If that tells the next page, and the last page has none, say so: "
+           "paginate => '{\"type\": \"" +
+           kind + "\", \"at\": " + json(from.at).dump() + ", " + param + "\"end\": \"missing\"}'" +
+           (from.is_link ? "." : ", where \"param\" is the parameter that asks for it.");
+}
+
+[[noreturn]] void refuse_silence(const page_answer& answer)
+{
+    const auto clues = clues_of(answer);
     throw error(
         http_sqlstate::protocol_violation, "it does not say whether another page follows",
         "None of the signals is there that paginate of type \"auto\" knows, and a page that says nothing is not "
         "taken for the last one.",
-        "Say how the pages follow each other, for example paginate => '{\"type\": \"page\"}', or that this one is "
-        "all: paginate => '{\"type\": \"none\"}'.");
+        clues.empty() ? "Say how the pages follow each other, for example paginate => '{\"type\": \"page\"}', or that "
+                        "this one is all: paginate => '{\"type\": \"none\"}'."
+                      : hint_by(clues.front()));
 }
 
 } // namespace
@@ -170,7 +233,7 @@ paginate_options choose_pagination(const paginate_options& given, const page_ans
     if (total && total->value == static_cast<std::int64_t>(answer.contents.records.size())) {
         return of_kind(given, page_kind::none);
     }
-    refuse_silence();
+    refuse_silence(answer);
 }
 
 std::string told_in_words(const paginate_options& options)

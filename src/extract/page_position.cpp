@@ -34,6 +34,12 @@ std::string text_of(const std::string& key, const json& value)
     return value.get<std::string>();
 }
 
+json cursor_of(const json& value)
+{
+    const bool is_whole = value.is_number_integer() || (value.is_structured() && !value.empty());
+    return is_whole ? value : json(text_of("cursor", value));
+}
+
 // As a whole or not at all: what is left of a secret that was cut would not be known for one.
 std::string short_or_none(const std::string& text)
 {
@@ -62,7 +68,7 @@ page_position page_position::from(const json& document)
         } else if (key == "offset") {
             made.offset = number_of(key, value);
         } else if (key == "cursor") {
-            made.cursor = text_of(key, value);
+            made.cursor = cursor_of(value);
         } else if (key == "url") {
             made.url = text_of(key, value);
         } else if (key == "records") {
@@ -109,7 +115,8 @@ std::string page_position::shown() const
 {
     page_position plain = *this;
     if (plain.cursor) {
-        plain.cursor = short_or_none(*plain.cursor);
+        const std::string text = plain.cursor->is_string() ? plain.cursor->get<std::string>() : plain.cursor->dump();
+        plain.cursor = text.size() <= shown_bytes ? *plain.cursor : json(short_or_none(text));
     }
     if (plain.url) {
         plain.url = short_or_none(plain.url->substr(0, plain.url->find('?')));

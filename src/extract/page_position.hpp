@@ -13,7 +13,7 @@ namespace etl {
 struct page_position {
     std::optional<std::int64_t> page;
     std::optional<std::int64_t> offset;
-    std::optional<std::string> cursor;
+    std::optional<json> cursor;     // a text; within a body also a number, an array or an object, as it was told
     std::optional<std::string> url; // of the same origin, from its path on: /events?page=2
     // How many records all pages before it held together, where that is known: totals are compared with it.
     std::optional<std::int64_t> records;

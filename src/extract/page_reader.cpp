@@ -106,6 +106,9 @@ class page_walk {
         if (!scanner_.at_end()) {
             scanner_.fail("the end of the document");
         }
+        if (is_told() && format_.records.missing_is_empty) {
+            add_missing();
+        }
         take(is_told() ? told() : choose_records(arrays_));
         return std::move(made_);
     }
@@ -144,7 +147,7 @@ class page_walk {
         count();
         switch (scanner_.next()) {
         case json_kind::object:
-            return is_whole_told() ? only_record() : object(pointer, depth);
+            return is_whole_told() && format_.records.may_be_object ? only_record() : object(pointer, depth);
         case json_kind::array:
             return is_on_the_way(pointer) ? tuple(pointer, depth) : array(pointer, depth);
         case json_kind::string:
@@ -206,6 +209,7 @@ class page_walk {
     {
         record_array found;
         add_element(found);
+        made_.is_object = true;
         texts_.emplace_back();
         arrays_.push_back(std::move(found));
         return 1;
@@ -254,6 +258,39 @@ class page_walk {
         }
     }
 
+    // An array without elements, where the document has nothing in its place. A document that speaks of an error has
+    // none, whatever it lacks.
+    void add_missing()
+    {
+        const json* at = &made_.envelope;
+        for (const auto& step : format_.records.path.steps()) {
+            if (at->is_null() || (at->is_object() && !at->contains(step))) {
+                refuse_error();
+                record_array found;
+                found.pointer = path_;
+                texts_.emplace_back();
+                arrays_.push_back(std::move(found));
+                return;
+            }
+            if (!at->is_object()) {
+                return;
+            }
+            at = &(*at)[step];
+        }
+    }
+
+    void refuse_error() const
+    {
+        for (const char* name : {"error", "errors", "fault"}) {
+            const auto found = made_.envelope.find(name);
+            if (made_.envelope.is_object() && found != made_.envelope.end() && !found->is_null() && *found != false &&
+                *found != 0 && *found != "" && !(found->is_structured() && found->empty())) {
+                refuse("it has nothing at " + in_quotes(path_) + ", and something at " +
+                       in_quotes(std::string{"/"} + name));
+            }
+        }
+    }
+
     std::size_t told() const
     {
         const auto is_told = [this](const auto& each) { return each.pointer == path_; };
@@ -272,6 +309,9 @@ class page_walk {
         if (there != nullptr && there->is_null()) {
             has = "null";
             hint = "If null stands for a page without records, say so: paginate => '{…, \"null_is_empty\": true}'.";
+        }
+        if (path_.empty()) {
+            refuse("it is an object, where the array of the records should be");
         }
         throw error(http_sqlstate::protocol_violation,
                     "it has " + has + " at " + in_quotes(path_) + ", where the array of the records should be", {},

@@ -22,6 +22,7 @@ struct page_contents { // NOLINT(bugprone-exception-escape): a json that is move
     json envelope;
     // A JSON pointer, or "ndjson".
     std::string records_at;
+    bool is_object = false; // the whole document is the record
     // Pointers to what stands in the envelope more than once.
     std::vector<std::string> repeated;
 

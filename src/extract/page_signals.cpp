@@ -89,6 +89,18 @@ void check_utf8(const http_header& header)
     }
 }
 
+bool is_within_null(const json_path& path, const json& document)
+{
+    const json* at = &document;
+    for (const auto& step : path.steps()) {
+        if (!at->is_object() || !at->contains(step)) {
+            break;
+        }
+        at = &(*at)[step];
+    }
+    return at->is_null();
+}
+
 told_at in_body(const char* pointer)
 {
     return {told_at::where::body, json_path::parse(pointer, "place"), {}};
@@ -131,6 +143,19 @@ std::optional<told_number> told_count(const signal_option& option, const names& 
     return told<told_number>(option, usual, answer, read, what);
 }
 
+// By usual headers, where the user has said nothing.
+std::optional<told_number> told_by_header(const signal_option& option, const names& usual, const page_answer& answer)
+{
+    for (const char* name : usual) {
+        const signal_option header{told_at{told_at::where::header, {}, name}, false};
+        const auto found = option.at || option.is_ignored ? std::nullopt : told_count(header, {}, answer, "number");
+        if (found) {
+            return found;
+        }
+    }
+    return std::nullopt;
+}
+
 std::vector<web_link> links_in(const http_header& header)
 {
     check_utf8(header);
@@ -168,6 +193,9 @@ std::optional<json> value_at(const told_at& place, const page_answer& answer)
         return found == nullptr ? std::nullopt : std::optional{*found};
     }
     const json* found = answer.contents.find(place.path);
+    if (found == nullptr && is_within_null(place.path, answer.contents.envelope)) {
+        return json{};
+    }
     return found == nullptr ? std::nullopt : std::optional{*found};
 }
 
@@ -185,7 +213,11 @@ next_word read_next_word(const json& value, const std::string& at)
         return {next_word::is::link, 0, href->get<std::string>()};
     }
     if (!value.is_string()) {
-        refuse("it has neither a number nor a text at " + at + ": " + shown(value));
+        throw error(http_sqlstate::protocol_violation,
+                    "it has neither a number nor a text at " + at + ": " + shown(value), {},
+                    value.is_object() ? "Tell the place within it, for example paginate => '{\"type\": \"cursor\", "
+                                        "\"at\": \"/next_page/offset\", \"param\": \"offset\"}'."
+                                      : "");
     }
     const auto& text = value.get_ref<const std::string&>();
     if (const auto number = number_in_text(text)) {
@@ -212,14 +244,14 @@ std::optional<told_number> told_total(const signal_option& option, const page_an
     if (auto found = told_count(option, usual, answer, "number")) {
         return found;
     }
-    const signal_option header{told_at{told_at::where::header, {}, "X-Total-Count"}, false};
-    return option.at || option.is_ignored ? std::nullopt : told_count(header, {}, answer, "number");
+    return told_by_header(option, {"X-Total-Count", "X-WP-Total"}, answer);
 }
 
 std::optional<told_number> told_pages(const signal_option& option, const page_answer& answer)
 {
     static const names usual = {"/pagination/total_pages", "/pagination/totalPages", "/total_pages", "/totalPages"};
-    return told_count(option, usual, answer, "number");
+    const auto found = told_count(option, usual, answer, "number");
+    return found ? found : told_by_header(option, {"X-Total-Pages", "X-WP-TotalPages"}, answer);
 }
 
 std::optional<told_number> told_current(const signal_option& option, const page_answer& answer)
@@ -255,6 +287,7 @@ told_links links_of(const std::vector<http_header>& headers)
                 continue;
             }
             made.has_any = made.has_any || std::any_of(link.rels.begin(), link.rels.end(), tells_of_pages);
+            made.has_self = made.has_self || std::find(link.rels.begin(), link.rels.end(), "self") != link.rels.end();
             if (has_next && made.next && *made.next != link.target) {
                 refuse("its Link headers name two different next pages");
             }
@@ -273,13 +306,15 @@ const std::vector<usual_next>& usual_places_of_next()
                                                    {"/pagination/nextPage", kind::page},
                                                    {"/next_page", kind::page},
                                                    {"/nextPage", kind::page},
+                                                   {"/next_page_url", kind::link},
                                                    {"/links/next", kind::link},
                                                    {"/pagination/next", kind::link},
                                                    {"/next", kind::link},
                                                    {"/pagination/next_cursor", kind::token},
                                                    {"/pagination/nextCursor", kind::token},
                                                    {"/next_cursor", kind::token},
-                                                   {"/nextCursor", kind::token}};
+                                                   {"/nextCursor", kind::token},
+                                                   {"/response_metadata/next_cursor", kind::token}};
     return places;
 }
 

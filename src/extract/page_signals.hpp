@@ -19,7 +19,8 @@ struct page_answer {
     const std::vector<http_header>& headers;
 };
 
-// What stands at a place; nullopt where there is nothing, not even a null.
+// What stands at a place; nullopt where there is nothing, not even a null. What is within a null is null: by
+// "next_page": null, /next_page/offset tells that there is none.
 std::optional<json> value_at(const told_at& place, const page_answer& answer);
 
 // A word for the next page. null, false and "" say that there is none; a number is the number of a page; a text is a
@@ -55,7 +56,8 @@ std::optional<told_number> told_limit(const page_answer& answer);
 
 // What the Link headers say: all relation types, and the target of next. Throws 08P01 where there are several targets.
 struct told_links {
-    bool has_any = false; // one that tells of pages: first, prev, previous, last, next
+    bool has_any = false;  // one that tells of pages: first, prev, previous, last, next
+    bool has_self = false; // which a page without a next one may have alone
     std::optional<std::string> next;
 };
 told_links links_of(const std::vector<http_header>& headers);

@@ -29,6 +29,12 @@ page_stream::page_stream(page_client& client, page_plan plan, poll_fn poll)
       pagination_{plan_.paginate, plan_.first, plan_.hidden}, poll_{poll}, next_{plan_.from}
 {
     format_.records.null_is_empty = plan_.paginate.null_is_empty;
+    format_.records.missing_is_empty = plan_.paginate.missing_is_empty;
+    if (plan_.paginate.missing_is_empty && plan_.records.is != record_path::kind::told) {
+        throw error(sqlstate::invalid_parameter_value,
+                    "paginate of \"missing_is_empty\" needs to be told where the records are otherwise", {},
+                    "For example records_path => '/data/items'.");
+    }
     pagination_.check_position(plan_.from);
     ask(plan_.from);
 }
@@ -93,7 +99,17 @@ void page_stream::rethrow_with_place(const error& e, const request& from) const
     throw error(e.sqlstate(),
                 "page " + std::to_string(number_ + 1) + (what.find(url) == std::string::npos ? " of " + url : "") +
                     ": " + what,
-                std::move(detail), e.hint());
+                std::move(detail), client_.redacted(e.hint().empty() ? hint_of_choice() : e.hint()));
+}
+
+// Where something fails after the user has left the choice to us, it may have been the wrong one.
+std::string page_stream::hint_of_choice() const
+{
+    if (plan_.paginate.kind != page_kind::automatic || !pagination_.has_chosen()) {
+        return {};
+    }
+    return "How the pages follow each other was found out from the first one: " + pagination_.chosen() +
+           ". If the server wants something else, say what with paginate.";
 }
 
 // For messages: without secrets, and only then cut.
@@ -184,6 +200,7 @@ page_decision page_stream::decide(page& came)
             format_.records.is = record_path::kind::told;
             format_.records.path = json_path::parse(records_at_, "records_path");
         }
+        format_.records.may_be_object = format_.records.may_be_object && came.contents.is_object;
     }
     const page_answer answer{came.contents, came.answer.headers};
     const page_decision decision = pagination_.after(came.at, answer, came.answer.url);

@@ -90,6 +90,7 @@ class page_stream {
     std::string beginning_of(std::string_view body) const;
     page_decision decide(page& came);
     page_decision probe(const page_decision& asked);
+    std::string hint_of_choice() const;
     [[noreturn]] void rethrow_with_place(const error& e, const request& from) const;
 
     page_client& client_;

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<std::string_view, page_kind>, 7> kinds = {{{"auto
 // The options that each type has, beside those that all have.
 std::vector<std::string> options_of(std::string_view type)
 {
-    std::vector<std::string> made = {"type", "null_is_empty", "total"};
+    std::vector<std::string> made = {"type", "null_is_empty", "missing_is_empty", "total"};
     const auto add = [&made](std::initializer_list<std::string> more) { made.insert(made.end(), more); };
     if (type != "none") {
         add({"has_more", "allow_repeats"});
@@ -249,6 +249,7 @@ paginate_options paginate_options::parse(const json& document)
     made.end = end_in(document, by_number);
     made.allows_repeats = flag_in(document, "allow_repeats");
     made.null_is_empty = flag_in(document, "null_is_empty");
+    made.missing_is_empty = flag_in(document, "missing_is_empty");
     check_together(made);
     return made;
 }

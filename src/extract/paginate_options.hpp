@@ -46,6 +46,7 @@ struct paginate_options {
     page_end end = page_end::signal;
     bool allows_repeats = false; // pages with equal records are no sign of going in circles
     bool null_is_empty = false;
+    bool missing_is_empty = false; // a page without the list has no records
 
     // Reads paginate => '{"type": "page", …}'. Throws 22023 for what it does not know.
     static paginate_options parse(const json& document);

@@ -50,6 +50,15 @@ http_url follow(const http_url& from, const std::string& link)
     }
 }
 
+// A server behind a proxy that ends TLS often writes http:// into its links. What is followed is the path, on the origin
+// that is asked anyway.
+bool is_same_server(const http_url& from, const http_url& link)
+{
+    const bool same_port = link.port() == from.port() || (link.port() == 80 && from.port() == 443);
+    return link.origin() == from.origin() ||
+           (from.is_tls() && !link.is_tls() && link.host() == from.host() && same_port);
+}
+
 std::string counted(std::int64_t number)
 {
     return std::to_string(number);
@@ -363,7 +372,7 @@ page_position pagination::after_records(const progress& page) const
 
 // ---- Pages that are told one by the other.
 
-page_position pagination::position_of(const std::string& token, const progress& page) const
+page_position pagination::position_of(const json& token, const progress& page) const
 {
     page_position next = after_records(page);
     if (options_.kind == page_kind::cursor) {
@@ -371,17 +380,19 @@ page_position pagination::position_of(const std::string& token, const progress& 
         return next;
     }
     const http_url from{page.url};
-    const http_url link = follow(from, token);
-    if (link.origin() != from.origin()) {
+    const http_url link = follow(from, token.get<std::string>());
+    if (!is_same_server(from, link)) {
         throw error(http_sqlstate::insufficient_privilege,
                     "its link to the next page leads to another origin, " + link.origin(),
-                    "It came from " + from.origin() + ".");
+                    "It came from " + from.origin() + ".",
+                    "If the server has page numbers, offsets or cursors as well, ask by those, for example paginate => "
+                    "'{\"type\": \"page\"}'.");
     }
     next.url = path_of(hidden_.empty() ? link.text() : without_param(link.text(), hidden_));
     return next;
 }
 
-std::string pagination::read_token(const progress& page, votes& say)
+json pagination::read_token(const progress& page, votes& say)
 {
     if (options_.kind == page_kind::link) {
         const auto links = links_of(page.answer.headers);
@@ -389,13 +400,13 @@ std::string pagination::read_token(const progress& page, votes& say)
             say.more("its Link header has a next page");
             return *links.next;
         }
-        if (!links.has_any && options_.end != page_end::missing && !page.at.is_first()) {
-            refuse("it has no Link header, which the page before it had", {},
+        if (!links.has_any && !links.has_self && options_.end != page_end::missing && !page.at.is_first()) {
+            refuse("it has no Link header of pages, which the page before it had", {},
                    "If that is how the last page looks, say so: paginate => '{\"type\": \"link\", \"end\": "
                    "\"missing\"}'.");
         }
         say.end("its Link header has no next page");
-        return {};
+        return nullptr;
     }
     const auto value = value_at(*options_.at, page.answer);
     const std::string place = options_.at->shown();
@@ -404,22 +415,32 @@ std::string pagination::read_token(const progress& page, votes& say)
         refuse("it does not tell the next page at " + place, {},
                "If that is how the last page looks, say so: paginate => '{…, \"end\": \"missing\"}'.");
     }
-    const next_word word = value ? read_next_word(*value, place) : next_word{};
-    if (word.what == next_word::is::nothing) {
+    json token = value ? cursor_or_link(*value, place) : json{};
+    if (token.is_null()) {
         say.end(place + " tells no next page");
-        return {};
-    }
-    if (options_.at->in != told_at::where::last_record) {
+    } else if (options_.at->in != told_at::where::last_record) {
         say.more(place + " tells a next page");
     }
-    return word.text;
+    return token;
+}
+
+// What a place tells, as it is sent: in a body, a cursor that is a number, an array or an object stays one. null says
+// that nothing follows.
+json pagination::cursor_or_link(const json& value, const std::string& place) const
+{
+    const bool in_body = options_.kind == page_kind::cursor && options_.in_body;
+    if (in_body && (value.is_number_integer() || (value.is_structured() && !value.empty()))) {
+        return value;
+    }
+    const next_word word = read_next_word(value, place);
+    return word.what == next_word::is::nothing ? json{} : json(word.text);
 }
 
 page_decision pagination::by_token(const progress& page)
 {
     votes say;
     votes flag;
-    const std::string token = read_token(page, say);
+    const json token = read_token(page, say);
     const bool by_record = options_.at && options_.at->in == told_at::where::last_record;
     if (options_.end != page_end::empty) {
         vote_by_flag(page, options_.has_more.at || by_record ? flag : say);
@@ -431,13 +452,13 @@ page_decision pagination::by_token(const progress& page)
     }
     // A flag that the user has named decides alone; there may be a token although it says no.
     bool more = flag.is_more(true);
-    if (more && had_flag_ && (options_.has_more.at || by_record) && token.empty()) {
+    if (more && had_flag_ && (options_.has_more.at || by_record) && token.is_null()) {
         refuse("it says that there is more, but tells no next page at " + options_.at->shown());
     }
     if (more && page.count == 0 && options_.end == page_end::empty) {
         more = false;
     } else if (more) {
-        more = say.is_more(!token.empty());
+        more = say.is_more(!token.is_null());
     }
     if (!more) {
         return {};
@@ -447,8 +468,9 @@ page_decision pagination::by_token(const progress& page)
         refuse("it is the " + counted(empty_pages_) + "th empty page one after the other, and promises more");
     }
     page_position next = position_of(token, page);
-    tokens_.insert(page.at.cursor.value_or(page.at.url.value_or("")));
-    if (tokens_.contains(next.cursor ? *next.cursor : *next.url)) {
+    const auto followed = [](const page_position& at) { return at.cursor ? at.cursor->dump() : at.url.value_or(""); };
+    tokens_.insert(followed(page.at));
+    if (tokens_.contains(followed(next))) {
         refuse("it tells a page as the next one that was read before");
     }
     return {page_decision::is::next, std::move(next)};

@@ -54,6 +54,7 @@ class pagination {
     {
         return status == 404 && options_.end == page_end::not_found && !at.is_first();
     }
+    bool has_chosen() const noexcept { return options_.kind != page_kind::automatic; }
     // What was chosen, for people.
     std::string chosen() const;
 
@@ -65,8 +66,9 @@ class pagination {
     page_decision by_token(const progress& page);
     std::optional<std::int64_t> read_next_number(const progress& page, votes& say);
     page_decision next_number(const progress& page, std::optional<std::int64_t> told);
-    std::string read_token(const progress& page, votes& say);
-    page_position position_of(const std::string& token, const progress& page) const;
+    json read_token(const progress& page, votes& say);
+    json cursor_or_link(const json& value, const std::string& place) const;
+    page_position position_of(const json& token, const progress& page) const;
     void vote_by_flag(const progress& page, votes& say);
     void vote_by_pages(const progress& page, votes& say);
     void vote_by_total(const progress& page, votes& say) const;

@@ -1,29 +1,81 @@
 // What pagination asks for: see pagination.hpp.
 #include "core/text.hpp"
+#include "extract/json_scan.hpp"
 #include "extract/page_url.hpp"
 #include "extract/pagination.hpp"
+
+#include <span>
 
 #include "core/cpp_only.hpp"
 
 namespace etl {
 namespace {
 
-// A JSON object with one more member. The text of the others is not touched. check_body has seen the body.
-std::string with_member(const std::string& body, const std::string& name, const json& value)
+// Where paginate puts a member: a name, or a JSON pointer, such as /variables/after.
+std::vector<std::string> steps_to(const std::string& param)
 {
-    const std::size_t end = body.rfind('}');
-    const std::size_t inner = body.find_last_not_of(" \t\r\n", end - 1);
-    const std::string comma = body[inner] == '{' ? "" : ", ";
-    return body.substr(0, inner + 1) + comma + json(name).dump() + ": " + value.dump() + '}';
+    return param.starts_with('/') ? json_path::parse(param, "paginate").steps() : std::vector{param};
 }
 
-void check_body(const std::optional<std::string>& body, const std::string& name)
+// Where the object ends (at its bracket) that the last of the steps is a member of.
+class object_end {
+  public:
+    object_end(std::string_view body, std::span<const std::string> steps)
+        : scanner_{body, scan_limits{}, never_poll}, steps_{steps}
+    {
+        look(0);
+    }
+    std::size_t at() const noexcept { return at_; }
+
+  private:
+    void look(std::size_t depth)
+    {
+        scanner_.next();
+        scanner_.members([&](std::string_view key) {
+            const bool leads_on = depth + 1 < steps_.size() && json::parse(key) == steps_[depth];
+            if (leads_on) {
+                look(depth + 1);
+            } else {
+                scanner_.value();
+            }
+        });
+        at_ = depth + 1 == steps_.size() ? scanner_.position() - 1 : at_;
+    }
+
+    json_scanner scanner_;
+    std::span<const std::string> steps_;
+    std::size_t at_ = 0;
+};
+
+// A body with one more member. The text of the others is not touched. check_body has seen it.
+std::string with_member(const std::string& body, const std::string& param, const json& value)
 {
+    const auto steps = steps_to(param);
+    const std::size_t end = object_end{body, steps}.at();
+    const std::size_t inner = body.find_last_not_of(" \t\r\n", end - 1);
+    const std::string comma = body[inner] == '{' ? "" : ", ";
+    return body.substr(0, inner + 1) + comma + json(steps.back()).dump() + ": " + value.dump() + body.substr(end);
+}
+
+void check_body(const std::optional<std::string>& body, const std::string& param)
+{
+    auto steps = steps_to(param);
+    const std::string name = std::move(steps.back());
+    steps.pop_back();
     const json document = body ? json::parse(*body, nullptr, false) : json{};
-    if (!document.is_object() || document.contains(name)) {
+    const json* place = &document;
+    json example = json::object();
+    for (const auto& step : steps) {
+        place = place != nullptr && place->is_object() && place->contains(step) ? &(*place)[step] : nullptr;
+    }
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+        example = json{{*step, example}};
+    }
+    if (place == nullptr || !place->is_object() || place->contains(name)) {
         throw error(sqlstate::invalid_parameter_value,
-                    "paginate puts " + in_quotes(name) + " into the body, which must be a JSON object without it", {},
-                    "Give one, for example method => 'POST', body => '{}'.");
+                    "paginate puts " + in_quotes(param) + " into the body, which must be a JSON object " +
+                        (steps.empty() ? "" : "with an object there, ") + "without it",
+                    {}, "Give one, for example method => 'POST', body => '" + example.dump() + "'.");
     }
 }
 
@@ -35,6 +87,9 @@ pagination::pagination(paginate_options options, http_request first, std::string
     base_ = options_.start;
     if (options_.in_body) {
         check_body(first_.body, options_.param);
+        if (!options_.size_param.empty()) {
+            check_body(first_.body, options_.size_param);
+        }
     }
     const bool sends_param = is_by_number() || options_.kind == page_kind::cursor;
     if (sends_param && !options_.in_body && param_of(first_.url, options_.param)) {

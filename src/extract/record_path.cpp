@@ -36,10 +36,18 @@ std::string last_step(const std::string& pointer)
     return lower(std::string_view{pointer}.substr(pointer.rfind('/') + 1));
 }
 
-template <class Names>
-bool has_name_of(const record_array& array, const Names& names)
+bool has_usual_name(const record_array& array)
 {
-    return std::find(names.begin(), names.end(), last_step(array.pointer)) != names.end();
+    return std::find(usual_names.begin(), usual_names.end(), last_step(array.pointer)) != usual_names.end();
+}
+
+bool is_of_others(const record_array& array)
+{
+    const std::string pointer = lower(array.pointer);
+    return std::any_of(names_of_others.begin(), names_of_others.end(), [&pointer](std::string_view name) {
+        const std::size_t at = pointer.find('/' + std::string{name});
+        return at != std::string::npos && is_within(std::string_view{pointer}.substr(at + 1), name);
+    });
 }
 
 std::ptrdiff_t depth_of(const record_array& array)
@@ -78,6 +86,20 @@ std::optional<std::size_t> only_one(const std::vector<record_array>& arrays, con
     return found.empty() ? std::nullopt : std::optional{found.front()};
 }
 
+// What may be meant as well as the one that was found, as it stands no deeper.
+template <class Fits>
+void refuse_others(const std::vector<record_array>& arrays, std::size_t found, Fits fits)
+{
+    places others = places_of(arrays, [&](const auto& each) {
+        return fits(each) && !is_of_others(each) && depth_of(each) <= depth_of(arrays[found]);
+    });
+    if (!others.empty()) {
+        others.push_back(found);
+        std::sort(others.begin(), others.end());
+        refuse_several(arrays, others);
+    }
+}
+
 } // namespace
 
 record_path record_path::parse(std::string_view text)
@@ -101,23 +123,25 @@ std::size_t choose_records(const std::vector<record_array>& arrays)
         }
         return static_cast<std::size_t>(whole - arrays.begin());
     }
+    const auto is_of_objects = [](const auto& each) { return each.has_objects && each.is_uniform(); };
     for (std::ptrdiff_t depth = 1; depth <= deepest_records; ++depth) {
         const auto usual = [depth](const auto& each) {
-            return depth_of(each) == depth && !each.is_null && each.is_uniform() && has_name_of(each, usual_names);
+            return depth_of(each) == depth && !each.is_null && each.is_uniform() && has_usual_name(each);
         };
         if (const auto found = only_one(arrays, places_of(arrays, usual))) {
+            if (arrays[*found].has_scalars) { // "values": ["a"], beside a list of objects
+                refuse_others(arrays, *found, is_of_objects);
+            }
             return *found;
         }
     }
-    const auto of_objects = [](const auto& each) {
-        return each.has_objects && each.is_uniform() && !has_name_of(each, names_of_others);
-    };
+    const auto of_objects = [is_of_objects](const auto& each) { return is_of_objects(each) && !is_of_others(each); };
     if (const auto found = only_one(arrays, places_of(arrays, of_objects))) {
+        refuse_others(arrays, *found, [](const auto& each) { return each.is_empty() && !each.is_null; });
         return *found;
     }
     const auto without_elements = [](const auto& each) {
-        return each.is_empty() && (!each.is_null || has_name_of(each, usual_names)) &&
-               !has_name_of(each, names_of_others);
+        return each.is_empty() && (!each.is_null || has_usual_name(each)) && !is_of_others(each);
     };
     const auto found = only_one(arrays, places_of(arrays, without_elements));
     if (!found) {

@@ -16,6 +16,11 @@ struct record_path {
     // Whether a null stands for an array without elements. Not unless the user says so: where something has failed,
     // there is often a null too.
     bool null_is_empty = false;
+    // Whether a document that lacks the array has no records. Not unless the user says so, for the same reason.
+    bool missing_is_empty = false;
+    // Whether a document that is an object is one record. Not where records were found by `automatic`, or pages before
+    // were arrays: an object that takes the place of an array is what a failing server says.
+    bool may_be_object = true;
 
     // Reads "auto", "ndjson", a JSON pointer or a JSONPath. "" and "$" are the whole document: an array, or one record.
     static record_path parse(std::string_view text);
@@ -44,6 +49,8 @@ inline constexpr int deepest_records = 3;
 //   3. the only array of objects, whatever its name;
 //   4. the only array without elements.
 // Arrays that mix objects, arrays and plain values are none of records, and so are those of errors, warnings and links.
+// By 3, an empty array that stands no deeper may be the list as well, and by 2 an array of objects where the one with
+// the usual name holds plain values.
 // Throws 08P01 where none is found, and where several may be meant, naming them. Returns the array's place in the list.
 std::size_t choose_records(const std::vector<record_array>& arrays);
 

@@ -79,7 +79,8 @@ BEGIN
                 WHEN 'dead_letter' THEN format(
                     'SELECT * FROM etl.dead_letters WHERE extract = %1$L; tells why; SELECT '
                     'etl.replay_dead_letters(%1$L); tries them again.', definition.name)
-                ELSE format('SELECT etl.alter_extract(%L, on_bad_row => ''dead_letter''); keeps them.', definition.name)
+                ELSE format('SELECT %s(%L, on_bad_row => ''dead_letter''); keeps them.',
+                            etl._altering(definition.kind), definition.name)
             END;
     END IF;
 END
@@ -101,18 +102,9 @@ BEGIN
             ERRCODE = 'wrong_object_type',
             MESSAGE = format('"%s" waits for records and is not run', name),
             HINT = format('SELECT * FROM etl.ingest(%L, …) takes records.', name);
-    ELSIF stored.kind = 'http' AND stored.target IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('extract "%s" has no table yet', name),
-            HINT = format('SELECT etl.infer_table(%1$L); makes one from samples, '
-                          'SELECT etl.alter_extract(%1$L, target => …) names one.', name);
-    ELSIF to_regclass(stored.target) IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table',
-            MESSAGE = format('table "%s" of extract "%s" does not exist', stored.target, name),
-            HINT = format('SELECT etl.alter_extract(%L, target => …) names another one.', name);
-    ELSIF stored.kind = 'http' THEN
+    END IF;
+    PERFORM etl._require_extract_table(stored);
+    IF stored.kind = 'http' THEN
         PERFORM etl._check_http_extract(stored);
     END IF;
     RETURN stored;

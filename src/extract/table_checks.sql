@@ -72,8 +72,8 @@ BEGIN
                    'columns: columns => ''{"id": "id", "total": "price * quantity"}''.';
     END IF;
     SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.name) INTO unknown
-    FROM jsonb_object_keys(copy.columns) AS c(name) WHERE c.name <> ALL (etl._table_columns(copy));
-    IF unknown IS NOT NULL OR etl._table_columns(copy) IS NULL THEN
+    FROM jsonb_object_keys(copy.columns) AS c(name) WHERE c.name <> ALL (coalesce(etl._table_columns(copy), '{}'));
+    IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_column',
             MESSAGE = format('table "%s" does not have columns %s', copy.target, unknown),
@@ -212,8 +212,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM etl._require_column(copy.source, copy.cursor_column),
-            etl._require_choice(copy.horizon, 'horizon', ARRAY['auto', 'writers', 'transactions', 'lag']);
+    PERFORM etl._require_column(copy.source, copy.cursor_column);
     IF copy.cursor_type NOT IN ('smallint', 'integer', 'bigint', 'numeric', 'date', 'timestamp without time zone',
                                 'timestamp with time zone') THEN
         RAISE EXCEPTION USING
@@ -226,7 +225,8 @@ BEGIN
                                   'Use write_mode => ''upsert'' with key_columns.');
     ELSIF copy.horizon = 'lag' AND copy.lag IS NULL THEN
         PERFORM etl._table_refuse('horizon lag needs a lag', NULL,
-                                  'Say how far back a transaction may still write, as in lag => ''1 hour''.');
+                                  'Say how far back a transaction may still write, as in '
+                                  'cursor => ''{"column": "updated_at", "lag": "1 hour"}''.');
     ELSIF copy.lag IS NOT NULL THEN
         PERFORM etl._table_require_lag(copy);
     END IF;
@@ -234,8 +234,8 @@ BEGIN
         PERFORM etl._table_refuse(
             format('which transactions of the server of foreign table "%s" are open cannot be told', copy.source),
             'A row that one of them commits late would be lost.',
-            'Give with transactions => a foreign table over its etl.open_transactions, or say with lag => how far '
-            'back a transaction may still write.');
+            'Give with transactions => a foreign table over its etl.open_transactions, or say how far back a '
+            'transaction may still write: cursor => ''{"column": "updated_at", "lag": "1 hour"}''.');
     ELSIF copy.horizon = 'writers' AND copy.transactions IS NOT NULL THEN
         PERFORM etl._table_refuse('horizon writers takes no list of transactions', NULL,
                                   'Leave out horizon, or transactions.');
@@ -268,8 +268,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('lag "%s" is no span of type %s that is longer than zero', copy.lag, copy.cursor_type),
-            HINT = CASE WHEN is_time THEN 'Give an interval, as in lag => ''1 hour''.'
-                        ELSE 'Give a number, as in lag => ''1000''.' END;
+            HINT = CASE WHEN is_time THEN 'Give an interval, as in "lag": "1 hour".'
+                        ELSE 'Give a number, as in "lag": 1000.' END;
     END IF;
 END
 $$;
@@ -355,7 +355,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM etl._require_choice(copy.method, 'method', ARRAY['cursor', 'xmin', 'full']),
-            etl._require_choice(copy.write_mode, 'write_mode', ARRAY['append', 'upsert', 'replace']);
+            etl._require_choice(copy.write_mode, 'write_mode', ARRAY['append', 'upsert', 'replace']),
+            etl._require_choice(copy.horizon, 'horizon', ARRAY['auto', 'writers', 'transactions', 'lag']);
     IF copy.method <> 'full' AND copy.write_mode = 'replace' OR copy.method = 'full' AND copy.write_mode = 'append' THEN
         PERFORM etl._table_refuse(format('method %s cannot be used with write_mode %s', copy.method,
                                                copy.write_mode), NULL,
@@ -369,11 +370,15 @@ BEGIN
     ELSIF copy.method = 'cursor' AND copy.cursor_column IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'method cursor needs a cursor_column',
-            HINT = 'Name a column that grows, or use method => ''xmin'' or ''full''.';
-    ELSIF copy.method <> 'cursor' AND num_nonnulls(copy.cursor_column, copy.lag) > 0 THEN
-        PERFORM etl._table_refuse(format('method %s has neither cursor_column nor lag', copy.method), NULL,
-                                  'Leave them out, or use method => ''cursor''.');
+            MESSAGE = 'method cursor needs a cursor',
+            HINT = 'Name a column that grows, as in cursor => ''{"column": "updated_at"}'', or use method => '
+                   '''xmin'' or ''full''.';
+    ELSIF copy.method <> 'cursor' AND copy.cursor_column IS NOT NULL THEN
+        PERFORM etl._table_refuse(format('method %s has no cursor', copy.method), NULL,
+                                  'Leave it out, or use method => ''cursor''.');
+    ELSIF copy.method <> 'xmin' AND copy.xid_column IS NOT NULL THEN
+        PERFORM etl._table_refuse(format('method %s has no xid_column', copy.method), NULL,
+                                  'Leave it out, or use method => ''xmin''.');
     END IF;
     PERFORM etl._table_require_transactions(copy);
     CASE copy.method

@@ -24,6 +24,22 @@ $$;
 COMMENT ON FUNCTION etl._first_parent(etl.extract) IS
     'The first row of the table of an extract''s parent; NULL where it has no parent, 55000 where the table is empty.';
 
+CREATE FUNCTION etl._require_pages(definition etl.extract)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF definition.kind <> 'http' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('extract "%s" is of kind %s, and reads no pages', definition.name, definition.kind),
+            HINT = 'Name an extract that etl.create_extract made.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl._require_pages(etl.extract) IS 'Raises (42809) unless an extract reads the pages of an API.';
+
 CREATE FUNCTION etl._open_http(name text)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -33,13 +49,7 @@ DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
     state etl.extract_state;
 BEGIN
-    IF stored.kind <> 'http' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'wrong_object_type',
-            MESSAGE = format('extract "%s" is of kind %s, and reads no pages', name, stored.kind),
-            HINT = 'Name an extract that etl.create_extract made.';
-    END IF;
-    PERFORM etl._check_http_extract(stored);
+    PERFORM etl._require_pages(stored), etl._check_http_extract(stored);
     SELECT s.* INTO state FROM etl.extract_state AS s WHERE s.extract_id = stored.extract_id;
     state."position" := NULL;
     RETURN etl._open_extract(stored, state, etl._first_parent(stored));
@@ -102,7 +112,7 @@ Returns a row for each record: page, ordinal, the row as it would be stored (row
 found. Errors: as etl.run_extract.$$;
 
 CREATE FUNCTION etl.infer_table(
-    name text, table_name text DEFAULT NULL, pages integer DEFAULT 1, dry_run boolean DEFAULT false,
+    name text, target text DEFAULT NULL, pages integer DEFAULT 1, dry_run boolean DEFAULT false,
     schema name DEFAULT pg_catalog.current_schema())
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -111,11 +121,11 @@ AS $$
 DECLARE
     stored CONSTANT etl.extract := etl._extract(name);
     wanted CONSTANT text := etl._new_table_name(
-        coalesce(table_name, format('%I.%I', schema, name)), 'table_name');
+        coalesce(target, format('%I.%I', schema, name)), 'target');
     samples text[];
     command text;
 BEGIN
-    PERFORM etl._require_flag(dry_run, 'dry_run');
+    PERFORM etl._require_flag(dry_run, 'dry_run'), etl._require_pages(stored);
     IF stored.target IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
@@ -141,7 +151,7 @@ $$;
 COMMENT ON FUNCTION etl.infer_table(text, text, integer, boolean, name) IS
 $$Creates the table of an extract from samples, and gives it to the extract with a mapping: a column for each field,
 of the narrowest type that takes all values seen. The key is its primary key.
-table_name: with its schema; NULL: that of the extract, in schema (the first of the search_path). pages: how many pages
-are read for samples. dry_run: returns the command only.
+target: the table, with its schema; NULL: one of the extract's name in schema (the first of the search_path). pages: how
+many pages are read for samples. dry_run: returns the command only.
 Returns the CREATE TABLE. Errors: 55000 the extract has a table, 02000 no record, 42P07 the table exists, and those of
 etl.test_extract.$$;

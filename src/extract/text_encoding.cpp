@@ -1,6 +1,10 @@
 #include "extract/text_encoding.hpp"
 
+#include "core/error.hpp"
+#include "core/file_error.hpp"
+
 #include <algorithm>
+#include <string>
 
 #include "core/cpp_only.hpp"
 
@@ -25,7 +29,44 @@ char* put_utf8(char32_t character, char* to) noexcept
     return to;
 }
 
+// What no text begins with.
+struct archive_mark {
+    std::string_view begin;
+    const char* what;
+    const char* hint;
+};
+
+using namespace std::string_view_literals;
+
+constexpr char unpack_hint[] = "Unpack it, and load what is in it.";
+constexpr char sheet_hint[] =
+    "Unpack it or, if it is a workbook of a spreadsheet (.xlsx, .ods), save the sheet as CSV.";
+constexpr std::array archive_marks{
+    archive_mark{"PK\x03\x04"sv, "a ZIP archive", sheet_hint},
+    archive_mark{"PK\x05\x06"sv, "an empty ZIP archive", unpack_hint},
+    archive_mark{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "a workbook or document of Microsoft Office",
+                 "Save the sheet as CSV."},
+    archive_mark{"\x1f\x8b\x08"sv, "compressed by gzip",
+                 "Let its name end in .gz, as in 'orders.csv.gz', or decompress it before."},
+    archive_mark{"\x28\xb5\x2f\xfd"sv, "compressed by zstd",
+                 "Let its name end in .zst, as in 'orders.csv.zst', or decompress it before."},
+    archive_mark{"BZh91AY&SY"sv, "compressed by bzip2", unpack_hint},
+    archive_mark{"\xfd\x37zXZ\0"sv, "compressed by xz", unpack_hint},
+    archive_mark{"7z\xbc\xaf\x27\x1c"sv, "a 7z archive", unpack_hint},
+    archive_mark{"PAR1\x15"sv, "a Parquet file", "Let a program that reads it write CSV or NDJSON."},
+};
+
 } // namespace
+
+void require_no_archive(std::string_view begin)
+{
+    const auto found = std::ranges::find_if(
+        archive_marks, [begin](const archive_mark& mark) { return begin.starts_with(mark.begin); });
+    if (found != archive_marks.end()) {
+        throw error(file_sqlstate::bad_file_format, std::string{"the content is "} + found->what + ", not a text", {},
+                    found->hint);
+    }
+}
 
 encoding_mark encoding_mark::at_begin_of(std::string_view text) noexcept
 {

@@ -13,6 +13,10 @@ namespace etl {
 
 enum class byte_order { little, big };
 
+// Refuses (22P04) a content whose first bytes are those of an archive, a packed file or a workbook, which is no text in
+// any encoding. It names what it is, and what to do.
+void require_no_archive(std::string_view begin);
+
 // What a mark at the beginning says, and how long it is; 0 bytes where there is none.
 struct encoding_mark {
     std::optional<byte_order> utf16; // nullopt: UTF-8
@@ -24,7 +28,7 @@ struct encoding_mark {
 // A stream whose first bytes can be looked at before they are read.
 class peeked_source final : public byte_source {
   public:
-    static constexpr std::size_t most = 3;
+    static constexpr std::size_t most = 10;
 
     explicit peeked_source(byte_source& from);
 

@@ -3,6 +3,7 @@
 
 #include "pg/soft_input.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

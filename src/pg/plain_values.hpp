@@ -4,6 +4,7 @@
 
 #include "pg/boundary.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 

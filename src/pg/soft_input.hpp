@@ -4,6 +4,7 @@
 
 #include "pg/subtransaction.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -2,8 +2,8 @@
 --
 -- That is so for runs of pipelines, extracts, refreshes, rollups and features. Those of retention and partition
 -- policies stay: the ledger of archives names them, and etl.retention_status adds them up. Of each name the last run stays, and
--- the last that succeeded, as these are what views show and where the next interval begins. Dead letters and raw
--- records stay too: they are what was received, and only remember the number of their run.
+-- the last that succeeded, as these are what views show and where the next interval begins. What was received has
+-- settings of its own (prune_received.sql): dead letters and raw records only remember the number of their run.
 
 CREATE TYPE etl._prune_state AS (
     owner name,
@@ -163,8 +163,7 @@ COMMENT ON FUNCTION etl._prune_job_details(interval) IS
 
 -- It is called where nothing is under way, and leaves nothing under way.
 CREATE PROCEDURE etl._prune(
-    keep interval, dry_run boolean, time_limit interval, INOUT pruned bigint, INOUT details bigint,
-    INOUT is_done boolean)
+    keep interval, dry_run boolean, time_limit interval, INOUT counts jsonb, INOUT is_done boolean)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -174,7 +173,7 @@ DECLARE
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     state.pruned := 0;
-    details := 0;
+    counts := '{}';
     is_done := false;
     LOOP
         IF state.run_id IS NULL THEN
@@ -182,7 +181,7 @@ BEGIN
             EXIT WHEN state.owner IS NULL;
         END IF;
         state := etl._prune_batch(state);
-        pruned := state.pruned;
+        counts := counts || jsonb_build_object('run', state.pruned);
         IF dry_run THEN
             ROLLBACK;
         ELSE
@@ -193,10 +192,15 @@ BEGIN
             RETURN;
         END IF;
     END LOOP;
+    CALL etl._prune_received(dry_run, began + time_limit, counts, is_done);
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF NOT is_done THEN
+        RETURN;
+    END IF;
     LOOP
         batch := etl._prune_job_details(coalesce(
             (SELECT s.keep_job_details FROM etl.scheduler AS s WHERE s.owner = current_user), interval '7 days'));
-        details := details + batch;
+        counts := etl._add_pruned(counts, 'detail', batch);
         IF dry_run THEN
             ROLLBACK;
         ELSE
@@ -206,12 +210,12 @@ BEGIN
         EXIT WHEN batch = 0 OR dry_run OR clock_timestamp() > began + time_limit;
     END LOOP;
     is_done := batch = 0 OR dry_run;
-    pruned := coalesce(pruned, 0);
 END
 $$;
-COMMENT ON PROCEDURE etl._prune(interval, boolean, interval, bigint, bigint, boolean) IS
-    'Prunes runs and pg_cron''s record of jobs, in batches, each its own transaction, until that time has passed; '
-    'is_done says whether nothing is left. A dry run rolls each batch back.';
+COMMENT ON PROCEDURE etl._prune(interval, boolean, interval, jsonb, boolean) IS
+    'Prunes runs, what was received, and pg_cron''s record of jobs, in batches, each its own transaction, until that '
+    'time has passed; counts says how many there were of each kind, is_done whether nothing is left. A dry run rolls '
+    'each batch back.';
 
 CREATE FUNCTION etl._is_prune_due()
 RETURNS boolean
@@ -227,14 +231,13 @@ CREATE PROCEDURE etl._prune_at_times()
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    pruned pg_catalog.int8;
-    details pg_catalog.int8;
+    counts pg_catalog.jsonb;
     is_done boolean;
 BEGIN
     IF NOT etl._is_prune_due() THEN
         RETURN;
     END IF;
-    CALL etl._prune(NULL, false, '5 s', pruned, details, is_done);
+    CALL etl._prune(NULL, false, '5 s', counts, is_done);
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF is_done THEN
         UPDATE etl.scheduler AS s SET pruned_at = clock_timestamp() WHERE s.owner = current_user;
@@ -271,27 +274,32 @@ CREATE PROCEDURE etl.prune_history(older_than interval DEFAULT NULL, dry_run boo
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    pruned pg_catalog.int8;
-    details pg_catalog.int8;
+    counts pg_catalog.jsonb;
     is_done boolean;
 BEGIN
     CALL etl._require_toplevel('etl.prune_history');
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM etl._require_prune(older_than, dry_run);
     COMMIT;
-    CALL etl._prune(older_than, dry_run, NULL, pruned, details, is_done);
-    RAISE NOTICE USING MESSAGE = pg_catalog.format(
+    CALL etl._prune(older_than, dry_run, NULL, counts, is_done);
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    RAISE NOTICE USING MESSAGE = format(
         CASE WHEN dry_run THEN '%s and %s of pg_cron''s record would be deleted'
              ELSE '%s and %s of pg_cron''s record were deleted' END,
-        etl._count_of(pruned, 'run'), etl._count_of(details, 'row'));
+        (SELECT string_agg(etl._count_of(coalesce((counts ->> k.kind)::bigint, 0), k.noun), ', ' ORDER BY k.n)
+         FROM (VALUES (1, 'run', 'run'), (2, 'ingestion', 'ingestion'), (3, 'batch', 'load'),
+                      (4, 'raw_record', 'raw record'), (5, 'dead_letter', 'dead letter')) AS k(n, kind, noun)),
+        etl._count_of(coalesce((counts ->> 'detail')::bigint, 0), 'row'));
 END
 $$;
 COMMENT ON PROCEDURE etl.prune_history(interval, boolean) IS
 $$Deletes the record of runs of pipelines (with their steps and events), extracts, refreshes, rollups and features that
 ended long ago, in batches, each its own transaction; and what pg_cron has recorded of jobs that call this extension, as
 far as the current role may delete it. Of each pipeline, extract and the like the last run stays, and the last that
-succeeded; so do runs that wait or are under way, and all runs of retention and partition policies. Dead letters and raw
-records of extracts stay. etl.tick does it once in an hour. A pipeline remembers up to which time of its schedule runs
+succeeded; so do runs that wait or are under way, and all runs of retention and partition policies. What was received
+goes as etl.start_scheduler said: ingestions after 30 days, batches, raw records and dead letters only where a time was
+given for them. Of the batches that loaded something the last of each table stays; so do rows under a legal hold.
+etl.tick does all of it once in an hour. A pipeline remembers up to which time of its schedule runs
 were deleted, and its schedule does not run these again.
 older_than: how long ago a run must have ended (default: as long as etl.start_scheduler said, or 90 days). A role prunes
 its own runs, a superuser all, with NULL each role's as that role wants it. pg_cron's rows are kept as

@@ -194,12 +194,16 @@ CREATE TABLE etl.scheduler (
     stopped_at timestamptz, -- by etl.stop_scheduler
     keep_runs interval NOT NULL DEFAULT '90 days',
     keep_job_details interval NOT NULL DEFAULT '7 days',
+    keep_ingestions interval NOT NULL DEFAULT '30 days',
+    keep_batches interval, -- NULL, here and below: for ever
+    keep_raw_records interval,
+    keep_dead_letters interval,
     pruned_at timestamptz,
     refused name[] NOT NULL DEFAULT '{}' -- roles whose runs no worker could take at the last tick, which it has said
 );
 COMMENT ON TABLE etl.scheduler IS
-    'When the schedules of a role were last looked at, and how long the record of its runs is kept; one row for each '
-    'role that ticks. Read it in etl.scheduler_status.';
+    'When the schedules of a role were last looked at, and how long the record of its runs and of what it has received '
+    'is kept; one row for each role that ticks. Read it in etl.scheduler_status.';
 ALTER TABLE etl.scheduler ENABLE ROW LEVEL SECURITY;
 CREATE POLICY scheduler_owner ON etl.scheduler USING (owner = current_user);
 -- A superuser's ticks are for all, and so everybody may see whether they come.

@@ -72,7 +72,10 @@ $$;
 COMMENT ON FUNCTION etl._require_keep(interval, text) IS
     'Checks for how long something is kept (22023); the second argument names it in the error.';
 
-CREATE FUNCTION etl.start_scheduler(keep_runs interval DEFAULT NULL, keep_job_details interval DEFAULT NULL)
+CREATE FUNCTION etl.start_scheduler(
+    keep_runs interval DEFAULT NULL, keep_job_details interval DEFAULT NULL, keep_ingestions interval DEFAULT NULL,
+    keep_batches interval DEFAULT NULL, keep_raw_records interval DEFAULT NULL,
+    keep_dead_letters interval DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -82,8 +85,13 @@ DECLARE
     ticks_already CONSTANT boolean := etl._is_ticking();
     job bigint;
 BEGIN
-    PERFORM etl._require_writable(), etl._require_keep(keep_runs, 'keep_runs'),
-            etl._require_keep(keep_job_details, 'keep_job_details');
+    PERFORM etl._require_writable(),
+            etl._require_keep(keep_runs, 'keep_runs'),
+            etl._require_keep(keep_job_details, 'keep_job_details'),
+            etl._require_keep(keep_ingestions, 'keep_ingestions'),
+            etl._require_keep(keep_batches, 'keep_batches'),
+            etl._require_keep(keep_raw_records, 'keep_raw_records'),
+            etl._require_keep(keep_dead_letters, 'keep_dead_letters');
     IF is_here OR NOT ticks_already THEN
         PERFORM etl._require_local_cron();
         IF NOT (SELECT j.is_active FROM etl._tick_job(current_user) AS j) THEN
@@ -97,6 +105,10 @@ BEGIN
     UPDATE etl.scheduler AS s
     SET keep_runs = coalesce(start_scheduler.keep_runs, s.keep_runs),
         keep_job_details = coalesce(start_scheduler.keep_job_details, s.keep_job_details),
+        keep_ingestions = coalesce(start_scheduler.keep_ingestions, s.keep_ingestions),
+        keep_batches = coalesce(start_scheduler.keep_batches, s.keep_batches),
+        keep_raw_records = coalesce(start_scheduler.keep_raw_records, s.keep_raw_records),
+        keep_dead_letters = coalesce(start_scheduler.keep_dead_letters, s.keep_dead_letters),
         started_at = clock_timestamp(), stopped_at = NULL
     WHERE s.owner = current_user;
     IF etl._worker_obstacle() IS NOT NULL THEN
@@ -105,12 +117,15 @@ BEGIN
     RETURN job;
 END
 $$;
-COMMENT ON FUNCTION etl.start_scheduler(interval, interval) IS
+COMMENT ON FUNCTION etl.start_scheduler(interval, interval, interval, interval, interval, interval) IS
 $$Lets pg_cron call etl.tick every minute with the rights of the current role, and returns the number of the job, etl
 tick. Pipelines run on their schedules from then on: those of that role and, when it is a superuser, those of all roles.
 Called again it mends the job. Where another clock ticks already and pg_cron is not in this database, it returns NULL.
 keep_runs: how long the record of runs is kept (etl.prune_history; 90 days when nothing is said), keep_job_details: how
-long pg_cron's record of such jobs is (7 days); NULL leaves each as it is.
+long pg_cron's record of such jobs is (7 days). keep_ingestions: how long the record of calls of etl.ingest is kept (30
+days). keep_batches, keep_raw_records, keep_dead_letters: how long batches with their rejected lines, raw records and
+dead letters are; all of these stay for ever when nothing is said. A content whose batch is gone is loaded again. NULL
+leaves each as it is, and no span is longer than 100 years, which is for ever again.
 Warns where no background worker may log in as the role, so that nobody would execute the runs.
 Errors: 55000 pg_cron is not in this database (the hint has what to do), 42501 not allowed to use it, 22023 bad span.$$;
 
@@ -228,6 +243,10 @@ SELECT s.owner,
        p.problems + x.stranded AS problems,
        s.keep_runs,
        s.keep_job_details,
+       s.keep_ingestions,
+       s.keep_batches,
+       s.keep_raw_records,
+       s.keep_dead_letters,
        s.pruned_at
 FROM etl._schedulers() AS s
 CROSS JOIN LATERAL etl._tick_job(s.owner) AS j

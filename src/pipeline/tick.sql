@@ -273,9 +273,10 @@ $$;
 COMMENT ON PROCEDURE etl.tick(timestamptz, interval) IS
 $$Looks at the schedules of the current role's pipelines (a superuser: of all roles'), queues the runs whose time has
 come, and starts background workers that execute them; runs whose session was lost are gone on with. When no worker can
-be had, the call itself executes the current role's queue. Once in an hour it prunes the record of runs, as
-etl.prune_history does. pg_cron calls it every minute (etl.start_scheduler), and so may any other clock: two ticks at
-once share the work, and a time is run once however many there are. On a standby it does nothing and says so.
+be had, the call itself executes the current role's queue. Once in an hour it prunes the record of runs and of what was
+received, as etl.prune_history does. pg_cron calls it every minute (etl.start_scheduler), and so may any other clock:
+two ticks at once share the work, and a time is run once however many there are. On a standby it does nothing and says
+so.
 moment: what is due then (default: now). Another one than now is for tests and for looking ahead: all until then is run.
 stay: within this time (at most an hour; default 55 s) it waits for what becomes due, and with nothing that does it
 returns at once; this is how schedules finer than a minute are kept. A call for another moment than now does not wait.

@@ -11,19 +11,25 @@ seed, the number and the branch; a reorganisation begins another branch.
 
 Parameters (by /KEY/_set/rpc?… or in the URL), beside the faults of all resources:
   chain_id=1                      what eth_chainId says
-  finalized=N                     the block tagged finalized is N behind the head; none: the tag is not known
+  finalized=N                     the block tagged finalized is N behind the head; not given: the tag is refused;
+                                  null: there is no such block
   timestamps=0                    logs have no blockTimestamp, as those of older nodes
   blooms=0                        blocks have blooms of zeros, as those of some rollups
   max_blocks=N, max_results=N     -32602 and -32005 for ranges of more blocks, for more logs
   html_above=N, slow_above=N:S    413 for ranges of more blocks, S seconds more for them
-  max_batch=N, batches=0          -32600 for more calls in a batch, for any batch
+  max_batch=N, batches=0          -32600 for more calls in a batch, for any batch; batches=list: that in a list,
+                                  batches=text: with a text in place of the error
+  busy=N                          the first N requests are refused, with status 200 and without an id
+  ids=text                        ids come back as texts
   behind=N, behind_every=K        each K-th request is answered by a node that is N blocks behind
+  unknown=error                   blocks that the node does not know are refused; otherwise they are null
   lie=KIND, lie_block=N           eth_getLogs lies: removed, other_hash, missing (the logs of block N, or of all),
                                   twice, before, other_address, other_event, null, cap:N (silently the first N), stale
                                   (logs of the last branch that was left); eth_getBlockByNumber: no_block, bad_parent (block N)
-  lie_times=N                     for the first N requests only
+  lie_times=N                     for the first N times only
 """
 
+import collections
 import hashlib
 import json
 import random
@@ -130,7 +136,7 @@ class Chain:
         self.blocks = []
         self.left = []  # the blocks of the branch that was left last
         self.requests = 0
-        self.lies = 0
+        self.times = collections.Counter()  # how often each fault was asked about
         self.mine(blocks + 1)
 
     def mine(self, count):
@@ -142,6 +148,10 @@ class Chain:
         del self.blocks[-depth:]
         self.branch += 1
         self.mine(length)
+
+    def is_among_first(self, most, what):
+        self.times[what, most] += 1
+        return self.times[what, most] <= int(most)
 
     def _block(self, number):
         parent = self.blocks[-1]["hash"] if self.blocks else bytes(32)
@@ -186,7 +196,8 @@ def _show_block(block, params):
     if params.get("blooms") != "0":
         bloom = keccak.bloom([value for log in block["logs"] for value in (log[3], *log[4])])
     return {"number": hex(block["number"]), "hash": _hex(block["hash"]), "parentHash": _hex(block["parent"]),
-            "timestamp": hex(block["time"]), "logsBloom": _hex(bloom), "transactions": [], "uncles": [],
+            "timestamp": hex(block["time"]), "logsBloom": _hex(bloom), "uncles": [],
+            "transactions": [_hex(each) for each in dict.fromkeys(log[2] for log in block["logs"])],
             "difficulty": "0x0", "gasLimit": "0x1c9c380", "gasUsed": "0x0", "miner": _hex(bytes(20)),
             "extraData": "0x", "nonce": "0x0000000000000000"}
 
@@ -197,8 +208,7 @@ def _lies(chain, params, kind, block=None):
         return False
     if block is not None and int(params.get("lie_block", block)) != block:
         return False
-    chain.lies += 1
-    return chain.lies <= int(params.get("lie_times", 1 << 60))
+    return chain.is_among_first(params.get("lie_times", 1 << 60), kind)
 
 
 class Node:
@@ -220,6 +230,8 @@ class Node:
         if tag in ("finalized", "safe"):
             if "finalized" not in self.params:
                 raise RpcError(-39001, "unknown block")
+            if self.params["finalized"] == "null":
+                return self.head + 1
             return max(self.head - int(self.params["finalized"]), 0)
         if not isinstance(tag, str) or tag[:2] != "0x" or (len(tag) > 3 and tag[2] == "0"):
             raise RpcError(-32602, f"invalid argument 0: json: cannot unmarshal {tag!r} into Go value of type "
@@ -235,6 +247,8 @@ class Node:
     def eth_getBlockByNumber(self, tag, _full):
         number = self.number(tag)
         if number > self.head or _lies(self.chain, self.params, "no_block", number):
+            if self.params.get("unknown") == "error":
+                raise RpcError(-32000, "header not found")
             return None
         block = self.chain.blocks[number]
         if _lies(self.chain, self.params, "bad_parent", number):
@@ -318,6 +332,8 @@ def _control(key, method, arguments):
 
 def _call(key, node, call):
     answer = {"jsonrpc": "2.0", "id": call.get("id") if isinstance(call, dict) else None}
+    if node.params.get("ids") == "text":
+        answer["id"] = str(answer["id"])
     try:
         if not isinstance(call, dict) or call.get("jsonrpc") != "2.0" or not isinstance(call.get("method"), str):
             raise RpcError(-32600, "invalid request")
@@ -340,11 +356,17 @@ def _answer(request, params, key):
         except ValueError:
             answer = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "parse error"}}
         else:
-            most = 0 if params.get("batches") == "0" else int(params.get("max_batch", 1000))
-            if not isinstance(calls, list):
+            most = 0 if "batches" in params else int(params.get("max_batch", 1000))
+            if node.chain.is_among_first(params.get("busy", 0), "busy"):
+                answer = {"jsonrpc": "2.0", "error": {"code": 429, "message": "compute units exceeded"}}
+            elif not isinstance(calls, list):
                 answer = _call(key, node, calls)
             elif len(calls) > most:
                 answer = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batch too large"}}
+                if params.get("batches") == "text":
+                    answer["error"] = answer["error"]["message"]
+                if params.get("batches") == "list":
+                    answer = [answer]
             else:
                 answer = [_call(key, node, call) for call in calls]
                 answer.reverse()  # a batch may be answered in any order

@@ -9,6 +9,7 @@ import traceback
 import access
 import faults
 import keys
+import known
 import pages
 from wire import Reply
 
@@ -56,7 +57,11 @@ def files(request, params, key):
     return faults.apply(request, params, key, 1, answer)
 
 
-HANDLERS = {"events": listing, "sales": listing, "files": files, "oauth": oauth, "echo": echo}
+def known_api(request, _params, _key):
+    return known.reply(request)
+
+
+HANDLERS = {"events": listing, "sales": listing, "files": files, "oauth": oauth, "echo": echo, "known": known_api}
 
 if importlib.util.find_spec("chain"):  # the JSON-RPC of an EVM node
     import chain

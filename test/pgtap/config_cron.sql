@@ -25,7 +25,7 @@ CREATE TABLE document AS SELECT $${
   "policies": {"sale": {"relation": "public.sale", "time_column": "at", "keep": "1 year", "schedule": "0 2 * * *"}},
   "partition_policies": {"visit": {"relation": "public.visit", "every": "1 day", "schedule": "0 1 * * *"}},
   "extracts": {"sales": {"server": "api", "path": "/sales", "target": "public.sale", "schedule": "15 * * * *"}},
-  "table_extracts": {"copy": {"source": "public.sale", "target": "public.copy", "cursor_column": "id",
+  "table_extracts": {"copy": {"source": "public.sale", "target": "public.copy", "cursor": {"column": "id"},
                               "key_columns": ["id"], "horizon": "transactions", "schedule": "20 * * * *",
                               "columns": {"id": "id", "customer": "customer", "at": "at"}}}
 }$$::jsonb AS config;

@@ -1,7 +1,7 @@
 -- Extracts in a configuration: what is exported, applied, changed, replaced, pruned, tried out and refused. Nothing is
 -- fetched. All in one transaction.
 BEGIN;
-SELECT plan(58);
+SELECT plan(60);
 SET LOCAL client_min_messages = error;
 
 CREATE SERVER api FOREIGN DATA WRAPPER etl_http OPTIONS (base_url 'https://api.example.com/v2');
@@ -25,7 +25,7 @@ CREATE FUNCTION pg_temp.define() RETURNS void LANGUAGE sql AS $$
                headers => '{"Accept": "a/b"}',
                body => '{"after": null, "n": [1, null]}', max_pages => 7, parallel => 2, description => 'Sales'),
            etl.create_extract('later', 'api', '/later', records_path => NULL, paginate => NULL);
-    SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', cursor_column => 'at'),
+    SELECT etl.create_table_extract('copy', 'shop.sale', 'shop."Odd sale"', "cursor" => '{"column": "at"}'),
            etl.create_table_extract('computed', 'shop.sale', 'shop."Odd sale"', method => 'full', deletes => true,
                filter => 'price > 0', columns => '{"sale_id": "sale_id", "total": "price * quantity"}',
                wait => '1 min', batch_rows => 500, description => 'It''s computed');
@@ -47,7 +47,7 @@ SELECT is(config -> 'extracts', $${
   "later": {"server": "api", "path": "/later"}
 }$$, 'extracts without their defaults') FROM document;
 SELECT is(config -> 'table_extracts', $${
-  "copy": {"source": "shop.sale", "target": "shop.\"Odd sale\"", "cursor_column": "at", "horizon": "transactions",
+  "copy": {"source": "shop.sale", "target": "shop.\"Odd sale\"", "cursor": {"column": "at"}, "horizon": "transactions",
            "key_columns": ["sale_id"],
            "columns": {"sale_id": "sale_id", "event_id": "event_id", "price": "price", "quantity": "quantity",
                        "total": "total", "at": "at"}},
@@ -118,10 +118,11 @@ SELECT is(source -> 'body', '{"after": {"x": null}}', 'in the table too') FROM e
 SELECT isnt(pg_temp.change('{}', NULL), NULL, 'put back');
 SELECT is(pg_temp.change('{table_extracts,computed,description}', '"Other"'),
           'change computed: description: It''s computed -> Other / '
-          'SELECT etl.alter_extract(name => ''computed'', description => ''Other'');', 'a copy can be described anew');
+          'SELECT etl.alter_table_extract(name => ''computed'', description => ''Other'');',
+          'a copy can be described anew');
 SELECT is(pg_temp.change('{table_extracts,computed,description}', NULL),
           'change computed: description: Other -> (none) / '
-          'SELECT etl.alter_extract(name => ''computed'', reset => ''{description}'');', 'or not at all');
+          'SELECT etl.alter_table_extract(name => ''computed'', reset => ''{description}'');', 'or not at all');
 SELECT isnt(pg_temp.change('{}', NULL), NULL, 'put back');
 
 -- A target that etl.infer_table has made, and what was chosen when a copy was made, stay where the document is silent.
@@ -130,7 +131,7 @@ SELECT etl.alter_extract('later', target => 'shop.later');
 SELECT is(pg_temp.change('{}', NULL), NULL, 'a target that is not named is left');
 SELECT is(target, 'shop.later', 'as it is') FROM etl.extract WHERE name = 'later';
 SELECT is(pg_temp.change('{table_extracts,copy}',
-                         '{"source": "shop.sale", "target": "shop.\"Odd sale\"", "cursor_column": "at"}'), NULL,
+                         '{"source": "shop.sale", "target": "shop.\"Odd sale\"", "cursor": {"column": "at"}}'), NULL,
           'columns, key and horizon that are not named are left');
 
 -- In the same document a parent becomes one.
@@ -149,12 +150,17 @@ SELECT matches(pg_temp.change('{extracts,later,server}', '"other"'),
 SELECT pg_temp.change('{}', NULL);
 SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,copy,key_columns}', '["sale_id", "event_id"]')$$, '55000',
                  'table_extracts.copy: key_columns cannot be changed in place');
-SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,computed,filter}', '"price > 1"')$$, '55000',
-                 'table_extracts.computed: filter cannot be changed in place');
-SELECT matches(pg_temp.change('{table_extracts,computed,filter}', '"price > 1"', true),
-               '^replace computed: filter: price > 0 -> price > 1 / SELECT etl.drop_extract.*create_table_extract',
+SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,copy,cursor}', '{"column": "at", "lag": "1 hour"}')$$,
+                 '55000', 'table_extracts.copy: cursor cannot be changed in place');
+SELECT matches(pg_temp.change('{table_extracts,computed,filter}', '"price > 1"'),
+               '^change computed: filter: price > 0 -> price > 1 / SELECT etl.alter_table_extract',
+               'the filter of a copy is changed in place');
+SELECT throws_ok($$SELECT pg_temp.change('{table_extracts,computed,write_mode}', '"replace"')$$, '55000',
+                 'table_extracts.computed: write_mode cannot be changed in place');
+SELECT matches(pg_temp.change('{table_extracts,computed,write_mode}', '"replace"', true),
+               '^replace computed: .*write_mode: upsert -> replace / SELECT etl.drop_extract.*create_table_extract',
                'a copy is replaced');
-SELECT is(source ->> 'filter', 'price > 1', 'and is another one') FROM etl.extract WHERE name = 'computed';
+SELECT is(write_mode, 'replace', 'and is another one') FROM etl.extract WHERE name = 'computed';
 SELECT matches(pg_temp.change('{extracts,later,server}', '"other"', true), 'change later: server: api -> other',
                'what can be changed in place is not replaced');
 SELECT is(target, 'shop.later', 'with its table') FROM etl.extract WHERE name = 'later';
@@ -188,11 +194,13 @@ SELECT is((SELECT string_agg(c.name || ' ' || c.changes, ', ') FROM logs, etl.ap
           'final on_bad_row: skip -> dead_letter', 'addresses may be written in any way');
 SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,transfers,start_block}', '1')) FROM logs$$,
                  '55000', 'evm_extracts.transfers: start_block cannot be changed in place');
-SELECT throws_ok($$SELECT etl.apply_config(jsonb_set(config, '{evm_extracts,final,confirmations}', '12')) FROM logs$$,
-                 '55000', 'evm_extracts.final: confirmations cannot be changed in place');
-
-SELECT throws_ok($$SELECT etl.alter_extract('copy', reset => '{mapping}')$$, '22023',
-                 'mapping of extract "copy" cannot be changed');
+SELECT is(c.statement, format('SELECT etl.alter_evm_extract(name => ''final'', %s);', said), what)
+FROM (VALUES ('{"max_range": 50, "confirmations": 12}'::jsonb, 'confirmations => 12, max_range => 50',
+              'how a chain is read is changed in place'),
+             ('{}', 'max_range => 2000, reset => ''{confirmations}''', 'and back')) AS t(added, said, what),
+     logs, etl.apply_config(jsonb_set(config #- '{evm_extracts,final,on_bad_row}', '{evm_extracts,final}',
+                                      config #> '{evm_extracts,final}' || '{"on_bad_row": "dead_letter"}' || added))
+         AS c;
 
 -- Sources of etl.ingest ----------------------------------------------------------------------------------------------
 
@@ -211,12 +219,12 @@ SELECT is_empty('SELECT * FROM etl.apply_config((SELECT config FROM sources), pr
 SELECT is((SELECT count(*) FROM etl.apply_config('{"ingests": {}}', prune => true)), 2::bigint, 'are dropped');
 SELECT is((SELECT count(*) FROM sources, etl.apply_config(config)), 2::bigint, 'and made anew');
 SELECT is(etl.export_config('{ingests}'), config, 'as they were') FROM sources;
-SELECT is(c.statement, 'SELECT etl.alter_extract(name => ''clicks'', write_mode => ''append'', '
+SELECT is(c.statement, 'SELECT etl.alter_ingest(name => ''clicks'', write_mode => ''append'', '
                        'reset => ''{key_columns}'');', 'a source without its key')
 FROM sources, etl.apply_config(config #- '{ingests,clicks,key_columns}') AS c;
 SELECT is(key_columns IS NULL AND write_mode = 'append', true, 'appends') FROM etl.extract WHERE name = 'clicks';
-SELECT throws_ok($$SELECT etl.apply_config(config #- '{ingests,orders,suite}') FROM sources$$, '55000',
-                 'ingests.orders: suite cannot be changed in place');
+SELECT is(c.statement, 'SELECT etl.alter_ingest(name => ''orders'', reset => ''{suite}'');', 'nor its suite')
+FROM sources, etl.apply_config(config #- '{ingests,orders,suite}') AS c WHERE c.name = 'orders';
 
 -- Tried out, and refused ---------------------------------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ FROM (VALUES
      'extracts.x.max_pages: "many" is not a JSON number'))
     AS t(d, state, message);
 SELECT throws_ok($$SELECT etl.apply_config('{"table_extracts": {"x": {"source": "shop.sale", "target": "shop.nowhere",
-                                                                  "cursor_column": "at"}}}')$$,
+                                                                  "cursor": {"column": "at"}}}}')$$,
                  '42P01', 'table_extracts.x: relation "shop.nowhere" does not exist');
 SELECT is(etl.export_config(), config, 'what is refused changes nothing') FROM before;
 

@@ -303,9 +303,18 @@ SELECT etl.create_extract('slow', 'api', '/sales', 'slow', query => '{"n": 30, "
                           parallel => 1);
 SELECT dblink_connect('slow', format('dbname=%s host=%s options=''-c pg_etl.allowed_hosts=127.0.0.1''',
                                      current_database(), current_setting('unix_socket_directories')));
-SELECT dblink_send_query('slow', 'CALL etl.run_extract(''slow'')'), pg_sleep(0.6); -- the second page is awaited
 CREATE TEMPORARY VIEW waiting AS
 SELECT * FROM pg_stat_activity WHERE query = 'CALL etl.run_extract(''slow'')' AND datname = current_database();
+SELECT dblink_send_query('slow', 'CALL etl.run_extract(''slow'')');
+DO $$
+BEGIN -- until the second page is awaited
+    FOR i IN 1 .. 3000 LOOP
+        EXIT WHEN EXISTS (SELECT FROM slow) AND EXISTS (SELECT FROM waiting WHERE wait_event_type = 'Extension');
+        PERFORM pg_sleep(0.01);
+        PERFORM pg_stat_clear_snapshot();
+    END LOOP;
+END
+$$;
 SELECT is((SELECT count(*) FROM waiting WHERE state = 'active'), 1::bigint, 'while a page is awaited'),
        is((SELECT count(*) FROM waiting WHERE backend_xmin IS NULL AND backend_xid IS NULL), 1::bigint,
           'there is neither a snapshot nor a transaction id'),

@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(59);
+SELECT plan(74);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -10,8 +10,8 @@ SELECT format('CREATE SERVER node FOREIGN DATA WRAPPER etl_http OPTIONS (base_ur
               :'api' || '/evm_' || pg_backend_pid() || '/rpc') \gexec
 
 CREATE FUNCTION pg_temp.rpc(method text, VARIADIC arguments int[] DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
-    SELECT etl.http_post('node', query => '{"lie": "", "latency": 0}', body => jsonb_build_object(
-        'jsonrpc', '2.0', 'id', 1, 'method', method, 'params', arguments))
+    SELECT etl.http_post('node', query => '{"lie": "", "latency": 0, "busy": 0, "behind": 0}',
+                         body => jsonb_build_object('jsonrpc', '2.0', 'id', 1, 'method', method, 'params', arguments))
 $$;
 CREATE FUNCTION pg_temp.set_node(query jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
     SELECT etl.http_get('node', (SELECT regexp_replace(substr(o, 10), '/rpc$', '/_set/rpc') FROM pg_foreign_server,
@@ -247,6 +247,62 @@ SELECT results_eq('SELECT block_hash, log_index FROM shallow ORDER BY block_numb
 SELECT results_eq($$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'shallow' ORDER BY origin, ordinal$$,
                   $$SELECT origin, ordinal FROM etl.dead_letters WHERE extract = 'anew' ORDER BY origin, ordinal$$,
                   'nor a dead letter of a block that is gone');
+
+-- Replaced from its first block on -----------------------------------------------------------------------------------
+
+SELECT (state -> 'head')::bigint AS head FROM etl.extracts WHERE extract = 'anew' \gset
+SELECT etl.create_evm_extract('late', 'node', 1, '{}',
+                              '{"Transfer(address indexed from, address indexed to, uint256 value)"}',
+                              :head - 5, 'public.late', on_bad_row => 'skip', retry_pause => '10 ms');
+CALL etl.run_extract('late');
+SELECT pg_temp.rpc('test_reorg', 20, 24);
+CALL etl.run_extract('late');
+CALL etl.run_extract('anew');
+SELECT results_eq('SELECT block_hash, log_index FROM late ORDER BY block_number, log_index',
+                  format('SELECT block_hash, log_index FROM anew WHERE block_number >= %s ORDER BY block_number, '
+                         'log_index', :head - 5),
+                  'an extract whose blocks were all replaced, and not deeper than the confirmations');
+SELECT is(pg_temp.detail('late') ->> 'deepest_reorg', '6', 'which it tells of');
+
+-- What providers do ---------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.run_by(query jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    PERFORM pg_temp.rpc('test_mine', 3), pg_temp.set_node(query);
+    EXECUTE pg_temp.call('etl.run_extract(''anew'')');
+    RETURN NULL;
+EXCEPTION
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+        RETURN SQLERRM || ' ' || hint;
+END
+$$;
+SELECT is(pg_temp.run_by('{"busy": 3}'), NULL, 'a node that refuses three times is asked a fourth');
+SELECT matches(pg_temp.run_by('{"busy": 4}'),
+               '^extract "anew" failed: the node refused 3 calls in one request: compute units exceeded SELECT '
+               'etl.alter_evm_extract', 'and not a fifth');
+SELECT is(pg_temp.run_by('{"busy": 1}'), NULL, 'the next run goes on');
+SELECT matches(pg_temp.run_by('{"batches": "list"}'), 'the node refused 3 calls in one request: batch too large SELECT '
+               'etl.alter_evm_extract\(.*, batch_size => ', 'a batch that is refused by a list of one error');
+SELECT matches(pg_temp.run_by('{"batches": "text"}'), 'the node refused 3 calls in one request: batch too large ',
+               'an error that is a text');
+SELECT is(pg_temp.run_by('{"ids": "text"}'), NULL, 'ids that come back as texts');
+SELECT is(pg_temp.run_by('{"behind": 4, "behind_every": 3, "unknown": "error"}'), NULL,
+          'nodes out of step that refuse what they do not know');
+SELECT is(etl.alter_evm_extract('anew', batch_size => 1)::text, '', 'a node that is asked call by call');
+SELECT is(pg_temp.run_by('{"busy": 2}'), NULL, 'and refuses twice');
+SELECT matches(pg_temp.run_by('{"busy": 9}'), 'the node refused eth_chainId: compute units exceeded', 'or always');
+SELECT pg_temp.set_node('{"finalized": "null"}');
+SELECT throws_like(pg_temp.call('etl.run_extract(''lagging'')'),
+    '%the node refused eth_getBlockByNumber: it knows no such block', 'a node that has no finalized block');
+SELECT matches(pg_temp.hint_of(pg_temp.call('etl.run_extract(''lagging'')')),
+               'etl.alter_evm_extract\(.*, confirmations => 64\)', 'and what lets the extract do without');
+SELECT pg_temp.set_node();
+CALL etl.run_extract('anew');
+SELECT is((SELECT count(*) FROM anew) + (SELECT count(*) FROM etl.dead_letters WHERE extract = 'anew'),
+          pg_temp.logs_of('Transfer(address,address,uint256)', 100000), 'all is there');
 
 -- The server is taken away --------------------------------------------------------------------------------------------
 

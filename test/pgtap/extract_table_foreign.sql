@@ -54,31 +54,31 @@ CREATE TABLE whole (LIKE by_lag INCLUDING INDEXES);
 
 
 -- What cannot be promised is refused
-SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', cursor_column => 'at')$$, '0A000',
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', '{"column": "at"}')$$, '0A000',
                  'which transactions of the server of foreign table "far.sale" are open cannot be told', 'no horizon');
-SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', cursor_column => 'at',
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', "cursor" => '{"column": "at"}',
                                                    horizon => 'writers')$$, '0A000',
                  'which transactions of the server of foreign table "far.sale" are open cannot be told', 'nor writers');
-SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'once', cursor_column => 'at',
-                                                   write_mode => 'append', lag => '1 hour')$$, '0A000',
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'once', '{"column": "at", "lag": "1 hour"}',
+                                                   write_mode => 'append')$$, '0A000',
                  'a copy with a lag reads rows again, and append would store them twice', 'a lag reads again');
 SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_xid', method => 'xmin')$$, '0A000',
                  'foreign table "far.sale" does not tell the xmin of its rows', 'no xmin');
-SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', cursor_column => 'at',
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', "cursor" => '{"column": "at"}',
                                                    transactions => 'far.sale')$$, '42703',
                  '"far.sale" is no list of open transactions: it lacks transaction text, server_start timestamp with '
                  'time zone, oldest_xid bigint, next_xid bigint, server_id bigint', 'no list of transactions');
-SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', cursor_column => 'at',
+SELECT throws_ok($$SELECT etl.create_table_extract('x', 'far.sale', 'by_time', "cursor" => '{"column": "at"}',
                                                    transactions => 'etl.open_transactions')$$, '0A000',
                  '"etl.open_transactions" is no foreign table of the server of "far.sale"', 'transactions of here');
 
 -- Each way once
-SELECT etl.create_table_extract('by_lag', 'far.sale', 'by_lag', cursor_column => 'at', lag => '1 hour',
+SELECT etl.create_table_extract('by_lag', 'far.sale', 'by_lag', "cursor" => '{"column": "at", "lag": "1 hour"}',
                                 deletes => true, batch_rows => 100) AS a,
-       etl.create_table_extract('by_time', 'far.sale', 'by_time', cursor_column => 'at',
+       etl.create_table_extract('by_time', 'far.sale', 'by_time', "cursor" => '{"column": "at"}',
                                 transactions => 'far.open_transactions', wait => '0.1 s', deletes => true,
                                 batch_rows => 100) AS b,
-       etl.create_table_extract('once', 'far.sale', 'once', cursor_column => 'at', write_mode => 'append',
+       etl.create_table_extract('once', 'far.sale', 'once', "cursor" => '{"column": "at"}', write_mode => 'append',
                                 transactions => 'far.open_transactions', wait => '0.1 s', batch_rows => 100) AS c,
        etl.create_table_extract('by_xid', 'far.sale_with_xid', 'by_xid', method => 'xmin', xid_column => 'row_xid',
                                 transactions => 'far.open_transactions', deletes => true, batch_rows => 100,

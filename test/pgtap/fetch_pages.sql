@@ -153,9 +153,11 @@ SET ROLE fetch_nobody;
 SELECT throws_ok($$SELECT etl._open_pages('api', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501',
     'permission denied for foreign server api', 'the right to fetch is not one to a server');
 RESET ROLE;
-SELECT lives_ok($$SELECT etl._check_paging('/data', '{"type": "link"}'), etl._check_paging(NULL, NULL)$$, 'paging');
-SELECT throws_ok($$SELECT etl._check_paging('/data', '{"type": "lnk"}')$$, '22023', NULL, 'paging that is none');
-SELECT throws_ok($$SELECT etl._check_paging('data', NULL)$$, '22023', NULL, 'a path that is none');
+SELECT lives_ok($$SELECT etl._check_paging('/data', '{"type": "link"}', '{"a": [1, 2]}', '{"X-A": "b"}', 64),
+                         etl._check_paging(NULL, NULL, NULL, NULL, NULL)$$, 'paging');
+SELECT throws_ok($$SELECT etl._check_paging('/data', '{"type": "lnk"}', NULL, NULL, NULL)$$, '22023', NULL,
+    'paging that is none');
+SELECT throws_ok($$SELECT etl._check_paging('data', NULL, NULL, NULL, NULL)$$, '22023', NULL, 'a path that is none');
 
 -- ---- handles -------------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ SELECT results_eq($$SELECT received, inserted, updated, unchanged, dead FROM etl
 SELECT is((SELECT price FROM sale WHERE id = 10), -1.00, 'is in the table');
 SELECT is((SELECT array_agg(attempts ORDER BY dead_letter_id) FROM etl.dead_letters), '{1,1,1,1,1,1,1}',
           'the others stay');
-SELECT etl.alter_extract('sales', mapping => '{"id": {"from": "id", "default": 99}, "price": "price"}');
+SELECT etl.alter_ingest('sales', mapping => '{"id": {"from": "id", "default": 99}, "price": "price"}');
 SELECT is((SELECT inserted FROM etl.replay_dead_letters('sales')), 2::bigint, 'a mended mapping'); -- 11, and 99 of many
 
 -- What has come since is newer than a letter; of two letters of one key the last counts.
@@ -190,10 +190,10 @@ SELECT throws_ok($$SELECT etl.create_ingest('unique', 'bare', suite => 'all_rows
                  'suite "all_rows" has no expectation that a single row can break', 'a suite that judges no record');
 
 -- What becomes of bad records is for the source to say.
-SELECT etl.alter_extract('judged', on_bad_row => 'skip');
+SELECT etl.alter_ingest('judged', on_bad_row => 'skip');
 SELECT is(told('judged', '{"id": 3, "price": 0}'), '0 0 1: rejected', 'skip');
 SELECT is((SELECT count(*) FROM etl.dead_letters WHERE extract = 'judged'), 0::bigint, 'keeps nothing');
-SELECT etl.alter_extract('judged', on_bad_row => 'error');
+SELECT etl.alter_ingest('judged', on_bad_row => 'error');
 SELECT throws_ok($$SELECT etl.ingest('judged',
           '[{"id": 5, "price": 5, "at": "2024-01-01"}, {"id": 3, "price": 0}]'::jsonb)$$, '23514');
 SELECT is((SELECT count(*) FROM judged WHERE id = 5), 0::bigint, 'error takes nothing in');

@@ -16,7 +16,7 @@ SELECT etl.create_extract('events', 'bare', '', 'event', key_columns => '{event_
                         "quantity": "/n", "at": {"from": "at", "format": "epoch"},
                         "total": {"from": "sum", "sql": "price * quantity + (record ->> ''fee'')::numeric"}}'),
        etl.create_extract('later', 'api', '/later'),
-       etl.create_table_extract('copy', 'sale', '"Copied sale"', cursor_column => 'at', filter => 'quantity > 0',
+       etl.create_table_extract('copy', 'sale', '"Copied sale"', '{"column": "at"}', filter => 'quantity > 0',
            columns => '{"sale": "sale_id", "total": "price * quantity", "note": "''x''"}'),
        etl.create_evm_extract('logs', 'bare', 1, '{}', '{"event Paused()"}', 0, 'public.paused', path => '/rpc'),
        etl.create_ingest('orders', 'sale', mapping => '{"sale_id": "id"}');

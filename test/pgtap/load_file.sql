@@ -1,5 +1,5 @@
 -- etl.load_file: which files may be loaded and by whom, their formats and compression, and the same file again.
-SELECT plan(51);
+SELECT plan(69);
 SET client_min_messages = warning;
 
 SELECT current_setting('data_directory') || '/load_' || current_database() AS directory \gset
@@ -91,6 +91,64 @@ FROM (VALUES
     ('deep//er/a.csv', '22023'), ('', '22023'), (E'data\n', '22023'), ('link.csv', '42809'), ('up/PG_VERSION', '42809'),
     ('side/er/a.csv', '42809'), ('deep', '42809'), ('pipe.csv', '42809'), ('nothing.csv', '58P01'), ('data/x', '42809')
 ) AS v (path, sqlstate);
+
+-- What is no text -----------------------------------------------------------------------------------------------------
+
+CREATE TEMPORARY TABLE wrong AS SELECT format('wrong%s.%s', v.n, v.format) AS name, v.begin, v.what FROM (VALUES
+    (1, 'csv', '504b0304', 'a ZIP archive'), (2, 'json', '504b0304', 'a ZIP archive'),
+    (3, 'ndjson', '504b0304', 'a ZIP archive'), (4, 'csv', '1f8b08', 'compressed by gzip'),
+    (5, 'ndjson', '1f8b08', 'compressed by gzip'), (6, 'csv', '28b52ffd', 'compressed by zstd'),
+    (7, 'csv', 'd0cf11e0a1b11ae1', 'a workbook or document of Microsoft Office'),
+    (8, 'csv', '5041523115', 'a Parquet file')) AS v (n, format, begin, what);
+SELECT put_file(w.name, decode(w.begin, 'hex') || 'and so on'::bytea) FROM wrong AS w \g /dev/null
+SELECT throws_ok(format('SELECT etl.load_file(%L, ''two'')', w.name), '22P04',
+                 format('the content is %s, not a text', w.what), format('%s, as %s', w.what, w.name)) FROM wrong AS w;
+SELECT throws_ok($$SELECT etl.load_text('\x504b030414'::bytea, 'two', encoding => 'LATIN1', header => 'false')$$,
+    '22P04',
+    'the content is a ZIP archive, not a text', 'whatever encoding it is said to have');
+SELECT lives_ok($$SELECT etl.load_text(E'a,b\n1,PK', 'two')$$, 'a text about archives is one');
+
+-- A file that is written while it is read -----------------------------------------------------------------------------
+
+CREATE TABLE watched (a int, b text);
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.a = 1 THEN
+        EXECUTE format('COPY (SELECT WHERE false) TO PROGRAM %L', 'cd "$PWD/load_load_file" && ' || TG_ARGV[0]);
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE FUNCTION loaded_while(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text;
+BEGIN
+    TRUNCATE watched;
+    PERFORM put_file('moving.csv', (SELECT E'a,b\n' || string_agg(n || ',' || repeat('x', 100) || E'\n', '' ORDER BY n)
+                                    FROM generate_series(1, 30000) AS n));
+    EXECUTE format('CREATE OR REPLACE TRIGGER meddle BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION meddle(%L)',
+                   command);
+    message := (etl.load_file('moving.csv', 'watched', force => true)).status;
+    RETURN message || ' ' || (SELECT count(*) FROM watched);
+EXCEPTION
+    WHEN object_not_in_prerequisite_state THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+        RETURN regexp_replace(message, '/.*/', '') || ' ' || (SELECT count(*) FROM watched);
+END
+$$;
+SELECT is(loaded_while(v.command), 'import file "moving.csv" has changed while it was read 0', v.what)
+FROM (VALUES ('echo 30001,y >> moving.csv', 'one that grows is refused'),
+             ('truncate -s 1000000 moving.csv', 'one that shrinks'),
+             ('echo x > moving.csv', 'one that is written anew'),
+             ('sleep 0.01 && printf y | dd of=moving.csv bs=1 seek=3000000 conv=notrunc status=none',
+              'one whose bytes are others')) AS v (command, what);
+SELECT is(loaded_while(v.command), 'loaded 30000', v.what)
+FROM (VALUES ('echo a > new && mv new moving.csv', 'one that another takes the place of is loaded as it was'),
+             ('rm moving.csv', 'and so is one that is removed'),
+             ('chmod 600 moving.csv', 'what is not its content is no matter'),
+             ('cat moving.csv moving.csv > other.csv', 'nor is it that others read it')) AS v (command, what);
+DELETE FROM etl.batch WHERE target = 'public.watched';
+DROP TABLE watched;
 
 -- Rights --------------------------------------------------------------------------------------------------------------
 

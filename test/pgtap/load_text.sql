@@ -1,5 +1,5 @@
 -- etl.load_text: what CSV means, what becomes of lines that are wrong, into which kinds of tables rows go, and who may.
-SELECT plan(97);
+SELECT plan(98);
 SET client_min_messages = warning;
 
 CREATE TABLE item (
@@ -49,7 +49,7 @@ SELECT is((SELECT v FROM one WHERE length(v) > 10) = repeat('x"', 3500000), true
 
 SELECT is(shown(etl.load_text(E' ID ,Name\n11,x', 'item')), 'loaded 1=1+0+0+0+0', 'names go without case and blanks');
 SELECT throws_ok($$SELECT etl.load_text(E'id,nam\n1,x', 'item')$$, '42703',
-    'the header has columns that the table does not have: nam', 'an unknown column');
+    'the header has columns that cannot be loaded: nam', 'an unknown column');
 SELECT throws_ok($$SELECT etl.load_text(E'id,name,name\n1,x,y', 'item')$$, '42701', NULL, 'a column twice');
 SELECT throws_ok($$SELECT etl.load_text(E'id,name,NAME\n1,x,y', 'item', mapping => '{"id": "id", "name": "Name"}')$$,
     '42701', NULL, 'two names that may be meant');
@@ -171,6 +171,8 @@ SELECT is(shown(etl.load_text(E'id,amount\n1,1\n2,20\n4,4\n4,44\n5,5000\n,6\n7,'
     key_columns => '{id}')), 'loaded 7=1+1+1+1+3', 'rows are updated by their keys');
 SELECT results_eq('SELECT * FROM account ORDER BY id', $$VALUES
     (1, 'a', 1.0), (2, 'b', 20), (3, 'c', 3), (4, 'nobody', 44)$$, 'the last one wins');
+SELECT is(shown(etl.load_text(E'id,amount\n1,1\n2,20\n3,3', 'account', key_columns => '{id}')),
+    'loaded 3=0+0+3+0+0', 'with a key that is what is done where nothing is said');
 SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\n9,y,2\n', 'account', write_mode => 'delete_insert',
     key_columns => '{id}')), 'loaded 2=2+0+0+0+0', 'rows are deleted by their keys');
 SELECT is((SELECT deleted FROM etl.batches ORDER BY batch_id DESC LIMIT 1), 1::bigint, 'which is counted');
@@ -195,7 +197,8 @@ SELECT is(shown(etl.load_text(E'id,amount\n50,4', 'account', write_mode => 'dele
 SELECT etl.release_legal_hold('lawsuit', 'it is over') \g /dev/null
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'upsert')$$, '22023',
     'write_mode ''upsert'' needs key_columns', 'keys are needed');
-SELECT throws_ok($$SELECT etl.load_text('id', 'account', key_columns => '{id}')$$, '22023', NULL, 'or have no meaning');
+SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'append', key_columns => '{id}')$$,
+    '22023', NULL, 'or have no meaning');
 SELECT throws_ok($$SELECT etl.load_text('id', 'account', write_mode => 'merge')$$, '22023', NULL, 'an unknown mode');
 
 -- Tables of every kind ------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 -- The scheduler on pg_cron: its job, who gets one, other databases, and what a minute of it does. The file has a
 -- cluster of its own in which pg_cron runs in its database.
-SELECT plan(54);
+SELECT plan(60);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 CREATE EXTENSION dblink;
@@ -65,7 +65,18 @@ SELECT etl.start_scheduler(keep_job_details => '4 days') \g /dev/null
 SELECT results_eq('SELECT keep_runs, keep_job_details FROM etl.scheduler_status',
                   $$VALUES (interval '30 days', interval '4 days')$$, 'what is not given stays');
 SELECT throws_ok(format('SELECT etl.start_scheduler(%s => ''0'')', a), '22023', NULL, a || ' of nothing')
-FROM unnest('{keep_runs,keep_job_details}'::text[]) AS a;
+FROM unnest('{keep_runs,keep_job_details,keep_ingestions,keep_batches,keep_raw_records,keep_dead_letters}'::text[])
+    AS a;
+SELECT results_eq('SELECT keep_ingestions, keep_batches, keep_raw_records, keep_dead_letters FROM etl.scheduler_status',
+                  $$VALUES (interval '30 days', NULL::interval, NULL::interval, NULL::interval)$$,
+                  'of what was received only the record of calls goes when nothing is said');
+SELECT etl.start_scheduler(keep_ingestions => '1 day', keep_batches => '2 days', keep_raw_records => '3 days',
+                           keep_dead_letters => '100 years') \g /dev/null
+SELECT results_eq('SELECT keep_runs, keep_ingestions, keep_batches, keep_raw_records, keep_dead_letters '
+                  'FROM etl.scheduler_status',
+                  $$VALUES (interval '30 days', interval '1 day', interval '2 days', interval '3 days',
+                            interval '100 years')$$,
+                  'how long what was received is kept is noted');
 UPDATE cron.job SET active = false;
 SELECT is(is_active, false, 'a job that sleeps is seen') FROM etl.scheduler_status;
 SELECT etl.start_scheduler() \g /dev/null

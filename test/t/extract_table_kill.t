@@ -41,9 +41,9 @@ CREATE INDEX ON sale (at);
 CREATE TABLE once (LIKE sale);
 CREATE TABLE by_time (LIKE sale INCLUDING INDEXES);
 CREATE TABLE by_xmin (LIKE sale INCLUDING INDEXES);
-SELECT etl.create_table_extract('once', 'sale', 'once', cursor_column => 'id', write_mode => 'append', batch_rows => 100),
-       etl.create_table_extract('by_time', 'sale', 'by_time', cursor_column => 'at', deletes => true, batch_rows => 100),
-       etl.create_table_extract('by_xmin', 'sale', 'by_xmin', 'xmin', deletes => true, batch_rows => 100) \gset
+SELECT etl.create_table_extract('once', 'sale', 'once', '{"column": "id"}', write_mode => 'append', batch_rows => 100),
+       etl.create_table_extract('by_time', 'sale', 'by_time', '{"column": "at"}', deletes => true, batch_rows => 100),
+       etl.create_table_extract('by_xmin', 'sale', 'by_xmin', method => 'xmin', deletes => true, batch_rows => 100) \gset
 SQL
 copies=(once by_time by_xmin)
 echo "1..$((kills + 3))"

@@ -49,15 +49,15 @@ CREATE TABLE ticket_by_time (id int PRIMARY KEY, note text, at timestamptz, touc
 CREATE TABLE ticket_by_touch (LIKE ticket_by_time INCLUDING INDEXES);
 CREATE TABLE ticket_by_xmin (LIKE ticket_by_time INCLUDING INDEXES);
 SET client_min_messages = error;
-SELECT etl.create_table_extract('entry_by_id', 'entry', 'entry_by_id', cursor_column => 'id', write_mode => 'append',
+SELECT etl.create_table_extract('entry_by_id', 'entry', 'entry_by_id', '{"column": "id"}', write_mode => 'append',
                                 wait => '0.1 s', batch_rows => 50),
-       etl.create_table_extract('entry_by_time', 'entry', 'entry_by_time', cursor_column => 'at', wait => '0.1 s',
+       etl.create_table_extract('entry_by_time', 'entry', 'entry_by_time', '{"column": "at"}', wait => '0.1 s',
                                 write_mode => 'append', batch_rows => 50),
-       etl.create_table_extract('ticket_by_time', 'ticket', 'ticket_by_time', cursor_column => 'at', deletes => true,
+       etl.create_table_extract('ticket_by_time', 'ticket', 'ticket_by_time', '{"column": "at"}', deletes => true,
                                 wait => '0.05 s', batch_rows => 20),
-       etl.create_table_extract('ticket_by_touch', 'ticket', 'ticket_by_touch', cursor_column => 'touched',
+       etl.create_table_extract('ticket_by_touch', 'ticket', 'ticket_by_touch', "cursor" => '{"column": "touched"}',
                                 horizon => 'writers', deletes => true, wait => '0.05 s', batch_rows => 20),
-       etl.create_table_extract('ticket_by_xmin', 'ticket', 'ticket_by_xmin', 'xmin', deletes => true, batch_rows => 5)
+       etl.create_table_extract('ticket_by_xmin', 'ticket', 'ticket_by_xmin', method => 'xmin', deletes => true, batch_rows => 5)
 \gset
 SQL
 [ -z "${MUTATE:-}" ] || sql -c "$MUTATE"
@@ -72,11 +72,11 @@ IMPORT FOREIGN SCHEMA etl LIMIT TO (open_transactions) FROM SERVER far INTO far;
 CREATE TABLE far_entry (id bigint, note text, at timestamptz);
 CREATE TABLE far_by_time (id int PRIMARY KEY, note text, at timestamptz, touched timestamptz);
 CREATE TABLE far_by_xmin (LIKE far_by_time INCLUDING INDEXES);
-SELECT etl.create_table_extract('far_entry', 'far.entry', 'far_entry', cursor_column => 'at', write_mode => 'append',
+SELECT etl.create_table_extract('far_entry', 'far.entry', 'far_entry', '{"column": "at"}', write_mode => 'append',
                                 transactions => 'far.open_transactions', wait => '0.1 s', batch_rows => 50),
-       etl.create_table_extract('far_by_time', 'far.ticket', 'far_by_time', cursor_column => 'at', deletes => true,
+       etl.create_table_extract('far_by_time', 'far.ticket', 'far_by_time', '{"column": "at"}', deletes => true,
                                 transactions => 'far.open_transactions', wait => '0.05 s', batch_rows => 20),
-       etl.create_table_extract('far_by_xmin', 'far.ticket_with_xid', 'far_by_xmin', 'xmin', deletes => true,
+       etl.create_table_extract('far_by_xmin', 'far.ticket_with_xid', 'far_by_xmin', method => 'xmin', deletes => true,
                                 transactions => 'far.open_transactions', xid_column => 'row_xid',
                                 columns => '{"id": "id", "note": "note", "at": "at", "touched": "touched"}')
 \gset

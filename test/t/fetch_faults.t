@@ -198,7 +198,7 @@ for style in pagination.next_page next_cursor link_header bare; do
     kills=0
     until [ "$(sql -c "SELECT is_over FROM state")" = t ] || [ $kills = 40 ]; do
         kills=$((kills + 1))
-        call_and_kill "$dir" "CALL load('$style')" "$victim" 90 > /dev/null
+        call_and_kill "$dir" "CALL load('$style')" "$victim" $((90 + 10 * kills)) > /dev/null # a busy machine needs more
     done
     echo "# killed the $victim $kills times"
     is "every record is there once: $style" \

@@ -55,8 +55,8 @@ TEST(load_records, goes_by_the_header)
     EXPECT_EQ(read(" ID ,PRICE\n1,2\n"), "id=1 Price=2 \n");
     EXPECT_EQ(read("id\n\n1\n"), "id=NULL \nid=1 \n");
     EXPECT_EQ(read("id,name\n\n1\n1,\"x\n3,4"), "!3 \n!4 name\nid=3 name=4 \n");
-    EXPECT_EQ(refusal("id,nome\n"), "42703 the header has columns that the table does not have: nome");
-    EXPECT_EQ(refusal("id,ID\n"), "42703 the header has columns that the table does not have: ID");
+    EXPECT_EQ(refusal("id,nome\n"), "42703 the header has columns that cannot be loaded: nome");
+    EXPECT_EQ(refusal("id,ID\n"), "42703 the header has columns that cannot be loaded: ID");
     EXPECT_EQ(refusal("Id,ID\n"), "42701 the header has more than one column \"id\"");
     EXPECT_EQ(refusal("id,id\n"), "42701 the header has more than one column \"id\"");
     EXPECT_EQ(refusal(""), "22P04 the content has no header");

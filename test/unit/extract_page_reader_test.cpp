@@ -44,6 +44,10 @@ TEST(page_reader, finds_the_only_array_of_objects)
     EXPECT_EQ(read(R"({"tickets":[{"a":1}],"ids":[1,2],"warnings":[{"b":1}]})").records_at, "/tickets");
     EXPECT_EQ(read(R"({"tickets":[],"next":null})").records_at, "/tickets");
     EXPECT_EQ(read(R"({"_embedded":{"orders":[{"a":1}]},"links":[{"rel":"self"}]})").records_at, "/_embedded/orders");
+    for (const char* orders : {R"([{"a":1}])", "[]"}) { // HAL
+        const std::string curies = R"({"_links":{"curies":[{"name":"ea"}]},"_embedded":{"ea:order":)";
+        EXPECT_EQ(read(curies + orders + "}}").records_at, "/_embedded/ea:order");
+    }
 }
 
 TEST(page_reader, names_what_may_be_meant)
@@ -52,6 +56,12 @@ TEST(page_reader, names_what_may_be_meant)
               "08P01 several arrays may be the records: /data, /items");
     EXPECT_EQ(failure(R"({"orders":[{"a":1}],"people":[{"a":1}]})"),
               "08P01 several arrays may be the records: /orders, /people");
+    EXPECT_EQ(failure(R"({"tickets":[],"users":[{"a":1}]})"),
+              "08P01 several arrays may be the records: /tickets, /users");
+    EXPECT_EQ(read(R"({"tickets":[{"a":1}],"meta":{"filters":[]}})").records_at, "/tickets");
+    EXPECT_EQ(failure(R"({"features":["wifi"],"hotels":[{"a":1}]})"),
+              "08P01 several arrays may be the records: /features, /hotels");
+    EXPECT_EQ(read(R"({"data":[[1],[2]],"columns":[{"name":"a"}]})").records_at, "/data");
     EXPECT_EQ(failure(R"({"errors":[{"message":"no"}],"data":null})"), "08P01 it has no array of records");
     EXPECT_EQ(failure(R"({"error":"no"})"), "08P01 it has no array of records");
     EXPECT_EQ(failure(R"([{"page":1},[{"a":1}]])"), "08P01 the array mixes objects, arrays and plain values");
@@ -78,6 +88,32 @@ TEST(page_reader, follows_paths)
     for (const char* bad : {"data", "$.", "$.a[*].b", "$.a[", "/a~2", "$x"}) {
         EXPECT_THROW(record_path::parse(bad), etl::error) << bad;
     }
+}
+
+TEST(page_reader, takes_a_missing_list_for_an_empty_one_where_told)
+{
+    const auto records_of = [](const char* body, const char* path) -> std::string {
+        page_format format;
+        format.records = record_path::parse(path);
+        format.records.missing_is_empty = true;
+        const std::string kept = body;
+        try {
+            return std::to_string(read_page(kept, format, etl::never_poll).records.size());
+        } catch (const etl::error& e) {
+            return e.what();
+        }
+    };
+    EXPECT_EQ(records_of("{}", "/data"), "0");
+    EXPECT_EQ(records_of(R"({"page":{"totalPages":0}})", "/_embedded/events"), "0");
+    EXPECT_EQ(records_of(R"({"_embedded":null,"errors":[],"error":false})", "/_embedded/events"), "0");
+    EXPECT_EQ(records_of(R"({"data":[1]})", "/data"), "1");
+    for (const char* bad : {R"({"error":"later"})", R"({"errors":[{"code":1}]})", R"({"fault":{"code":1}})"}) {
+        EXPECT_EQ(records_of(bad, "/data").substr(0, 40), "it has nothing at \"/data\", and something") << bad;
+    }
+    for (const char* bad : {R"({"data":{}})", R"({"data":"x"})", R"({"data":null})"}) {
+        EXPECT_NE(records_of(bad, "/data").find("where the array of the records should be"), std::string::npos) << bad;
+    }
+    EXPECT_NE(records_of(R"({"_embedded":"x"})", "/_embedded/events").find("it has nothing at"), std::string::npos);
 }
 
 TEST(page_reader, leaves_records_as_they_are)

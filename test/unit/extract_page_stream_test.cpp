@@ -232,6 +232,28 @@ TEST(page_stream, keeps_to_the_place_that_it_has_found)
     EXPECT_NE(read_all(api, plan_of("{}")).error.find("it has nothing at \"/orders\""), std::string::npos);
 }
 
+TEST(page_stream, an_object_in_the_place_of_an_array_is_no_record)
+{
+    for (const char* path : {"auto", "$", ""}) {
+        fake_api api{[](const etl::http_request& request) {
+            return answer_of(number_param(request.url, "page", 1) == 2 ? R"({"error":"try later"})" : "[1,2]");
+        }};
+        page_plan plan = plan_of(R"({"type":"page","start":1,"allow_repeats":true})");
+        plan.records = etl::record_path::parse(path);
+        const auto got = read_all(api, plan);
+        EXPECT_EQ(got.records, 2) << path;
+        EXPECT_NE(got.error.find("it is an object, where the array of the records should be"), std::string::npos)
+            << got.error;
+    }
+    fake_api ones{[](const etl::http_request& request) {
+        const auto page = number_param(request.url, "page", 1);
+        return answer_of(page < 3 ? R"({"a":)" + std::to_string(page) + '}' : "[]");
+    }};
+    page_plan plan = plan_of(R"({"type":"page","start":1})");
+    plan.records = etl::record_path::parse("$");
+    EXPECT_EQ(read_all(ones, plan).records, 2);
+}
+
 TEST(page_stream, takes_no_content_for_an_empty_page)
 {
     fake_api api{[](const etl::http_request& request) {

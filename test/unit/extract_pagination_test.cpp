@@ -137,6 +137,14 @@ TEST(pagination, auto_knows_the_other_signals)
     EXPECT_EQ(first_of("", {{"Link", "</v1/sales?page=2>; rel=next"}}), "{\"url\":\"/v1/sales?page=2\"}");
     EXPECT_EQ(first_of("", {{"Link", "</v1/sales?page=1>; rel=first"}}), "end");
     expect_error(first_of("", {{"Link", "</style.css>; rel=preload"}}), "does not say whether another page follows");
+    EXPECT_EQ(first_of(R"(,"next_page_url":"/v1/sales?page=2")"), "{\"url\":\"/v1/sales?page=2\"}");
+    EXPECT_EQ(first_of(R"(,"next_page_url":null,"total":10)"), "end");
+    EXPECT_EQ(first_of(R"(,"response_metadata":{"next_cursor":"a"})"), "{\"cursor\":\"a\"}");
+    EXPECT_EQ(first_of(R"(,"response_metadata":{"next_cursor":""})"), "end");
+    for (const char* name : {"X-Total-Pages", "X-WP-TotalPages"}) {
+        EXPECT_EQ(first_of("bare", {{name, "1"}}), "end");
+        EXPECT_EQ(first_of("bare", {{name, "2"}}), "probe {\"page\":1}");
+    }
     EXPECT_EQ(first_of(R"(,"page":1,"total_pages":2)"), "{\"page\":2}");
     EXPECT_EQ(first_of(R"(,"page":1,"total_pages":1)"), "end");
     EXPECT_EQ(first_of(R"(,"offset":0,"limit":10,"total":11)"), "{\"offset\":10}");
@@ -355,7 +363,85 @@ TEST(pagination, puts_positions_into_bodies)
     pages_of_api empty{R"({"type":"page","in":"body","start":1})", request_of(url, "{ }")};
     EXPECT_EQ(empty.body_of(R"({"page":2})"), R"({"page": 2})");
     EXPECT_THROW((pages_of_api{R"({"type":"page","in":"body"})"}), etl::error);
+    pages_of_api nested{
+        R"({"type":"cursor","at":"/c","in":"body","param":"/variables/after","size_param":"/variables/n",
+                            "size":5})",
+        request_of(url, R"({"query": "{a}", "variables": {"x": 1.10}, "z": {"variables": {}}})")};
+    EXPECT_EQ(nested.body_of(R"({"cursor":"a"})"),
+              R"({"query": "{a}", "variables": {"x": 1.10, "after": "a", "n": 5}, "z": {"variables": {}}})");
+    for (const char* body : {R"({"query":"a"})", R"({"variables":[]})", R"({"variables":{"after":null}})", "[]"}) {
+        EXPECT_THROW((pages_of_api{R"({"type":"cursor","at":"/c","in":"body","param":"/variables/after"})",
+                                   request_of(url, body)}),
+                     etl::error)
+            << body;
+    }
     EXPECT_THROW((pages_of_api{R"({"type":"page"})", request_of(std::string{url} + "?a=1&pa%67e=3")}), etl::error);
+}
+
+TEST(pagination, cursors_of_a_body_are_sent_as_they_were_told)
+{
+    pages_of_api api{R"({"type":"cursor","at":"/c","in":"body","param":"after","end":"missing"})",
+                     request_of(url, "{}")};
+    for (const char* cursor : {R"([50,"a"])", R"({"id":{"N":"50"}})", "50", R"("50")"}) {
+        const std::string position = R"({"cursor":)" + std::string{cursor} + '}';
+        EXPECT_EQ(api.after("{}", 0, 10, R"(,"c":)" + std::string{cursor}), position);
+        EXPECT_EQ(json::parse(api.body_of(position.c_str()))["after"].dump(), cursor);
+        pages_of_api again{R"({"type":"cursor","at":"/c","in":"body","param":"after"})", request_of(url, "{}")};
+        expect_error(again.after(position.c_str(), 0, 10, R"(,"c":)" + std::string{cursor}), "was read before");
+    }
+    EXPECT_EQ(api.after(R"({"cursor":[50,"a"]})", 20, 25), "end");
+    expect_error(pages_of_api{R"({"type":"cursor","at":"/c"})"}.after("{}", 0, 10, R"(,"c":[1])"),
+                 "neither a number nor a text");
+}
+
+TEST(pagination, what_is_within_a_null_is_null)
+{
+    pages_of_api api{R"({"type":"cursor","at":"/next_page/offset","param":"offset"})"};
+    EXPECT_EQ(api.after("{}", 0, 10, R"(,"next_page":{"offset":"a"})"), R"({"cursor":"a"})");
+    expect_error(api.after(R"({"cursor":"a"})", 10, 20, R"(,"next_page":{})"), "does not tell the next page");
+    EXPECT_EQ(api.after(R"({"cursor":"a"})", 20, 30, R"(,"next_page":null)"), "end");
+}
+
+TEST(pagination, links_may_forget_tls)
+{
+    const auto followed = [](const char* from, const char* link) {
+        pagination made{paginate_options::parse(json::parse(R"({"type":"next","at":"/n"})")), request_of(from)};
+        const std::string body = R"({"data":[1],"n":")" + std::string{link} + "\"}";
+        const page_contents contents = etl::read_page(body, {{}, {}, false}, etl::never_poll);
+        try {
+            return made.request_for(made.after({}, {contents, {}}, from).next).url;
+        } catch (const etl::error& e) {
+            return std::string{e.sqlstate()};
+        }
+    };
+    EXPECT_EQ(followed("https://a.example/x", "http://a.example/x?p=2"), "https://a.example/x?p=2");
+    EXPECT_EQ(followed("https://a.example:8443/x", "http://a.example:8443/x?p=2"), "https://a.example:8443/x?p=2");
+    EXPECT_EQ(followed("https://a.example/x", "http://a.example:8080/x?p=2"), "42501");
+    EXPECT_EQ(followed("https://a.example/x", "http://b.example/x?p=2"), "42501");
+    EXPECT_EQ(followed("http://a.example/x", "https://a.example/x?p=2"), "42501");
+}
+
+TEST(pagination, silence_is_refused_with_what_the_page_has)
+{
+    const auto hint = [](const char* members, const headers& sent = {}) {
+        const std::string body = "{\"data\":[1]" + std::string{members} + '}';
+        const page_contents contents = etl::read_page(body, {{}, {}, false}, etl::never_poll);
+        pagination made{{}, request_of(url)};
+        try {
+            made.after({}, {contents, sent}, url);
+        } catch (const etl::error& e) {
+            return e.hint();
+        }
+        return std::string{"none"};
+    };
+    const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+    EXPECT_TRUE(has(hint(R"(,"@odata.nextLink":"https://a/b?c=d")"),
+                    R"('{"type": "next", "at": "/@odata.nextLink", "end": "missing"}')"));
+    EXPECT_TRUE(has(hint(R"(,"paging":{"next":{"after":"a"}})"),
+                    R"('{"type": "cursor", "at": "/paging/next/after", "param": "after", "end": "missing"}')"));
+    EXPECT_TRUE(has(hint(R"(,"nextPageToken":"a","_links":{"next":{"href":"/b"}})"), R"("at": "/_links/next/href")"));
+    EXPECT_TRUE(has(hint("", {{"x-ms-continuation", "a"}}), R"("at": "header:x-ms-continuation")"));
+    EXPECT_TRUE(has(hint(R"(,"took":3,"nextPageToken":"")"), R"('{"type": "page"}')"));
 }
 
 TEST(pagination, takes_secrets_out_of_links)
@@ -393,8 +479,9 @@ TEST(pagination, refuses_options_that_are_none)
                             "7"}) {
         EXPECT_THROW(paginate_options::parse(json::parse(bad)), etl::error) << bad;
     }
-    for (const char* bad : {R"({"page":-1})", R"({"page":"1"})", R"({"page":1,"offset":2})", R"({"cursor":""})",
-                            R"({"cursor":7})", R"({"pages":7})", "[]", "7"}) {
+    for (const char* bad :
+         {R"({"page":-1})", R"({"page":"1"})", R"({"page":1,"offset":2})", R"({"cursor":""})", R"({"cursor":true})",
+          R"({"cursor":[]})", R"({"cursor":1.5})", R"({"pages":7})", "[]", "7"}) {
         EXPECT_THROW(page_position::from(json::parse(bad)), etl::error) << bad;
     }
     EXPECT_TRUE(page_position::from(json{}).is_first());

@@ -91,14 +91,27 @@ TEST(text_encoding, knows_marks)
     }
 }
 
+TEST(text_encoding, knows_what_is_no_text)
+{
+    using namespace std::string_view_literals;
+    for (const std::string_view begin : {"PK\x03\x04\x14\x00"sv, "\x1f\x8b\x08\x00"sv, "BZh91AY&SY"sv, "PAR1\x15\x04"sv,
+                                         "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00"sv}) {
+        EXPECT_THROW(etl::require_no_archive(begin), etl::error) << begin;
+    }
+    for (const std::string_view begin :
+         {""sv, "PK"sv, "PK,x"sv, "BZh9,b"sv, "PAR1,PAR2"sv, "\x1f,"sv, "{\"a\": 1}"sv}) {
+        EXPECT_NO_THROW(etl::require_no_archive(begin)) << begin;
+    }
+}
+
 TEST(text_encoding, looks_before_it_reads)
 {
     for (std::size_t piece = 1; piece < 6; ++piece) {
-        pieces from{"abcde", piece};
+        pieces from{"abcdefghijklm", piece};
         etl::peeked_source source{from};
-        EXPECT_EQ(source.begin(), "abc");
+        EXPECT_EQ(source.begin(), "abcdefghij");
         source.skip(2);
-        EXPECT_EQ(all_of(source, 2), "cde");
+        EXPECT_EQ(all_of(source, 2), "cdefghijklm");
     }
     pieces from{"a", 1};
     etl::peeked_source source{from};
