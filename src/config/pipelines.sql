@@ -63,7 +63,8 @@ AS $$
     CROSS JOIN LATERAL unnest(s.names, etl._step_levels(s.names, e.names, e.needed)) AS l(name, rank)
 $$;
 COMMENT ON FUNCTION etl._config_step_order(jsonb) IS
-    'How many steps come one after the other before each of these; -1 for one that is in a circle or needs one that is.';
+    'How many steps come one after the other before each of these; -1 for one that is in a circle or needs one that '
+    'is.';
 
 CREATE FUNCTION etl._config_refuse_circle(steps jsonb, path text)
 RETURNS void

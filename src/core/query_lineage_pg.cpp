@@ -219,8 +219,7 @@ void trace_branches(walk& to, const Node* operation, AttrNumber output, const sc
     if (IsA(operation, SetOperationStmt)) {
         const auto* both = reinterpret_cast<const SetOperationStmt*>(operation);
         trace_branches(to, both->larg, output, at);
-        by_way(to, both->op == SETOP_EXCEPT ? how::filter : to.by,
-               [&] { trace_branches(to, both->rarg, output, at); });
+        by_way(to, both->op == SETOP_EXCEPT ? how::filter : to.by, [&] { trace_branches(to, both->rarg, output, at); });
         return;
     }
     const auto* branch = castNode(RangeTblRef, const_cast<Node*>(operation));

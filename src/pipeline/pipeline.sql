@@ -356,8 +356,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.pause_pipeline(text) IS
-    'Keeps a pipeline from being run by its schedule until etl.resume_pipeline, also for times that wait in the queue; a '
-    'run that is under way goes on, and calls run it as before, those of etl.start_pipeline and etl.retry_run too. A '
+    'Keeps a pipeline from being run by its schedule until etl.resume_pipeline, also for times that wait in the queue; '
+    'a run that is under way goes on, and calls run it as before, those of etl.start_pipeline and etl.retry_run too. A '
     'superuser may pause another role''s. Errors: 42704 no such pipeline, 42501 another role''s.';
 
 CREATE FUNCTION etl.resume_pipeline(name text)

@@ -172,7 +172,8 @@ COMMENT ON VIEW etl.pipeline_runs IS
 $$One row for each run of a pipeline: its logical time and interval, what asked for it (trigger: call, start, schedule,
 backfill), its status (queued, running, succeeded, failed, cancelled, skipped), how many of its steps have ended, and
 the error of the first step that failed. executor_pid: the session that executes it; where a running run has none, that
-session is gone, and the next tick, runner or call goes on with it (a standby does not know it). backfill_id: the first run of its backfill.$$;
+session is gone, and the next tick, runner or call goes on with it (a standby does not know it). backfill_id: the first
+run of its backfill.$$;
 GRANT SELECT ON etl.pipeline_runs TO PUBLIC;
 
 CREATE FUNCTION etl._seen_run(run_id bigint)
