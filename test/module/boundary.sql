@@ -116,10 +116,11 @@ CREATE TABLE memory AS SELECT 0::bigint AS resident, 0::bigint AS contexts;
 CALL mixed_errors(10000);
 UPDATE memory SET resident = boundary_resident(), contexts = (SELECT sum(total_bytes) FROM pg_backend_memory_contexts);
 CALL mixed_errors(100000);
-SELECT cmp_ok(boundary_resident(), '<', (SELECT resident + 1024 FROM memory),
+-- Before pgTAP takes memory of its own, for functions that it has not called yet.
+SELECT boundary_resident() AS resident, sum(total_bytes) AS contexts FROM pg_backend_memory_contexts \gset
+SELECT cmp_ok(:resident::bigint, '<', (SELECT resident + 1024 FROM memory),
               '100,000 errors do not grow the session''s memory by one MB');
-SELECT cmp_ok((SELECT sum(total_bytes) FROM pg_backend_memory_contexts)::bigint, '<',
-              (SELECT contexts + 262144 FROM memory), 'nor its memory contexts');
+SELECT cmp_ok(:contexts::bigint, '<', (SELECT contexts + 262144 FROM memory), 'nor its memory contexts');
 SELECT is(boundary_alive(), 0, 'and no object is left');
 
 SELECT * FROM finish();
