@@ -3,13 +3,18 @@
 
 CREATE FUNCTION etl._changeable_extract(name text, kind text)
 RETURNS etl.extract
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored CONSTANT etl.extract := etl._extract(name);
+    stored etl.extract := etl._extract(name);
 BEGIN
     PERFORM etl._require_writable();
+    -- What another session changes meanwhile is not to be written over.
+    SELECT e.* INTO stored FROM etl.extract AS e WHERE e.extract_id = stored.extract_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM etl._extract(name); -- raises: it was dropped meanwhile
+    END IF;
     IF stored.kind <> kind THEN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
@@ -20,7 +25,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl._changeable_extract(text, text) IS
-    'The current role''s extract of that name and kind (42704, 42501, 42809).';
+    'The current role''s extract of that name and kind, locked to the end of the transaction (42704, 42501, 42809).';
 
 CREATE FUNCTION etl._changed_extract(
     stored etl.extract, given jsonb, of_source jsonb, reset text[], may_reset text[])
