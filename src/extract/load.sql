@@ -150,6 +150,19 @@ COMMENT ON FUNCTION etl._delete_and_insert(regclass, regclass, text[], name[]) I
 
 -- A load --------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION etl._refuse_known_content(content_hash bytea)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'ETL01', MESSAGE = 'the same content was loaded before',
+                          DETAIL = content_hash::text;
+END
+$$;
+COMMENT ON FUNCTION etl._refuse_known_content(bytea) IS
+    'Ends the load of a content that was loaded before (ETL01); the detail is its hash.';
+
 CREATE FUNCTION etl._load_batch(
     batch bigint, job jsonb, source text, content bytea, target regclass, key_columns name[], write_mode text,
     force boolean)
@@ -179,8 +192,7 @@ BEGIN
     END IF;
     loaded := etl._load(job, source, content, target, stage);
     IF write_mode = 'append' AND NOT force AND etl._batch_of_content(target, loaded.content_hash) IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'ETL01', MESSAGE = 'the same content was loaded before',
-                              DETAIL = loaded.content_hash::text;
+        PERFORM etl._refuse_known_content(loaded.content_hash);
     END IF;
     counts.inserted := loaded.written;
     counts.ignored := loaded.held;
@@ -210,27 +222,32 @@ BEGIN
     IF stage IS NOT NULL THEN
         EXECUTE format('DROP TABLE %s', stage);
     END IF;
-    UPDATE etl.batch AS b
-    SET status = 'loaded',
-        content_hash = loaded.content_hash,
-        is_again = (_load_batch.force OR _load_batch.write_mode <> 'append')
-                   AND etl._batch_of_content(_load_batch.target, loaded.content_hash) IS NOT NULL,
-        bytes = loaded.bytes,
-        received = loaded.received,
-        inserted = counts.inserted,
-        updated = counts.updated,
-        unchanged = counts.unchanged,
-        ignored = counts.ignored,
-        deleted = counts.deleted,
-        rejected = loaded.rejected,
-        errors = loaded.errors,
-        finished_at = clock_timestamp()
-    WHERE b.batch_id = batch;
+    BEGIN
+        UPDATE etl.batch AS b
+        SET status = 'loaded',
+            content_hash = loaded.content_hash,
+            is_again = (_load_batch.force OR _load_batch.write_mode <> 'append')
+                       AND etl._batch_of_content(_load_batch.target, loaded.content_hash) IS NOT NULL,
+            bytes = loaded.bytes,
+            received = loaded.received,
+            inserted = counts.inserted,
+            updated = counts.updated,
+            unchanged = counts.unchanged,
+            ignored = counts.ignored,
+            deleted = counts.deleted,
+            rejected = loaded.rejected,
+            errors = loaded.errors,
+            finished_at = clock_timestamp()
+        WHERE b.batch_id = batch;
+    EXCEPTION
+        WHEN unique_violation THEN -- of batch_content_idx: another session has loaded it meanwhile
+            PERFORM etl._refuse_known_content(loaded.content_hash);
+    END;
 END
 $$;
 COMMENT ON FUNCTION etl._load_batch(bigint, jsonb, text, bytea, regclass, name[], text, boolean) IS
-    'Loads the content of a batch, and writes down what became of it. ETL01 where the same was loaded before, and '
-    '23505 of batch_content_idx where another session has loaded it meanwhile.';
+    'Loads the content of a batch, and writes down what became of it. ETL01 where the same was loaded before, also by '
+    'another session meanwhile.';
 
 CREATE FUNCTION etl._batch_of_content(target regclass, content_hash bytea)
 RETURNS bigint
@@ -302,8 +319,7 @@ DECLARE
     known bigint;
     batch bigint;
     made etl._load_result;
-    broken text;
-    key text;
+    hash text;
     required CONSTANT jsonb := coalesce(job -> 'required', '[]') || coalesce(to_jsonb(key_columns), '[]');
 BEGIN
     PERFORM etl._require_flag(force, 'force');
@@ -323,12 +339,9 @@ BEGIN
             INTO made FROM etl.batch AS b WHERE b.batch_id = batch;
             RETURN made;
         EXCEPTION
-            WHEN unique_violation OR SQLSTATE 'ETL01' THEN
-                GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, key = PG_EXCEPTION_DETAIL;
-                IF SQLSTATE <> 'ETL01' AND broken <> 'batch_content_idx' THEN
-                    RAISE;
-                END IF;
-                known := etl._batch_of_content(target, decode(substring(key FROM '\\x([0-9a-f]{64})'), 'hex'));
+            WHEN SQLSTATE 'ETL01' THEN
+                GET STACKED DIAGNOSTICS hash = PG_EXCEPTION_DETAIL;
+                known := etl._batch_of_content(target, hash::bytea);
         END;
     END IF;
     RAISE NOTICE USING
