@@ -207,9 +207,9 @@ BEGIN
     WHERE p.pipeline_id = run.pipeline_id AND p.owner = run.owner AND u.logical_time > run.logical_time
       AND CASE
               WHEN run.trigger = 'schedule' THEN u.trigger = 'schedule' AND r.status <> 'skipped'
-              -- Such an interval is found when its run begins.
+              -- Such an interval is found when its run begins; with one that does not succeed it is not taken.
               WHEN run.trigger <> 'backfill' AND p.schedule IS NULL THEN
-                  u.trigger <> 'backfill' AND r.status <> 'queued'
+                  u.trigger <> 'backfill' AND r.status IN ('queued', 'running', 'succeeded')
                   AND EXISTS (SELECT FROM etl.step_run AS s WHERE s.run_id = u.run_id)
               ELSE false
           END
@@ -274,8 +274,8 @@ takes it when the transaction commits. Its steps that succeeded are not executed
 attempt. from_step: this step and all that need it, directly or by way of others, are executed again also where they
 succeeded. The run keeps the steps, the logical time and the params that it began with; a change of the pipeline is for
 its next runs. A run that succeeded is left as it is, with a notice, where from_step is not given. Where a later run has
-taken the interval of one that was skipped, or of one of a pipeline without schedule that failed, that interval becomes
-empty, with a notice: etl.interval_start() is etl.interval_end() then.
+taken the interval of one that was skipped, or, without a schedule, one that succeeded or has yet to end has that of one
+that failed, the interval becomes empty, with a notice: etl.interval_start() is etl.interval_end() then.
 Errors: 42704 no such run or step, 42501 another role's, 55006 the run has not ended.$$;
 
 -- Waiting ------------------------------------------------------------------------------------------------------------

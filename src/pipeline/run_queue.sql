@@ -184,13 +184,13 @@ BEGIN
     IF state = 'queued' THEN
         IF NOT EXISTS (SELECT FROM etl.step_run AS s WHERE s.run_id = _take_run.run_id) THEN -- else it is a retry
             PERFORM etl._fill_run(wanted);
-            -- Without a schedule an interval begins where a run has ended that may have waited beside this one.
-            UPDATE etl.pipeline_run AS u
-            SET interval_start = etl._interval_start(p, wanted.logical_time, wanted.trigger)
-            FROM etl.pipeline AS p
-            WHERE u.run_id = _take_run.run_id AND p.pipeline_id = wanted.pipeline_id AND p.schedule IS NULL
-              AND wanted.trigger <> 'backfill';
         END IF;
+        -- Without a schedule an interval begins where a run has ended that may have waited, or failed, beside this one.
+        UPDATE etl.pipeline_run AS u
+        SET interval_start = greatest(u.interval_start, etl._interval_start(p, wanted.logical_time, wanted.trigger))
+        FROM etl.pipeline AS p
+        WHERE u.run_id = _take_run.run_id AND p.pipeline_id = wanted.pipeline_id AND p.schedule IS NULL
+          AND wanted.trigger <> 'backfill';
         PERFORM etl._log_event(run_id, NULL, 'started');
     ELSE
         PERFORM etl._log_event(run_id, NULL, 'resumed', 'the session that ran it had ended before it had finished');

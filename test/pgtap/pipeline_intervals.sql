@@ -1,7 +1,7 @@
 -- Which stretch of time a run is for: consecutive runs leave nothing out and take nothing twice, whatever becomes of the
 -- schedule and however runs wait for each other; and times whose record was pruned are not run again. No transaction
 -- around the file, because runs commit.
-SELECT plan(32);
+SELECT plan(34);
 SET timezone = 'UTC';
 SET client_min_messages = error;
 SET pg_etl.use_workers = off;
@@ -118,6 +118,30 @@ SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'mended' AN
 CALL etl._run_queue();
 SELECT is(pg_temp.intervals('mended'), '02 00-02 00, 01 00-03 00', 'and keeps it');
 SELECT is(pg_temp.taken('mended'), '01 00-03 00', 'so that nothing is taken twice');
+-- Two that have failed, of which the first is mended first; nobody may ever try the second again.
+SELECT etl.create_pipeline('both', max_parallel => 1), etl.add_step('both', 's', 'SELECT 1'),
+       pg_temp.take('both') \g /dev/null
+CALL etl.run_pipeline('both', '2025-01-01');
+SELECT etl.alter_step('both', 's', "check" => 'false') \g /dev/null
+SELECT etl.start_pipeline('both', '2025-01-02'), etl.start_pipeline('both', '2025-01-03') \g /dev/null
+CALL etl._run_queue();
+UPDATE etl.step_run SET "check" = NULL;
+SELECT etl.alter_step('both', 's', reset => '{check}') \g /dev/null
+SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'both' AND logical_time = '2025-01-02' \g /dev/null
+SELECT etl.start_pipeline('both', '2025-01-04') \g /dev/null
+CALL etl._run_queue();
+SELECT is(pg_temp.taken('both'), '01 00-02 00, 02 00-04 00', 'what one that failed too has is not left out');
+SELECT etl.create_pipeline('later', max_parallel => 1), etl.add_step('later', 's', 'SELECT 1'),
+       pg_temp.take('later') \g /dev/null
+CALL etl.run_pipeline('later', '2025-01-01');
+SELECT etl.alter_step('later', 's', "check" => 'false') \g /dev/null
+SELECT etl.start_pipeline('later', '2025-01-02'), etl.start_pipeline('later', '2025-01-03') \g /dev/null
+CALL etl._run_queue();
+UPDATE etl.step_run SET "check" = NULL;
+SELECT etl.retry_run(run_id) FROM etl.pipeline_runs WHERE pipeline = 'later' AND status = 'failed'
+ORDER BY logical_time \g /dev/null
+CALL etl._run_queue();
+SELECT is(pg_temp.taken('later'), '01 00-02 00, 02 00-03 00', 'nor taken twice where both are tried again');
 
 -- Without a schedule --------------------------------------------------------------------------------------------------
 
