@@ -175,6 +175,8 @@ DECLARE
     stage regclass;
     counts etl.batch;
     by_keys CONSTANT boolean := write_mode IN ('upsert', 'delete_insert');
+    replaced CONSTANT text := format(
+        '%s %s', CASE etl._relation_kind(target) WHEN 'table' THEN 'ONLY' ELSE '' END, target);
     done record;
 BEGIN
     counts.deleted := 0;
@@ -183,10 +185,9 @@ BEGIN
     SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
     IF write_mode = 'replace' THEN
         -- Rows that another session is adding would not be seen, and stay.
-        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', replaced);
         PERFORM etl._require_unheld(target);
-        counts.deleted := etl._locked_command(format(
-            'DELETE FROM %s %s', CASE etl._relation_kind(target) WHEN 'table' THEN 'ONLY' ELSE '' END, target));
+        counts.deleted := etl._locked_command(format('DELETE FROM %s', replaced));
     ELSIF by_keys THEN
         stage := etl._create_load_stage(target, batch);
     END IF;

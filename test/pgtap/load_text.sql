@@ -1,5 +1,5 @@
 -- etl.load_text: what CSV means, what becomes of lines that are wrong, into which kinds of tables rows go, and who may.
-SELECT plan(105);
+SELECT plan(106);
 SET client_min_messages = warning;
 
 CREATE TABLE item (
@@ -187,6 +187,12 @@ SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\nz,y,2\n', 'account', wri
     'loaded 2=1+0+0+0+1', 'and the first one again, as the table is another one by now');
 SELECT is(shown(etl.load_text(E'id,owner,amount\n2,x,1\nz,y,2\n', 'account', write_mode => 'replace')),
     'duplicate 0=0+0+0+0+0', 'but not twice in a row');
+BEGIN;
+CREATE TABLE account_of_others () INHERITS (account);
+SELECT etl.load_text(E'id,owner,amount\n2,y,2\n3,y,2', 'account', write_mode => 'replace') \g /dev/null
+SELECT is(count(*), 0::bigint, 'a table that inherits keeps its rows, and is not locked against its writers')
+FROM pg_locks WHERE relation = 'account_of_others'::regclass AND mode = 'ShareRowExclusiveLock';
+ROLLBACK;
 SELECT etl.add_legal_hold('lawsuit', 'account', 'id = 2', 'a lawsuit') \g /dev/null
 SELECT throws_ok($$SELECT etl.load_text(E'id,amount\n2,3', 'account', write_mode => 'replace')$$, '55000', NULL,
     'nor rows under a legal hold');
