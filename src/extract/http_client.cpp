@@ -36,15 +36,26 @@ std::string excerpt(std::string_view text)
     return made + (text.size() > made.size() ? "…" : "");
 }
 
-std::string hint_of_redirect(const http_response& response)
+// Where a redirect leads, without what may be secret in it: no query, and nothing where it has a user.
+std::string place_of_redirect(const http_response& response)
 {
     const auto location = response.header("Location");
     if (!location || response.status < 300 || response.status > 399) {
         return {};
     }
-    return "It redirects to " + excerpt(location->substr(0, location->find('?'))) +
-           ". Ask there, or let redirects within the origin be followed: ALTER SERVER … OPTIONS (ADD redirects "
-           "'same_origin').";
+    try {
+        return http_url{response.url}.resolve(*location).shown();
+    } catch (const error&) { // it is no URL that could be asked
+        return {};
+    }
+}
+
+std::string hint_of_redirect(const std::string& place)
+{
+    return place.empty() ? ""
+                         : "It redirects to " + excerpt(place) +
+                               ". Ask there, or let redirects within the origin be followed: ALTER SERVER … OPTIONS "
+                               "(ADD redirects 'same_origin').";
 }
 
 } // namespace
@@ -119,7 +130,7 @@ void http_client::require_success(const http_response& response) const
     throw error(is_refusal ? http_sqlstate::invalid_authorization : http_sqlstate::protocol_violation, message,
                 body.empty() ? "The body is empty." : "The body begins: " + excerpt(body),
                 is_refusal ? "The options of the user mapping say how the server is told who asks."
-                           : redacted(hint_of_redirect(response)));
+                           : hint_of_redirect(redacted(place_of_redirect(response))));
 }
 
 std::string http_client::redacted(std::string_view text) const

@@ -103,6 +103,32 @@ TEST(HttpClient, RequireSuccessTellsNoSecret)
     EXPECT_EQ(failure_of([&] { client.require_success(response); }), "");
 }
 
+TEST(HttpClient, HintsOfRedirectsAreWithoutSecrets)
+{
+    std::string location;
+    scripted_server server{[&location](const request&) {
+        return answer{"HTTP/1.1 302 Found\r\nLocation: " + location + "\r\nContent-Length: 0\r\n\r\n"};
+    }};
+    auto settings = settings_for(server);
+    settings.secrets = {"s3cret-key"};
+    http_client client{settings, etl::never_poll};
+    const auto hint = [&](std::string to) {
+        location = std::move(to);
+        const auto response = client.wait(client.start(get(client)));
+        try {
+            client.require_success(response);
+        } catch (const etl::error& e) {
+            return e.hint();
+        }
+        return std::string{"none"};
+    };
+    EXPECT_TRUE(hint("/v2/x?token=abc").starts_with("It redirects to " + server.url() + "/v2/x. Ask there"));
+    EXPECT_TRUE(hint("/v2/x#token=abc").starts_with("It redirects to " + server.url() + "/v2/x. Ask there"));
+    EXPECT_EQ(hint("http://user:abc@example.com/x"), "");
+    EXPECT_EQ(hint("http://user:abc@example.com").find("abc"), std::string::npos);
+    EXPECT_TRUE(hint("/s3cret-key/x").starts_with("It redirects to " + server.url() + "/***/x. Ask there"));
+}
+
 TEST(HttpClient, SecretsGoToTheOriginOnly)
 {
     scripted_server server{[](const request& asked) {
