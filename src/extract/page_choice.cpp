@@ -11,7 +11,7 @@
 namespace etl {
 namespace {
 
-constexpr std::size_t longest_name = 60; // of a member that is shown
+constexpr std::size_t longest_name = 60;
 constexpr int deepest_clue = 4;
 
 struct found_word {
@@ -135,22 +135,31 @@ struct clue {
     bool is_link;
 };
 
+// What the server names so is put into a statement that the user may copy.
+bool can_be_shown(std::string_view name)
+{
+    return name.size() <= longest_name && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return c >= 0x20 && c < 0x7F && c != '\'' && c != '"' && c != '\\';
+           });
+}
+
 bool speaks_of_next(std::string_view name)
 {
     constexpr std::string_view words[] = {"next", "cursor", "continu", "token", "after", "bookmark", "marker"};
     std::string small{name};
     std::transform(small.begin(), small.end(), small.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return small.size() <= longest_name && std::any_of(std::begin(words), std::end(words), [&small](auto each) {
-               return small.find(each) != std::string::npos;
-           });
+    return std::any_of(std::begin(words), std::end(words),
+                       [&small](auto each) { return small.find(each) != std::string::npos; });
 }
 
 void add_clues(const json& value, const std::string& pointer, bool is_named, int depth, std::vector<clue>& found)
 {
     if (value.is_object() && depth < deepest_clue) {
         for (const auto& [key, each] : value.items()) {
-            add_clues(each, below(pointer, key), is_named || speaks_of_next(key), depth + 1, found);
+            if (can_be_shown(key)) {
+                add_clues(each, below(pointer, key), is_named || speaks_of_next(key), depth + 1, found);
+            }
         }
     } else if (is_named && value.is_string() && !value.get_ref<const std::string&>().empty()) {
         const bool is_link = read_next_word(value, pointer).what == next_word::is::link;
@@ -164,7 +173,7 @@ std::vector<clue> clues_of(const page_answer& answer)
     std::vector<clue> found;
     add_clues(answer.contents.envelope, "", false, 0, found);
     for (const auto& header : answer.headers) {
-        if (speaks_of_next(header.name) && !header.value.empty()) {
+        if (can_be_shown(header.name) && speaks_of_next(header.name) && !header.value.empty()) {
             found.push_back({"header:" + header.name, header.name, false});
         }
     }

@@ -425,6 +425,12 @@ TEST(pagination, silence_is_refused_with_what_the_page_has)
     EXPECT_TRUE(has(hint(R"(,"nextPageToken":"a","_links":{"next":{"href":"/b"}})"), R"("at": "/_links/next/href")"));
     EXPECT_TRUE(has(hint("", {{"x-ms-continuation", "a"}}), R"("at": "header:x-ms-continuation")"));
     EXPECT_TRUE(has(hint(R"(,"took":3,"nextPageToken":"")"), R"('{"type": "page"}')"));
+    const std::string long_name(100, 'a');
+    for (const std::string& name :
+         {std::string{"next'); DROP TABLE a; --"}, "next\\n" + std::string{"HINT"}, long_name}) {
+        const std::string hostile = ",\"" + name + "\":{\"next\":\"a\"}";
+        EXPECT_TRUE(has(hint(hostile.c_str()), R"('{"type": "page"}')")) << hint(hostile.c_str());
+    }
 }
 
 TEST(pagination, takes_secrets_out_of_links)
