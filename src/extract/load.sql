@@ -138,6 +138,7 @@ DECLARE
         SELECT string_agg(format('s.%1$I = t.%1$I', k), ' AND ') FROM unnest(keys) AS k));
 BEGIN
     EXECUTE format('ANALYZE %s', stage);
+    PERFORM etl._lock_holds(); -- before the table, as by whoever deletes
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     PERFORM etl._require_unheld(target, arrived);
     deleted := etl._locked_command(format('DELETE FROM %s AS t WHERE %s', target, arrived));
@@ -184,6 +185,7 @@ BEGIN
     counts.unchanged := 0;
     SET CONSTRAINTS ALL IMMEDIATE; -- so that a row is refused here and not at the commit
     IF write_mode = 'replace' THEN
+        PERFORM etl._lock_holds(); -- before the table, as by whoever deletes
         -- Rows that another session is adding would not be seen, and stay.
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', replaced);
         PERFORM etl._require_unheld(target);
