@@ -448,10 +448,10 @@ COMMENT ON FUNCTION etl.load_file(
     'error ends the load with the first one. max_errors: how many bad lines are allowed. server: the content is the '
     'answer of a server of the wrapper etl_http to this path (or URL of its origin), which is held in memory. Errors: '
     'those of etl.http_get; 42501 a role without EXECUTE on this function, a path outside or no right to insert; 55000 '
-    'no directory is set, or the file is written while it is read; 58P01 no such file; 42809 a link or no regular file; 22P04 what is not written as it should '
-    'be (an archive or a workbook is no text), or has too many bad lines; 42703 and 42701 columns of '
-    'header and table that do not fit; XX001 damaged compressed data; 22023 arguments; the error of the line with '
-    'on_bad_row error.';
+    'no directory is set, or the file is written while it is read; 58P01 no such file; 42809 a link or no regular '
+    'file; 22P04 what is not written as it should be (an archive or a workbook is no text), or has too many bad lines; '
+    '42703 and 42701 columns of header and table that do not fit; XX001 damaged compressed data; 22023 arguments; the '
+    'error of the line with on_bad_row error.';
 REVOKE EXECUTE ON FUNCTION etl.load_file(
     text, regclass, text, jsonb, name[], text, name[], text, text, text, text, text, text, text, text, bigint,
     boolean, name) FROM PUBLIC;

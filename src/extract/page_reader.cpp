@@ -23,6 +23,15 @@ constexpr std::size_t most_values = 10'000;     // of an envelope
     throw error(http_sqlstate::protocol_violation, why);
 }
 
+// null, false, 0, "", [] and {}: no error, where a member is named for one.
+bool says_nothing(const json& value)
+{
+    if (value.is_string()) {
+        return value.get_ref<const std::string&>().empty();
+    }
+    return value.empty() || value == false || value == 0;
+}
+
 void check_utf8(std::string_view body)
 {
     if (simdjson::validate_utf8(body.data(), body.size())) {
@@ -294,8 +303,7 @@ class page_walk {
     {
         for (const char* name : {"error", "errors", "fault"}) {
             const auto found = made_.envelope.find(name);
-            if (made_.envelope.is_object() && found != made_.envelope.end() && !found->is_null() && *found != false &&
-                *found != 0 && *found != "" && !(found->is_structured() && found->empty())) {
+            if (made_.envelope.is_object() && found != made_.envelope.end() && !says_nothing(*found)) {
                 refuse("it has nothing at " + in_quotes(path_) + ", and something at " +
                        in_quotes(std::string{"/"} + name));
             }

@@ -146,10 +146,12 @@ std::optional<told_number> told_count(const signal_option& option, const names& 
 // By usual headers, where the user has said nothing.
 std::optional<told_number> told_by_header(const signal_option& option, const names& usual, const page_answer& answer)
 {
+    if (option.at || option.is_ignored) {
+        return std::nullopt;
+    }
     for (const char* name : usual) {
         const signal_option header{told_at{told_at::where::header, {}, name}, false};
-        const auto found = option.at || option.is_ignored ? std::nullopt : told_count(header, {}, answer, "number");
-        if (found) {
+        if (auto found = told_count(header, {}, answer, "number")) {
             return found;
         }
     }

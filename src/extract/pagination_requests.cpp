@@ -65,11 +65,10 @@ void check_body(const std::optional<std::string>& body, const std::string& param
     const json document = body ? json::parse(*body, nullptr, false) : json{};
     const json* place = &document;
     json example = json::object();
+    json* inner = &example;
     for (const auto& step : steps) {
         place = place != nullptr && place->is_object() && place->contains(step) ? &(*place)[step] : nullptr;
-    }
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-        example = json{{*step, example}};
+        inner = &((*inner)[step] = json::object());
     }
     if (place == nullptr || !place->is_object() || place->contains(name)) {
         throw error(sqlstate::invalid_parameter_value,

@@ -190,7 +190,8 @@ SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{NULL}
           '22023 addresses must not hold NULL / Give addresses => ''{}'' for the logs of all contracts.',
           'no contract is not all of them');
 SELECT is(pg_temp.refusal($$SELECT etl.create_evm_extract('x', 'api', 1, '{}', '{T(uint a)}', 0, 'a b')$$),
-          '42602 target must be a name with its schema, not ''a b'' / Say for example target => ''public.orders_clean''.',
+          '42602 target must be a name with its schema, not ''a b'''
+          ' / Say for example target => ''public.orders_clean''.',
           'a name that is none');
 SELECT etl.create_evm_extract('logs', 'api', 1, '{}', '{T(address a)}', 0, 'public.log');
 SELECT etl.alter_evm_extract('logs', on_bad_row => 'skip', description => 'Logs', path => '/rpc', head_lag => 2,
