@@ -310,12 +310,13 @@ BEGIN
     PERFORM etl._require_extract_table(changed), etl._evm_check_target(changed);
     is_other := etl._evm_own_rows(changed.source) <> etl._evm_own_rows(stored.source);
     IF is_other THEN
-        PERFORM etl._lock_extract(stored), etl._evm_require_no_orphans(stored, changed.source);
+        -- To the end of the transaction: no run may begin with the events of before.
+        PERFORM etl._lock_extract(stored);
+        PERFORM pg_advisory_xact_lock('etl.extract'::regclass::oid::integer, stored.extract_id);
+        PERFORM etl._unlock_run('etl.extract', stored.extract_id);
+        PERFORM etl._evm_require_no_orphans(stored, changed.source);
     END IF;
     PERFORM etl._store_changed_extract(stored, changed);
-    IF is_other THEN
-        PERFORM etl._unlock_run('etl.extract', changed.extract_id);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION etl.alter_evm_extract(

@@ -2,7 +2,7 @@
 -- etl.run_extract commits. test/t/extract_evm.t has the reorganisations, faults and kills.
 \getenv api PG_ETL_API
 CREATE EXTENSION dblink;
-SELECT plan(74);
+SELECT plan(75);
 SET client_min_messages = error;
 SET timezone = 'UTC';
 SET pg_etl.allowed_hosts = '127.0.0.1';
@@ -204,7 +204,11 @@ SELECT throws_ok(pg_temp.narrow(), '55000', 'table "public.moved" has rows, of b
                  'extract "moved" would not know any more', 'rows of other contracts may be orphaned yet');
 SELECT ok(etl.reset_evm_extract('moved', (state -> 'final')::bigint + 1) > 0, 'they are deleted')
 FROM etl.extracts WHERE extract = 'moved';
+BEGIN;
 SELECT lives_ok(pg_temp.narrow(), 'and the others taken away');
+SELECT throws_ok(pg_temp.call('etl.run_extract(''moved'')'), '55006', 'extract "moved" is being run',
+                 'no run begins with what it was before that is committed');
+COMMIT;
 CALL etl.run_extract('moved');
 SELECT pg_temp.rpc('test_reorg', 10, 12);
 CALL etl.run_extract('moved');

@@ -37,7 +37,7 @@ CREATE FUNCTION pg_temp.left_of() RETURNS text LANGUAGE sql AS $$
                   (SELECT string_agg(ordinal::text, ' ' ORDER BY dead_letter_id) FROM etl.dead_letter))
 $$;
 CREATE FUNCTION pg_temp.batches(target text) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(format('%s', now()::date - b.finished_at::date), ' ' ORDER BY b.batch_id)
+    SELECT string_agg(round(extract(epoch FROM now() - b.finished_at) / 86400)::text, ' ' ORDER BY b.batch_id)
     FROM etl.batch AS b WHERE b.target = batches.target
 $$;
 
