@@ -161,6 +161,22 @@ COMMENT ON FUNCTION etl._is_runner_too_many() IS
     'Whether this session is a runner that leaves no slot for the steps of all: where runners had every slot, each '
     'would wait for one that no other gives back.';
 
+CREATE FUNCTION etl._makes_room(run_id bigint)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Of two runners that began at once each may have taken its run before it could see the other.
+    SELECT etl._is_runner()
+           AND EXISTS (SELECT FROM etl.step_run AS s
+                       WHERE s.run_id = _makes_room.run_id AND s.status = 'waiting' AND s.slot_wanted_at IS NOT NULL)
+           AND NOT etl._has_running_step(run_id)
+           AND etl._is_runner_too_many()
+$$;
+COMMENT ON FUNCTION etl._makes_room(bigint) IS
+    'Whether this session is a runner that has to leave its run to another one: the run waits for a slot, and runners '
+    'have them.';
+
 CREATE FUNCTION etl._refuse_step(step etl.step_run, obstacle text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -373,6 +389,12 @@ BEGIN
     others := etl._has_running_step(run_id);
     reason := etl._stop_reason(run_id); -- it may have been cancelled while nobody executed it
     WHILE reason IS NULL LOOP
+        IF etl._makes_room(run_id) THEN
+            COMMIT;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM etl._unlock_run('etl.pipeline_run', etl._lock_id(run_id));
+            RETURN;
+        END IF;
         begun := ARRAY(SELECT t FROM etl._take_steps(run) AS t ORDER BY t.position);
         EXIT WHEN pg_catalog.cardinality(begun) = 0 AND etl._next_look(run_id) IS NULL;
         CALL etl._commit();
@@ -408,8 +430,8 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE etl._execute_run(bigint, bigint) IS
-    'Executes a run that this session has taken, to its end. failed: the number of the first step that failed, if one '
-    'did.';
+    'Executes a run that this session has taken, to its end, or until this runner has to make room: another one goes '
+    'on with it then. failed: the number of the first step that failed, if one did.';
 
 CREATE PROCEDURE etl._run_queue()
 LANGUAGE plpgsql
