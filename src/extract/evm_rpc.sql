@@ -45,8 +45,8 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT left(coalesce(answer -> 'error' ->> 'message', answer ->> 'error'), 500) $$;
 COMMENT ON FUNCTION etl._evm_complaint(jsonb) IS
-    'What an answer says went wrong, its first 500 characters, NULL: nothing. Some proxies write a text where an object '
-    'should be.';
+    'What an answer says went wrong, its first 500 characters, NULL: nothing. Some proxies write a text where an '
+    'object should be.';
 
 CREATE FUNCTION etl._evm_result(call jsonb, answer jsonb)
 RETURNS jsonb
