@@ -123,6 +123,12 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN query_canceled THEN
+        -- The postmaster signals the process and then its group: one cancel may arrive twice.
+        BEGIN
+            PERFORM pg_sleep(0.02);
+        EXCEPTION
+            WHEN query_canceled THEN NULL;
+        END;
         RETURN jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM);
 END
 $$;
