@@ -118,8 +118,9 @@ SELECT is(dblink_send_query('runner', 'CALL etl.create_partitions(''visits'')'),
 CALL pg_temp.wait_for($$ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'
                                         AND query LIKE '%create_partitions%' AND pid <> pg_backend_pid()
                                         AND datname = current_database()) $$);
-SELECT pid AS runner FROM dblink('next', 'SELECT pid FROM pg_stat_activity WHERE query LIKE ''CALL etl.create_partitions%''
-    AND datname = current_database()') AS a(pid int) \gset
+SELECT pid AS runner
+FROM dblink('next', $$ SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL etl.create_partitions%'
+                                                          AND datname = current_database() $$) AS a(pid int) \gset
 -- Twice, as it happens that the postmaster's two signals for one cancel are not taken for one.
 SELECT is(ARRAY[pg_cancel_backend(:runner), pg_sleep(0.0003) IS NOT NULL, pg_cancel_backend(:runner)], '{t,t,t}',
           'is cancelled while it waits for another attempt');
