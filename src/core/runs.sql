@@ -111,6 +111,23 @@ AS 'MODULE_PATHNAME', 'etl_run_lock_holder';
 COMMENT ON FUNCTION etl._run_lock_holder(regclass, integer) IS
     'The process id of another session that holds the lock of etl._lock_run on a definition; NULL when none does.';
 
+CREATE FUNCTION etl._take_cancel_once(code text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF code = '57014' THEN
+        PERFORM pg_sleep(0.02);
+    END IF;
+EXCEPTION
+    WHEN query_canceled THEN NULL;
+END
+$$;
+COMMENT ON FUNCTION etl._take_cancel_once(text) IS
+    'For handlers that record an error with this SQLSTATE. The postmaster signals a session and then its process '
+    'group, so that one cancel may arrive twice; the second signal would end what records the first.';
+
 CREATE FUNCTION etl._rest(seconds double precision)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -123,12 +140,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN query_canceled THEN
-        -- The postmaster signals the process and then its group: one cancel may arrive twice.
-        BEGIN
-            PERFORM pg_sleep(0.02);
-        EXCEPTION
-            WHEN query_canceled THEN NULL;
-        END;
+        PERFORM etl._take_cancel_once(SQLSTATE);
         RETURN jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM);
 END
 $$;

@@ -365,6 +365,7 @@ BEGIN
     untimed := etl._evm_without_time(source, piece);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := etl._evm_doubted(problem);
@@ -389,6 +390,7 @@ BEGIN
         FROM jsonb_array_elements(results) WITH ORDINALITY AS t(r, n)));
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := etl._evm_doubted(problem);

@@ -207,6 +207,7 @@ BEGIN
     state := etl._evm_load(job, run, state, pieces);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := to_jsonb(problem);

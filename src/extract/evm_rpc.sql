@@ -131,6 +131,7 @@ BEGIN
     results := results || etl._evm_results(calls, first, size, in_batch, answer);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := to_jsonb(problem);

@@ -181,6 +181,7 @@ BEGIN
     forked := seen.forked;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := to_jsonb(problem);
@@ -199,6 +200,7 @@ BEGIN
     state := etl._evm_find_fork(job, state, numbers, results);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS problem.sqlstate = RETURNED_SQLSTATE, problem.message = MESSAGE_TEXT,
             problem.detail = PG_EXCEPTION_DETAIL, problem.hint = PG_EXCEPTION_HINT;
         failure := to_jsonb(problem);

@@ -187,7 +187,7 @@ ETL_FUNCTION(etl_try_await_page, args)
         if (!etl::pg::is_cancel()) {
             throw;
         }
-        etl::pg::forget_error();
+        etl::pg::forget_cancel();
     }
     return etl::row_or_failure(args, std::nullopt,
                                etl::failure_datum({etl::query_canceled, "canceled while a page was awaited"}));

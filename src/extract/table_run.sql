@@ -145,6 +145,7 @@ BEGIN
     RETURN etl._table_take_step(definition, run);
 EXCEPTION
     WHEN OTHERS OR query_canceled OR assert_failure THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, told = PG_EXCEPTION_DETAIL,
             advice = PG_EXCEPTION_HINT;
         IF code IN ('40P01', '40001') AND attempt < 5 THEN

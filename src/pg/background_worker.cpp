@@ -27,7 +27,9 @@ extern "C" {
 }
 
 #include <array>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace etl::pg {
 namespace {
@@ -323,7 +325,7 @@ bool told_to_cancel()
         if (!is_cancel()) {
             throw;
         }
-        forget_error();
+        forget_cancel();
         return true;
     }
 }
@@ -333,9 +335,13 @@ bool is_cancel()
     return geterrcode() == ERRCODE_QUERY_CANCELED;
 }
 
-void forget_error()
+// The postmaster signals a session and then its process group, so that one cancel may arrive twice: what comes right
+// after it is no other one.
+void forget_cancel()
 {
     FlushErrorState();
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    QueryCancelPending = false;
 }
 
 worker_end run_in_worker(const char* main_function, std::string_view title, std::int64_t id)

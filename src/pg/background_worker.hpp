@@ -38,7 +38,7 @@ bool told_to_cancel();
 // Of an error_in_flight that has been caught: whether it is a cancel, and that it goes no further. Only where nothing was
 // under way but waiting.
 bool is_cancel();
-void forget_error();
+void forget_cancel();
 
 // Ends the transaction of the procedure that called, and with it the snapshot that PostgreSQL holds for a CALL: it would
 // keep VACUUM from removing anything for as long as a worker takes. The next one reads what is committed (READ COMMITTED).

@@ -185,6 +185,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN OTHERS OR query_canceled OR assert_failure THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS
             state = RETURNED_SQLSTATE,
             message = MESSAGE_TEXT,

@@ -182,6 +182,7 @@ BEGIN
         WHEN SQLSTATE 'ETLDR' THEN
             NULL; -- rolled back, with all locks
         WHEN OTHERS OR query_canceled OR assert_failure THEN
+            PERFORM etl._take_cancel_once(SQLSTATE);
             GET STACKED DIAGNOSTICS
                 code = RETURNED_SQLSTATE,
                 message = MESSAGE_TEXT,

@@ -61,6 +61,7 @@ BEGIN
     chosen := etl._next_partition(policy, run, tier, emptied);
 EXCEPTION
     WHEN OTHERS OR query_canceled OR assert_failure THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, said = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
         failure := etl._partition_failure(SQLSTATE, message, said, hint);
 END
@@ -98,6 +99,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN OTHERS OR query_canceled OR assert_failure THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, said = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
         RETURN etl._partition_failure(SQLSTATE, message, said, hint);
 END

@@ -214,6 +214,7 @@ BEGIN
         RETURN etl._retention_take_step(policy, before);
     EXCEPTION
         WHEN OTHERS OR query_canceled OR assert_failure THEN
+            PERFORM etl._take_cancel_once(SQLSTATE);
             GET STACKED DIAGNOSTICS
                 state.sqlstate = RETURNED_SQLSTATE,
                 message = MESSAGE_TEXT,

@@ -214,6 +214,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
         PERFORM etl._end_time_limit(otherwise);
         RETURN etl._failed_refresh(matview, run_id, jsonb_build_object(

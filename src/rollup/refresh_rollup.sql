@@ -199,6 +199,7 @@ BEGIN
     RETURN etl._refresh_batches(progress);
 EXCEPTION
     WHEN OTHERS OR query_canceled THEN
+        PERFORM etl._take_cancel_once(SQLSTATE);
         IF SQLSTATE = '40001' AND progress.in_steps AND progress.retries < 10 THEN
             progress.retries := progress.retries + 1;
             RETURN progress;

@@ -255,6 +255,7 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN OTHERS OR query_canceled THEN
+            PERFORM etl._take_cancel_once(SQLSTATE);
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             progress.failure := etl._refresh_error(SQLSTATE, SQLERRM, detail, hint, rollup);
             progress.done := true;
