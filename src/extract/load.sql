@@ -48,7 +48,7 @@ COMMENT ON FUNCTION etl._file_hash(text, jsonb) IS
     'The SHA-256 of the content of a file that may be loaded, as it was before it was compressed (as the job says). '
     'Errors as of etl.load_file.';
 
--- What a table needs ---------------------------------------------------------------------------------------------------
+-- What a table needs --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION etl._check_load_target(target regclass, write_mode text, key_columns name[])
 RETURNS void
